@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod m20261122_000001_engine;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+/// All steps, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_000001_engine::Migration)]
+    }
+}
