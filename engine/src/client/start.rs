@@ -1,0 +1,270 @@
+//! Starting workflow executions.
+
+use std::{sync::Arc, time::Duration};
+
+use rand::Rng;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    Caller, Client, ConflictPolicy, ReusePolicy, StartError, StartWorkflow, Started, WorkflowExecution,
+    WorkflowTarget,
+};
+use crate::{
+    clock::{Timestamp, millis},
+    hint,
+    history::{EventAttributes, WorkflowExecutionStarted},
+    ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
+    payload::Payload,
+    store::{Start, StartOutput},
+};
+
+/// Priorities that a start may have.
+const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
+/// Tries to start in the place of a run that is terminated for it.
+const TERMINATE_TRIES_MAX: usize = 3;
+/// Longest idempotency key in bytes.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
+/// Longest delay of a start and longest execution timeout.
+const SPAN_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
+impl Client {
+    /// Accepts a workflow execution. Once this has answered, the run goes to its end whatever dies.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is stored then.
+    pub async fn start_workflow(&self, caller: &Caller, start: StartWorkflow) -> Result<Started, StartError> {
+        let prepared = self.prepare(caller, &start).await?;
+        for _ in 0..TERMINATE_TRIES_MAX {
+            let output = self.store.try_write(prepared.clone()).await?;
+            match output {
+                StartOutput::Created => return Ok(self.created(caller, &prepared, &start)),
+                StartOutput::Replayed(run_id) => return self.replayed(caller, run_id).await,
+                StartOutput::IdempotencyMismatch => {
+                    let key = start.idempotency_key.clone().unwrap_or_default();
+                    return Err(StartError::IdempotencyMismatch { key });
+                }
+                StartOutput::Open { run_id, owner } => {
+                    self.check_mine(caller, &prepared, owner.as_deref())?;
+                    match start.conflict_policy {
+                        ConflictPolicy::Fail => return Err(already_running(&prepared, run_id)),
+                        ConflictPolicy::UseExisting => return self.replayed(caller, run_id).await,
+                        ConflictPolicy::TerminateExisting => self.make_room(caller, run_id).await?,
+                    }
+                }
+                StartOutput::Closed { run_id, owner } => {
+                    self.check_mine(caller, &prepared, owner.as_deref())?;
+                    let workflow_id = WorkflowId::trusted(&prepared.workflow_id);
+                    return Err(StartError::Duplicate { workflow_id, run_id });
+                }
+            }
+        }
+        Err(StartError::Invalid {
+            path: vec!["workflowId".to_owned()],
+            message: "other callers keep starting runs of this workflow ID; try again".to_owned(),
+        })
+    }
+
+    async fn prepare(&self, caller: &Caller, start: &StartWorkflow) -> Result<Start, StartError> {
+        let types = self.types().await?;
+        let Some(known) = types.get(&start.workflow_type) else {
+            return Err(StartError::UnknownType { name: start.workflow_type.clone(), known: types.names() });
+        };
+        known.check_input(&start.input)?;
+        let input = self.payload("input", &start.input)?;
+        let memo = self.object("memo", &start.memo)?;
+        let search_attributes = self.object("searchAttributes", &start.search_attributes)?;
+        if !PRIORITIES.contains(&start.priority) {
+            let found = start.priority;
+            return Err(invalid("priority", format!("priority is {found}, but must be from -100 to 100")));
+        }
+        let workflow_id = match &start.workflow_id {
+            Some(text) => WorkflowId::parse(text).map_err(|error| named("workflowId", &error))?,
+            None => WorkflowId::trusted(format!("{}-{}", start.workflow_type, Uuid::new_v4())),
+        };
+        let task_queue = match &start.task_queue {
+            Some(text) => TaskQueue::parse(text).map_err(|error| named("taskQueue", &error))?,
+            None => known.info.task_queue.clone(),
+        };
+        let now = self.clock.now();
+        let timeout = span("timeout", start.execution_timeout.or(known.info.execution_timeout))?;
+        if start.start_at.is_some_and(|at| at > now + SPAN_MAX) {
+            return Err(invalid("startAt", "the start lies more than ten years ahead"));
+        }
+        let request_id = checked_key(start.idempotency_key.as_deref())?;
+        let begins = start.start_at.map_or(now, |at| at.max(now));
+        let attributes = EventAttributes::from(WorkflowExecutionStarted {
+            workflow_type: WorkflowType::trusted(&start.workflow_type),
+            task_queue: task_queue.clone(),
+            input: input.clone(),
+            workflow_execution_timeout_ms: timeout.map(millis),
+            start_at_ms: start.start_at,
+            identity: Some(caller.subject.clone()),
+            random_seed: rand::rng().next_u64(),
+        });
+        Ok(Start {
+            run_id: Uuid::now_v7(),
+            namespace: self.namespace.to_string(),
+            workflow_id: workflow_id.to_string(),
+            workflow_type: start.workflow_type.clone(),
+            task_queue: task_queue.to_string(),
+            priority: start.priority,
+            owner: Some(caller.subject.clone()),
+            input: input.as_str().to_owned(),
+            memo: memo.as_str().to_owned(),
+            search_attributes: search_attributes.as_str().to_owned(),
+            created_at_ms: now,
+            start_at_ms: start.start_at,
+            visible_at_ms: begins,
+            execution_timeout_ms: timeout.map(millis),
+            deadline_at_ms: timeout.map(|timeout| begins + timeout),
+            attributes: attributes.to_json(),
+            caller: caller.subject.clone(),
+            input_hash: if request_id.is_some() { hash(start) } else { String::new() },
+            request_id,
+            reusable: match start.reuse_policy {
+                ReusePolicy::RejectDuplicate => None,
+                ReusePolicy::AllowDuplicateFailedOnly => {
+                    Some(&["FAILED", "TIMED_OUT", "TERMINATED", "CANCELED"])
+                }
+                ReusePolicy::AllowDuplicate => {
+                    Some(&["COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED", "CANCELED", "CONTINUED_AS_NEW"])
+                }
+            },
+        })
+    }
+
+    fn created(&self, caller: &Caller, prepared: &Start, start: &StartWorkflow) -> Started {
+        let task_queue = TaskQueue::trusted(&prepared.task_queue);
+        hint::publish_queue(&*self.bus, &self.namespace, &task_queue);
+        let execution = WorkflowExecution {
+            run_id: RunId(prepared.run_id),
+            namespace: self.namespace.clone(),
+            workflow_id: WorkflowId::trusted(&prepared.workflow_id),
+            workflow_type: WorkflowType::trusted(&prepared.workflow_type),
+            task_queue,
+            priority: prepared.priority,
+            status: super::WorkflowStatus::Pending,
+            owner: Some(caller.subject.clone()),
+            input: Payload::trusted(prepared.input.as_str()),
+            result: None,
+            failure: None,
+            memo: Payload::trusted(prepared.memo.as_str()),
+            search_attributes: Payload::trusted(prepared.search_attributes.as_str()),
+            created_at: prepared.created_at_ms,
+            start_at: start.start_at,
+            started_at: None,
+            closed_at: None,
+            execution_timeout: prepared
+                .execution_timeout_ms
+                .map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
+            history_length: 1,
+            worker_identity: None,
+        };
+        Started { execution, created: true }
+    }
+
+    async fn replayed(&self, caller: &Caller, run_id: RunId) -> Result<Started, StartError> {
+        let execution = self.describe(caller, &WorkflowTarget::Run(run_id)).await?;
+        execution.map(|execution| Started { execution, created: false }).ok_or_else(|| {
+            // Deleted since; the key then stands for something that is no more.
+            invalid("idempotencyKey", format!("run `{run_id}`, which this key started, was deleted"))
+        })
+    }
+
+    /// The existence of a run that the caller may not see is told in no more words than necessary.
+    fn check_mine(&self, caller: &Caller, prepared: &Start, owner: Option<&str>) -> Result<(), StartError> {
+        let visible = caller.visibility == super::Visibility::All || owner == Some(caller.subject.as_str());
+        if visible {
+            return Ok(());
+        }
+        Err(StartError::Taken { workflow_id: WorkflowId::trusted(&prepared.workflow_id) })
+    }
+
+    async fn make_room(&self, caller: &Caller, run_id: RunId) -> Result<(), StartError> {
+        let reason = Some("replaced by a new run of the same workflow ID".to_owned());
+        match self.terminate_workflow(caller, &WorkflowTarget::Run(run_id), reason).await {
+            Ok(_) | Err(super::StopError::NotFound) => Ok(()),
+            Err(super::StopError::Store(error)) => Err(error.into()),
+            Err(other) => Err(invalid("onConflict", other.to_string())),
+        }
+    }
+
+    fn payload(&self, field: &'static str, value: &serde_json::Value) -> Result<Payload, StartError> {
+        let payload = Payload::from(value);
+        let (found, allowed) = (payload.size_bytes(), self.limits.payload_size_bytes_max);
+        if found > allowed {
+            return Err(StartError::TooLarge { field, found, allowed });
+        }
+        Ok(payload)
+    }
+
+    fn object(&self, field: &'static str, value: &serde_json::Value) -> Result<Payload, StartError> {
+        if !value.is_object() {
+            return Err(invalid(field, format!("`{field}` must be a JSON object")));
+        }
+        self.payload(field, value)
+    }
+
+    async fn types(&self) -> Result<Arc<super::types::Types>, StartError> {
+        Ok(self.types.current(&self.store, &self.namespace, self.clock.now()).await?)
+    }
+}
+
+fn already_running(prepared: &Start, run_id: RunId) -> StartError {
+    StartError::AlreadyRunning { workflow_id: WorkflowId::trusted(&prepared.workflow_id), run_id }
+}
+
+fn invalid(field: &str, message: impl Into<String>) -> StartError {
+    StartError::Invalid { path: vec![field.to_owned()], message: message.into() }
+}
+
+fn named(field: &str, error: &NameError) -> StartError {
+    invalid(field, error.to_string())
+}
+
+fn span(field: &str, length: Option<Duration>) -> Result<Option<Duration>, StartError> {
+    match length {
+        Some(length) if length.is_zero() => Err(invalid(field, "the timeout must be longer than zero")),
+        Some(length) if length > SPAN_MAX => Err(invalid(field, "the timeout is longer than ten years")),
+        length => Ok(length),
+    }
+}
+
+fn checked_key(key: Option<&str>) -> Result<Option<String>, StartError> {
+    match key {
+        Some(key) if key.trim().is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || key.contains('\0') => {
+            let message = format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
+            Err(invalid("idempotencyKey", message))
+        }
+        key => Ok(key.map(str::to_owned)),
+    }
+}
+
+/// What two requests with the same idempotency key must agree on.
+fn hash(start: &StartWorkflow) -> String {
+    #[derive(Serialize)]
+    struct Asked<'a> {
+        workflow_type: &'a str,
+        input: &'a serde_json::Value,
+        workflow_id: Option<&'a str>,
+        task_queue: Option<&'a str>,
+        priority: i32,
+        start_at: Option<Timestamp>,
+        memo: &'a serde_json::Value,
+        search_attributes: &'a serde_json::Value,
+    }
+    let asked = Asked {
+        workflow_type: &start.workflow_type,
+        input: &start.input,
+        workflow_id: start.workflow_id.as_deref(),
+        task_queue: start.task_queue.as_deref(),
+        priority: start.priority,
+        start_at: start.start_at,
+        memo: &start.memo,
+        search_attributes: &start.search_attributes,
+    };
+    let text = serde_json::to_vec(&asked).expect("texts, numbers and JSON values have a JSON form");
+    Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+}

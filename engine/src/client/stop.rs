@@ -1,0 +1,108 @@
+//! Stopping and deleting workflow executions.
+
+use super::{Caller, Client, StopError, Stopped, WorkflowExecution, WorkflowStatus, WorkflowTarget};
+use crate::{
+    hint::{self, WorkerHint},
+    history::{WorkflowExecutionCancelRequested, WorkflowExecutionTerminated},
+    store::{CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun},
+};
+
+/// Longest reason in bytes.
+const REASON_BYTES_MAX: usize = 1_000;
+
+impl Client {
+    /// Asks a run to stop; its code may clean up. A run that has ended, or was asked before, stays as it is.
+    ///
+    /// # Errors
+    /// [`StopError::NotFound`], [`StopError::Invalid`] for a reason that is too long, [`StopError::Store`].
+    pub async fn cancel_workflow(
+        &self,
+        caller: &Caller,
+        target: &WorkflowTarget,
+        reason: Option<String>,
+    ) -> Result<Stopped, StopError> {
+        let execution = self.open_target(caller, target, reason.as_deref()).await?;
+        let run_id = execution.run_id;
+        let request = WorkflowExecutionCancelRequested { reason, identity: Some(caller.subject.clone()) };
+        let output = self.store.try_write(CancelRun { run_id, request, now: self.clock.now() }).await?;
+        let changed = match output {
+            CancelOutput::Requested(wake) => {
+                hint::publish_wake(&*self.bus, &self.namespace, run_id, &wake);
+                true
+            }
+            CancelOutput::Closed { last_event_id } => {
+                hint::publish_history(&*self.bus, run_id, last_event_id);
+                true
+            }
+            CancelOutput::AlreadyRequested | CancelOutput::NotOpen => false,
+        };
+        self.stopped(caller, execution, changed).await
+    }
+
+    /// Stops a run at once, without asking its code. A run that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`StopError::NotFound`], [`StopError::Invalid`] for a reason that is too long, [`StopError::Store`].
+    pub async fn terminate_workflow(
+        &self,
+        caller: &Caller,
+        target: &WorkflowTarget,
+        reason: Option<String>,
+    ) -> Result<Stopped, StopError> {
+        let execution = self.open_target(caller, target, reason.as_deref()).await?;
+        let run_id = execution.run_id;
+        let close = CloseRun {
+            run_id,
+            status: WorkflowStatus::Terminated.as_str(),
+            event: WorkflowExecutionTerminated { reason, identity: Some(caller.subject.clone()) }.into(),
+            failure: None,
+            now: self.clock.now(),
+        };
+        let output = self.store.try_write(close).await?;
+        let CloseOutput::Closed { worker, last_event_id } = output else {
+            return self.stopped(caller, execution, false).await;
+        };
+        hint::publish_history(&*self.bus, run_id, last_event_id);
+        if let Some(worker) = worker {
+            hint::publish_worker(&*self.bus, worker, &WorkerHint::Closed(run_id));
+        }
+        self.stopped(caller, execution, true).await
+    }
+
+    /// Deletes a run that has ended, with its history.
+    ///
+    /// # Errors
+    /// [`StopError::NotFound`], [`StopError::StillOpen`], [`StopError::Store`].
+    pub async fn delete_workflow(&self, caller: &Caller, target: &WorkflowTarget) -> Result<(), StopError> {
+        let execution = self.describe(caller, target).await?.ok_or(StopError::NotFound)?;
+        if !execution.status.is_closed() {
+            return Err(StopError::StillOpen);
+        }
+        let deleted = self.store.try_write(DeleteRun { run_id: execution.run_id }).await?;
+        if deleted { Ok(()) } else { Err(StopError::NotFound) }
+    }
+
+    async fn open_target(
+        &self,
+        caller: &Caller,
+        target: &WorkflowTarget,
+        reason: Option<&str>,
+    ) -> Result<WorkflowExecution, StopError> {
+        if reason.is_some_and(|reason| reason.len() > REASON_BYTES_MAX || reason.contains('\0')) {
+            let message = format!("a reason has at most {REASON_BYTES_MAX} bytes and no null characters");
+            return Err(StopError::Invalid { path: vec!["reason".to_owned()], message });
+        }
+        self.describe(caller, target).await?.ok_or(StopError::NotFound)
+    }
+
+    /// The run as it is now.
+    async fn stopped(
+        &self,
+        caller: &Caller,
+        before: WorkflowExecution,
+        changed: bool,
+    ) -> Result<Stopped, StopError> {
+        let now = self.describe(caller, &WorkflowTarget::Run(before.run_id)).await?;
+        Ok(Stopped { execution: now.unwrap_or(before), changed })
+    }
+}

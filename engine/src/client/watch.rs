@@ -1,0 +1,267 @@
+//! Watching a run: a snapshot, then every change after it, none missed and none twice.
+//!
+//! The bus is joined first and the history read second. A hint says how far the history goes; whatever lies
+//! between that and the last event that was sent is read from the database and sent in order. A gap of the bus,
+//! and a timer, lead to the same reading, so losing hints costs time and nothing else.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use futures_util::{Stream, stream};
+
+use super::{
+    Activity, ActivityHeartbeat, Caller, Client, ResetReason, WatchItem, WorkflowExecution, WorkflowTarget,
+};
+use crate::{
+    clock::Timestamp,
+    hint::{ProgressHint, RunHint},
+    ids::{EventId, RunId},
+    notify::{Delivery, Subscription, Topic},
+    store,
+};
+
+/// Why a watch ends without the run's end.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// There is no such run, or the caller may not see it.
+    #[error("no such workflow execution")]
+    NotFound,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Whether heartbeats are wanted too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heartbeats {
+    /// The latest of each activity, as they come.
+    Include,
+    /// Events only.
+    Omit,
+}
+
+impl Client {
+    /// Watches a run: first a snapshot, unless `after` names the last event that was seen; then events and
+    /// heartbeats as they come; at last [`WatchItem::Ended`]. An error ends the stream.
+    pub fn watch(
+        &self,
+        caller: &Caller,
+        run_id: RunId,
+        after: Option<EventId>,
+        heartbeats: bool,
+    ) -> impl Stream<Item = Result<WatchItem, WatchError>> + Send + 'static + use<> {
+        let heartbeats = if heartbeats { Heartbeats::Include } else { Heartbeats::Omit };
+        let watch = Watch {
+            client: self.clone(),
+            caller: caller.clone(),
+            run_id,
+            heartbeats,
+            after,
+            last_sent: 0,
+            subscription: None,
+            queue: VecDeque::new(),
+            activities: HashMap::new(),
+            phase: Phase::Begin,
+        };
+        stream::unfold(watch, |mut watch| async move { watch.next().await.map(|item| (item, watch)) })
+    }
+}
+
+struct Watch {
+    client: Client,
+    caller: Caller,
+    run_id: RunId,
+    heartbeats: Heartbeats,
+    after: Option<EventId>,
+    last_sent: EventId,
+    subscription: Option<Subscription>,
+    queue: VecDeque<WatchItem>,
+    /// What is known of the open activities, to be shown with their heartbeats.
+    activities: HashMap<EventId, Arc<Activity>>,
+    phase: Phase,
+}
+
+#[derive(PartialEq, Eq)]
+enum Phase {
+    Begin,
+    Live,
+    Over,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Option<Result<WatchItem, WatchError>> {
+        loop {
+            if let Some(item) = self.queue.pop_front() {
+                return Some(Ok(item));
+            }
+            let step = match self.phase {
+                Phase::Over => return None,
+                Phase::Begin => self.begin().await,
+                Phase::Live => self.live().await,
+            };
+            if let Err(error) = step {
+                self.phase = Phase::Over;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<(), WatchError> {
+        self.subscription = Some(self.client.bus.subscribe(&Topic::Run(self.run_id)).await);
+        let execution = self.execution().await?;
+        match self.after {
+            Some(after) if after > execution.history_length || after < 0 => {
+                self.queue.push_back(WatchItem::Reset(ResetReason::CursorExpired));
+                self.snapshot(execution);
+            }
+            Some(after) => self.last_sent = after,
+            None => self.snapshot(execution),
+        }
+        self.phase = Phase::Live;
+        self.catch_up().await?;
+        if self.heartbeats == Heartbeats::Include && self.phase == Phase::Live {
+            self.show_activities().await?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self, execution: WorkflowExecution) {
+        self.last_sent = execution.history_length;
+        self.queue.push_back(WatchItem::Snapshot(Box::new(execution)));
+    }
+
+    /// How far the open activities are, for one who joins late.
+    async fn show_activities(&mut self) -> Result<(), WatchError> {
+        for activity in self.client.store.pending_activities(&[self.run_id]).await? {
+            if activity.heartbeat.is_some() {
+                self.queue.push_back(WatchItem::Progress(Box::new(activity.clone())));
+            }
+            self.activities.insert(activity.scheduled_event_id, Arc::new(activity));
+        }
+        Ok(())
+    }
+
+    async fn live(&mut self) -> Result<(), WatchError> {
+        let look_at = self.client.clock.now() + self.client.limits.watch_interval;
+        let timer = self.client.clock.sleep_until(look_at);
+        let subscription = self.subscription.as_mut().expect("the first phase subscribed");
+        let delivery = tokio::select! {
+            delivery = subscription.recv() => Some(delivery),
+            () = timer => None,
+        };
+        match delivery {
+            None => self.catch_up().await,
+            Some(Delivery::Gap) => {
+                self.queue.push_back(WatchItem::Reset(ResetReason::BrokerGap));
+                self.catch_up().await?;
+                if self.phase == Phase::Live {
+                    let execution = self.execution().await?;
+                    if execution.history_length == self.last_sent {
+                        self.queue.push_back(WatchItem::Snapshot(Box::new(execution)));
+                    }
+                }
+                Ok(())
+            }
+            Some(Delivery::Message(message)) => self.on_hints(&message).await,
+        }
+    }
+
+    /// Takes one hint, and with it those that already wait: of heartbeats only the latest counts.
+    async fn on_hints(&mut self, first: &[u8]) -> Result<(), WatchError> {
+        let mut history = 0;
+        let mut progress: HashMap<EventId, ProgressHint> = HashMap::new();
+        let mut message = Some(bytes::Bytes::copy_from_slice(first));
+        while let Some(text) = message.take() {
+            match serde_json::from_slice(&text) {
+                Ok(RunHint::History(last)) => history = history.max(last),
+                Ok(RunHint::Progress(hint)) => {
+                    progress.insert(hint.scheduled_event_id, hint);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a hint about a run cannot be read; polling makes up for it")
+                }
+            }
+            let subscription = self.subscription.as_mut().expect("the first phase subscribed");
+            match subscription.try_recv() {
+                Some(Delivery::Message(next)) => message = Some(next),
+                Some(Delivery::Gap) => history = EventId::MAX,
+                None => {}
+            }
+        }
+        if history > self.last_sent {
+            self.catch_up().await?;
+        }
+        if self.heartbeats == Heartbeats::Include && self.phase == Phase::Live {
+            for hint in progress.into_values() {
+                self.on_progress(hint).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_progress(&mut self, hint: ProgressHint) -> Result<(), WatchError> {
+        if !self.activities.contains_key(&hint.scheduled_event_id) {
+            for activity in self.client.store.pending_activities(&[self.run_id]).await? {
+                self.activities.insert(activity.scheduled_event_id, Arc::new(activity));
+            }
+        }
+        // A heartbeat may overtake the commit of its activity, or lag behind its end.
+        let Some(known) = self.activities.get(&hint.scheduled_event_id) else { return Ok(()) };
+        let behind = known.heartbeat.as_ref().map_or(0, |heartbeat| heartbeat.sequence);
+        if hint.attempt < known.attempt || (hint.attempt == known.attempt && hint.sequence <= behind) {
+            return Ok(());
+        }
+        let mut activity = Activity::clone(known);
+        activity.attempt = hint.attempt;
+        activity.status = super::ActivityStatus::Started;
+        activity.started_at = activity.started_at.or(Some(hint.at));
+        activity.heartbeat = Some(heartbeat(hint));
+        self.activities.insert(activity.scheduled_event_id, Arc::new(activity.clone()));
+        self.queue.push_back(WatchItem::Progress(Box::new(activity)));
+        Ok(())
+    }
+
+    /// Sends every event that was not sent, and the end when there is one.
+    async fn catch_up(&mut self) -> Result<(), WatchError> {
+        let page = self.client.limits.history_page_items_max;
+        // The run is read before its events, so that it never shows an end whose event would follow.
+        let execution = self.execution().await?;
+        while self.last_sent < execution.history_length {
+            let events = self.client.history(self.run_id, self.last_sent, page, &[]).await?;
+            let Some(last) = events.last() else { break };
+            self.last_sent = last.event_id;
+            let execution = if self.last_sent > execution.history_length {
+                self.execution().await?
+            } else {
+                execution.clone()
+            };
+            self.queue.push_back(WatchItem::Events(events, Box::new(execution)));
+        }
+        if execution.status.is_closed() && self.last_sent >= execution.history_length {
+            self.queue.push_back(WatchItem::Ended(Box::new(execution)));
+            self.phase = Phase::Over;
+            self.subscription = None;
+        }
+        Ok(())
+    }
+
+    async fn execution(&self) -> Result<WorkflowExecution, WatchError> {
+        let target = WorkflowTarget::Run(self.run_id);
+        self.client.describe(&self.caller, &target).await?.ok_or(WatchError::NotFound)
+    }
+}
+
+fn heartbeat(hint: ProgressHint) -> ActivityHeartbeat {
+    let ProgressHint { sequence, at, progress, .. } = hint;
+    let at: Timestamp = at;
+    ActivityHeartbeat {
+        sequence,
+        at,
+        completed: Some(progress.completed),
+        total: Some(progress.total),
+        message: (!progress.message.is_empty()).then_some(progress.message),
+        details: progress.details,
+    }
+}

@@ -1,0 +1,166 @@
+//! Time. Everything asks one [`Clock`], so that tests can move it.
+
+use std::{
+    fmt,
+    ops::{Add, Sub},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// An instant in milliseconds since 1970-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Later than every instant that can occur; a row with it is never due.
+    pub const NEVER: Self = Self(i64::MAX);
+
+    /// The instant as a calendar date, for people and for the API.
+    #[must_use]
+    pub fn to_utc(self) -> DateTime<Utc> {
+        Utc.timestamp_millis_opt(self.0).single().unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// Time from `earlier` to here; zero when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp_millis())
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, length: Duration) -> Self {
+        Self(self.0.saturating_add(millis(length)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, length: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(length)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with milliseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+/// A length in whole milliseconds, as stored; longer than 292 million years saturates.
+#[must_use]
+pub fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Where time comes from.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+
+    /// Ends when `now` has reached `due`.
+    fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()>;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is where time enters the program")]
+    fn now(&self) -> Timestamp {
+        Utc::now().into()
+    }
+
+    fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()> {
+        // A sleep of more than a year is cut: its caller looks at the time again anyway.
+        let length = due.since(self.now()).min(Duration::from_secs(366 * 24 * 3600));
+        Box::pin(tokio::time::sleep(length))
+    }
+}
+
+/// A clock that stands still until a test moves it.
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    now: watch::Sender<Timestamp>,
+    sleepers: Arc<Mutex<Vec<Timestamp>>>,
+}
+
+impl ManualClock {
+    /// A clock that shows `now`.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self { now: watch::Sender::new(now), sleepers: Arc::default() }
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, length: Duration) {
+        self.now.send_modify(|now| *now = *now + length);
+    }
+
+    /// Moves the clock to the next instant that somebody sleeps until, and tells how far that was.
+    ///
+    /// `None`, and no movement, when nobody sleeps.
+    #[must_use]
+    pub fn skip_to_next_sleeper(&self) -> Option<Duration> {
+        let now = self.now();
+        let mut sleepers = self.sleepers.lock().expect("no sleeper panics while it holds the list");
+        sleepers.retain(|due| *due > now);
+        let next = sleepers.iter().min().copied()?;
+        drop(sleepers);
+        self.now.send_replace(next);
+        Some(next.since(now))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.now.borrow()
+    }
+
+    fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()> {
+        let mut now = self.now.subscribe();
+        if *now.borrow() < due && due < Timestamp::NEVER {
+            self.sleepers.lock().expect("no sleeper panics while it holds the list").push(due);
+        }
+        Box::pin(async move {
+            // An error means that the clock is gone, and with it every reason to wait.
+            let _ = now.wait_for(|now| *now >= due).await;
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_manual_clock_wakes_its_sleepers_when_it_reaches_them() {
+        let clock = ManualClock::new(Timestamp(0));
+        let sleeper = tokio::spawn(clock.sleep_until(Timestamp(30_000)));
+        assert_eq!(clock.skip_to_next_sleeper(), Some(Duration::from_secs(30)));
+        sleeper.await.unwrap();
+        assert_eq!(clock.skip_to_next_sleeper(), None);
+    }
+
+    #[test]
+    fn an_instant_is_written_in_utc_with_milliseconds() {
+        assert_eq!(Timestamp(1_500).to_string(), "1970-01-01T00:00:01.500Z");
+    }
+}

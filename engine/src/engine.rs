@@ -1,0 +1,146 @@
+//! The engine of one process: its database, its bus, and what can be made of them.
+
+use std::sync::Arc;
+
+use crate::{
+    client::{Client, Limits},
+    clock::{Clock, SystemClock},
+    ids::Namespace,
+    maintenance::{self, MaintenanceOptions},
+    notify::{Bus, InProcessBus, RedisBus, RedisError, RedisOptions},
+    registry::Registry,
+    store::{self, DatabaseOptions, Store},
+    worker::{self, WorkerOptions},
+};
+
+/// What an engine is made of.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The database.
+    pub database: DatabaseOptions,
+    /// How processes give each other hints.
+    pub bus: BusOptions,
+    /// The namespace that it works in.
+    pub namespace: Namespace,
+    /// Bounds on what callers may send and ask for.
+    pub limits: Limits,
+}
+
+/// How processes give each other hints.
+#[derive(Clone)]
+pub enum BusOptions {
+    /// Inside this process only.
+    InProcess,
+    /// Through Redis; the URL may hold a password.
+    Redis {
+        /// `redis://…`
+        url: String,
+    },
+}
+
+impl std::fmt::Debug for BusOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::InProcess => "InProcess",
+            Self::Redis { .. } => "Redis",
+        })
+    }
+}
+
+/// Why an engine could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The bus.
+    #[error("the Redis URL cannot be used")]
+    Bus(#[from] RedisError),
+}
+
+/// The engine of one process. Cloning is cheap; it runs nothing by itself.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    store: Store,
+    bus: Arc<dyn Bus>,
+    clock: Arc<dyn Clock>,
+    namespace: Namespace,
+    client: Client,
+}
+
+impl Engine {
+    /// Connects to the database and the bus. Does not migrate.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be reached or the Redis URL is malformed; a Redis that is away is
+    /// no error, since the bus only hints.
+    pub async fn open(options: EngineOptions) -> Result<Self, OpenError> {
+        let bus: Arc<dyn Bus> = match &options.bus {
+            BusOptions::InProcess => Arc::new(InProcessBus::new()),
+            BusOptions::Redis { url } => Arc::new(RedisBus::open(&RedisOptions::new(url))?),
+        };
+        let store = Store::connect(&options.database).await?;
+        Ok(Self::assemble(store, bus, Arc::new(SystemClock), options.namespace, options.limits))
+    }
+
+    /// An engine of given parts, such as a clock that a test moves.
+    #[must_use]
+    pub fn assemble(
+        store: Store,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        namespace: Namespace,
+        limits: Limits,
+    ) -> Self {
+        let client =
+            Client::new(store.clone(), bus.clone(), clock.clone(), namespace.clone(), Arc::new(limits));
+        Self { store, bus, clock, namespace, client }
+    }
+
+    /// Brings the schema of the database up to date.
+    ///
+    /// # Errors
+    /// [`store::Error`] when a step fails.
+    pub async fn migrate(&self) -> Result<(), store::Error> {
+        self.store.migrate().await
+    }
+
+    /// The names of the migrations that are still to be done.
+    ///
+    /// # Errors
+    /// [`store::Error`].
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, store::Error> {
+        self.store.pending_migrations().await
+    }
+
+    /// The engine as callers see it.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// A worker for what the registry holds.
+    #[must_use]
+    pub fn worker(&self, registry: Registry, options: WorkerOptions) -> worker::Service {
+        worker::Service::new(
+            self.store.clone(),
+            self.bus.clone(),
+            self.clock.clone(),
+            self.namespace.clone(),
+            registry,
+            options,
+        )
+    }
+
+    /// Maintenance, which every process runs.
+    #[must_use]
+    pub fn maintenance(&self) -> maintenance::Service {
+        maintenance::Service {
+            store: self.store.clone(),
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            namespace: self.namespace.clone(),
+            options: MaintenanceOptions::default(),
+        }
+    }
+}

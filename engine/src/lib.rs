@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+extern crate self as ctutor_engine;
+
+pub mod activity;
+pub mod client;
+pub mod clock;
+mod engine;
+pub mod failure;
+mod hint;
+pub mod history;
+pub mod ids;
+pub mod machine;
+pub mod maintenance;
+pub mod notify;
+pub mod payload;
+pub mod registry;
+pub mod retry;
+pub mod store;
+pub mod worker;
+pub mod workflow;
+
+pub use crate::engine::{BusOptions, Engine, EngineOptions, OpenError};
+pub use ctutor_macros::{activity, workflow};

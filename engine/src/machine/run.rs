@@ -1,0 +1,257 @@
+use std::fmt;
+
+use super::{
+    Command, CommandKind, Nondeterminism, SharedCore, WorkflowTaskError,
+    executor::{Polled, WorkflowFuture, poll_until_idle},
+};
+use crate::{
+    clock::Timestamp,
+    failure::Failure,
+    history::{
+        EventAttributes, HistoryEvent, TimerFired, WorkflowExecutionCanceled, WorkflowExecutionCompleted,
+        WorkflowExecutionFailed,
+    },
+    ids::{EventId, WorkflowType},
+    payload::Payload,
+    registry::WorkflowDefinition,
+    workflow::{WorkflowError, WorkflowInfo},
+};
+
+/// A run in memory: its code, as far as its history has brought it.
+pub struct Run {
+    workflow_type: WorkflowType,
+    core: SharedCore,
+    future: WorkflowFuture,
+    last_event_id: EventId,
+    close: Option<Close>,
+}
+
+/// How the code ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Close {
+    /// It returned.
+    Completed(Payload),
+    /// It failed.
+    Failed(Failure),
+    /// It was asked to stop, and did.
+    Canceled,
+}
+
+impl Run {
+    /// Begins a run from its first event, and lets the code run until it waits.
+    ///
+    /// # Errors
+    /// [`WorkflowTaskError`] when the code panics or awaits something foreign, or when `first` is no
+    /// `WorkflowExecutionStarted`.
+    pub fn begin(
+        definition: &WorkflowDefinition,
+        info: WorkflowInfo,
+        first: &HistoryEvent,
+    ) -> Result<Self, WorkflowTaskError> {
+        let EventAttributes::WorkflowExecutionStarted(started) = &first.attributes else {
+            return Err(WorkflowTaskError::History {
+                workflow_type: info.workflow_type.clone(),
+                reason: format!("it begins with {}", first.event_type()),
+            });
+        };
+        let core = SharedCore::new(first.time, started.random_seed);
+        let workflow_type = info.workflow_type.clone();
+        let future = definition.begin(core.clone(), info, started.input.clone());
+        let mut run = Self { workflow_type, core, future, last_event_id: first.event_id, close: None };
+        run.activate()?;
+        Ok(run)
+    }
+
+    /// Takes the next event of the history: one that was recorded before, or one from outside that is being
+    /// recorded now.
+    ///
+    /// # Errors
+    /// [`WorkflowTaskError`] when the event does not fit what the code asks for, or the code panics.
+    /// The run is then in no state to go on and must be dropped.
+    pub fn apply(&mut self, event: &HistoryEvent) -> Result<(), WorkflowTaskError> {
+        if event.event_id != self.last_event_id + 1 {
+            let reason = format!("event {} follows event {}", event.event_id, self.last_event_id);
+            return Err(self.broken(reason));
+        }
+        self.last_event_id = event.event_id;
+        if is_record_of_command(&event.attributes) { self.match_command(event) } else { self.deliver(event) }
+    }
+
+    /// Records what the code asked for since the last call, at `now`.
+    pub fn record_commands(&mut self, now: Timestamp) -> Vec<HistoryEvent> {
+        let mut events = Vec::new();
+        loop {
+            let Some(command) = self.core.lock().commands.pop_front() else { return events };
+            self.last_event_id += 1;
+            let event =
+                HistoryEvent { event_id: self.last_event_id, time: now, attributes: command.to_attributes() };
+            self.recorded(&command, &event);
+            events.push(event);
+        }
+    }
+
+    /// The event of the timer that is due first, when one is due by `now`.
+    #[must_use]
+    pub fn due_timer(&self, now: Timestamp) -> Option<TimerFired> {
+        self.core.lock().timers.due(now)
+    }
+
+    /// When the next timer rings.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        self.core.lock().timers.next_due()
+    }
+
+    /// Position of the last event that was taken or recorded.
+    #[must_use]
+    pub fn last_event_id(&self) -> EventId {
+        self.last_event_id
+    }
+
+    /// How the run ended, once its last event is recorded.
+    #[must_use]
+    pub fn close(&self) -> Option<&Close> {
+        self.close.as_ref()
+    }
+
+    /// What the code asks for that is not recorded yet; for tests of workflows.
+    #[must_use]
+    pub fn pending_commands(&self) -> Vec<Command> {
+        self.core.lock().commands.iter().cloned().collect()
+    }
+
+    fn deliver(&mut self, event: &HistoryEvent) -> Result<(), WorkflowTaskError> {
+        let asked = self.core.lock().commands.front().map(ToString::to_string);
+        if let Some(asked) = asked {
+            return Err(self.disagreement(Nondeterminism::new(asked, event)));
+        }
+        if self.close.is_some() {
+            return Err(self.broken(format!("{} follows the end of the run", event.event_type())));
+        }
+        self.core.lock().now = event.time;
+        self.dispatch(&event.attributes).map_err(|reason| self.broken(reason))?;
+        if matches!(event.attributes, EventAttributes::ActivityTaskStarted(_)) {
+            return Ok(());
+        }
+        self.activate()
+    }
+
+    fn dispatch(&self, event: &EventAttributes) -> Result<(), String> {
+        let mut core = self.core.lock();
+        match event {
+            EventAttributes::ActivityTaskStarted(_) => Ok(()),
+            EventAttributes::ActivityTaskCompleted(_)
+            | EventAttributes::ActivityTaskFailed(_)
+            | EventAttributes::ActivityTaskTimedOut(_)
+            | EventAttributes::ActivityTaskCanceled(_) => core.activities.close(event),
+            EventAttributes::TimerFired(fired) => core.timers.fired(fired),
+            EventAttributes::WorkflowExecutionCancelRequested(_) => {
+                core.request_cancellation();
+                Ok(())
+            }
+            other => Err(format!("{} is not an event that a running workflow receives", other.event_type())),
+        }
+    }
+
+    fn match_command(&mut self, event: &HistoryEvent) -> Result<(), WorkflowTaskError> {
+        let command = self.core.lock().commands.pop_front();
+        match command {
+            Some(command) if command.matches(&event.attributes) => {
+                self.recorded(&command, event);
+                Ok(())
+            }
+            Some(command) => Err(self.disagreement(Nondeterminism::new(command.to_string(), event))),
+            None => Err(self.disagreement(Nondeterminism::new("nothing", event))),
+        }
+    }
+
+    fn recorded(&mut self, command: &Command, event: &HistoryEvent) {
+        let mut core = self.core.lock();
+        match &event.attributes {
+            EventAttributes::ActivityTaskScheduled(_) | EventAttributes::ActivityTaskCancelRequested(_) => {
+                core.activities.recorded(command.sequence, event.event_id);
+            }
+            EventAttributes::TimerStarted(_) | EventAttributes::TimerCanceled(_) => {
+                core.timers.recorded(command.sequence, event.event_id, event.time);
+            }
+            EventAttributes::WorkflowExecutionCompleted(e) => {
+                self.close = Some(Close::Completed(e.result.clone()));
+            }
+            EventAttributes::WorkflowExecutionFailed(e) => {
+                self.close = Some(Close::Failed(e.failure.clone()));
+            }
+            EventAttributes::WorkflowExecutionCanceled(_) => self.close = Some(Close::Canceled),
+            _ => {}
+        }
+    }
+
+    fn activate(&mut self) -> Result<(), WorkflowTaskError> {
+        match poll_until_idle(&mut self.future, &self.core) {
+            Polled::Waiting => Ok(()),
+            Polled::ForeignAwait => Err(WorkflowTaskError::ForeignAwait {
+                workflow_type: self.workflow_type.clone(),
+                event_id: self.last_event_id,
+            }),
+            Polled::Panicked(message) => Err(WorkflowTaskError::Panic {
+                workflow_type: self.workflow_type.clone(),
+                event_id: self.last_event_id,
+                message,
+            }),
+            Polled::Done(result) => {
+                self.finish(result);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self, result: Result<Payload, WorkflowError>) {
+        // A future that has returned must not be polled again; one that never ends stands in for it.
+        self.future = Box::pin(std::future::pending());
+        let mut core = self.core.lock();
+        let kind = match result {
+            Ok(result) => CommandKind::CompleteWorkflowExecution(WorkflowExecutionCompleted { result }),
+            Err(WorkflowError::Canceled) if core.is_cancel_requested() => {
+                CommandKind::CancelWorkflowExecution(WorkflowExecutionCanceled {})
+            }
+            Err(WorkflowError::Canceled) => CommandKind::FailWorkflowExecution(WorkflowExecutionFailed {
+                failure: Failure::new("Canceled", "the workflow gave up as canceled, but nobody asked it to"),
+            }),
+            Err(WorkflowError::Failed(failure)) => {
+                CommandKind::FailWorkflowExecution(WorkflowExecutionFailed { failure })
+            }
+        };
+        core.command(0, kind);
+    }
+
+    fn disagreement(&self, source: Nondeterminism) -> WorkflowTaskError {
+        WorkflowTaskError::Nondeterminism { workflow_type: self.workflow_type.clone(), source }
+    }
+
+    fn broken(&self, reason: String) -> WorkflowTaskError {
+        WorkflowTaskError::History { workflow_type: self.workflow_type.clone(), reason }
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("workflow_type", &self.workflow_type)
+            .field("last_event_id", &self.last_event_id)
+            .field("close", &self.close)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether an event is the record of a command, as opposed to something from outside.
+fn is_record_of_command(attributes: &EventAttributes) -> bool {
+    matches!(
+        attributes,
+        EventAttributes::ActivityTaskScheduled(_)
+            | EventAttributes::ActivityTaskCancelRequested(_)
+            | EventAttributes::TimerStarted(_)
+            | EventAttributes::TimerCanceled(_)
+            | EventAttributes::WorkflowExecutionCompleted(_)
+            | EventAttributes::WorkflowExecutionFailed(_)
+            | EventAttributes::WorkflowExecutionCanceled(_)
+    )
+}

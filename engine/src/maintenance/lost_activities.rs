@@ -1,0 +1,93 @@
+//! Activities whose worker was lost, and such as nobody took in time.
+
+use super::{Scope, Service};
+use crate::{
+    activity::{ActivityClose, CloseOutcome, StartedAttempt},
+    clock::Timestamp,
+    failure::{Failure, TimeoutType},
+    hint,
+    history::RetryState,
+    store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ExpiredActivity, ReportOutput},
+    worker::attempt::{next_attempt, timeout_failure},
+};
+
+/// Most of them in one go.
+const ACTIVITIES_MAX: u64 = 500;
+
+pub(super) async fn end(service: &Service, scope: Scope) -> Result<(), store::Error> {
+    let now = service.clock.now();
+    // Every lease has ended at the end of time.
+    let as_of = if scope == Scope::All { Timestamp::NEVER } else { now };
+    let expired = service.store.expired_activities(as_of, now, ACTIVITIES_MAX).await?;
+    for activity in expired {
+        let lost = activity.lease.owner.is_some();
+        let end = if lost { end_of_lost(&activity, now) } else { end_of_waiting(&activity) };
+        let lease = activity.lease;
+        let outcome = service.store.write(ActivityReport { lease, end, now }).await?;
+        let ReportOutput::Accepted(wake) = outcome else { continue };
+        tracing::info!(
+            run.id = %lease.run_id, activity.id = activity.scheduled.activity_id, attempt = lease.attempt, lost,
+            "an activity timed out"
+        );
+        if let Some(wake) = wake {
+            hint::publish_wake(&*service.bus, &service.namespace, lease.run_id, &wake);
+        }
+    }
+    Ok(())
+}
+
+/// A lost worker is noticed by its silence, which is what the heartbeat timeout stands for.
+fn end_of_lost(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
+    let identity = activity.worker_identity.clone().unwrap_or_default();
+    let message =
+        format!("worker `{identity}` was lost while it ran activity `{}`", activity.scheduled.activity_type);
+    let failure = Failure::new("WorkerLost", message);
+    let timeout = TimeoutType::Heartbeat;
+    let (scheduled, attempt) = (&activity.scheduled, activity.lease.attempt);
+    match next_attempt(scheduled, activity.scheduled_at, attempt, &failure, None, Some(timeout), now) {
+        // There is no reason to wait: the activity did nothing wrong.
+        Ok(_) => AttemptEnd::Retry {
+            visible_at: now,
+            failure: serde_json::to_string(&failure).expect("a failure has a JSON form"),
+            checkpoint: None,
+        },
+        Err(retry_state) => {
+            let started = StartedAttempt {
+                attempt,
+                started_at: activity.started_at.unwrap_or(activity.scheduled_at),
+                identity,
+                last_failure: activity.last_failure.clone(),
+            };
+            close(activity, Some(started), timeout, failure, retry_state)
+        }
+    }
+}
+
+fn end_of_waiting(activity: &ExpiredActivity) -> AttemptEnd {
+    let scheduled = &activity.scheduled;
+    let (start, all) = (scheduled.schedule_to_start_timeout_ms, scheduled.schedule_to_close_timeout_ms);
+    let (timeout, limit) = match (start, all) {
+        (Some(start), Some(all)) if all <= start => (TimeoutType::ScheduleToClose, Some(all)),
+        (Some(start), _) => (TimeoutType::ScheduleToStart, Some(start)),
+        (None, all) => (TimeoutType::ScheduleToClose, all),
+    };
+    let mut failure = timeout_failure(timeout, limit, scheduled);
+    failure.cause = activity.last_failure.clone().map(Box::new);
+    close(activity, None, timeout, failure, RetryState::Timeout)
+}
+
+fn close(
+    activity: &ExpiredActivity,
+    started: Option<StartedAttempt>,
+    timeout_type: TimeoutType,
+    failure: Failure,
+    retry_state: RetryState,
+) -> AttemptEnd {
+    let close = ActivityClose {
+        scheduled_event_id: activity.lease.scheduled_event_id,
+        started,
+        outcome: CloseOutcome::TimedOut { timeout_type, failure, retry_state },
+    };
+    let body = serde_json::to_string(&close).expect("the end of an activity has a JSON form");
+    AttemptEnd::Close { kind: ACTIVITY_CLOSED, body }
+}

@@ -1,0 +1,11 @@
+//! What is kept for a while only.
+
+use super::Service;
+use crate::store::{self, ForgetRequests, RemoveWorkers};
+
+pub(super) async fn forget(service: &Service) -> Result<(), store::Error> {
+    let now = service.clock.now();
+    service.store.write(ForgetRequests { created_before: now - service.options.request_retention }).await?;
+    let seen_before = now - service.options.worker_retention;
+    service.store.write(RemoveWorkers { worker_id: None, seen_before }).await
+}

@@ -1,0 +1,37 @@
+//! Runs that take longer than they may.
+
+use super::Service;
+use crate::{
+    client::WorkflowStatus,
+    clock::millis,
+    failure::Failure,
+    hint::{self, WorkerHint},
+    history::WorkflowExecutionTimedOut,
+    store::{self, CloseOutput, CloseRun},
+};
+
+/// Most of them in one go.
+const RUNS_MAX: u64 = 500;
+
+pub(super) async fn end(service: &Service) -> Result<(), store::Error> {
+    let now = service.clock.now();
+    for (run_id, timeout) in service.store.overdue_runs(now, RUNS_MAX).await? {
+        let message = format!("the workflow exceeded its execution timeout of {} s", timeout.as_secs_f64());
+        let failure = Failure::new("Timeout", message);
+        let close = CloseRun {
+            run_id,
+            status: WorkflowStatus::TimedOut.as_str(),
+            event: WorkflowExecutionTimedOut { workflow_execution_timeout_ms: millis(timeout) }.into(),
+            failure: serde_json::to_string(&failure).ok(),
+            now,
+        };
+        if let CloseOutput::Closed { worker, last_event_id } = service.store.write(close).await? {
+            tracing::info!(run.id = %run_id, "a run exceeded its execution timeout");
+            hint::publish_history(&*service.bus, run_id, last_event_id);
+            if let Some(worker) = worker {
+                hint::publish_worker(&*service.bus, worker, &WorkerHint::Closed(run_id));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! The suite over a real server, and what happens when that server goes.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use super::{Options, RedisBus};
+use crate::notify::{
+    Bus, Delivery, Health, Topic,
+    tests::{DEADLINE, Fixture, bus_suite, message, next, run, text},
+    topics::Topics,
+};
+
+/// A private server on a socket in a temporary folder.
+struct Server {
+    folder: TempDir,
+    process: Option<Child>,
+}
+
+impl Server {
+    fn stopped() -> Self {
+        Self { folder: TempDir::new().unwrap(), process: None }
+    }
+
+    fn started() -> Self {
+        let mut server = Self::stopped();
+        server.start();
+        server
+    }
+
+    /// Does not wait for the socket: the bus must manage without.
+    fn start(&mut self) {
+        let process = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .arg("--unixsocket")
+            .arg(self.socket())
+            .arg("--dir")
+            .arg(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed (`scripts/setup test`)");
+        self.process = Some(process);
+    }
+
+    fn kill(&mut self) {
+        let mut process = self.process.take().expect("the server runs");
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Stops or resumes the process without closing its connections.
+    fn signal(&self, signal: &str) {
+        let pid = self.process.as_ref().expect("the server runs").id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    fn options(&self) -> Options {
+        Options::new(format!("redis+unix://{}", self.socket().display()))
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.process.is_some() {
+            self.kill();
+        }
+    }
+}
+
+struct Redis {
+    bus: RedisBus,
+    server: Server,
+}
+
+impl Redis {
+    async fn connected() -> Self {
+        let server = Server::started();
+        let bus = RedisBus::open(&server.options()).unwrap();
+        let redis = Self { bus, server };
+        redis.wait_for(Health::Connected).await;
+        redis
+    }
+
+    async fn wait_for(&self, health: Health) {
+        tokio::time::timeout(DEADLINE, self.bus.wait_for(health)).await.expect("the health changes in time");
+    }
+
+    /// How many connections the server has subscribed to a topic.
+    async fn subscribers(&self, topic: &Topic) -> u64 {
+        let client = ::redis::Client::open(self.server.options().url).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let channel = format!("ctutor:{topic}");
+        let (_, count): (String, u64) =
+            ::redis::cmd("PUBSUB").arg("NUMSUB").arg(&channel).query_async(&mut connection).await.unwrap();
+        count
+    }
+}
+
+impl Fixture for Redis {
+    type Bus = RedisBus;
+
+    fn bus(&self) -> &RedisBus {
+        &self.bus
+    }
+
+    fn topics(&self) -> &Topics {
+        self.bus.topics()
+    }
+}
+
+bus_suite!(suite, Redis::connected());
+
+#[tokio::test]
+async fn messages_reach_other_processes_on_the_same_server() {
+    let here = Redis::connected().await;
+    let there = RedisBus::open(&here.server.options()).unwrap();
+    there.wait_for(Health::Connected).await;
+    let topic = run();
+    let mut subscription = there.subscribe(&topic).await;
+    here.bus.publish(&topic, text("over"));
+    assert_eq!(next(&mut subscription).await, message("over"));
+}
+
+#[tokio::test]
+async fn a_restarted_server_gives_every_listener_a_gap_and_then_messages() {
+    let mut redis = Redis::connected().await;
+    let topics: Vec<Topic> = (0..700).map(|_| run()).collect();
+    let mut subscriptions = Vec::new();
+    for topic in &topics {
+        subscriptions.push(redis.bus.subscribe(topic).await);
+    }
+    for _ in 0..2 {
+        redis.server.kill();
+        redis.wait_for(Health::Disconnected).await;
+        redis.server.start();
+        redis.wait_for(Health::Connected).await;
+        for (topic, subscription) in topics.iter().zip(&mut subscriptions) {
+            assert_eq!(next(subscription).await, Delivery::Gap);
+            redis.bus.publish(topic, text("back"));
+            assert_eq!(next(subscription).await, message("back"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_server_nothing_waits_and_a_gap_follows_when_it_comes() {
+    let mut server = Server::stopped();
+    let bus = RedisBus::open(&server.options()).unwrap();
+    assert_eq!(bus.health(), Health::Disconnected);
+    let topic = run();
+    let mut subscription =
+        tokio::time::timeout(DEADLINE, bus.subscribe(&topic)).await.expect("it does not hang");
+    assert_eq!(subscription.try_recv(), None);
+
+    server.start();
+    assert_eq!(next(&mut subscription).await, Delivery::Gap);
+    bus.publish(&topic, text("after"));
+    assert_eq!(next(&mut subscription).await, message("after"));
+}
+
+#[tokio::test]
+async fn the_publishing_queue_is_bounded_and_what_does_not_fit_is_counted() {
+    let mut server = Server::stopped();
+    let options = Options { publish_queue_messages: 3, ..server.options() };
+    let bus = RedisBus::open(&options).unwrap();
+    let topic = run();
+    let mut subscription = bus.subscribe(&topic).await;
+    for number in 0..5 {
+        bus.publish(&topic, text(number));
+    }
+    assert_eq!(bus.dropped_messages(), 2);
+
+    server.start();
+    tokio::time::timeout(DEADLINE, bus.wait_for(Health::Connected)).await.expect("it connects");
+    bus.publish(&topic, text("last"));
+    // Whether the queued ones went out before the subscription stood is open; the order is not.
+    let mut seen = Vec::new();
+    while seen.last() != Some(&message("last")) {
+        seen.push(next(&mut subscription).await);
+    }
+    assert!(seen.contains(&Delivery::Gap));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_noticed_and_does_not_hold_a_subscriber() {
+    let server = Server::started();
+    let timeout = Duration::from_millis(300);
+    let options = Options { response_timeout: timeout, ping_interval: timeout, ..server.options() };
+    let redis = Redis { bus: RedisBus::open(&options).unwrap(), server };
+    redis.wait_for(Health::Connected).await;
+
+    redis.server.signal("-STOP");
+    let topic = run();
+    let mut subscription =
+        tokio::time::timeout(DEADLINE, redis.bus.subscribe(&topic)).await.expect("it does not hang");
+    redis.wait_for(Health::Disconnected).await;
+    redis.server.signal("-CONT");
+    assert_eq!(next(&mut subscription).await, Delivery::Gap);
+}
+
+#[tokio::test]
+async fn the_server_is_told_when_the_last_listener_leaves() {
+    let redis = Redis::connected().await;
+    let topic = run();
+    let first = redis.bus.subscribe(&topic).await;
+    let second = redis.bus.subscribe(&topic).await;
+    assert_eq!(redis.subscribers(&topic).await, 1);
+    drop(first);
+    drop(second);
+    // Commands are sent one after another, so a confirmed later one proves the earlier one.
+    while redis.subscribers(&topic).await > 0 {
+        drop(redis.bus.subscribe(&run()).await);
+    }
+    assert_eq!(redis.bus.topics().count(), 0);
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused_without_showing_it() {
+    let error = RedisBus::open(&Options::new("http://user:secret@host")).unwrap_err();
+    let shown = format!("{error} {error:?} {:?}", Options::new("redis://user:secret@host"));
+    assert!(!shown.contains("secret"), "{shown}");
+}

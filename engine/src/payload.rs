@@ -1,0 +1,128 @@
+//! Payloads: the JSON texts that workflows and activities take and return.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+/// Largest input and result of a workflow or an activity, in bytes, unless configured otherwise.
+pub const SIZE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// A JSON text, kept as it was written: key order and number spelling survive.
+///
+/// Cloning is cheap.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload(Arc<str>);
+
+/// A payload that could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// The value has no JSON form.
+    #[error("the value cannot be written as JSON")]
+    Encode(#[source] serde_json::Error),
+    /// The text does not have the expected shape.
+    #[error("the payload cannot be read: {0}")]
+    Decode(serde_json::Error),
+}
+
+impl Payload {
+    /// Writes a value.
+    ///
+    /// # Errors
+    /// [`PayloadError::Encode`] when the value has no JSON form, such as a map with keys that are no text.
+    pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
+        serde_json::to_string(value).map(|text| Self(text.into())).map_err(PayloadError::Encode)
+    }
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// [`PayloadError::Decode`] naming what was expected and where.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
+        serde_json::from_str(&self.0).map_err(PayloadError::Decode)
+    }
+
+    /// Checks that a text is JSON and keeps it.
+    ///
+    /// # Errors
+    /// [`PayloadError::Decode`] when it is not.
+    pub fn parse(text: impl Into<Arc<str>>) -> Result<Self, PayloadError> {
+        let text = text.into();
+        serde_json::from_str::<&RawValue>(&text).map_err(PayloadError::Decode)?;
+        Ok(Self(text))
+    }
+
+    /// Trusts a text that was checked when it was stored.
+    #[must_use]
+    pub(crate) fn trusted(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// JSON `null`.
+    #[must_use]
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+
+    /// The value without a type.
+    #[must_use]
+    pub fn to_value(&self) -> serde_json::Value {
+        serde_json::from_str(&self.0).unwrap_or(serde_json::Value::Null)
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl From<&serde_json::Value> for Payload {
+    fn from(value: &serde_json::Value) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl fmt::Debug for Payload {
+    /// Size only: payloads may hold personal data and must not reach logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(raw.get().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_keeps_its_text() {
+        let payload = Payload::parse(r#"{"b":1.0,"a":[1e2]}"#).unwrap();
+        assert_eq!(serde_json::to_string(&payload).unwrap(), r#"{"b":1.0,"a":[1e2]}"#);
+        assert!(Payload::parse("{nonsense").is_err());
+    }
+
+    #[test]
+    fn debug_output_hides_the_content() {
+        assert_eq!(format!("{:?}", Payload::parse(r#""secret""#).unwrap()), "Payload(8 bytes)");
+    }
+}

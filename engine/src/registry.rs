@@ -1,0 +1,200 @@
+//! What a worker can run.
+
+use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+
+use crate::{
+    activity::{Activity, ActivityContext, ActivityError, Resources},
+    ids::{ActivityType, WorkflowType},
+    machine::SharedCore,
+    payload::Payload,
+    workflow::{Context, Workflow, WorkflowError, WorkflowInfo, WorkflowOptions},
+};
+
+/// The workflows, activities and resources of a worker.
+#[derive(Debug, Default)]
+pub struct Registry {
+    workflows: BTreeMap<WorkflowType, Arc<WorkflowDefinition>>,
+    activities: BTreeMap<ActivityType, Arc<ActivityDefinition>>,
+    resources: Resources,
+}
+
+impl Registry {
+    /// A registry of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a workflow type. A later one of the same name takes the place of an earlier one.
+    #[must_use]
+    pub fn workflow<W: Workflow>(mut self) -> Self {
+        let definition = WorkflowDefinition::of::<W>();
+        self.workflows.insert(definition.workflow_type.clone(), Arc::new(definition));
+        self
+    }
+
+    /// Adds an activity type. A later one of the same name takes the place of an earlier one.
+    #[must_use]
+    pub fn activity<A: Activity>(mut self, _activity: A) -> Self {
+        let definition = ActivityDefinition::of::<A>();
+        self.activities.insert(definition.activity_type.clone(), Arc::new(definition));
+        self
+    }
+
+    /// Adds a resource that activities may ask for by its type.
+    #[must_use]
+    pub fn resource<T: Any + Send + Sync>(mut self, resource: Arc<T>) -> Self {
+        self.resources.insert(resource);
+        self
+    }
+
+    /// The registered workflow types, by name.
+    pub fn workflows(&self) -> impl Iterator<Item = &WorkflowDefinition> {
+        self.workflows.values().map(AsRef::as_ref)
+    }
+
+    /// The names of the registered activity types.
+    pub fn activity_types(&self) -> impl Iterator<Item = &ActivityType> {
+        self.activities.keys()
+    }
+
+    pub(crate) fn find_workflow(&self, name: &WorkflowType) -> Option<Arc<WorkflowDefinition>> {
+        self.workflows.get(name).cloned()
+    }
+
+    pub(crate) fn find_activity(&self, name: &ActivityType) -> Option<Arc<ActivityDefinition>> {
+        self.activities.get(name).cloned()
+    }
+
+    pub(crate) fn into_parts(self) -> (Self, Arc<Resources>) {
+        let Self { workflows, activities, resources } = self;
+        (Self { workflows, activities, resources: Resources::default() }, Arc::new(resources))
+    }
+}
+
+type BeginWorkflow =
+    fn(SharedCore, WorkflowInfo, Payload) -> BoxFuture<'static, Result<Payload, WorkflowError>>;
+
+/// A registered workflow type.
+pub struct WorkflowDefinition {
+    /// Its name.
+    pub workflow_type: WorkflowType,
+    /// What it is for.
+    pub description: &'static str,
+    /// Its queue and timeouts.
+    pub options: WorkflowOptions,
+    /// JSON Schema of what it takes.
+    pub input_schema: serde_json::Value,
+    /// JSON Schema of what it returns.
+    pub result_schema: serde_json::Value,
+    begin: BeginWorkflow,
+}
+
+impl WorkflowDefinition {
+    /// The definition of a workflow type.
+    #[must_use]
+    pub fn of<W: Workflow>() -> Self {
+        Self {
+            workflow_type: WorkflowType::trusted(W::NAME),
+            description: W::DESCRIPTION,
+            options: W::options(),
+            input_schema: input_schema_of::<W::Input>(),
+            result_schema: result_schema_of::<W::Output>(),
+            begin: begin::<W>,
+        }
+    }
+
+    pub(crate) fn begin(
+        &self,
+        core: SharedCore,
+        info: WorkflowInfo,
+        input: Payload,
+    ) -> BoxFuture<'static, Result<Payload, WorkflowError>> {
+        (self.begin)(core, info, input)
+    }
+}
+
+impl fmt::Debug for WorkflowDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkflowDefinition")
+            .field("workflow_type", &self.workflow_type)
+            .finish_non_exhaustive()
+    }
+}
+
+fn begin<W: Workflow>(
+    core: SharedCore,
+    info: WorkflowInfo,
+    input: Payload,
+) -> BoxFuture<'static, Result<Payload, WorkflowError>> {
+    async move {
+        let input = input.decode::<W::Input>().map_err(|error| {
+            WorkflowError::failed("InvalidInput", format!("the input of `{}`: {error}", W::NAME))
+        })?;
+        let context = Context::new(core, info, W::default());
+        let result = W::run(context, input).await?;
+        Payload::encode(&result).map_err(WorkflowError::from)
+    }
+    .boxed()
+}
+
+type ExecuteActivity = fn(ActivityContext<()>, Payload) -> BoxFuture<'static, Result<Payload, ActivityError>>;
+
+/// A registered activity type.
+pub(crate) struct ActivityDefinition {
+    activity_type: ActivityType,
+    execute: ExecuteActivity,
+}
+
+impl ActivityDefinition {
+    fn of<A: Activity>() -> Self {
+        Self { activity_type: ActivityType::trusted(A::NAME), execute: execute::<A> }
+    }
+
+    pub(crate) fn execute(
+        &self,
+        ctx: ActivityContext<()>,
+        input: Payload,
+    ) -> BoxFuture<'static, Result<Payload, ActivityError>> {
+        (self.execute)(ctx, input)
+    }
+}
+
+impl fmt::Debug for ActivityDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActivityDefinition")
+            .field("activity_type", &self.activity_type)
+            .finish_non_exhaustive()
+    }
+}
+
+fn execute<A: Activity>(
+    ctx: ActivityContext<()>,
+    input: Payload,
+) -> BoxFuture<'static, Result<Payload, ActivityError>> {
+    async move {
+        let input = input.decode::<A::Input>().map_err(|error| {
+            ActivityError::non_retryable("InvalidInput", format!("the input of `{}`: {error}", A::NAME))
+        })?;
+        let result = A::execute(ctx.typed(), input).await?;
+        Payload::encode(&result).map_err(|error| {
+            ActivityError::non_retryable("Payload", format!("the result of `{}`: {error}", A::NAME))
+        })
+    }
+    .boxed()
+}
+
+fn input_schema_of<T: JsonSchema>() -> serde_json::Value {
+    generate::<T>(SchemaSettings::draft2020_12().for_deserialize().into_generator())
+}
+
+fn result_schema_of<T: JsonSchema>() -> serde_json::Value {
+    generate::<T>(SchemaSettings::draft2020_12().for_serialize().into_generator())
+}
+
+fn generate<T: JsonSchema>(generator: SchemaGenerator) -> serde_json::Value {
+    generator.into_root_schema_for::<T>().to_value()
+}

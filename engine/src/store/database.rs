@@ -1,0 +1,132 @@
+//! Connections: one that writes, and some that read.
+
+use std::{path::Path, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::{
+    Error,
+    sql::{Dialect, Reader},
+};
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct DatabaseOptions {
+    /// `postgres://…` or `sqlite:PATH`.
+    pub url: String,
+    /// Most connections for reading.
+    pub read_connections_max: u32,
+    /// Longest wait for a free connection.
+    pub acquire_timeout: Duration,
+}
+
+impl DatabaseOptions {
+    /// The usual options for a URL.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), read_connections_max: 8, acquire_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// Statements kept prepared on each connection: more than the store has.
+const STATEMENTS_PREPARED: usize = 256;
+
+pub(super) struct Connections {
+    pub(super) writer: DatabaseConnection,
+    pub(super) reader: Reader,
+}
+
+pub(super) async fn connect(options: &DatabaseOptions) -> Result<Connections, Error> {
+    let url = options.url.as_str();
+    let dialect = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Dialect::Postgres
+    } else if url.starts_with("sqlite:") {
+        Dialect::Sqlite
+    } else {
+        // No more than the scheme: a URL may hold a password.
+        let scheme = url.split(':').next().unwrap_or_default().chars().take(20).collect();
+        return Err(Error::UnknownScheme { scheme });
+    };
+    let (writer, reader) = match dialect {
+        Dialect::Postgres => {
+            // The writer uses one connection; a second serves migrations and a replacement after a failure.
+            let writer = postgres(options, 2).await?;
+            (writer, postgres(options, options.read_connections_max).await?)
+        }
+        Dialect::Sqlite => {
+            let writer = sqlite(options, 1, Access::ReadWrite).await?;
+            (writer, sqlite(options, options.read_connections_max.min(4), Access::ReadOnly).await?)
+        }
+    };
+    Ok(Connections { writer, reader: Reader { dialect, inner: reader } })
+}
+
+/// The file of an SQLite URL; `None` for PostgreSQL.
+#[must_use]
+pub(super) fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path).split('?').next().unwrap_or(path)))
+}
+
+async fn postgres(options: &DatabaseOptions, connections: u32) -> Result<DatabaseConnection, Error> {
+    let mut connect = base(options, connections);
+    connect.map_sqlx_postgres_opts(|options| {
+        options.statement_cache_capacity(STATEMENTS_PREPARED).application_name("ctutor")
+    });
+    Ok(Database::connect(connect).await?)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
+async fn sqlite(
+    options: &DatabaseOptions,
+    connections: u32,
+    access: Access,
+) -> Result<DatabaseConnection, Error> {
+    let mut connect = base(options, connections);
+    connect.map_sqlx_sqlite_opts(move |options| {
+        let options = options
+            .create_if_missing(access == Access::ReadWrite)
+            .read_only(access == Access::ReadOnly)
+            .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(STATEMENTS_PREPARED);
+        match access {
+            // `FULL` syncs the log at every commit: what was acknowledged survives a power cut.
+            Access::ReadWrite => {
+                options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+            }
+            Access::ReadOnly => options,
+        }
+    });
+    Ok(Database::connect(connect).await?)
+}
+
+fn base(options: &DatabaseOptions, connections: u32) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(&options.url);
+    connect
+        .max_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .connect_timeout(options.acquire_timeout)
+        // A broken connection shows itself in the next statement; asking first would double every read.
+        .test_before_acquire(false)
+        .sqlx_logging(false);
+    connect
+}
+
+/// Locks the folder entry beside an SQLite file for this process; the operating system frees it when it ends,
+/// however it ends.
+pub(super) fn lock(path: &Path) -> Result<std::fs::File, Error> {
+    let in_use = || Error::InUse { path: path.display().to_string() };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = std::fs::File::create(Path::new(&name)).map_err(|_| in_use())?;
+    file.try_lock().map_err(|_| in_use())?;
+    Ok(file)
+}

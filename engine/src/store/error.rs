@@ -1,0 +1,73 @@
+use sea_orm::{DbErr, RuntimeErr};
+
+/// What can go wrong with the database.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The database refused or did not answer.
+    #[error("the database did not do as asked")]
+    Database(#[source] std::sync::Arc<DbErr>),
+    /// More is asked of the database than it can take; the same request may succeed later.
+    #[error("the database cannot keep up: {waiting} writes are waiting")]
+    Overloaded {
+        /// How many writes wait.
+        waiting: usize,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// A stored value that this version cannot read.
+    #[error("column `{column}` of table `{table}`, row `{key}`, cannot be read: {reason}")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The database URL names no database that ctutor can use.
+    #[error("the database URL must begin with `postgres://` or `sqlite:`, but begins with `{scheme}`")]
+    UnknownScheme {
+        /// How it begins.
+        scheme: String,
+    },
+    /// Another process works with this data folder.
+    #[error("another ctutor process works with `{path}`; stop it, or use another folder with `--data`")]
+    InUse {
+        /// The database file.
+        path: String,
+    },
+}
+
+impl Error {
+    /// Whether the same request may well succeed a little later.
+    #[must_use]
+    pub fn is_overload(&self) -> bool {
+        match self {
+            Self::Overloaded { .. } => true,
+            Self::Database(source) => matches!(**source, DbErr::ConnectionAcquire(_)),
+            _ => false,
+        }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Self::Database(std::sync::Arc::new(error))
+    }
+}
+
+/// Whether the database gave the transaction up for another's sake, so that the same one may succeed.
+pub(super) fn is_transient(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error
+    else {
+        return false;
+    };
+    // Serialization failure and deadlock on PostgreSQL.
+    source
+        .as_database_error()
+        .and_then(sea_orm::sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == "40001" || code == "40P01")
+}

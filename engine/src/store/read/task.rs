@@ -1,0 +1,147 @@
+//! What workers and maintenance read.
+
+use std::collections::HashMap;
+
+use ctutor_entity::{activity_task, message, workflow_task};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::execution::LoadedRun;
+use crate::{
+    client::{BlockedWorkflowTask, Caller},
+    clock::Timestamp,
+    failure::Failure,
+    history::{ActivityTaskScheduled, EventAttributes, HistoryEvent},
+    ids::{EventId, Namespace, RunId, WorkerId},
+    store::{ActivityLease, Error, Store, write::claim::attempt},
+};
+
+/// A message in the inbox of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) sequence: i64,
+    pub(crate) kind: String,
+    pub(crate) body: String,
+}
+
+/// An activity attempt whose worker was lost, or that waited too long.
+#[derive(Debug, Clone)]
+pub(crate) struct ExpiredActivity {
+    pub(crate) lease: ActivityLease,
+    pub(crate) scheduled: ActivityTaskScheduled,
+    pub(crate) scheduled_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) worker_identity: Option<String>,
+    pub(crate) last_failure: Option<Failure>,
+}
+
+impl Store {
+    /// Everything a worker needs to continue some runs, in three queries.
+    pub(crate) async fn load_runs(
+        &self,
+        namespace: &Namespace,
+        run_ids: &[RunId],
+    ) -> Result<HashMap<RunId, LoadedRun>, Error> {
+        let executions = self.executions(namespace, &Caller::engine(), run_ids).await?;
+        let mut runs: HashMap<RunId, LoadedRun> = executions
+            .into_iter()
+            .map(|(run_id, execution)| {
+                (run_id, LoadedRun { execution, events: Vec::new(), messages: Vec::new() })
+            })
+            .collect();
+        for (run_id, event) in self.histories(run_ids).await? {
+            if let Some(run) = runs.get_mut(&run_id) {
+                run.events.push(event);
+            }
+        }
+        for (run_id, message) in self.inboxes(run_ids).await? {
+            if let Some(run) = runs.get_mut(&run_id) {
+                run.messages.push(message);
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The messages of some runs, in the order of their arrival.
+    pub(crate) async fn inboxes(&self, run_ids: &[RunId]) -> Result<Vec<(RunId, Message)>, Error> {
+        let rows = message::Entity::find()
+            .filter(message::Column::RunId.is_in(run_ids.iter().map(|run_id| run_id.0)))
+            .order_by_asc(message::Column::RunId)
+            .order_by_asc(message::Column::Sequence)
+            .all(&self.reader.inner)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                (RunId(row.run_id), Message { sequence: row.sequence, kind: row.kind, body: row.body })
+            })
+            .collect())
+    }
+
+    /// What the events say that scheduled these activities.
+    pub(crate) async fn scheduled_activities(
+        &self,
+        keys: &[(RunId, EventId)],
+    ) -> Result<HashMap<(RunId, EventId), ActivityTaskScheduled>, Error> {
+        let events = self.events(keys).await?;
+        Ok(events
+            .into_iter()
+            .filter_map(|(run_id, HistoryEvent { event_id, attributes, .. })| match attributes {
+                EventAttributes::ActivityTaskScheduled(scheduled) => Some(((run_id, event_id), scheduled)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Activities whose leases had ended by `leases_ended_by`, and such as have waited too long for a worker.
+    pub(crate) async fn expired_activities(
+        &self,
+        leases_ended_by: Timestamp,
+        now: Timestamp,
+        at_most: u64,
+    ) -> Result<Vec<ExpiredActivity>, Error> {
+        use activity_task::Column;
+        let held = Condition::all().add(Column::Owner.is_not_null());
+        let waiting = Condition::all().add(Column::Owner.is_null());
+        let lost = Condition::any()
+            .add(held.add(Column::LeaseExpiresAtMs.lt(leases_ended_by.0)))
+            .add(waiting.add(Column::ExpiresAtMs.lte(now.0)));
+        let rows = activity_task::Entity::find().filter(lost).limit(at_most).all(&self.reader.inner).await?;
+        let keys: Vec<_> = rows.iter().map(|row| (RunId(row.run_id), row.scheduled_event_id)).collect();
+        let mut scheduled = self.scheduled_activities(&keys).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                let key = (RunId(row.run_id), row.scheduled_event_id);
+                Some(ExpiredActivity {
+                    lease: ActivityLease {
+                        run_id: key.0,
+                        scheduled_event_id: key.1,
+                        attempt: attempt(row.attempt),
+                        owner: row.owner.map(WorkerId),
+                    },
+                    scheduled: scheduled.remove(&key)?,
+                    scheduled_at: Timestamp(row.scheduled_at_ms),
+                    started_at: row.started_at_ms.map(Timestamp),
+                    worker_identity: row.worker_identity,
+                    last_failure: row.last_failure.and_then(|text| serde_json::from_str(&text).ok()),
+                })
+            })
+            .collect())
+    }
+
+    /// The workflow task of a run, when its last try failed.
+    pub(crate) async fn blocked_workflow_task(
+        &self,
+        run_id: RunId,
+    ) -> Result<Option<BlockedWorkflowTask>, Error> {
+        let row = workflow_task::Entity::find_by_id(run_id.0).one(&self.reader.inner).await?;
+        Ok(row.and_then(|row| {
+            let failure = serde_json::from_str(&row.failure?).ok()?;
+            Some(BlockedWorkflowTask {
+                attempt: attempt(row.attempt),
+                failure,
+                next_attempt_at: Timestamp(row.visible_at_ms),
+            })
+        }))
+    }
+}

@@ -1,0 +1,148 @@
+//! Statements over many rows at once, with one text for both databases.
+//!
+//! A batch travels as a single JSON parameter: the text of a statement then never depends on the number of its
+//! rows, so each connection prepares it once, and nulls, which arrays cannot carry, need no care.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value,
+};
+use serde::Serialize;
+
+/// Which SQL the database speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+/// Types of the columns of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Uuid,
+    BigInt,
+    Int,
+    Text,
+    Bool,
+}
+
+impl Dialect {
+    /// The rows of a batch as a table expression named `v`, whose JSON is parameter `$parameter`.
+    pub(super) fn rows(self, parameter: usize, columns: &[(&str, Kind)]) -> String {
+        match self {
+            Self::Postgres => {
+                let columns: Vec<_> =
+                    columns.iter().map(|(name, kind)| format!("{name} {}", kind.postgres())).collect();
+                format!("json_to_recordset(${parameter}::json) AS v({})", columns.join(", "))
+            }
+            Self::Sqlite => {
+                let columns: Vec<_> = columns.iter().map(|(name, kind)| kind.sqlite(name)).collect();
+                format!("(SELECT {} FROM json_each(${parameter})) AS v", columns.join(", "))
+            }
+        }
+    }
+
+    /// Keeps claims of two workers out of each other's way; SQLite has one writer at a time anyway.
+    pub(super) fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+            Self::Sqlite => "",
+        }
+    }
+
+    /// Holds the rows of table alias `a` until the transaction ends.
+    pub(super) fn lock_a(self) -> &'static str {
+        match self {
+            Self::Postgres => "FOR UPDATE OF a",
+            Self::Sqlite => "",
+        }
+    }
+
+    /// The smaller of two values.
+    pub(super) fn least(self, a: &str, b: &str) -> String {
+        match self {
+            Self::Postgres => format!("LEAST({a}, {b})"),
+            Self::Sqlite => format!("MIN({a}, {b})"),
+        }
+    }
+
+    /// The texts of a JSON list as a one-column query.
+    pub(super) fn texts(self, parameter: usize) -> String {
+        match self {
+            Self::Postgres => format!("SELECT json_array_elements_text(${parameter}::json)"),
+            Self::Sqlite => format!("SELECT value FROM json_each(${parameter})"),
+        }
+    }
+
+    /// The UUIDs of a JSON list as a one-column query.
+    pub(super) fn uuids(self, parameter: usize) -> String {
+        match self {
+            Self::Postgres => format!("SELECT json_array_elements_text(${parameter}::json)::uuid"),
+            Self::Sqlite => format!("SELECT unhex(value, '-') FROM json_each(${parameter})"),
+        }
+    }
+
+    pub(super) fn backend(self) -> DbBackend {
+        match self {
+            Self::Postgres => DbBackend::Postgres,
+            Self::Sqlite => DbBackend::Sqlite,
+        }
+    }
+}
+
+impl Kind {
+    fn postgres(self) -> &'static str {
+        match self {
+            Self::Uuid => "uuid",
+            Self::BigInt => "bigint",
+            Self::Int => "integer",
+            Self::Text => "text",
+            Self::Bool => "boolean",
+        }
+    }
+
+    fn sqlite(self, name: &str) -> String {
+        match self {
+            Self::Uuid => format!("unhex(value->>'{name}', '-') AS {name}"),
+            Self::BigInt | Self::Int | Self::Text | Self::Bool => format!("value->>'{name}' AS {name}"),
+        }
+    }
+}
+
+/// A list of rows or values as the JSON parameter of a statement.
+pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Value {
+    let text = serde_json::to_string(rows).expect("rows are made of texts, numbers and identifiers");
+    Value::String(Some(text))
+}
+
+/// A transaction together with the SQL that it speaks.
+#[derive(Clone, Copy)]
+pub(crate) struct Tx<'a> {
+    pub(super) dialect: Dialect,
+    pub(super) inner: &'a DatabaseTransaction,
+}
+
+impl Tx<'_> {
+    pub(super) async fn execute(&self, sql: String, values: Vec<Value>) -> Result<u64, DbErr> {
+        let statement = Statement::from_sql_and_values(self.dialect.backend(), sql, values);
+        self.inner.execute_raw(statement).await.map(|result| result.rows_affected())
+    }
+
+    pub(super) async fn query(&self, sql: String, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = Statement::from_sql_and_values(self.dialect.backend(), sql, values);
+        self.inner.query_all_raw(statement).await
+    }
+}
+
+/// A connection for reading together with the SQL that it speaks.
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
+    pub(super) dialect: Dialect,
+    pub(super) inner: DatabaseConnection,
+}
+
+impl Reader {
+    pub(super) async fn query(&self, sql: String, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = Statement::from_sql_and_values(self.dialect.backend(), sql, values);
+        self.inner.query_all_raw(statement).await
+    }
+}

@@ -1,0 +1,172 @@
+//! Claims: a worker takes due tasks of its queues.
+
+use futures_util::future::BoxFuture;
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::Operation;
+use crate::{
+    clock::Timestamp,
+    ids::{EventId, RunId, WorkerId},
+    store::sql::{Tx, json},
+};
+
+/// Asks for due workflow tasks.
+#[derive(Debug, Clone)]
+pub(crate) struct ClaimWorkflowTasks(pub(crate) Claim);
+
+/// Asks for due activity tasks.
+#[derive(Debug, Clone)]
+pub(crate) struct ClaimActivityTasks(pub(crate) Claim);
+
+/// Who takes what.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    pub(crate) worker_id: WorkerId,
+    pub(crate) worker_identity: String,
+    pub(crate) namespace: String,
+    /// Served in this order: a queue is looked at when those before it have nothing due.
+    pub(crate) task_queues: Vec<String>,
+    /// Only what the worker knows.
+    pub(crate) types: Vec<String>,
+    pub(crate) at_most: u32,
+    pub(crate) now: Timestamp,
+    pub(crate) lease_expires_at: Timestamp,
+}
+
+/// A workflow task that the worker now holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClaimedWorkflowTask {
+    pub(crate) run_id: RunId,
+    pub(crate) epoch: i64,
+    pub(crate) next_event_id: EventId,
+    pub(crate) priority: i32,
+    pub(crate) attempt: u32,
+}
+
+/// An activity task that the worker now holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClaimedActivityTask {
+    pub(crate) run_id: RunId,
+    pub(crate) scheduled_event_id: EventId,
+    pub(crate) attempt: u32,
+    pub(crate) cancel_requested: bool,
+    pub(crate) checkpoint: Option<String>,
+    pub(crate) last_failure: Option<String>,
+    pub(crate) scheduled_at: Timestamp,
+}
+
+impl Operation for ClaimWorkflowTasks {
+    type Output = Vec<ClaimedWorkflowTask>;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Self::Output>, DbErr>> {
+        Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
+            for item in items {
+                outputs.push(workflow_tasks(tx, &item.0).await?);
+            }
+            Ok(outputs)
+        })
+    }
+}
+
+impl Operation for ClaimActivityTasks {
+    type Output = Vec<ClaimedActivityTask>;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Self::Output>, DbErr>> {
+        Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
+            for item in items {
+                outputs.push(activity_tasks(tx, &item.0).await?);
+            }
+            Ok(outputs)
+        })
+    }
+}
+
+/// One statement a queue, so that each can walk its part of the index in order and stop early.
+async fn workflow_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedWorkflowTask>, DbErr> {
+    let sql = format!(
+        "UPDATE workflow_task SET owner = $1, epoch = epoch + 1, lease_expires_at_ms = $2, visible_at_ms = $3 \
+         WHERE run_id IN (SELECT run_id FROM workflow_task WHERE namespace = $4 AND task_queue = $5 \
+         AND workflow_type IN ({types}) AND owner IS NULL AND visible_at_ms <= $7 \
+         ORDER BY priority DESC, visible_at_ms LIMIT $8 {skip}) \
+         RETURNING run_id, epoch, next_event_id, priority, attempt",
+        types = tx.dialect.texts(6),
+        skip = tx.dialect.skip_locked(),
+    );
+    let mut claimed = Vec::new();
+    for queue in &claim.task_queues {
+        let left = i64::from(claim.at_most) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+        if left <= 0 {
+            break;
+        }
+        let values = vec![
+            claim.worker_id.0.into(),
+            claim.lease_expires_at.0.into(),
+            Timestamp::NEVER.0.into(),
+            claim.namespace.clone().into(),
+            queue.clone().into(),
+            json(&claim.types),
+            claim.now.0.into(),
+            left.into(),
+        ];
+        for row in tx.query(sql.clone(), values).await? {
+            claimed.push(ClaimedWorkflowTask {
+                run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
+                epoch: row.try_get("", "epoch")?,
+                next_event_id: row.try_get("", "next_event_id")?,
+                priority: row.try_get("", "priority")?,
+                attempt: attempt(row.try_get("", "attempt")?),
+            });
+        }
+    }
+    Ok(claimed)
+}
+
+async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivityTask>, DbErr> {
+    let sql = format!(
+        "UPDATE activity_task SET owner = $1, worker_identity = $2, lease_expires_at_ms = $3, started_at_ms = $7, \
+         heartbeat_sequence = 0, heartbeat_at_ms = NULL, progress = NULL \
+         WHERE (run_id, scheduled_event_id) IN (SELECT run_id, scheduled_event_id FROM activity_task \
+         WHERE namespace = $4 AND task_queue = $5 AND activity_type IN ({types}) AND owner IS NULL \
+         AND visible_at_ms <= $7 ORDER BY priority DESC, visible_at_ms LIMIT $8 {skip}) \
+         RETURNING run_id, scheduled_event_id, attempt, cancel_requested, checkpoint, last_failure, scheduled_at_ms",
+        types = tx.dialect.texts(6),
+        skip = tx.dialect.skip_locked(),
+    );
+    let mut claimed = Vec::new();
+    for queue in &claim.task_queues {
+        let left = i64::from(claim.at_most) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+        if left <= 0 {
+            break;
+        }
+        let values = vec![
+            claim.worker_id.0.into(),
+            claim.worker_identity.clone().into(),
+            claim.lease_expires_at.0.into(),
+            claim.namespace.clone().into(),
+            queue.clone().into(),
+            json(&claim.types),
+            claim.now.0.into(),
+            left.into(),
+        ];
+        for row in tx.query(sql.clone(), values).await? {
+            claimed.push(ClaimedActivityTask {
+                run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
+                scheduled_event_id: row.try_get("", "scheduled_event_id")?,
+                attempt: attempt(row.try_get("", "attempt")?),
+                cancel_requested: row.try_get("", "cancel_requested")?,
+                checkpoint: row.try_get("", "checkpoint")?,
+                last_failure: row.try_get("", "last_failure")?,
+                scheduled_at: Timestamp(row.try_get("", "scheduled_at_ms")?),
+            });
+        }
+    }
+    Ok(claimed)
+}
+
+/// Attempts are counted from zero upwards, so a negative one cannot be stored.
+pub(in crate::store) fn attempt(stored: i32) -> u32 {
+    u32::try_from(stored).unwrap_or(0)
+}

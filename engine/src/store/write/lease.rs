@@ -1,0 +1,247 @@
+//! Leases: renewing them, giving them back, and taking them from workers that were lost.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::BoxFuture;
+use sea_orm::DbErr;
+
+use super::Operation;
+use crate::{
+    clock::Timestamp,
+    ids::{EventId, RunId, WorkerId},
+    store::sql::{Tx, json},
+};
+
+/// A worker is alive and keeps what it holds.
+#[derive(Debug, Clone)]
+pub(crate) struct RenewLeases {
+    pub(crate) worker_id: WorkerId,
+    pub(crate) now: Timestamp,
+    pub(crate) lease_expires_at: Timestamp,
+    pub(crate) slots_used: u32,
+    pub(crate) draining: bool,
+}
+
+/// What the worker holds; anything else that it believes to hold, it has lost.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held {
+    /// Runs, with the number of the last message in their inbox.
+    pub(crate) runs: HashMap<RunId, i64>,
+    /// Activities: attempt, and whether it was asked to stop.
+    pub(crate) activities: HashMap<(RunId, EventId), (u32, bool)>,
+    /// The worker's own row is there.
+    pub(crate) registered: bool,
+}
+
+impl Operation for RenewLeases {
+    type Output = Held;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Held>, DbErr>> {
+        Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
+            for item in items {
+                outputs.push(renew(tx, item).await?);
+            }
+            Ok(outputs)
+        })
+    }
+}
+
+async fn renew(tx: Tx<'_>, item: &RenewLeases) -> Result<Held, DbErr> {
+    let mut held = Held::default();
+    let runs =
+        "UPDATE workflow_task SET lease_expires_at_ms = $1 WHERE owner = $2 RETURNING run_id, inbox_sequence";
+    let lease = || vec![item.lease_expires_at.0.into(), item.worker_id.0.into()];
+    for row in tx.query(runs.to_owned(), lease()).await? {
+        held.runs.insert(RunId(row.try_get("", "run_id")?), row.try_get("", "inbox_sequence")?);
+    }
+    let activities = "UPDATE activity_task SET lease_expires_at_ms = $1 WHERE owner = $2 \
+                      RETURNING run_id, scheduled_event_id, attempt, cancel_requested";
+    for row in tx.query(activities.to_owned(), lease()).await? {
+        let key = (RunId(row.try_get("", "run_id")?), row.try_get("", "scheduled_event_id")?);
+        let attempt = super::claim::attempt(row.try_get("", "attempt")?);
+        held.activities.insert(key, (attempt, row.try_get("", "cancel_requested")?));
+    }
+    let seen = tx
+        .execute(
+            "UPDATE worker SET last_seen_at_ms = $1, slots_used = $2, draining = $3 WHERE worker_id = $4"
+                .to_owned(),
+            vec![item.now.0.into(), item.slots_used.into(), item.draining.into(), item.worker_id.0.into()],
+        )
+        .await?;
+    held.registered = seen > 0;
+    Ok(held)
+}
+
+/// Gives a run back that its worker could not do: the code and the history disagree, for example.
+#[derive(Debug, Clone)]
+pub(crate) struct FailWorkflowTask {
+    pub(crate) run_id: RunId,
+    pub(crate) owner: WorkerId,
+    pub(crate) epoch: i64,
+    pub(crate) failure: String,
+    pub(crate) visible_at: Timestamp,
+}
+
+impl Operation for FailWorkflowTask {
+    type Output = ();
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<()>, DbErr>> {
+        Box::pin(async move {
+            for item in items {
+                tx.execute(
+                    "UPDATE workflow_task SET owner = NULL, lease_expires_at_ms = NULL, attempt = attempt + 1, \
+                     failure = $1, visible_at_ms = $2 WHERE run_id = $3 AND owner = $4 AND epoch = $5"
+                        .to_owned(),
+                    vec![
+                        item.failure.clone().into(),
+                        item.visible_at.0.into(),
+                        item.run_id.0.into(),
+                        item.owner.0.into(),
+                        item.epoch.into(),
+                    ],
+                )
+                .await?;
+            }
+            Ok(vec![(); items.len()])
+        })
+    }
+}
+
+/// Takes workflow tasks from workers whose leases are over, and makes them due.
+#[derive(Debug, Clone)]
+pub(crate) struct RescueWorkflowTasks {
+    pub(crate) now: Timestamp,
+    pub(crate) which: Rescue,
+}
+
+/// Whose workflow tasks are taken.
+#[derive(Debug, Clone)]
+pub(crate) enum Rescue {
+    /// Those whose lease is over.
+    Expired,
+    /// All of a worker that stops.
+    Worker(WorkerId),
+    /// Some of a worker that finds itself holding what it does not work on.
+    Runs(WorkerId, Vec<RunId>),
+    /// All: no other process can be alive.
+    All,
+}
+
+impl Operation for RescueWorkflowTasks {
+    /// The queues that have something due now.
+    type Output = HashSet<String>;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Self::Output>, DbErr>> {
+        Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
+            for item in items {
+                outputs.push(rescue(tx, item).await?);
+            }
+            Ok(outputs)
+        })
+    }
+}
+
+async fn rescue(tx: Tx<'_>, item: &RescueWorkflowTasks) -> Result<HashSet<String>, DbErr> {
+    let (whose, values) = match &item.which {
+        Rescue::Expired => ("owner IS NOT NULL AND lease_expires_at_ms < $1".to_owned(), vec![]),
+        Rescue::Worker(worker_id) => ("owner = $2".to_owned(), vec![worker_id.0.into()]),
+        Rescue::Runs(worker_id, runs) => (
+            format!("owner = $2 AND run_id IN ({})", tx.dialect.uuids(3)),
+            vec![worker_id.0.into(), json(runs)],
+        ),
+        Rescue::All => ("owner IS NOT NULL".to_owned(), vec![]),
+    };
+    let sql = format!(
+        "UPDATE workflow_task SET owner = NULL, lease_expires_at_ms = NULL, visible_at_ms = $1 WHERE run_id IN \
+         (SELECT run_id FROM workflow_task WHERE {whose} {skip}) RETURNING task_queue",
+        skip = tx.dialect.skip_locked(),
+    );
+    let values = std::iter::once(item.now.0.into()).chain(values).collect();
+    tx.query(sql, values).await?.iter().map(|row| row.try_get("", "task_queue")).collect()
+}
+
+/// A worker says good-bye: its row goes.
+#[derive(Debug, Clone)]
+pub(crate) struct RemoveWorkers {
+    /// This one, or `None`: all that were last seen before `seen_before`.
+    pub(crate) worker_id: Option<WorkerId>,
+    pub(crate) seen_before: Timestamp,
+}
+
+impl Operation for RemoveWorkers {
+    type Output = ();
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<()>, DbErr>> {
+        Box::pin(async move {
+            for item in items {
+                match item.worker_id {
+                    Some(worker_id) => {
+                        let ids = json(&[worker_id]);
+                        let sql = format!("DELETE FROM worker WHERE worker_id IN ({})", tx.dialect.uuids(1));
+                        tx.execute(sql, vec![ids]).await?;
+                    }
+                    None => {
+                        let sql = "DELETE FROM worker WHERE last_seen_at_ms < $1".to_owned();
+                        tx.execute(sql, vec![item.seen_before.0.into()]).await?;
+                    }
+                }
+            }
+            Ok(vec![(); items.len()])
+        })
+    }
+}
+
+/// A worker comes: its row and the rows of its workflow types.
+#[derive(Debug, Clone)]
+pub(crate) struct RegisterWorker {
+    pub(crate) worker: ctutor_entity::worker::Model,
+    pub(crate) types: Vec<ctutor_entity::workflow_type::Model>,
+}
+
+impl Operation for RegisterWorker {
+    type Output = ();
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<()>, DbErr>> {
+        Box::pin(async move {
+            for item in items {
+                register(tx, item).await?;
+            }
+            Ok(vec![(); items.len()])
+        })
+    }
+}
+
+async fn register(tx: Tx<'_>, item: &RegisterWorker) -> Result<(), DbErr> {
+    use ctutor_entity::{worker, workflow_type};
+    use sea_orm::{EntityTrait, IntoActiveModel, sea_query::OnConflict};
+
+    let replaced = [
+        worker::Column::TaskQueues,
+        worker::Column::WorkflowTypes,
+        worker::Column::ActivityTypes,
+        worker::Column::Slots,
+        worker::Column::LastSeenAtMs,
+    ];
+    worker::Entity::insert(item.worker.clone().into_active_model())
+        .on_conflict(OnConflict::column(worker::Column::WorkerId).update_columns(replaced).to_owned())
+        .exec_without_returning(tx.inner)
+        .await?;
+    for workflow_type in &item.types {
+        let replaced = [
+            workflow_type::Column::Description,
+            workflow_type::Column::TaskQueue,
+            workflow_type::Column::ExecutionTimeoutMs,
+            workflow_type::Column::InputSchema,
+            workflow_type::Column::ResultSchema,
+            workflow_type::Column::UpdatedAtMs,
+        ];
+        let key = [workflow_type::Column::Namespace, workflow_type::Column::Name];
+        workflow_type::Entity::insert(workflow_type.clone().into_active_model())
+            .on_conflict(OnConflict::columns(key).update_columns(replaced).to_owned())
+            .exec_without_returning(tx.inner)
+            .await?;
+    }
+    Ok(())
+}

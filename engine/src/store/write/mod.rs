@@ -1,0 +1,24 @@
+//! What is written. One file an operation; each takes many at once and runs inside the writer's transaction.
+
+pub(crate) mod activity;
+pub(crate) mod claim;
+pub(crate) mod heartbeat;
+pub(crate) mod lease;
+pub(crate) mod message;
+pub(crate) mod start;
+pub(crate) mod step;
+pub(crate) mod stop;
+
+use futures_util::future::BoxFuture;
+use sea_orm::DbErr;
+
+use super::sql::Tx;
+
+/// A kind of write that is applied to many items in one go.
+pub(crate) trait Operation: Clone + Send + Sync + 'static {
+    /// What its sender learns after the commit.
+    type Output: Send + 'static;
+
+    /// Applies all items; one output each, in their order.
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Self::Output>, DbErr>>;
+}

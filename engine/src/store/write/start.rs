@@ -1,0 +1,240 @@
+//! Accepting workflow executions.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::BoxFuture;
+use sea_orm::{DbErr, QueryResult};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Operation;
+use crate::{
+    clock::Timestamp,
+    ids::RunId,
+    store::sql::{Kind, Tx, json},
+};
+
+/// A run to accept; everything in it was checked.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Start {
+    pub(crate) run_id: Uuid,
+    pub(crate) namespace: String,
+    pub(crate) workflow_id: String,
+    pub(crate) workflow_type: String,
+    pub(crate) task_queue: String,
+    pub(crate) priority: i32,
+    pub(crate) owner: Option<String>,
+    pub(crate) input: String,
+    pub(crate) memo: String,
+    pub(crate) search_attributes: String,
+    pub(crate) created_at_ms: Timestamp,
+    pub(crate) start_at_ms: Option<Timestamp>,
+    pub(crate) visible_at_ms: Timestamp,
+    pub(crate) execution_timeout_ms: Option<i64>,
+    pub(crate) deadline_at_ms: Option<Timestamp>,
+    /// Attributes of the first event.
+    pub(crate) attributes: String,
+    /// Caller of the idempotency key.
+    pub(crate) caller: String,
+    pub(crate) request_id: Option<String>,
+    pub(crate) input_hash: String,
+    /// A closed run of the same workflow id, if it ended in one of these states, is no obstacle;
+    /// `None`: no closed run is.
+    #[serde(skip)]
+    pub(crate) reusable: Option<&'static [&'static str]>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StartOutput {
+    Created,
+    /// The idempotency key was used for the same request before.
+    Replayed(RunId),
+    /// The idempotency key was used for another request before.
+    IdempotencyMismatch,
+    /// An open run has the workflow id.
+    Open {
+        run_id: RunId,
+        owner: Option<String>,
+    },
+    /// A closed run has the workflow id and is an obstacle.
+    Closed {
+        run_id: RunId,
+        owner: Option<String>,
+    },
+}
+
+const COLUMNS: &[(&str, Kind)] = &[
+    ("run_id", Kind::Uuid),
+    ("namespace", Kind::Text),
+    ("workflow_id", Kind::Text),
+    ("workflow_type", Kind::Text),
+    ("task_queue", Kind::Text),
+    ("priority", Kind::Int),
+    ("owner", Kind::Text),
+    ("input", Kind::Text),
+    ("memo", Kind::Text),
+    ("search_attributes", Kind::Text),
+    ("created_at_ms", Kind::BigInt),
+    ("start_at_ms", Kind::BigInt),
+    ("visible_at_ms", Kind::BigInt),
+    ("execution_timeout_ms", Kind::BigInt),
+    ("deadline_at_ms", Kind::BigInt),
+    ("attributes", Kind::Text),
+    ("caller", Kind::Text),
+    ("request_id", Kind::Text),
+    ("input_hash", Kind::Text),
+];
+
+impl Operation for Start {
+    type Output = StartOutput;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<StartOutput>, DbErr>> {
+        Box::pin(apply(tx, items))
+    }
+}
+
+async fn apply(tx: Tx<'_>, items: &[Start]) -> Result<Vec<StartOutput>, DbErr> {
+    let mut outputs: HashMap<Uuid, StartOutput> = HashMap::new();
+    remember_requests(tx, items, &mut outputs).await?;
+    let open: Vec<&Start> = items.iter().filter(|item| !outputs.contains_key(&item.run_id)).collect();
+    insert_executions(tx, &open, &mut outputs).await?;
+    let accepted: Vec<&Start> =
+        open.iter().copied().filter(|item| !outputs.contains_key(&item.run_id)).collect();
+    insert_tasks(tx, &accepted).await?;
+    forget_refused(tx, &open, &outputs).await?;
+    Ok(items.iter().map(|item| outputs.remove(&item.run_id).unwrap_or(StartOutput::Created)).collect())
+}
+
+/// Stores the idempotency keys; a key that is there already decides its start.
+async fn remember_requests(
+    tx: Tx<'_>,
+    items: &[Start],
+    outputs: &mut HashMap<Uuid, StartOutput>,
+) -> Result<(), DbErr> {
+    let keyed: Vec<&Start> = items.iter().filter(|item| item.request_id.is_some()).collect();
+    if keyed.is_empty() {
+        return Ok(());
+    }
+    let rows = tx.dialect.rows(1, COLUMNS);
+    let insert = format!(
+        "INSERT INTO start_request (namespace, caller, request_id, input_hash, run_id, created_at_ms) \
+         SELECT namespace, caller, request_id, input_hash, run_id, created_at_ms FROM {rows} WHERE true \
+         ON CONFLICT DO NOTHING"
+    );
+    tx.execute(insert, vec![json(&keyed)]).await?;
+    let select = format!(
+        "SELECT v.run_id AS asked, r.run_id, r.input_hash FROM {rows} JOIN start_request r \
+         ON r.namespace = v.namespace AND r.caller = v.caller AND r.request_id = v.request_id"
+    );
+    let hashes: HashMap<Uuid, &str> =
+        keyed.iter().map(|item| (item.run_id, item.input_hash.as_str())).collect();
+    for row in tx.query(select, vec![json(&keyed)]).await? {
+        let (asked, run_id, hash): (Uuid, Uuid, String) =
+            (row.try_get("", "asked")?, row.try_get("", "run_id")?, row.try_get("", "input_hash")?);
+        if asked == run_id {
+            continue;
+        }
+        let same = hashes.get(&asked).is_some_and(|asked| *asked == hash);
+        let output =
+            if same { StartOutput::Replayed(RunId(run_id)) } else { StartOutput::IdempotencyMismatch };
+        outputs.insert(asked, output);
+    }
+    Ok(())
+}
+
+/// Inserts the runs, and finds for each one that has an obstacle what the obstacle is.
+///
+/// Closed runs are looked for after the insert: a run of the same id that was open at that moment has made the
+/// insert fail, and one that had closed by then is seen by the look-up, so none slips through between the two.
+async fn insert_executions(
+    tx: Tx<'_>,
+    items: &[&Start],
+    outputs: &mut HashMap<Uuid, StartOutput>,
+) -> Result<(), DbErr> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let rows = tx.dialect.rows(1, COLUMNS);
+    let insert = format!(
+        "INSERT INTO workflow_execution (run_id, namespace, workflow_id, workflow_type, task_queue, priority, \
+         status, cancel_requested, owner, input, memo, search_attributes, created_at_ms, start_at_ms, \
+         execution_timeout_ms, deadline_at_ms, history_length) \
+         SELECT run_id, namespace, workflow_id, workflow_type, task_queue, priority, 'PENDING', false, owner, \
+         input, memo, search_attributes, created_at_ms, start_at_ms, execution_timeout_ms, deadline_at_ms, 1 \
+         FROM {rows} WHERE true ON CONFLICT DO NOTHING RETURNING run_id"
+    );
+    let inserted: HashSet<Uuid> = tx
+        .query(insert, vec![json(items)])
+        .await?
+        .iter()
+        .map(|row| row.try_get("", "run_id"))
+        .collect::<Result<_, _>>()?;
+    let others = format!(
+        "SELECT v.run_id AS asked, e.run_id, e.owner, e.status, e.closed_at_ms FROM {rows} \
+         JOIN workflow_execution e ON e.namespace = v.namespace AND e.workflow_id = v.workflow_id \
+         AND e.run_id <> v.run_id ORDER BY e.created_at_ms, e.run_id"
+    );
+    let by_run: HashMap<Uuid, &Start> = items.iter().map(|item| (item.run_id, *item)).collect();
+    for row in tx.query(others, vec![json(items)]).await? {
+        let asked: Uuid = row.try_get("", "asked")?;
+        if let Some(output) = obstacle(by_run[&asked], inserted.contains(&asked), &row)? {
+            outputs.insert(asked, output);
+        }
+    }
+    Ok(())
+}
+
+fn obstacle(item: &Start, inserted: bool, other: &QueryResult) -> Result<Option<StartOutput>, DbErr> {
+    let run_id = RunId(other.try_get("", "run_id")?);
+    let owner: Option<String> = other.try_get("", "owner")?;
+    let closed_at: Option<i64> = other.try_get("", "closed_at_ms")?;
+    if closed_at.is_none() {
+        // When our own row went in, the other open one is not there: it is a later one of the same batch.
+        return Ok((!inserted).then_some(StartOutput::Open { run_id, owner }));
+    }
+    let status: String = other.try_get("", "status")?;
+    let reusable = item.reusable.is_some_and(|states| states.contains(&status.as_str()));
+    Ok((inserted && !reusable).then_some(StartOutput::Closed { run_id, owner }))
+}
+
+async fn insert_tasks(tx: Tx<'_>, items: &[&Start]) -> Result<(), DbErr> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let rows = tx.dialect.rows(1, COLUMNS);
+    let parameter = json(items);
+    // A process that repeats a start whose commit it could not confirm finds its own rows.
+    let tasks = format!(
+        "INSERT INTO workflow_task (run_id, namespace, workflow_type, task_queue, priority, visible_at_ms, epoch, \
+         next_event_id, inbox_sequence, attempt) \
+         SELECT run_id, namespace, workflow_type, task_queue, priority, visible_at_ms, 0, 2, 0, 0 \
+         FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+    );
+    tx.execute(tasks, vec![parameter.clone()]).await?;
+    let events = format!(
+        "INSERT INTO history_event (run_id, event_id, event_type, time_ms, attributes) \
+         SELECT run_id, 1, 'WorkflowExecutionStarted', created_at_ms, attributes \
+         FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+    );
+    tx.execute(events, vec![parameter]).await?;
+    Ok(())
+}
+
+/// Takes back what was inserted for starts that turned out to be refused.
+async fn forget_refused(
+    tx: Tx<'_>,
+    items: &[&Start],
+    outputs: &HashMap<Uuid, StartOutput>,
+) -> Result<(), DbErr> {
+    let refused: Vec<Uuid> =
+        items.iter().map(|item| item.run_id).filter(|run_id| outputs.contains_key(run_id)).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    for table in ["start_request", "workflow_execution"] {
+        let delete = format!("DELETE FROM {table} WHERE run_id IN ({})", tx.dialect.uuids(1));
+        tx.execute(delete, vec![json(&refused)]).await?;
+    }
+    Ok(())
+}

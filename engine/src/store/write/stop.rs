@@ -1,0 +1,229 @@
+//! Ends that come from outside: termination, the execution timeout, cancellation of a run that never began,
+//! and deletion of one that has ended.
+
+use futures_util::future::BoxFuture;
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::{
+    Operation,
+    message::{self, NewMessage},
+    step::{ExecutionRow, append_events, remove_open_rows, write_executions},
+};
+use crate::{
+    clock::Timestamp,
+    history::{EventAttributes, HistoryEvent, WorkflowExecutionCancelRequested, WorkflowExecutionCanceled},
+    ids::{EventId, RunId, WorkerId},
+    store::{
+        Wake,
+        sql::{Tx, json},
+    },
+};
+
+/// Ends an open run at once. The lease is taken from whoever holds it, so that nobody else can append.
+#[derive(Debug, Clone)]
+pub(crate) struct CloseRun {
+    pub(crate) run_id: RunId,
+    pub(crate) status: &'static str,
+    pub(crate) event: EventAttributes,
+    /// JSON of a [`crate::failure::Failure`].
+    pub(crate) failure: Option<String>,
+    pub(crate) now: Timestamp,
+}
+
+/// Whether a run was closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CloseOutput {
+    /// It was; this worker, if any, held it.
+    Closed { worker: Option<WorkerId>, last_event_id: EventId },
+    /// It had ended before, or never was.
+    NotOpen,
+}
+
+impl Operation for CloseRun {
+    type Output = CloseOutput;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<CloseOutput>, DbErr>> {
+        Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
+            for item in items {
+                outputs.push(close(tx, item).await?);
+            }
+            Ok(outputs)
+        })
+    }
+}
+
+async fn close(tx: Tx<'_>, item: &CloseRun) -> Result<CloseOutput, DbErr> {
+    let Some(seized) = seize(tx, item.run_id, Seize::Any).await? else { return Ok(CloseOutput::NotOpen) };
+    let event =
+        HistoryEvent { event_id: seized.next_event_id, time: item.now, attributes: item.event.clone() };
+    end(tx, item.run_id, &[event], item.status, item.failure.clone()).await?;
+    Ok(CloseOutput::Closed { worker: seized.owner, last_event_id: seized.next_event_id })
+}
+
+/// Asks a run to stop; ends it at once when no worker ever began it.
+#[derive(Debug, Clone)]
+pub(crate) struct CancelRun {
+    pub(crate) run_id: RunId,
+    pub(crate) request: WorkflowExecutionCancelRequested,
+    pub(crate) now: Timestamp,
+}
+
+/// What became of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CancelOutput {
+    /// The run will hear of it; whom to wake.
+    Requested(Wake),
+    /// The run had not begun and has ended now.
+    Closed { last_event_id: EventId },
+    /// It was asked to stop before.
+    AlreadyRequested,
+    /// It had ended before, or never was.
+    NotOpen,
+}
+
+impl Operation for CancelRun {
+    type Output = CancelOutput;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<CancelOutput>, DbErr>> {
+        Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
+            for item in items {
+                outputs.push(cancel(tx, item).await?);
+            }
+            Ok(outputs)
+        })
+    }
+}
+
+async fn cancel(tx: Tx<'_>, item: &CancelRun) -> Result<CancelOutput, DbErr> {
+    let marked = tx
+        .execute(
+            "UPDATE workflow_execution SET cancel_requested = true \
+             WHERE run_id = $1 AND closed_at_ms IS NULL AND NOT cancel_requested"
+                .to_owned(),
+            vec![item.run_id.0.into()],
+        )
+        .await?;
+    if marked == 0 {
+        let sql =
+            "SELECT run_id FROM workflow_execution WHERE run_id = $1 AND closed_at_ms IS NULL".to_owned();
+        let open = tx.query(sql, vec![item.run_id.0.into()]).await?;
+        return Ok(if open.is_empty() { CancelOutput::NotOpen } else { CancelOutput::AlreadyRequested });
+    }
+    if let Some(seized) = seize(tx, item.run_id, Seize::IfNeverClaimed).await? {
+        let event = |event_id, attributes| HistoryEvent { event_id, time: item.now, attributes };
+        let events = [
+            event(seized.next_event_id, item.request.clone().into()),
+            event(seized.next_event_id + 1, WorkflowExecutionCanceled {}.into()),
+        ];
+        end(tx, item.run_id, &events, "CANCELED", None).await?;
+        return Ok(CancelOutput::Closed { last_event_id: seized.next_event_id + 1 });
+    }
+    let body = EventAttributes::from(item.request.clone()).to_json();
+    let message =
+        NewMessage { run_id: item.run_id, kind: crate::store::CANCEL_REQUESTED, body, now: item.now };
+    let wake = message::apply(tx, std::slice::from_ref(&message)).await?.pop().flatten();
+    Ok(wake.map_or(CancelOutput::NotOpen, CancelOutput::Requested))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seize {
+    Any,
+    IfNeverClaimed,
+}
+
+struct Seized {
+    next_event_id: EventId,
+    owner: Option<WorkerId>,
+}
+
+/// Takes the lease of a run from whoever holds it.
+async fn seize(tx: Tx<'_>, run_id: RunId, which: Seize) -> Result<Option<Seized>, DbErr> {
+    let condition = if which == Seize::IfNeverClaimed { " AND epoch = 0" } else { "" };
+    let sql = format!(
+        "UPDATE workflow_task SET epoch = epoch + 1 WHERE run_id = $1{condition} RETURNING next_event_id, owner"
+    );
+    let rows = tx.query(sql, vec![run_id.0.into()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let owner: Option<Uuid> = row.try_get("", "owner")?;
+    Ok(Some(Seized { next_event_id: row.try_get("", "next_event_id")?, owner: owner.map(WorkerId) }))
+}
+
+async fn end(
+    tx: Tx<'_>,
+    run_id: RunId,
+    events: &[HistoryEvent],
+    status: &'static str,
+    failure: Option<String>,
+) -> Result<(), DbErr> {
+    let appended: Vec<_> = events.iter().map(|event| (run_id, event)).collect();
+    append_events(tx, &appended).await?;
+    let last = events.last().expect("a run ends with at least one event");
+    let row = ExecutionRow {
+        run_id: run_id.0,
+        status,
+        started_at: None,
+        worker_identity: None,
+        closed_at: Some(last.time),
+        result: None,
+        failure,
+        history_length: last.event_id,
+    };
+    write_executions(tx, &[row]).await?;
+    remove_open_rows(tx, &[run_id.0]).await
+}
+
+/// Deletes a closed run with its history.
+#[derive(Debug, Clone)]
+pub(crate) struct DeleteRun {
+    pub(crate) run_id: RunId,
+}
+
+impl Operation for DeleteRun {
+    /// Whether there was such a closed run.
+    type Output = bool;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<bool>, DbErr>> {
+        Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
+            for item in items {
+                outputs.push(delete(tx, item.run_id).await?);
+            }
+            Ok(outputs)
+        })
+    }
+}
+
+async fn delete(tx: Tx<'_>, run_id: RunId) -> Result<bool, DbErr> {
+    let sql = "DELETE FROM workflow_execution WHERE run_id = $1 AND closed_at_ms IS NOT NULL".to_owned();
+    if tx.execute(sql, vec![run_id.0.into()]).await? == 0 {
+        return Ok(false);
+    }
+    for table in ["history_event", "start_request"] {
+        let sql = format!("DELETE FROM {table} WHERE run_id IN ({})", tx.dialect.uuids(1));
+        tx.execute(sql, vec![json(&[run_id])]).await?;
+    }
+    Ok(true)
+}
+
+/// Forgets idempotency keys that are older than their time.
+#[derive(Debug, Clone)]
+pub(crate) struct ForgetRequests {
+    pub(crate) created_before: Timestamp,
+}
+
+impl Operation for ForgetRequests {
+    type Output = ();
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<()>, DbErr>> {
+        Box::pin(async move {
+            for item in items {
+                let sql = "DELETE FROM start_request WHERE created_at_ms < $1".to_owned();
+                tx.execute(sql, vec![item.created_before.0.into()]).await?;
+            }
+            Ok(vec![(); items.len()])
+        })
+    }
+}

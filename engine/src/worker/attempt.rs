@@ -1,0 +1,451 @@
+//! One attempt of an activity: its code, its clock, its heartbeats and its end.
+//!
+//! | what happens | what follows |
+//! | --- | --- |
+//! | the code returns a result | the activity is closed with it |
+//! | the code fails, panics or runs out of time | another attempt as the retry policy says, else the activity is closed |
+//! | the activity is asked to stop | the code hears of it; what it returns counts, and after a grace period it is dropped |
+//! | the attempt is lost (lease, end of the run) | the code is dropped and nothing is reported |
+//! | the worker stops | given back with its checkpoint, unless it may run at most once: then it failed |
+//!
+//! An end is reported until the database has taken or refused it, and the attempt counts as at hand until then:
+//! otherwise a second worker could be told to begin what has ended.
+
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    heartbeats::{Heartbeats, Pump},
+    runner::Input,
+    shared::Shared,
+};
+use crate::{
+    activity::{
+        ActivityClose, ActivityContext, ActivityError, ActivityErrorKind, ActivityInfo, CloseOutcome,
+        StartedAttempt,
+    },
+    clock::Timestamp,
+    failure::{Failure, TimeoutType},
+    hint,
+    history::{ActivityTaskScheduled, RetryState},
+    ids::{EventId, RunId, WorkflowId, WorkflowType},
+    payload::Payload,
+    retry::RetryDecision,
+    store::{
+        self, ACTIVITY_CLOSED, ActivityLease, ActivityReport, AttemptEnd, ClaimedActivityTask, ReportOutput,
+    },
+};
+
+/// An attempt that runs, as the rest of the worker sees it.
+pub(super) struct AttemptHandle {
+    pub(super) number: u32,
+    /// Since when the database knows that this worker has it; `None`: the commit is on its way.
+    pub(super) durable_since: Option<Timestamp>,
+    pub(super) canceled: CancellationToken,
+    pub(super) lost: CancellationToken,
+}
+
+/// All that is needed to run an attempt.
+pub(super) struct Attempt {
+    pub(super) run_id: RunId,
+    pub(super) scheduled_event_id: EventId,
+    pub(super) workflow_id: WorkflowId,
+    pub(super) workflow_type: WorkflowType,
+    pub(super) scheduled: ActivityTaskScheduled,
+    pub(super) scheduled_at: Timestamp,
+    pub(super) number: u32,
+    pub(super) checkpoint: Option<Payload>,
+    pub(super) last_failure: Option<Failure>,
+    pub(super) cancel_requested: bool,
+    /// The database knows already that this worker has it.
+    pub(super) durable: bool,
+}
+
+/// Reads what claimed tasks need besides their rows.
+pub(super) async fn load(
+    shared: &Shared,
+    claimed: Vec<ClaimedActivityTask>,
+) -> Result<Vec<Attempt>, store::Error> {
+    let keys: Vec<(RunId, EventId)> =
+        claimed.iter().map(|task| (task.run_id, task.scheduled_event_id)).collect();
+    let run_ids: Vec<RunId> = keys.iter().map(|(run_id, _)| *run_id).collect();
+    let mut scheduled: HashMap<_, _> = shared.store.scheduled_activities(&keys).await?;
+    let executions =
+        shared.store.executions(&shared.namespace, &crate::client::Caller::engine(), &run_ids).await?;
+    Ok(claimed
+        .into_iter()
+        .filter_map(|task| {
+            let execution = executions.get(&task.run_id)?;
+            Some(Attempt {
+                run_id: task.run_id,
+                scheduled_event_id: task.scheduled_event_id,
+                workflow_id: execution.workflow_id.clone(),
+                workflow_type: execution.workflow_type.clone(),
+                scheduled: scheduled.remove(&(task.run_id, task.scheduled_event_id))?,
+                scheduled_at: task.scheduled_at,
+                number: task.attempt,
+                checkpoint: task.checkpoint.and_then(|text| Payload::parse(text).ok()),
+                last_failure: task.last_failure.and_then(|text| serde_json::from_str(&text).ok()),
+                cancel_requested: task.cancel_requested,
+                durable: true,
+            })
+        })
+        .collect())
+}
+
+/// Starts an attempt in a task of its own.
+pub(super) fn spawn(
+    shared: &Arc<Shared>,
+    tracker: &TaskTracker,
+    attempt: Attempt,
+    slot: OwnedSemaphorePermit,
+) {
+    let key = (attempt.run_id, attempt.scheduled_event_id);
+    let (canceled, lost) = (CancellationToken::new(), CancellationToken::new());
+    if attempt.cancel_requested {
+        canceled.cancel();
+    }
+    let handle = AttemptHandle {
+        number: attempt.number,
+        durable_since: attempt.durable.then(|| shared.clock.now()),
+        canceled: canceled.clone(),
+        lost: lost.clone(),
+    };
+    shared.attempts().insert(key, handle);
+    let execution =
+        Execution { shared: shared.clone(), started_at: shared.clock.now(), attempt, canceled, lost };
+    tracker.spawn(async move {
+        let shared = execution.shared.clone();
+        execution.run(slot).await;
+        shared.attempts().remove(&key);
+        shared.due.notify_one();
+    });
+}
+
+struct Execution {
+    shared: Arc<Shared>,
+    attempt: Attempt,
+    started_at: Timestamp,
+    canceled: CancellationToken,
+    lost: CancellationToken,
+}
+
+/// How the code ended, or what ended it.
+enum Ended {
+    Returned(Result<Payload, ActivityError>),
+    TimedOut(TimeoutType),
+    Lost,
+    WorkerStops,
+}
+
+impl Execution {
+    async fn run(self, slot: OwnedSemaphorePermit) {
+        let heartbeats = Arc::new(Heartbeats::default());
+        let mut pump = Pump::new(
+            self.shared.clone(),
+            heartbeats.clone(),
+            self.lease(),
+            self.canceled.clone(),
+            self.lost.clone(),
+        );
+        let ended = self.execute(heartbeats, &mut pump).await;
+        // What was said last is stored before the end, so that a retry resumes from it.
+        let checkpoint = pump.finish(matches!(ended, Ended::Lost)).await;
+        drop(slot);
+        if let Some(end) = self.conclude(ended, checkpoint) {
+            self.report(end).await;
+        }
+    }
+
+    async fn execute(&self, heartbeats: Arc<Heartbeats>, pump: &mut Pump) -> Ended {
+        let code = self.code(heartbeats);
+        tokio::pin!(code);
+        let deadline = self.deadline();
+        let cancel_grace = self.shared.options.cancel_grace_period;
+        let given_up = async {
+            self.canceled.cancelled().await;
+            self.shared.clock.sleep_until(self.shared.clock.now() + cancel_grace).await;
+        };
+        tokio::select! {
+            biased;
+            result = &mut code => Ended::Returned(result),
+            () = self.lost.cancelled() => Ended::Lost,
+            () = self.shared.stopping.cancelled() => Ended::WorkerStops,
+            timeout = expiry(&self.shared, deadline) => Ended::TimedOut(timeout),
+            () = pump.run(self.attempt.scheduled.heartbeat_timeout_ms) => Ended::TimedOut(TimeoutType::Heartbeat),
+            () = given_up => Ended::Returned(Err(ActivityError::canceled())),
+        }
+    }
+
+    fn code(&self, heartbeats: Arc<Heartbeats>) -> BoxFuture<'static, Result<Payload, ActivityError>> {
+        let scheduled = &self.attempt.scheduled;
+        let Some(definition) = self.shared.registry.find_activity(&scheduled.activity_type) else {
+            let message =
+                format!("activity type `{}` is not registered with this worker", scheduled.activity_type);
+            return Box::pin(async move { Err(ActivityError::retryable("NotRegistered", message)) });
+        };
+        let context = ActivityContext {
+            info: Arc::new(self.info()),
+            clock: self.shared.clock.clone(),
+            canceled: self.canceled.clone(),
+            sink: heartbeats,
+            last_checkpoint: self.attempt.checkpoint.clone(),
+            resources: self.shared.resources.clone(),
+            checkpoint: std::marker::PhantomData,
+        };
+        let code = definition.execute(context, scheduled.input.clone());
+        Box::pin(async move {
+            AssertUnwindSafe(code).catch_unwind().await.unwrap_or_else(|panic| {
+                let words = panic
+                    .downcast_ref::<&str>()
+                    .map(|text| (*text).to_owned())
+                    .or_else(|| panic.downcast_ref::<String>().cloned());
+                let message = words.unwrap_or_else(|| "no message".to_owned());
+                Err(ActivityError::retryable("Panic", format!("the activity panicked: {message}")))
+            })
+        })
+    }
+
+    fn info(&self) -> ActivityInfo {
+        ActivityInfo {
+            namespace: self.shared.namespace.clone(),
+            workflow_id: self.attempt.workflow_id.clone(),
+            workflow_type: self.attempt.workflow_type.clone(),
+            run_id: self.attempt.run_id,
+            activity_id: self.attempt.scheduled.activity_id.clone(),
+            activity_type: self.attempt.scheduled.activity_type.clone(),
+            task_queue: self.attempt.scheduled.task_queue.clone(),
+            attempt: self.attempt.number,
+            started_at: self.started_at,
+            deadline: self.deadline().map(|(due, _)| due),
+        }
+    }
+
+    /// When the attempt must have ended, and which timeout says so.
+    fn deadline(&self) -> Option<(Timestamp, TimeoutType)> {
+        let after = |start: Timestamp, ms: i64| Timestamp(start.0.saturating_add(ms));
+        let scheduled = &self.attempt.scheduled;
+        let start_to_close = scheduled
+            .start_to_close_timeout_ms
+            .map(|ms| (after(self.started_at, ms), TimeoutType::StartToClose));
+        let schedule_to_close = scheduled
+            .schedule_to_close_timeout_ms
+            .map(|ms| (after(self.attempt.scheduled_at, ms), TimeoutType::ScheduleToClose));
+        [start_to_close, schedule_to_close].into_iter().flatten().min_by_key(|(due, _)| *due)
+    }
+
+    fn lease(&self) -> ActivityLease {
+        ActivityLease {
+            run_id: self.attempt.run_id,
+            scheduled_event_id: self.attempt.scheduled_event_id,
+            attempt: self.attempt.number,
+            owner: Some(self.shared.worker_id),
+        }
+    }
+
+    /// What is reported; `None` when the attempt is not ours to report any more.
+    fn conclude(&self, ended: Ended, checkpoint: Option<Payload>) -> Option<End> {
+        let checkpoint = checkpoint.map(|payload| payload.as_str().to_owned());
+        let at_most_once = self.attempt.scheduled.retry_policy.maximum_attempts == 1;
+        match ended {
+            Ended::Lost => None,
+            Ended::Returned(Ok(result)) => Some(self.close(CloseOutcome::Completed { result })),
+            Ended::Returned(Err(error)) if error.kind == ActivityErrorKind::Canceled => {
+                if self.canceled.is_cancelled() {
+                    Some(self.close(CloseOutcome::Canceled))
+                } else {
+                    Some(self.after_failure(Failed::from(error), checkpoint))
+                }
+            }
+            Ended::Returned(Err(error)) => Some(self.after_failure(Failed::from(error), checkpoint)),
+            Ended::TimedOut(timeout) => Some(self.after_failure(self.timed_out(timeout), checkpoint)),
+            Ended::WorkerStops if at_most_once => {
+                let message = "the worker stopped while the activity ran, and it may run at most once";
+                let failure = Failure::new("WorkerStopped", message).non_retryable();
+                Some(self.after_failure(Failed { failure, delay: None, timeout: None }, checkpoint))
+            }
+            Ended::WorkerStops => Some(End::Again { end: AttemptEnd::GiveBack { checkpoint }, due: None }),
+        }
+    }
+
+    fn timed_out(&self, timeout: TimeoutType) -> Failed {
+        let limit = match timeout {
+            TimeoutType::StartToClose => self.attempt.scheduled.start_to_close_timeout_ms,
+            TimeoutType::ScheduleToClose => self.attempt.scheduled.schedule_to_close_timeout_ms,
+            TimeoutType::ScheduleToStart => self.attempt.scheduled.schedule_to_start_timeout_ms,
+            TimeoutType::Heartbeat => self.attempt.scheduled.heartbeat_timeout_ms,
+        };
+        let failure = timeout_failure(timeout, limit, &self.attempt.scheduled);
+        Failed { failure, delay: None, timeout: Some(timeout) }
+    }
+
+    fn after_failure(&self, failed: Failed, checkpoint: Option<String>) -> End {
+        let Failed { failure, delay, timeout } = failed;
+        let scheduled = &self.attempt.scheduled;
+        let now = self.shared.clock.now();
+        let decision = if self.canceled.is_cancelled() {
+            Err(RetryState::CancelRequested)
+        } else {
+            next_attempt(
+                scheduled,
+                self.attempt.scheduled_at,
+                self.attempt.number,
+                &failure,
+                delay,
+                timeout,
+                now,
+            )
+        };
+        match decision {
+            Ok(visible_at) => {
+                let failure = serde_json::to_string(&failure).expect("a failure has a JSON form");
+                End::Again {
+                    end: AttemptEnd::Retry { visible_at, failure, checkpoint },
+                    due: Some(visible_at),
+                }
+            }
+            Err(retry_state) => self.close(match timeout {
+                Some(timeout_type) => CloseOutcome::TimedOut { timeout_type, failure, retry_state },
+                None => CloseOutcome::Failed { failure, retry_state },
+            }),
+        }
+    }
+
+    fn close(&self, outcome: CloseOutcome) -> End {
+        End::Close(Box::new(ActivityClose {
+            scheduled_event_id: self.attempt.scheduled_event_id,
+            started: Some(StartedAttempt {
+                attempt: self.attempt.number,
+                started_at: self.started_at,
+                identity: self.shared.options.identity.clone(),
+                last_failure: self.attempt.last_failure.clone(),
+            }),
+            outcome,
+        }))
+    }
+
+    /// Reports the end, to the runner of the run when it is at hand, else to the inbox of the run.
+    async fn report(&self, end: End) {
+        let (end, due) = match end {
+            End::Again { end, due } => (end, due),
+            End::Close(close) => {
+                if self.tell_runner(&close).await {
+                    return;
+                }
+                let body = serde_json::to_string(&close).expect("the end of an activity has a JSON form");
+                (AttemptEnd::Close { kind: ACTIVITY_CLOSED, body }, None)
+            }
+        };
+        self.tell_database(end, due).await;
+    }
+
+    async fn tell_runner(&self, close: &ActivityClose) -> bool {
+        let (committed, answer) = oneshot::channel();
+        let input = Input::ActivityClosed { close: Box::new(close.clone()), lease: self.lease(), committed };
+        self.shared.tell(self.attempt.run_id, input).is_ok() && answer.await.unwrap_or(false)
+    }
+
+    async fn tell_database(&self, end: AttemptEnd, due: Option<Timestamp>) {
+        let mut wait = Duration::from_millis(100);
+        loop {
+            let report =
+                ActivityReport { lease: self.lease(), end: end.clone(), now: self.shared.clock.now() };
+            match self.shared.store.write(report).await {
+                Ok(ReportOutput::Accepted(wake)) => {
+                    if let Some(wake) = wake {
+                        hint::publish_wake(
+                            &*self.shared.bus,
+                            &self.shared.namespace,
+                            self.attempt.run_id,
+                            &wake,
+                        );
+                    }
+                    // Others are told by the hint; this worker wakes by itself, bus or no bus.
+                    due.map_or_else(|| self.shared.due.notify_one(), |due| self.shared.wake_at(due));
+                    return;
+                }
+                Ok(ReportOutput::Refused) | Err(store::Error::Closed) => return,
+                Err(error) => {
+                    tracing::warn!(
+                        run.id = %self.attempt.run_id, activity.id = self.attempt.scheduled.activity_id,
+                        error = &error as &dyn std::error::Error,
+                        "the end of an activity could not be stored; it is tried again"
+                    );
+                }
+            }
+            tokio::select! {
+                () = self.lost.cancelled() => return,
+                () = self.shared.stopping.cancelled() => return,
+                () = self.shared.clock.sleep_until(self.shared.clock.now() + wait) => {}
+            }
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+enum End {
+    Again { end: AttemptEnd, due: Option<Timestamp> },
+    Close(Box<ActivityClose>),
+}
+
+struct Failed {
+    failure: Failure,
+    delay: Option<Duration>,
+    timeout: Option<TimeoutType>,
+}
+
+impl From<ActivityError> for Failed {
+    fn from(error: ActivityError) -> Self {
+        Self { failure: error.failure, delay: error.next_retry_delay, timeout: None }
+    }
+}
+
+async fn expiry(shared: &Shared, deadline: Option<(Timestamp, TimeoutType)>) -> TimeoutType {
+    match deadline {
+        Some((due, timeout)) => {
+            shared.clock.sleep_until(due).await;
+            timeout
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// What a timeout is recorded as.
+pub(crate) fn timeout_failure(
+    timeout: TimeoutType,
+    limit_ms: Option<i64>,
+    scheduled: &ActivityTaskScheduled,
+) -> Failure {
+    let within = limit_ms.map(|ms| format!(" of {ms} ms")).unwrap_or_default();
+    let message =
+        format!("activity `{}` exceeded its {} timeout{within}", scheduled.activity_type, timeout.as_str());
+    Failure::new("Timeout", message)
+}
+
+/// When the next attempt may begin, or why there is none.
+pub(crate) fn next_attempt(
+    scheduled: &ActivityTaskScheduled,
+    scheduled_at: Timestamp,
+    attempt: u32,
+    failure: &Failure,
+    delay: Option<Duration>,
+    timeout: Option<TimeoutType>,
+    now: Timestamp,
+) -> Result<Timestamp, RetryState> {
+    if matches!(timeout, Some(TimeoutType::ScheduleToClose | TimeoutType::ScheduleToStart)) {
+        return Err(RetryState::Timeout);
+    }
+    let wait = match scheduled.retry_policy.decide(attempt, failure) {
+        RetryDecision::After(wait) => delay.unwrap_or(wait),
+        RetryDecision::NonRetryable => return Err(RetryState::NonRetryableFailure),
+        RetryDecision::AttemptsExhausted => return Err(RetryState::MaximumAttemptsReached),
+    };
+    let due = now + wait;
+    match scheduled.schedule_to_close_timeout_ms {
+        Some(ms) if due.0 >= scheduled_at.0.saturating_add(ms) => Err(RetryState::Timeout),
+        _ => Ok(due),
+    }
+}

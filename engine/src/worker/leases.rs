@@ -1,0 +1,107 @@
+//! Renewing leases, and finding out what was lost.
+
+use std::{collections::HashSet, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{runner::Input, shared::Shared};
+use crate::{
+    ids::{EventId, RunId},
+    store::{self, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, Rescue, RescueWorkflowTasks},
+};
+
+/// Renews until `stop`.
+pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut strays = Strays::default();
+    loop {
+        let next = shared.clock.now() + shared.options.lease_renewal_interval;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = shared.clock.sleep_until(next) => {}
+        }
+        if let Err(error) = renew(&shared, &mut strays).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "leases could not be renewed");
+        }
+    }
+}
+
+/// What the rows say this worker holds and what it does not work on. A claim whose answer was lost leaves such,
+/// and nobody else would take them while this worker goes on renewing. What is found twice is given back.
+#[derive(Default)]
+struct Strays {
+    runs: HashSet<RunId>,
+    activities: HashSet<(RunId, EventId)>,
+}
+
+async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::Error> {
+    let asked_at = shared.clock.now();
+    let renewal = RenewLeases {
+        worker_id: shared.worker_id,
+        now: asked_at,
+        lease_expires_at: shared.lease_end(),
+        slots_used: u32::try_from(shared.slots_used()).unwrap_or(u32::MAX),
+        draining: shared.draining.is_cancelled(),
+    };
+    let held = shared.store.write(renewal).await?;
+    if !held.registered {
+        tracing::info!(worker.id = %shared.worker_id, "this worker was taken for lost; it registers again");
+        shared.store.write(super::registration(shared)).await?;
+    }
+    // What came after the question is not in the answer.
+    let runs: Vec<(RunId, bool)> = shared
+        .runs()
+        .iter()
+        .filter(|(_, entry)| entry.since < asked_at)
+        .map(|(run_id, _)| (*run_id, held.runs.contains_key(run_id)))
+        .collect();
+    for (run_id, is_held) in runs {
+        // A runner that has gone meanwhile needs no telling.
+        let _ = shared.tell(run_id, if is_held { Input::Inbox } else { Input::Lost });
+    }
+    for (key, attempt) in shared.attempts().iter() {
+        match held.activities.get(key) {
+            Some((number, _)) if *number != attempt.number => attempt.lost.cancel(),
+            Some((_, true)) => attempt.canceled.cancel(),
+            Some((_, false)) => {}
+            None if attempt.durable_since.is_some_and(|since| since < asked_at) => attempt.lost.cancel(),
+            None => {}
+        }
+    }
+    give_strays_back(shared, strays, &held).await
+}
+
+async fn give_strays_back(
+    shared: &Arc<Shared>,
+    strays: &mut Strays,
+    held: &store::Held,
+) -> Result<(), store::Error> {
+    let runs: HashSet<RunId> = {
+        let at_hand = shared.runs();
+        held.runs.keys().filter(|run_id| !at_hand.contains_key(run_id)).copied().collect()
+    };
+    let activities: HashSet<(RunId, EventId)> = {
+        let at_hand = shared.attempts();
+        held.activities.keys().filter(|key| !at_hand.contains_key(key)).copied().collect()
+    };
+    let again: Vec<RunId> = runs.intersection(&strays.runs).copied().collect();
+    if !again.is_empty() {
+        let now = shared.clock.now();
+        let which = Rescue::Runs(shared.worker_id, again);
+        shared.store.write(RescueWorkflowTasks { now, which }).await?;
+        shared.due.notify_one();
+    }
+    for key in activities.intersection(&strays.activities) {
+        let lease = ActivityLease {
+            run_id: key.0,
+            scheduled_event_id: key.1,
+            attempt: held.activities[key].0,
+            owner: Some(shared.worker_id),
+        };
+        let now = shared.clock.now();
+        let end = AttemptEnd::GiveBack { checkpoint: None };
+        shared.store.write(ActivityReport { lease, end, now }).await?;
+        shared.due.notify_one();
+    }
+    *strays = Strays { runs, activities };
+    Ok(())
+}

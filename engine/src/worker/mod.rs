@@ -1,0 +1,194 @@
+//! The worker: takes due tasks of its queues and does them.
+//!
+//! | part | does |
+//! | --- | --- |
+//! | [`poller`] | claims tasks when a hint, a timer or the polling interval says so |
+//! | [`runner`] | one for each run at hand: replays it, feeds it what happens, commits its steps |
+//! | [`attempt`] | one for each activity attempt: runs the code under its timeouts, passes heartbeats on |
+//! | [`leases`] | renews what the worker holds, and tells the others when something was lost |
+//!
+//! **Who is authoritative.** The database, always: a worker holds a run or an attempt as long as the row names it
+//! as the owner. It may believe to hold something that it has lost; then its commit is refused and it forgets the
+//! run. A runner commits its steps in order and may have several on the way; if one is refused, all after it are.
+//!
+//! **Failures.** A worker that dies leaves rows whose leases end; maintenance, in whatever process, makes them due
+//! again. A worker that stalls past its leases finds out at its next commit or renewal. A worker that stops gives
+//! everything back at once. A worker that cannot reach the database keeps running activities, and claims nothing.
+
+pub(crate) mod attempt;
+mod heartbeats;
+mod leases;
+mod options;
+mod poller;
+mod runner;
+mod shared;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use options::WorkerOptions;
+
+use crate::{
+    clock::{Clock, millis},
+    hint,
+    ids::Namespace,
+    notify::Bus,
+    registry::Registry,
+    store::{self, RegisterWorker, RemoveWorkers, Rescue, RescueWorkflowTasks, Store},
+};
+use shared::Shared;
+
+/// Why a worker could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It serves no queue.
+    #[error("a worker needs at least one task queue")]
+    NoTaskQueue,
+    /// It could not be registered.
+    #[error("the worker could not be registered")]
+    Register(#[source] store::Error),
+}
+
+/// A worker that is ready to run.
+#[derive(Debug)]
+pub struct Service {
+    shared: Arc<Shared>,
+    ready: watch::Sender<bool>,
+}
+
+/// Tells about a worker from outside. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    ready: watch::Receiver<bool>,
+}
+
+impl Handle {
+    /// Ends when the worker is registered and takes tasks; also when it failed before.
+    pub async fn ready(&mut self) {
+        // An error means that the service is gone, which its owner learns from `run`.
+        let _ = self.ready.wait_for(|ready| *ready).await;
+    }
+
+    /// Activities that run now.
+    #[must_use]
+    pub fn slots_used(&self) -> usize {
+        self.shared.slots_used()
+    }
+}
+
+impl Service {
+    pub(crate) fn new(
+        store: Store,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        namespace: Namespace,
+        registry: Registry,
+        options: WorkerOptions,
+    ) -> Self {
+        let shared = Arc::new(Shared::new(store, bus, clock, namespace, registry, options));
+        Self { shared, ready: watch::Sender::new(false) }
+    }
+
+    /// A handle to tell about it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { shared: self.shared.clone(), ready: self.ready.subscribe() }
+    }
+
+    /// Works until `shutdown`, then lets activities finish within the grace period and gives everything back.
+    ///
+    /// # Errors
+    /// [`Error::NoTaskQueue`] or [`Error::Register`]; later failures are logged and tried again.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+        let shared = self.shared;
+        if shared.options.task_queues.is_empty() {
+            return Err(Error::NoTaskQueue);
+        }
+        shared.store.write(registration(&shared)).await.map_err(Error::Register)?;
+        tracing::info!(worker.id = %shared.worker_id, identity = %shared.options.identity, "worker started");
+        let tracker = TaskTracker::new();
+        let background = CancellationToken::new();
+        let leases = tokio::spawn(leases::run(shared.clone(), background.clone()));
+        // The poller is subscribed before `ready`, so no hint that follows is missed.
+        poller::run(shared.clone(), tracker.clone(), shutdown, &self.ready).await;
+        drain(&shared, &tracker).await;
+        background.cancel();
+        // The renewal task does not panic; if it did, there is nothing left for it to renew.
+        let _ = leases.await;
+        give_everything_back(&shared).await;
+        tracing::info!(worker.id = %shared.worker_id, "worker stopped");
+        Ok(())
+    }
+}
+
+/// Lets runs go that wait, activities finish within the grace period, and then stops the rest.
+async fn drain(shared: &Shared, tracker: &TaskTracker) {
+    shared.draining.cancel();
+    tracker.close();
+    let grace = shared.clock.sleep_until(shared.clock.now() + shared.options.grace_period);
+    tokio::select! {
+        () = tracker.wait() => return,
+        () = grace => {}
+    }
+    tracing::info!(activities = shared.slots_used(), "the grace period is over; activities are given back");
+    shared.stopping.cancel();
+    tracker.wait().await;
+}
+
+async fn give_everything_back(shared: &Shared) {
+    let now = shared.clock.now();
+    let rescue = RescueWorkflowTasks { now, which: Rescue::Worker(shared.worker_id) };
+    let farewell = RemoveWorkers { worker_id: Some(shared.worker_id), seen_before: now };
+    match shared.store.write(rescue).await {
+        Ok(queues) => {
+            for queue in queues {
+                hint::publish_queue(&*shared.bus, &shared.namespace, &crate::ids::TaskQueue::trusted(queue));
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "runs could not be given back; others take them when the leases end")
+        }
+    }
+    if let Err(error) = shared.store.write(farewell).await {
+        tracing::warn!(%error, "the worker could not sign off; it disappears from the lists by itself");
+    }
+}
+
+fn registration(shared: &Shared) -> RegisterWorker {
+    let now = shared.clock.now();
+    let json = |names: Vec<&str>| serde_json::to_string(&names).expect("a list of texts has a JSON form");
+    let registry = &shared.registry;
+    let workflows: Vec<&str> = registry.workflows().map(|workflow| workflow.workflow_type.as_str()).collect();
+    let types = registry
+        .workflows()
+        .map(|workflow| ctutor_entity::workflow_type::Model {
+            namespace: shared.namespace.to_string(),
+            name: workflow.workflow_type.to_string(),
+            description: workflow.description.to_owned(),
+            task_queue: workflow.options.task_queue.to_string(),
+            execution_timeout_ms: workflow.options.execution_timeout.map(millis),
+            input_schema: workflow.input_schema.to_string(),
+            result_schema: workflow.result_schema.to_string(),
+            updated_at_ms: now.0,
+        })
+        .collect();
+    let worker = ctutor_entity::worker::Model {
+        worker_id: shared.worker_id.0,
+        namespace: shared.namespace.to_string(),
+        identity: shared.options.identity.clone(),
+        build_id: shared.options.build_id.clone(),
+        task_queues: json(shared.options.task_queues.iter().map(crate::ids::TaskQueue::as_str).collect()),
+        workflow_types: json(workflows),
+        activity_types: json(registry.activity_types().map(crate::ids::ActivityType::as_str).collect()),
+        slots: i32::try_from(shared.options.activity_slots).unwrap_or(i32::MAX),
+        slots_used: 0,
+        draining: false,
+        started_at_ms: now.0,
+        last_seen_at_ms: now.0,
+    };
+    RegisterWorker { worker, types }
+}

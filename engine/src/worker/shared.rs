@@ -1,0 +1,160 @@
+//! What the parts of a worker share.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::{attempt::AttemptHandle, options::WorkerOptions, runner::Input};
+use crate::{
+    activity::Resources,
+    clock::{Clock, Timestamp},
+    ids::{EventId, Namespace, RunId, WorkerId},
+    notify::Bus,
+    registry::Registry,
+    store::Store,
+};
+
+pub(super) struct Shared {
+    pub(super) worker_id: WorkerId,
+    pub(super) store: Store,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) namespace: Namespace,
+    pub(super) registry: Registry,
+    pub(super) resources: Arc<Resources>,
+    pub(super) options: WorkerOptions,
+    /// Ask the poller to look for due tasks.
+    pub(super) due: Notify,
+    /// Take nothing new, let waiting runs go.
+    pub(super) draining: CancellationToken,
+    /// Stop what still runs.
+    pub(super) stopping: CancellationToken,
+    slots: Arc<Semaphore>,
+    runs: Mutex<HashMap<RunId, RunEntry>>,
+    attempts: Mutex<HashMap<(RunId, EventId), AttemptHandle>>,
+    wake_ups: Mutex<std::collections::BTreeSet<Timestamp>>,
+}
+
+/// A run at hand.
+#[derive(Clone)]
+pub(super) struct RunEntry {
+    pub(super) epoch: i64,
+    pub(super) since: Timestamp,
+    pub(super) inputs: mpsc::UnboundedSender<Input>,
+}
+
+/// Most instants that a worker remembers to wake up at; beyond it, polling finds what is due.
+const WAKE_UPS_MAX: usize = 10_000;
+
+impl Shared {
+    pub(super) fn new(
+        store: Store,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        namespace: Namespace,
+        registry: Registry,
+        options: WorkerOptions,
+    ) -> Self {
+        let (registry, resources) = registry.into_parts();
+        Self {
+            worker_id: WorkerId::new(),
+            store,
+            bus,
+            clock,
+            namespace,
+            registry,
+            resources,
+            slots: Arc::new(Semaphore::new(options.activity_slots)),
+            options,
+            due: Notify::new(),
+            draining: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+            runs: Mutex::default(),
+            attempts: Mutex::default(),
+            wake_ups: Mutex::default(),
+        }
+    }
+
+    /// A place for an activity, if one is free.
+    pub(super) fn try_slot(&self) -> Option<OwnedSemaphorePermit> {
+        self.slots.clone().try_acquire_owned().ok()
+    }
+
+    pub(super) fn slots_free(&self) -> usize {
+        self.slots.available_permits()
+    }
+
+    pub(super) fn slots_used(&self) -> usize {
+        self.options.activity_slots - self.slots.available_permits()
+    }
+
+    /// When a lease that is taken or renewed now ends.
+    pub(super) fn lease_end(&self) -> Timestamp {
+        self.clock.now() + self.options.lease_duration
+    }
+
+    pub(super) fn runs(&self) -> MutexGuard<'_, HashMap<RunId, RunEntry>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn attempts(&self) -> MutexGuard<'_, HashMap<(RunId, EventId), AttemptHandle>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the runner of a run, if the run is at hand.
+    pub(super) fn tell(&self, run_id: RunId, input: Input) -> Result<(), Input> {
+        let inputs = self.runs().get(&run_id).map(|entry| entry.inputs.clone());
+        match inputs {
+            Some(inputs) => inputs.send(input).map_err(|error| error.0),
+            None => Err(input),
+        }
+    }
+
+    /// Forgets a run, unless it has been taken again since.
+    pub(super) fn forget_run(&self, run_id: RunId, epoch: i64) {
+        let mut runs = self.runs();
+        if runs.get(&run_id).is_some_and(|entry| entry.epoch == epoch) {
+            runs.remove(&run_id);
+        }
+    }
+
+    /// Looks for due tasks at this instant at the latest.
+    pub(super) fn wake_at(&self, due: Timestamp) {
+        if due >= Timestamp::NEVER {
+            return;
+        }
+        let mut wake_ups = self.wake_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        if wake_ups.len() < WAKE_UPS_MAX {
+            let earliest = wake_ups.first().is_none_or(|first| due < *first);
+            wake_ups.insert(due);
+            drop(wake_ups);
+            if earliest {
+                self.due.notify_one();
+            }
+        }
+    }
+
+    /// The next instant to look at, after forgetting those that have come.
+    pub(super) fn next_wake_up(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut wake_ups = self.wake_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        *wake_ups = wake_ups.split_off(&Timestamp(now.0 + 1));
+        wake_ups.first().copied()
+    }
+
+    /// Whether this worker takes activities of the queue and type.
+    pub(super) fn serves_activity(&self, scheduled: &crate::history::ActivityTaskScheduled) -> bool {
+        self.options.task_queues.contains(&scheduled.task_queue)
+            && self.registry.find_activity(&scheduled.activity_type).is_some()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("worker_id", &self.worker_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,25 @@
+use std::time::Duration;
+
+use crate::ids::TaskQueue;
+
+/// The queue of workflows that name none.
+pub const DEFAULT_TASK_QUEUE: &str = "computor-tasks";
+
+/// Queue and timeouts of a workflow type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkflowOptions {
+    /// Where its tasks go, unless the start says otherwise.
+    pub task_queue: TaskQueue,
+    /// Longest time from start to close, unless the start says otherwise.
+    pub execution_timeout: Option<Duration>,
+}
+
+impl Default for WorkflowOptions {
+    /// The default queue, and one hour: what the course system gives every workflow that says nothing else.
+    fn default() -> Self {
+        Self {
+            task_queue: TaskQueue::trusted(DEFAULT_TASK_QUEUE),
+            execution_timeout: Some(Duration::from_secs(3600)),
+        }
+    }
+}
