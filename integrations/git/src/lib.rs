@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod cache;
+mod error;
+mod mirror;
+mod options;
+mod source;
+mod tree;
+mod watch;
+
+pub use cache::{Checkout, RepositoryCache};
+pub use error::Error;
+pub use options::{LocalSources, Options};
+pub use source::{
+    CommitId, Credential, NoSecrets, RepositoryUrl, Revision, SecretRef, SecretSource, SecretUnavailable,
+    Source,
+};
+pub use tree::Written;
+pub use watch::{Progress, Watch};

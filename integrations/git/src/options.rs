@@ -1,0 +1,52 @@
+use std::time::Duration;
+
+/// The bounds of a [`RepositoryCache`](crate::RepositoryCache), and what it accepts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many bytes one fetch may receive.
+    pub received_bytes_max: u64,
+    /// How many objects one fetch may receive.
+    pub objects_max: u64,
+    /// How many bytes a mirror may take on disk.
+    pub repository_bytes_max: u64,
+    /// How many files, folders and links a checkout may have.
+    pub files_max: u64,
+    /// How many bytes the files of a checkout may have together.
+    pub checkout_bytes_max: u64,
+    /// How deep the folders of a checkout may nest.
+    pub depth_max: u64,
+    /// How many mirrors are kept; the one unused for longest gives way.
+    pub mirrors_max: usize,
+    /// How long a checkout may take altogether.
+    pub timeout: Duration,
+    /// How long a server may be silent. Global to the process: the first cache that is made sets it.
+    pub server_timeout: Duration,
+    /// Whether a path of this machine is a source.
+    pub local_sources: LocalSources,
+}
+
+/// Whether `file://` URLs and plain paths are accepted.
+///
+/// Refused by default, because whoever may name a repository could otherwise read those of the worker's machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalSources {
+    Allowed,
+    Refused,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            received_bytes_max: 256 << 20,
+            objects_max: 500_000,
+            repository_bytes_max: 1 << 30,
+            files_max: 20_000,
+            checkout_bytes_max: 256 << 20,
+            depth_max: 64,
+            mirrors_max: 512,
+            timeout: Duration::from_secs(300),
+            server_timeout: Duration::from_secs(30),
+            local_sources: LocalSources::Refused,
+        }
+    }
+}

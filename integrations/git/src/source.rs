@@ -1,0 +1,243 @@
+use std::{fmt, path::Path, str::FromStr};
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::Error;
+
+const URL_BYTES_MAX: usize = 2048;
+const REVISION_BYTES_MAX: usize = 255;
+
+/// What to check out.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub url: RepositoryUrl,
+    pub revision: Revision,
+    pub credential: Option<Credential>,
+}
+
+/// Who asks. The secret itself stays with the worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// GitLab takes any name beside an access token; `oauth2` is its custom.
+    pub username: String,
+    pub secret: SecretRef,
+}
+
+/// The name of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SecretRef(pub String);
+
+/// Where the worker keeps its secrets. It is called on a thread that may block.
+pub trait SecretSource: Send + Sync + fmt::Debug {
+    /// # Errors
+    ///
+    /// [`SecretUnavailable`] when there is no such secret, or when its keeper does not answer.
+    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the secret is not available")]
+pub struct SecretUnavailable {
+    pub retryable: bool,
+}
+
+/// Has no secret at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSecrets;
+
+/// A checked URL that carries no credential, and is therefore safe to show.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RepositoryUrl {
+    text: String,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Http { origin: String },
+    Ssh,
+    Local,
+}
+
+/// A full commit ID, or the name of a branch or a tag.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Revision {
+    Commit(CommitId),
+    Name(String),
+}
+
+/// Forty hexadecimal digits, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommitId(String);
+
+impl Source {
+    /// A source without a credential.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidUrl`], [`Error::CredentialInUrl`] or [`Error::InvalidRevision`]; none repeats its input.
+    pub fn parse(url: &str, revision: &str) -> Result<Self, Error> {
+        Ok(Self { url: url.parse()?, revision: revision.parse()?, credential: None })
+    }
+
+    #[must_use]
+    pub fn with_credential(mut self, credential: Credential) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+}
+
+impl RepositoryUrl {
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn is_local(&self) -> bool {
+        self.place == Place::Local
+    }
+
+    /// Whether a credential for this repository may be shown to `other`, where a redirection may have led.
+    pub(crate) fn shares_origin(&self, other: &str) -> bool {
+        match &self.place {
+            Place::Http { origin } => {
+                Url::parse(other).is_ok_and(|other| other.origin().ascii_serialization() == *origin)
+            }
+            Place::Ssh | Place::Local => true,
+        }
+    }
+
+    fn parse_url(url: &Url) -> Result<Self, Error> {
+        let place = match url.scheme() {
+            "http" | "https" => {
+                // A user name alone is refused as well: forges take a token in its place.
+                if !url.username().is_empty() || url.password().is_some() {
+                    return Err(Error::CredentialInUrl);
+                }
+                Place::Http { origin: url.origin().ascii_serialization() }
+            }
+            "ssh" => {
+                if url.password().is_some() {
+                    return Err(Error::CredentialInUrl);
+                }
+                Place::Ssh
+            }
+            "file" => Place::Local,
+            _ => return Err(Error::InvalidUrl { reason: "its scheme is none of https, http, ssh and file" }),
+        };
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(Error::CredentialInUrl);
+        }
+        if place != Place::Local && url.host_str().is_none_or(str::is_empty) {
+            return Err(Error::InvalidUrl { reason: "it names no host" });
+        }
+        Ok(Self { text: url.as_str().to_owned(), place })
+    }
+
+    /// The short form of SSH: `git@host:path`.
+    fn parse_scp(text: &str) -> Option<Result<Self, Error>> {
+        let (authority, path) = text.split_once(':')?;
+        // `user:password@host` has its colon first, and so its `@` in the path.
+        if path.contains('@') {
+            return Some(Err(Error::CredentialInUrl));
+        }
+        let (user, host) = authority.split_once('@')?;
+        if host.is_empty() || host.contains('/') {
+            return None;
+        }
+        let long = format!("ssh://{user}@{host}/{}", path.trim_start_matches('/'));
+        Some(match Url::parse(&long) {
+            Ok(url) => Self::parse_url(&url),
+            Err(_) => Err(Error::InvalidUrl { reason: "it cannot be read" }),
+        })
+    }
+}
+
+impl FromStr for RepositoryUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if text.is_empty() || text.len() > URL_BYTES_MAX {
+            return Err(Error::InvalidUrl { reason: "it is empty or longer than 2048 bytes" });
+        }
+        if text.contains(|c: char| c.is_control() || c == '\\') {
+            return Err(Error::InvalidUrl { reason: "it has a control character or a backslash" });
+        }
+        if Path::new(text).is_absolute() {
+            return Ok(Self { text: text.to_owned(), place: Place::Local });
+        }
+        if text.contains("://") {
+            let url = Url::parse(text).map_err(|_| Error::InvalidUrl { reason: "it cannot be read" })?;
+            return Self::parse_url(&url);
+        }
+        Self::parse_scp(text)
+            .unwrap_or(Err(Error::InvalidUrl { reason: "it is neither a URL nor an absolute path" }))
+    }
+}
+
+impl CommitId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CommitId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Self(text.to_ascii_lowercase()));
+        }
+        Err(Error::InvalidRevision { reason: "a commit ID has forty hexadecimal digits" })
+    }
+}
+
+impl FromStr for Revision {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Ok(commit) = text.parse() {
+            return Ok(Self::Commit(commit));
+        }
+        if text.len() > REVISION_BYTES_MAX {
+            return Err(Error::InvalidRevision { reason: "it is longer than 255 bytes" });
+        }
+        if !git2::Reference::is_valid_name(&format!("refs/heads/{text}")) {
+            return Err(Error::InvalidRevision { reason: "it is no commit ID and no valid name" });
+        }
+        Ok(Self::Name(text.to_owned()))
+    }
+}
+
+impl SecretSource for NoSecrets {
+    fn resolve(&self, _: &SecretRef) -> Result<SecretString, SecretUnavailable> {
+        Err(SecretUnavailable { retryable: false })
+    }
+}
+
+impl fmt::Display for RepositoryUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Commit(commit) => commit.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

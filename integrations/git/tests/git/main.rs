@@ -1,0 +1,6 @@
+//! The crate from outside, against real Git servers and repositories.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bounds;
+mod checkout;
+mod support;

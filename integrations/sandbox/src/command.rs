@@ -1,0 +1,125 @@
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::Error;
+
+/// What to run. A path means the same inside and outside.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The program and its arguments. The program is looked up in the sandbox's `PATH`.
+    pub argv: Vec<OsString>,
+    /// Everything the program finds in its environment beside `PATH`, `HOME`, `LANG` and `TMPDIR`.
+    pub env: BTreeMap<String, String>,
+    /// Must lie in one of the folders below, or in what every command sees.
+    pub cwd: PathBuf,
+    /// What the program sees beside the system's programs, in this order: a later one lies over an earlier.
+    pub binds: Vec<Bind>,
+    /// What the program reads from its standard input.
+    pub stdin: Vec<u8>,
+    pub limits: Limits,
+}
+
+/// A folder or a file that is made visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    ReadOnly(PathBuf),
+    /// Handed over: where the worker is root, it and all in it change their owner to the sandbox's user.
+    Writable(PathBuf),
+}
+
+/// The bounds of one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Time on the clock for all of it.
+    pub wall: Duration,
+    /// Processor time of each process.
+    pub cpu: Duration,
+    /// Memory of all processes together. Each may reserve twice as much address space.
+    pub memory_bytes: u64,
+    /// Processes and threads together.
+    pub processes: u64,
+    /// Open files of each process.
+    pub open_files: u64,
+    /// What all processes may write to standard output and standard error together.
+    pub output_bytes: u64,
+    /// How much of standard output, and of standard error, is kept.
+    pub captured_bytes: usize,
+    /// The size of each file that is written.
+    pub file_size_bytes: u64,
+    /// The size of `/tmp`, and again of `/dev/shm`. Both are memory and vanish with the command.
+    pub scratch_bytes: u64,
+    /// What the writable folders may take on disk together, what was there before included.
+    pub writable_bytes: u64,
+    /// How many files and folders the writable folders may have together.
+    pub writable_files: u64,
+}
+
+impl Command {
+    pub fn new<A: Into<OsString>>(argv: impl IntoIterator<Item = A>, cwd: impl Into<PathBuf>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            env: BTreeMap::new(),
+            cwd: cwd.into(),
+            binds: Vec::new(),
+            stdin: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    pub(crate) fn writable(&self) -> impl Iterator<Item = &Path> {
+        self.binds.iter().filter_map(|bind| match bind {
+            Bind::Writable(path) => Some(path.as_path()),
+            Bind::ReadOnly(_) => None,
+        })
+    }
+
+    /// Refuses what would be a fault of the caller and could otherwise look like one of the program.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let invalid = |reason| Err(Error::InvalidCommand { reason });
+        if self.argv.first().is_none_or(|program| program.is_empty()) {
+            return invalid("it names no program");
+        }
+        if self.argv.iter().any(|argument| argument.as_encoded_bytes().contains(&0)) {
+            return invalid("an argument has a NUL byte");
+        }
+        if self
+            .env
+            .iter()
+            .any(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0'))
+        {
+            return invalid("its environment has an unusable name or value");
+        }
+        if !self.cwd.is_absolute() {
+            return invalid("its working directory is not absolute");
+        }
+        for bind in &self.binds {
+            let (Bind::ReadOnly(path) | Bind::Writable(path)) = bind;
+            if !path.is_absolute() || !path.exists() {
+                return invalid("a bound path is not absolute or not there");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall: Duration::from_secs(60),
+            cpu: Duration::from_secs(60),
+            memory_bytes: 512 << 20,
+            processes: 64,
+            open_files: 256,
+            output_bytes: 8 << 20,
+            captured_bytes: 256 << 10,
+            file_size_bytes: 64 << 20,
+            scratch_bytes: 64 << 20,
+            writable_bytes: 256 << 20,
+            writable_files: 10_000,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! How a command line becomes a confined one.
+
+use std::{
+    collections::HashSet,
+    ffi::{OsStr, OsString},
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustix::process::{Resource, getrlimit};
+use tempfile::TempDir;
+
+use crate::{Bind, Command, Limits};
+
+/// Who the program is inside: nobody.
+pub(crate) const USER: u32 = 65_534;
+
+const PROGRAM_FOLDERS: [&str; 5] = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+/// What programs need of the system's configuration, where it exists.
+const ETC: [&str; 6] = ["alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"];
+/// The reaper and the programs that lead to the command count as processes too.
+pub(crate) const OWN_PROCESSES: u64 = 2;
+
+/// How far commands are kept from the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confinement {
+    /// The worker is an ordinary user: bubblewrap makes a user namespace and the others in it.
+    UserNamespace,
+    /// The worker is root: bubblewrap makes the namespaces as root, then the command becomes nobody in a user
+    /// namespace of its own. The kernel exempts root, even a mapped one, from the limit on processes.
+    DroppedRoot,
+    /// Only limits, a process group and an empty environment.
+    Unconfined,
+}
+
+/// What confined commands are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Confiner {
+    pub(crate) confinement: Confinement,
+    pub(crate) bwrap: PathBuf,
+    pub(crate) path: String,
+    pub(crate) read_only: Vec<PathBuf>,
+    etc: Arc<TempDir>,
+}
+
+impl Confiner {
+    pub(crate) fn new(
+        confinement: Confinement,
+        bwrap: PathBuf,
+        path: String,
+        read_only: Vec<PathBuf>,
+    ) -> io::Result<Self> {
+        let etc = tempfile::Builder::new().prefix("ctutor-sandbox-").tempdir()?;
+        for (name, text) in [
+            ("passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n"),
+            ("group", "root:x:0:\nnogroup:x:65534:\n"),
+            ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+            ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+        ] {
+            let file = etc.path().join(name);
+            fs::write(&file, text)?;
+            make_readable(&file)?;
+        }
+        Ok(Self { confinement, bwrap, path, read_only, etc: Arc::new(etc) })
+    }
+
+    /// The whole command line, the program of this machine first.
+    pub(crate) fn argv(&self, command: &Command) -> Vec<OsString> {
+        let mut line = Line::default();
+        if self.confinement == Confinement::Unconfined {
+            unconfined_prefix(&mut line, &command.limits);
+        } else {
+            self.add_namespaces(&mut line);
+            self.add_environment(&mut line, command);
+            self.add_system(&mut line, &command.limits);
+            for bind in &command.binds {
+                match bind {
+                    Bind::ReadOnly(path) => line.bind("--ro-bind", path, path),
+                    Bind::Writable(path) => line.bind("--bind", path, path),
+                }
+            }
+            // Last, because until here the folders that carry the others are made in it.
+            line.add(["--remount-ro", "/", "--chdir"]).add([&command.cwd]).add(["--"]);
+            if self.confinement == Confinement::DroppedRoot {
+                add_drop(&mut line);
+            }
+            add_limits(&mut line, &command.limits);
+        }
+        line.add(&command.argv);
+        line.0
+    }
+
+    /// What the command finds in its environment beside its own.
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 4] {
+        [("PATH", &self.path), ("HOME", "/tmp"), ("TMPDIR", "/tmp"), ("LANG", "C.UTF-8")]
+    }
+
+    fn add_namespaces(&self, line: &mut Line) {
+        line.add([&self.bwrap]);
+        line.add(["--die-with-parent", "--new-session", "--hostname", "sandbox"]);
+        line.add([
+            "--unshare-ipc",
+            "--unshare-pid",
+            "--unshare-net",
+            "--unshare-uts",
+            "--unshare-cgroup-try",
+        ]);
+        if self.confinement == Confinement::DroppedRoot {
+            line.add(["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]);
+        } else {
+            line.add(["--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]);
+        }
+    }
+
+    fn add_environment(&self, line: &mut Line, command: &Command) {
+        line.add(["--clearenv"]);
+        for (name, value) in self.environment() {
+            line.add(["--setenv", name, value]);
+        }
+        for (name, value) in &command.env {
+            line.add(["--setenv", name, value]);
+        }
+    }
+
+    fn add_system(&self, line: &mut Line, limits: &Limits) {
+        line.add(["--ro-bind", "/usr", "/usr"]);
+        for name in ["/bin", "/sbin", "/lib", "/lib32", "/lib64"] {
+            match fs::read_link(name) {
+                Ok(target) => line.add([OsStr::new("--symlink"), target.as_ref(), name.as_ref()]),
+                Err(_) => line.add(["--ro-bind-try", name, name]),
+            };
+        }
+        for name in ETC {
+            let path = Path::new("/etc").join(name);
+            line.bind("--ro-bind-try", &path, &path);
+        }
+        for name in ["passwd", "group", "hosts", "nsswitch.conf"] {
+            line.bind("--ro-bind", &self.etc.path().join(name), &Path::new("/etc").join(name));
+        }
+        let scratch = limits.scratch_bytes.max(1).to_string();
+        line.add(["--proc", "/proc", "--dev", "/dev"]);
+        // `/dev` is a file system in memory without a bound of its own, so nothing may be written to it.
+        line.add(["--perms", "1777", "--size", &scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
+        line.add(["--perms", "1777", "--size", &scratch, "--tmpfs", "/tmp"]);
+        for path in &self.read_only {
+            line.bind("--ro-bind", path, path);
+        }
+    }
+}
+
+/// The words of a command line, and the folders that they make.
+#[derive(Default)]
+struct Line(Vec<OsString>, HashSet<PathBuf>);
+
+impl Line {
+    fn add<A: AsRef<OsStr>>(&mut self, arguments: impl IntoIterator<Item = A>) -> &mut Self {
+        self.0.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    fn bind(&mut self, how: &str, outside: &Path, inside: &Path) {
+        // bubblewrap would make the folders on the way for root only, where it is root.
+        let mut folders: Vec<&Path> =
+            inside.ancestors().skip(1).filter(|path| path.parent().is_some()).collect();
+        folders.reverse();
+        for folder in folders {
+            if self.1.insert(folder.to_owned()) {
+                self.add(["--perms", "0755", "--dir"]).add([folder]);
+            }
+        }
+        self.add([OsStr::new(how), outside.as_ref(), inside.as_ref()]);
+    }
+}
+
+/// From root of the machine to nobody, and from there into a user namespace where the limit on processes counts
+/// only this command's.
+fn add_drop(line: &mut Line) {
+    line.add([find_program("setpriv").unwrap_or_else(|| "setpriv".into())]);
+    line.add(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--"]);
+    line.add([find_program("unshare").unwrap_or_else(|| "unshare".into())]);
+    line.add(["--user", "--map-user=65534", "--map-group=65534", "--"]);
+}
+
+/// Inside, so that the limit on processes is set after the user namespace was made and is counted in it.
+fn add_limits(line: &mut Line, limits: &Limits) {
+    let cpu_seconds = limits.cpu.as_secs().max(1);
+    let bounded = |resource, wanted: u64| {
+        // A limit above the worker's own could not be set, and need not be.
+        getrlimit(resource).maximum.map_or(wanted, |maximum| wanted.min(maximum))
+    };
+    line.add([find_program("prlimit").unwrap_or_else(|| "prlimit".into())]);
+    for (name, value) in [
+        ("as", bounded(Resource::As, limits.memory_bytes.saturating_mul(2))),
+        ("nproc", bounded(Resource::Nproc, limits.processes + OWN_PROCESSES)),
+        ("fsize", bounded(Resource::Fsize, limits.file_size_bytes)),
+        ("nofile", bounded(Resource::Nofile, limits.open_files)),
+        ("core", 0),
+    ] {
+        line.add([format!("--{name}={value}")]);
+    }
+    // First the signal that tells what it was, then the one that cannot be ignored.
+    line.add([format!(
+        "--cpu={}:{}",
+        bounded(Resource::Cpu, cpu_seconds),
+        bounded(Resource::Cpu, cpu_seconds + 1)
+    )]);
+    line.add(["--"]);
+}
+
+#[cfg(target_os = "linux")]
+fn unconfined_prefix(line: &mut Line, limits: &Limits) {
+    line.add([find_program("setpriv").unwrap_or_else(|| "setpriv".into())]);
+    line.add(["--pdeathsig", "KILL", "--"]);
+    // All processes of the worker's user would count for the command's limit, so that is left to the watchdog.
+    let limits = Limits { processes: u64::MAX - OWN_PROCESSES, ..limits.clone() };
+    add_limits(line, &limits);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unconfined_prefix(line: &mut Line, limits: &Limits) {
+    let script = format!(
+        "ulimit -c 0; ulimit -t {}; ulimit -n {}; ulimit -f {}; exec \"$@\"",
+        limits.cpu.as_secs().max(1),
+        limits.open_files,
+        (limits.file_size_bytes / 512).max(1)
+    );
+    line.add(["/bin/sh", "-c", &script, "sh"]);
+}
+
+/// A program of the system. `PATH` is not asked: it belongs to whoever started the worker.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    PROGRAM_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
+}
+
+pub(crate) fn make_readable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+}

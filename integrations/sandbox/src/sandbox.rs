@@ -1,0 +1,249 @@
+use std::{fs, io, path::Path, path::PathBuf, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Bind, Command, Error, Exit, Line, Outcome,
+    cgroup::{self, Group},
+    confinement::{Confinement, Confiner, USER, find_program},
+    run::{self, Ending, Launch},
+};
+
+/// What is asked of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Commands run confined or not at all.
+    Confined,
+    /// Where confinement is impossible, commands run with limits only. They can read what the worker can read and
+    /// reach the network: for code that is trusted.
+    AllowUnconfined,
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub policy: Policy,
+    /// The bubblewrap program; looked for among the system's programs when it is not given.
+    pub bwrap: Option<PathBuf>,
+    /// Where programs are looked for inside.
+    pub path: String,
+    /// What every command sees beside the system's programs, for instance a Python installation of its own.
+    pub read_only: Vec<PathBuf>,
+    /// A control group (version 2) delegated to the worker, without processes of its own, with the controllers
+    /// `memory` and `pids` in its `cgroup.subtree_control`.
+    pub cgroup: Option<PathBuf>,
+}
+
+/// Runs commands, and knows how far it can confine them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    confiner: Arc<Confiner>,
+    cgroup: Option<Arc<Path>>,
+}
+
+/// Commands cannot be confined on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("commands cannot be confined here: {reason}")]
+pub struct Unavailable {
+    pub reason: String,
+    /// What an operator can do about it.
+    pub remedy: String,
+}
+
+impl Sandbox {
+    /// Finds out what this machine offers, by running a harmless command in each way.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] when commands cannot be confined and the policy does not allow less.
+    pub async fn detect(options: impl Into<Options>) -> Result<Self, Unavailable> {
+        let options = options.into();
+        let unavailable = match Self::confined(&options).await {
+            Ok(sandbox) => return Ok(sandbox),
+            Err(unavailable) => unavailable,
+        };
+        if options.policy == Policy::Confined {
+            return Err(unavailable);
+        }
+        tracing::warn!(reason = unavailable.reason, "commands run unconfined, as the policy allows");
+        Self::with(&options, Confinement::Unconfined, PathBuf::new()).map_err(|fault| cannot_prepare(&fault))
+    }
+
+    pub fn confinement(&self) -> Confinement {
+        self.confiner.confinement
+    }
+
+    /// Runs a command to its end, or to the end that a limit or the caller makes of it.
+    ///
+    /// When this returns, none of the command's processes is left. Dropping the future kills them too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the command could not be run; how it ended is never an error.
+    pub async fn run(&self, command: &Command, cancel: &CancellationToken) -> Result<Outcome, Error> {
+        self.run_with_lines(command, cancel, &mut |_| {}).await
+    }
+
+    /// Like [`run`](Self::run), and tells every line of the output while the command runs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run).
+    pub async fn run_with_lines(
+        &self,
+        command: &Command,
+        cancel: &CancellationToken,
+        on_line: &mut (dyn FnMut(Line<'_>) + Send),
+    ) -> Result<Outcome, Error> {
+        command.check()?;
+        self.hand_over(command).await?;
+        let outcome = run::run(self.launch(command)?, cancel, on_line).await?;
+        // bubblewrap tells of its own faults in the way of any program, and any program could imitate it.
+        if outcome.exit == Exit::Exited(1) && outcome.stderr.bytes.starts_with(b"bwrap: ") {
+            self.check_setup(command).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn confined(options: &Options) -> Result<Self, Unavailable> {
+        if !cfg!(target_os = "linux") {
+            return Err(Unavailable {
+                reason: "confinement needs Linux".into(),
+                remedy: "run the worker that tests submissions on Linux".into(),
+            });
+        }
+        if let Some(reason) = options.cgroup.as_deref().and_then(cgroup::why_unusable) {
+            return Err(Unavailable {
+                reason,
+                remedy:
+                    "delegate a control group (systemd: `Delegate=memory pids`), or leave the setting out"
+                        .into(),
+            });
+        }
+        let Some(bwrap) =
+            options.bwrap.clone().or_else(|| find_program("bwrap")).filter(|path| path.is_file())
+        else {
+            return Err(Unavailable {
+                reason: "the program `bwrap` is not installed".into(),
+                remedy: "install bubblewrap, for instance `apt install bubblewrap`".into(),
+            });
+        };
+        let candidates: &[Confinement] = if rustix::process::geteuid().is_root() {
+            &[Confinement::DroppedRoot, Confinement::UserNamespace]
+        } else {
+            &[Confinement::UserNamespace]
+        };
+        let mut reasons = Vec::new();
+        for confinement in candidates {
+            let sandbox =
+                Self::with(options, *confinement, bwrap.clone()).map_err(|fault| cannot_prepare(&fault))?;
+            match sandbox.probe(Vec::new()).await {
+                Ok(()) => return Ok(sandbox),
+                Err(reason) => reasons.push(reason.to_string()),
+            }
+        }
+        Err(Unavailable {
+            reason: reasons.join("; "),
+            remedy: "allow unprivileged user namespaces (sysctl `kernel.unprivileged_userns_clone=1`, on Ubuntu \
+                     `kernel.apparmor_restrict_unprivileged_userns=0`); in a container, a seccomp profile that allows \
+                     them"
+                .into(),
+        })
+    }
+
+    fn with(options: &Options, confinement: Confinement, bwrap: PathBuf) -> io::Result<Self> {
+        let confiner = Confiner::new(confinement, bwrap, options.path.clone(), options.read_only.clone())?;
+        Ok(Self { confiner: Arc::new(confiner), cgroup: options.cgroup.as_deref().map(Arc::from) })
+    }
+
+    /// Runs `true` with these binds.
+    async fn probe(&self, binds: Vec<Bind>) -> Result<(), Error> {
+        let program = find_program("true").unwrap_or_else(|| "true".into());
+        let command = Command { binds, ..Command::new([program], "/") };
+        let outcome = run::run(self.launch(&command)?, &CancellationToken::new(), &mut |_| {}).await?;
+        if outcome.exit.is_success() {
+            return Ok(());
+        }
+        Err(Error::Setup { message: format!("{:?}, {}", outcome.exit, outcome.stderr.text().trim()) })
+    }
+
+    async fn check_setup(&self, command: &Command) -> Result<(), Error> {
+        self.probe(command.binds.clone()).await
+    }
+
+    fn launch(&self, command: &Command) -> Result<Launch, Error> {
+        let unconfined = self.confiner.confinement == Confinement::Unconfined;
+        let group = match &self.cgroup {
+            Some(root) => {
+                let group =
+                    Group::create(root, &command.limits).map_err(Error::io("making a control group"))?;
+                Some(group)
+            }
+            None => None,
+        };
+        // The environment of bubblewrap itself can be read from inside, so it has none of the worker's either.
+        let mut env: Vec<(String, String)> =
+            self.confiner.environment().map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        env.extend(command.env.clone().into_iter().filter(|_| unconfined));
+        Ok(Launch {
+            argv: self.confiner.argv(command),
+            env,
+            cwd: if unconfined { command.cwd.clone() } else { "/".into() },
+            stdin: command.stdin.clone(),
+            limits: command.limits.clone(),
+            writable: command.writable().map(Path::to_owned).collect(),
+            group,
+            ending: if unconfined { Ending::ProcessGroup } else { Ending::Namespace },
+        })
+    }
+
+    /// Gives the writable folders to the user that the command will be.
+    async fn hand_over(&self, command: &Command) -> Result<(), Error> {
+        if self.confiner.confinement != Confinement::DroppedRoot {
+            return Ok(());
+        }
+        let folders: Vec<PathBuf> = command.writable().map(Path::to_owned).collect();
+        tokio::task::spawn_blocking(move || folders.iter().try_for_each(|folder| give(folder)))
+            .await
+            .map_err(|fault| Error::Io { what: "handing a folder over", source: fault.into() })?
+            .map_err(Error::io("handing a folder over"))
+    }
+}
+
+fn give(root: &Path) -> io::Result<()> {
+    let mut pending = vec![root.to_owned()];
+    while let Some(path) = pending.pop() {
+        // Never through a link: it may lead to a file of the machine.
+        std::os::unix::fs::lchown(&path, Some(USER), Some(USER))?;
+        if path.symlink_metadata()?.is_dir() {
+            for entry in fs::read_dir(&path)? {
+                pending.push(entry?.path());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn cannot_prepare(fault: &io::Error) -> Unavailable {
+    Unavailable {
+        reason: format!("temporary files cannot be made: {fault}"),
+        remedy: "give the worker a writable temporary folder (`TMPDIR`)".into(),
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Confined,
+            bwrap: None,
+            path: "/usr/local/bin:/usr/bin:/bin".into(),
+            read_only: Vec::new(),
+            cgroup: None,
+        }
+    }
+}
+
+impl From<Policy> for Options {
+    fn from(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+}

@@ -1,0 +1,7 @@
+//! Real programs, most of them hostile, in the real sandbox.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod detection;
+mod endings;
+mod hostile;
+mod support;
