@@ -1,0 +1,20 @@
+base = 6
+height = 4.5
+
+
+def area_of(base, height):
+    return base * height / 2
+
+
+def halvings(area, limit):
+    count = 0
+    while area > limit:
+        area = area / 2
+        count += 1
+    return count
+
+
+area = area_of(base, height)
+
+if __name__ == "__main__":
+    print(f"Area is {area}")

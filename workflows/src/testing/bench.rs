@@ -1,0 +1,208 @@
+//! The place where tests run: the reference's tests over the student's files, in a fresh folder for each process.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use ctutor_sandbox::{Bind, Command, Limits, Sandbox};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Broken,
+    files::{self, Selection, is_named, is_refused, select},
+    plan::{Granted, Maxima, RunnerKind, TestPlan},
+};
+
+/// What a process of the tests may write altogether.
+const WRITABLE_BYTES: u64 = 256 << 20;
+const OUTPUT_BYTES: u64 = 64 << 20;
+
+pub(super) struct Bench<'a> {
+    pub(super) plan: &'a TestPlan,
+    pub(super) granted: Granted,
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) cancel: &'a CancellationToken,
+    started: Instant,
+    folder: TempDir,
+    reference: &'a Path,
+    student: &'a Path,
+    /// What lies over the student's files, and may not be changed by them.
+    tests: Selection,
+    submission: Selection,
+    /// Why the submission cannot be tested at all: it is too large.
+    pub(super) submission_fault: Option<String>,
+    solution: Option<Selection>,
+    places: AtomicU32,
+}
+
+/// A folder for one process.
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    read_only: Vec<PathBuf>,
+}
+
+/// Whose files the tests meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Student,
+    /// The solution of the reference, or nobody's if it has none.
+    Reference,
+}
+
+/// What a bench is made of.
+pub(super) struct Material<'a> {
+    pub(super) plan: &'a TestPlan,
+    pub(super) maxima: &'a Maxima,
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) cancel: &'a CancellationToken,
+    pub(super) scratch: &'a Path,
+    pub(super) reference: &'a Path,
+    pub(super) student: &'a Path,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(material: &Material<'a>) -> Result<Self, Broken> {
+        let Material { plan, maxima, reference, student, .. } = *material;
+        let folder = tempfile::Builder::new()
+            .prefix("ctutor-test-")
+            .tempdir_in(material.scratch)
+            .map_err(Broken::files("making the folder of the test"))?;
+        let of_reference = |path: &Path| {
+            is_named(path, &plan.reference_files)
+                || (plan.runner == RunnerKind::Pytest && is_below(path, &plan.tests))
+        };
+        let of_student =
+            |path: &Path| is_named(path, &plan.student_files) && !is_refused(path) && !of_reference(path);
+        let solution = match &plan.solution {
+            Some(solution) => {
+                let root = reference.join(solution);
+                if !is_folder(&root) {
+                    return Err(Broken::Plan { message: format!("the solution `{solution}` is not there") });
+                }
+                Some(select(&root, maxima, of_student)?)
+            }
+            None => None,
+        };
+        // A student who hands in too much has failed; nothing is wrong with the worker.
+        let (submission, submission_fault) = match select(student, maxima, of_student) {
+            Ok(submission) => (submission, None),
+            Err(fault @ Broken::TooLarge { .. }) => (Selection::default(), Some(fault.to_string())),
+            Err(fault) => return Err(fault),
+        };
+        Ok(Self {
+            plan,
+            granted: plan.grant(maxima),
+            sandbox: material.sandbox,
+            cancel: material.cancel,
+            started: Instant::now(),
+            folder,
+            reference,
+            student,
+            tests: select(reference, maxima, of_reference)?,
+            submission,
+            submission_fault,
+            solution,
+            places: AtomicU32::new(0),
+        })
+    }
+
+    /// Lays out a fresh folder, so that what one process wrote does not meet the next.
+    pub(super) fn place(&self, whose: Whose) -> Result<Place, Broken> {
+        let number = self.places.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.path().join(format!("work-{number}"));
+        files::make_folders(self.folder.path(), Path::new(path.file_name().unwrap_or_default()))
+            .map_err(Broken::files("making a folder"))?;
+        match (whose, &self.solution, &self.plan.solution) {
+            (Whose::Student, ..) => self.submission.copy(self.student, &path)?,
+            (Whose::Reference, Some(solution), Some(name)) => {
+                solution.copy(&self.reference.join(name), &path)?;
+            }
+            (Whose::Reference, ..) => {}
+        }
+        self.tests.copy(self.reference, &path)?;
+        let read_only = self.guarded().into_iter().map(|guarded| path.join(guarded)).collect();
+        Ok(Place { path, read_only })
+    }
+
+    /// What the student's program may not change: whole folders where nothing of the student lies in them.
+    fn guarded(&self) -> BTreeSet<PathBuf> {
+        let tests = Path::new(self.plan.tests.trim_end_matches('/'));
+        let is_shared = |top: &Path| {
+            [Some(&self.submission), self.solution.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|selection| selection.files.iter().any(|file| file.starts_with(top)))
+        };
+        let guard = |file: &PathBuf| {
+            let top = file.components().next().map(|part| PathBuf::from(part.as_os_str()))?;
+            if !is_shared(&top) {
+                return Some(top);
+            }
+            let in_tests = self.plan.runner == RunnerKind::Pytest && file.starts_with(tests);
+            Some(if in_tests { tests.to_owned() } else { file.clone() })
+        };
+        self.tests.files.iter().filter_map(guard).collect()
+    }
+
+    /// A file that the tests need and that belongs to the worker.
+    pub(super) fn tool(&self, name: &str, content: &str) -> Result<PathBuf, Broken> {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content)
+            .and_then(|()| files::set_mode(&path, 0o644))
+            .map_err(Broken::files("writing a file of the runner"))?;
+        Ok(path)
+    }
+
+    pub(super) fn command(&self, place: &Place, argv: &[String], wall: Duration) -> Command {
+        let mut command = Command::new(argv, &place.path);
+        command.binds.push(Bind::Writable(place.path.clone()));
+        command.binds.extend(place.read_only.iter().cloned().map(Bind::ReadOnly));
+        command.env.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
+        command.limits = Limits {
+            wall: wall.min(self.remaining()),
+            cpu: self.granted.total_timeout,
+            memory_bytes: self.granted.memory_bytes,
+            processes: self.granted.processes,
+            output_bytes: OUTPUT_BYTES,
+            writable_bytes: WRITABLE_BYTES,
+            ..Limits::default()
+        };
+        command
+    }
+
+    /// What is left of the time for all tests.
+    pub(super) fn remaining(&self) -> Duration {
+        self.granted.total_timeout.saturating_sub(self.started.elapsed())
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(super) fn has_tests(&self) -> bool {
+        self.tests.files.iter().any(|file| is_below(file, &self.plan.tests))
+    }
+
+    pub(super) fn check_canceled(&self) -> Result<(), Broken> {
+        if self.cancel.is_cancelled() { Err(Broken::Canceled) } else { Ok(()) }
+    }
+}
+
+impl Drop for Bench<'_> {
+    fn drop(&mut self) {
+        files::clear(self.folder.path());
+    }
+}
+
+pub(super) fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+}
+
+fn is_below(path: &Path, folder: &str) -> bool {
+    path.starts_with(folder.trim_end_matches('/'))
+}

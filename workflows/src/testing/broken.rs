@@ -1,0 +1,43 @@
+/// Why no report could be made. The student is not to blame for any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    #[error("the reference is not there: `{path}`")]
+    ReferenceMissing { path: String },
+    #[error("the submission is not there: `{path}`")]
+    SubmissionMissing { path: String },
+    #[error("the test plan is not usable: {message}")]
+    Plan { message: String },
+    #[error("the reference has no tests")]
+    NoTests,
+    #[error("the tests of the reference cannot be listed: {message}")]
+    Listing { message: String },
+    #[error("`{program}` is not installed where the tests run")]
+    RunnerMissing { program: String },
+    #[error("the sandbox failed")]
+    Sandbox(#[from] ctutor_sandbox::Error),
+    #[error("the files of the test cannot be laid out: {what}")]
+    Files { what: &'static str, source: std::io::Error },
+    #[error("the submission or the reference exceeds `{limit}` of {max}")]
+    TooLarge { limit: &'static str, max: u64 },
+    #[error("the test was canceled")]
+    Canceled,
+}
+
+impl Broken {
+    /// Whether another attempt, perhaps by another worker, may do better.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::RunnerMissing { .. } | Self::Sandbox(_) | Self::Files { .. } => true,
+            Self::ReferenceMissing { .. } | Self::SubmissionMissing { .. } => true,
+            Self::Plan { .. }
+            | Self::NoTests
+            | Self::Listing { .. }
+            | Self::TooLarge { .. }
+            | Self::Canceled => false,
+        }
+    }
+
+    pub(super) fn files(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Files { what, source }
+    }
+}

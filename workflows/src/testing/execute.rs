@@ -1,0 +1,99 @@
+use std::path::Path;
+
+use ctutor_sandbox::Sandbox;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Broken,
+    bench::{Bench, Material, is_folder},
+    plan::{Maxima, TestPlan},
+    report::{Report, Status, TestReport, Verdict},
+    runner::Runner,
+};
+
+/// One submission to be tested.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The reference repository, laid out.
+    pub reference: &'a Path,
+    /// The student's repository, laid out. Neither is changed.
+    pub student: &'a Path,
+    /// Without one, the reference's own plan is read.
+    pub plan: Option<&'a TestPlan>,
+    pub maxima: &'a Maxima,
+    pub sandbox: &'a Sandbox,
+    /// Where temporary folders are made.
+    pub scratch: &'a Path,
+}
+
+/// How far a test is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub stage: Stage,
+    pub done: u32,
+    pub total: u32,
+    /// The test that runs now.
+    pub current: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The files are laid out and the tests of the reference are listed.
+    Preparing,
+    Running,
+}
+
+/// Tests a submission.
+///
+/// # Errors
+///
+/// [`Broken`] when the environment is at fault or the caller canceled. Whatever the student's program does is a
+/// report.
+pub async fn execute(
+    job: Job<'_>,
+    mut progress: impl FnMut(Progress) + Send,
+    cancel: &CancellationToken,
+) -> Result<Report, Broken> {
+    if !is_folder(job.reference) {
+        return Err(Broken::ReferenceMissing { path: job.reference.display().to_string() });
+    }
+    if !is_folder(job.student) {
+        return Err(Broken::SubmissionMissing { path: job.student.display().to_string() });
+    }
+    let plan = match job.plan {
+        Some(plan) => {
+            plan.check()?;
+            plan.clone()
+        }
+        None => TestPlan::read(job.reference)?,
+    };
+    progress(Progress { stage: Stage::Preparing, done: 0, total: 0, current: None });
+    let bench = Bench::new(&Material {
+        plan: &plan,
+        maxima: job.maxima,
+        sandbox: job.sandbox,
+        cancel,
+        scratch: job.scratch,
+        reference: job.reference,
+        student: job.student,
+    })?;
+    let runner = Runner::new(plan.runner);
+    let names = runner.list(&bench).await?;
+    bench.check_canceled()?;
+    if names.is_empty() {
+        return Err(Broken::NoTests);
+    }
+    if names.len() > job.maxima.tests {
+        return Err(Broken::TooLarge { limit: "tests", max: job.maxima.tests as u64 });
+    }
+    let tests = match &bench.submission_fault {
+        Some(fault) => names.iter().map(|name| not_loaded(name, fault)).collect(),
+        None => runner.run(&bench, names, &mut progress).await?,
+    };
+    let name = plan.name.clone().unwrap_or_else(|| "tests".to_owned());
+    Ok(Report::new(runner.kind(), name, bench.elapsed().as_secs_f64(), tests))
+}
+
+fn not_loaded(name: &str, fault: &str) -> TestReport {
+    TestReport::new(name, Status::Failed, Verdict::Failed, Some(fault))
+}

@@ -1,0 +1,173 @@
+//! Which files go into a test, and how they get there. No link is ever followed.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::{Broken, plan::Maxima};
+
+/// Names that would let a student's file change how the tests are run.
+const REFUSED: [&str; 8] = [
+    "conftest.py",
+    "pytest.ini",
+    ".pytest.ini",
+    "tox.ini",
+    "setup.cfg",
+    "pyproject.toml",
+    "sitecustomize.py",
+    "usercustomize.py",
+];
+const REFUSED_FOLDERS: [&str; 3] = ["__pycache__", ".git", ".pytest_cache"];
+const DEPTH_MAX: usize = 32;
+
+/// Files by their paths below one folder.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// Every ordinary file below `root` whose path the filter takes, in order of their names.
+pub(super) fn select(
+    root: &Path,
+    maxima: &Maxima,
+    takes: impl Fn(&Path) -> bool,
+) -> Result<Selection, Broken> {
+    let mut selection = Selection::default();
+    let mut bytes = 0;
+    let mut pending = vec![PathBuf::new()];
+    while let Some(folder) = pending.pop() {
+        let entries = fs::read_dir(root.join(&folder)).map_err(Broken::files("reading a folder"))?;
+        for entry in entries {
+            let entry = entry.map_err(Broken::files("reading a folder"))?;
+            let path = folder.join(entry.file_name());
+            let metadata = entry.metadata().map_err(Broken::files("reading a folder"))?;
+            if metadata.is_dir() && path.components().count() <= DEPTH_MAX {
+                pending.push(path);
+            } else if metadata.is_file() && takes(&path) {
+                bytes += metadata.len();
+                selection.files.push(path);
+            }
+            if selection.files.len() as u64 > maxima.files {
+                return Err(Broken::TooLarge { limit: "files", max: maxima.files });
+            }
+            if bytes > maxima.file_bytes {
+                return Err(Broken::TooLarge { limit: "file_bytes", max: maxima.file_bytes });
+            }
+        }
+    }
+    selection.files.sort();
+    Ok(selection)
+}
+
+impl Selection {
+    /// Copies the files from `root` to `into`, readable for the user that the tests run as.
+    pub(super) fn copy(&self, root: &Path, into: &Path) -> Result<(), Broken> {
+        for path in &self.files {
+            let target = into.join(path);
+            if let Some(parent) = path.parent() {
+                make_folders(into, parent).map_err(Broken::files("making a folder"))?;
+            }
+            fs::copy(root.join(path), &target).map_err(Broken::files("copying a file"))?;
+            let executable =
+                fs::metadata(&target).is_ok_and(|metadata| metadata.permissions().mode() & 0o100 != 0);
+            set_mode(&target, if executable { 0o755 } else { 0o644 })
+                .map_err(Broken::files("copying a file"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes `below` in `root`, whatever the file mode mask of the worker is.
+pub(super) fn make_folders(root: &Path, below: &Path) -> io::Result<()> {
+    let mut path = root.to_owned();
+    for part in below.components() {
+        path.push(part);
+        if !path.is_dir() {
+            fs::create_dir(&path)?;
+            set_mode(&path, 0o755)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// Whether a path is one of those that `patterns` name: a file, all below a folder, `*` for any part of a name.
+pub(super) fn is_named(path: &Path, patterns: &[String]) -> bool {
+    patterns.iter().any(|pattern| {
+        let mut names = path.iter();
+        pattern
+            .trim_end_matches('/')
+            .split('/')
+            .all(|part| names.next().and_then(|name| name.to_str()).is_some_and(|name| is_like(name, part)))
+    })
+}
+
+fn is_like(name: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => name == pattern,
+        Some((start, rest)) => match name.strip_prefix(start) {
+            None => false,
+            Some(tail) => {
+                tail.char_indices().map(|(at, _)| at).chain([tail.len()]).any(|at| is_like(&tail[at..], rest))
+            }
+        },
+    }
+}
+
+/// Whether a student's file is refused whatever the plan says.
+pub(super) fn is_refused(path: &Path) -> bool {
+    let is_one_of = |names: &[&str]| {
+        path.iter().any(|part| {
+            part.to_str().is_none_or(|part| names.iter().any(|name| part.eq_ignore_ascii_case(name)))
+        })
+    };
+    let compiled = path.extension().is_some_and(|extension| extension == "pyc" || extension == "pth");
+    compiled || is_one_of(&REFUSED) || is_one_of(&REFUSED_FOLDERS)
+}
+
+/// Removes a folder in which a student's program may have taken away rights.
+pub(super) fn clear(root: &Path) {
+    let mut pending = vec![root.to_owned()];
+    while let Some(folder) = pending.pop() {
+        let _ = set_mode(&folder, 0o700);
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        pending.extend(
+            entries
+                .flatten()
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.path()),
+        );
+    }
+    if let Err(fault) = fs::remove_dir_all(root) {
+        tracing::warn!(folder = %root.display(), error = %fault, "the folder of a test was left behind");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_name_files_folders_and_parts_of_names() {
+        let patterns = ["triangle.py", "src/", "data/*.csv", "a*b*c"].map(str::to_owned);
+        for path in ["triangle.py", "src/deep/er.py", "data/points.csv", "abc", "a-b-b-c"] {
+            assert!(is_named(Path::new(path), &patterns), "{path}");
+        }
+        for path in ["triangle.pyc", "srcs/a", "data/deep/points.csv", "sub/triangle.py", "acb", "data"] {
+            assert!(!is_named(Path::new(path), &patterns), "{path}");
+        }
+    }
+
+    #[test]
+    fn files_that_steer_the_runner_are_refused() {
+        for path in ["conftest.py", "src/ConfTest.py", "setup.cfg", "x.pth", "__pycache__/a.py", "a/b.pyc"] {
+            assert!(is_refused(Path::new(path)), "{path}");
+        }
+        assert!(!is_refused(Path::new("src/triangle.py")));
+    }
+}

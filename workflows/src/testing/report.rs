@@ -1,0 +1,165 @@
+//! The report of a test, in the shape of `testSummary.json`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub const MESSAGE_BYTES_MAX: usize = 4 << 10;
+
+/// What came of testing one submission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The runner: `pytest` or `command`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub version: String,
+    pub name: String,
+    pub status: Status,
+    pub result: Verdict,
+    pub summary: Summary,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
+    /// In seconds.
+    pub duration: f64,
+    pub tests: Vec<TestReport>,
+}
+
+/// What came of one test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TestReport {
+    pub name: String,
+    pub status: Status,
+    pub result: Verdict,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_message: Option<String>,
+    /// In seconds.
+    pub duration: f64,
+}
+
+/// Skipped tests count in `total`, and so as not passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    pub total: u32,
+    pub passed: u32,
+    pub failed: u32,
+    pub skipped: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    Scheduled,
+    Completed,
+    TimedOut,
+    Crashed,
+    Cancelled,
+    Skipped,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verdict {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+impl Report {
+    /// Sums up the tests.
+    pub(super) fn new(kind: &str, name: String, duration: f64, tests: Vec<TestReport>) -> Self {
+        let summary = Summary::of(&tests);
+        let result = if summary.passed == summary.total { Verdict::Passed } else { Verdict::Failed };
+        Self {
+            kind: kind.to_owned(),
+            version: "1.0".to_owned(),
+            name,
+            status: Status::Completed,
+            result,
+            summary,
+            status_message: None,
+            duration,
+            tests,
+        }
+    }
+
+    /// Between 0 and 1.
+    pub fn score(&self) -> f64 {
+        f64::from(self.summary.passed) / f64::from(self.summary.total.max(1))
+    }
+}
+
+impl TestReport {
+    pub(super) fn new(name: &str, status: Status, result: Verdict, message: Option<&str>) -> Self {
+        let result_message = message.map(cap);
+        Self { name: name.to_owned(), status, result, result_message, duration: 0.0 }
+    }
+
+    pub(super) fn lasting(mut self, seconds: f64) -> Self {
+        self.duration = seconds;
+        self
+    }
+}
+
+impl Summary {
+    fn of(tests: &[TestReport]) -> Self {
+        let mut summary = Self::default();
+        for test in tests {
+            summary.total += 1;
+            match test.result {
+                Verdict::Passed => summary.passed += 1,
+                Verdict::Failed => summary.failed += 1,
+                Verdict::Skipped => summary.skipped += 1,
+            }
+        }
+        summary
+    }
+}
+
+/// The beginning of a text that a student's program may have made as long as it liked.
+pub(super) fn cap(text: &str) -> String {
+    const MARK: &str = " […]";
+
+    if text.len() <= MESSAGE_BYTES_MAX {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(MESSAGE_BYTES_MAX - MARK.len());
+    format!("{}{MARK}", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(result: Verdict) -> TestReport {
+        TestReport::new("t", Status::Completed, result, None)
+    }
+
+    #[test]
+    fn the_score_counts_skipped_tests_as_not_passed() {
+        let tests = [Verdict::Passed, Verdict::Passed, Verdict::Failed, Verdict::Skipped].map(test).to_vec();
+        let report = Report::new("pytest", "triangle".into(), 0.5, tests);
+        assert_eq!(report.summary, Summary { total: 4, passed: 2, failed: 1, skipped: 1 });
+        assert!((report.score() - 0.5).abs() < f64::EPSILON);
+        assert_eq!(report.result, Verdict::Failed);
+        assert!(Report::new("pytest", "none".into(), 0.0, vec![]).score().abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn the_report_has_the_field_names_of_the_summary_file() {
+        let late = TestReport::new("slow", Status::TimedOut, Verdict::Failed, Some("too slow"));
+        let value = serde_json::to_value(Report::new("pytest", "triangle".into(), 1.0, vec![late]))
+            .expect("plain data");
+        assert_eq!(value["summary"]["failed"], 1);
+        assert_eq!(value["tests"][0]["status"], "TIMEDOUT");
+        assert_eq!(value["tests"][0]["result"], "FAILED");
+        assert_eq!(value["tests"][0]["resultMessage"], "too slow");
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let capped = cap(&"ä".repeat(MESSAGE_BYTES_MAX));
+        assert!(capped.len() <= MESSAGE_BYTES_MAX && capped.ends_with("[…]"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Commands with what they should do. They share one folder, so that an early one may compile for the later ones.
+
+use std::time::Duration;
+
+use ctutor_sandbox::{Exit, Outcome};
+
+use super::{Listener, not_run, running};
+use crate::testing::{
+    Broken,
+    bench::{Bench, Place, Whose},
+    plan::{CommandTest, Expected},
+    report::{Status, TestReport, Verdict},
+};
+
+const FIND: &str = "for program; do command -v \"$program\" >/dev/null || echo \"$program\"; done";
+const FIND_TIMEOUT: Duration = Duration::from_secs(30);
+const SHOWN_BYTES_MAX: usize = 1_000;
+
+pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
+    // A program with a folder in its name is one that the tests are about to make.
+    let programs =
+        bench.plan.commands.iter().filter_map(|test| test.argv.first()).filter(|name| !name.contains('/'));
+    let argv: Vec<String> =
+        ["sh", "-c", FIND, "sh"].into_iter().map(str::to_owned).chain(programs.cloned()).collect();
+    let place = bench.place(Whose::Reference)?;
+    let outcome = bench.sandbox.run(&bench.command(&place, &argv, FIND_TIMEOUT), bench.cancel).await?;
+    bench.check_canceled()?;
+    match outcome.stdout.text().lines().next() {
+        Some(program) => Err(Broken::RunnerMissing { program: program.to_owned() }),
+        None => Ok(bench.plan.commands.iter().map(|test| test.name.clone()).collect()),
+    }
+}
+
+pub(super) async fn run(bench: &Bench<'_>, listener: Listener<'_>) -> Result<Vec<TestReport>, Broken> {
+    let place = bench.place(Whose::Student)?;
+    let tests = &bench.plan.commands;
+    let mut reports = Vec::with_capacity(tests.len());
+    for (number, test) in tests.iter().enumerate() {
+        listener(running(number, tests.len(), Some(&test.name)));
+        reports.push(run_one(bench, &place, test).await?);
+    }
+    listener(running(tests.len(), tests.len(), None));
+    Ok(reports)
+}
+
+async fn run_one(bench: &Bench<'_>, place: &Place, test: &CommandTest) -> Result<TestReport, Broken> {
+    let remaining = bench.remaining();
+    if remaining.is_zero() {
+        return Ok(not_run(&test.name));
+    }
+    let timeout = test.timeout_ms.map_or(bench.granted.test_timeout, Duration::from_millis);
+    let mut command = bench.command(place, &test.argv, timeout.min(bench.granted.test_timeout));
+    command.stdin = test.stdin.clone().into_bytes();
+    let outcome = bench.sandbox.run(&command, bench.cancel).await?;
+    bench.check_canceled()?;
+    let (status, verdict, message) = match judge(test, &outcome) {
+        Ok(()) => (Status::Completed, Verdict::Passed, None),
+        Err((status, message)) => (status, Verdict::Failed, Some(message)),
+    };
+    Ok(TestReport::new(&test.name, status, verdict, message.as_deref()).lasting(outcome.wall.as_secs_f64()))
+}
+
+fn judge(test: &CommandTest, outcome: &Outcome) -> Result<(), (Status, String)> {
+    match outcome.exit {
+        Exit::Exited(code) if code == test.exit_code => {}
+        Exit::Exited(code) => {
+            let stderr = shown(&outcome.stderr.text());
+            let message = format!("exit status {code} instead of {}\n{stderr}", test.exit_code);
+            return Err((Status::Completed, message.trim_end().to_owned()));
+        }
+        Exit::TimedOut => return Err((Status::TimedOut, "it did not end in time".to_owned())),
+        exit => return Err((Status::Crashed, describe(exit))),
+    }
+    let output = outcome.stdout.text();
+    let output = output.trim_end_matches(['\r', '\n']);
+    let (right, expected, how) = match &test.stdout {
+        None => return Ok(()),
+        Some(Expected::Exact(text)) => (output == text.trim_end_matches(['\r', '\n']), text, "be"),
+        Some(Expected::Contains(text)) => (output.contains(text.as_str()), text, "contain"),
+    };
+    if right && !outcome.stdout.truncated {
+        return Ok(());
+    }
+    Err((
+        Status::Completed,
+        format!("the output should {how}\n{}\nand is\n{}", shown(expected), shown(output)),
+    ))
+}
+
+/// What a student reads when a process did not end by itself.
+pub(super) fn describe(exit: Exit) -> String {
+    match exit {
+        Exit::Exited(code) => format!("the program ended the tests with exit status {code}"),
+        Exit::Signaled(signal) => format!("the program was ended by signal {signal}"),
+        Exit::TimedOut => "it did not end in time".to_owned(),
+        Exit::OutputLimit => "it wrote too much output".to_owned(),
+        Exit::MemoryLimit => "it used too much memory".to_owned(),
+        Exit::ProcessLimit => "it started too many processes".to_owned(),
+        Exit::DiskLimit => "it wrote too many or too large files".to_owned(),
+        Exit::Canceled => "it was canceled".to_owned(),
+    }
+}
+
+fn shown(text: &str) -> String {
+    match text.len() {
+        0..=SHOWN_BYTES_MAX => text.to_owned(),
+        _ => format!("{} […]", &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)]),
+    }
+}

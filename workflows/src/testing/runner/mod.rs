@@ -1,0 +1,73 @@
+//! The ways to run tests. Each lists them before it meets the student's files: a test without a result has failed.
+
+mod command;
+mod pytest;
+mod session;
+
+use super::{
+    Broken, Progress, Stage,
+    bench::Bench,
+    plan::RunnerKind,
+    report::{Status, TestReport, Verdict},
+};
+
+/// A listener for progress.
+pub(super) type Listener<'a> = &'a mut (dyn FnMut(Progress) + Send);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Runner {
+    Pytest,
+    Command,
+}
+
+impl Runner {
+    pub(super) fn new(kind: RunnerKind) -> Self {
+        match kind {
+            RunnerKind::Pytest => Self::Pytest,
+            RunnerKind::Command => Self::Command,
+        }
+    }
+
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Pytest => "pytest",
+            Self::Command => "command",
+        }
+    }
+
+    /// The names of all tests, from the reference alone.
+    pub(super) async fn list(self, bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
+        match self {
+            Self::Pytest => pytest::list(bench).await,
+            Self::Command => command::list(bench).await,
+        }
+    }
+
+    /// One report for each name, in their order.
+    pub(super) async fn run(
+        self,
+        bench: &Bench<'_>,
+        names: Vec<String>,
+        listener: Listener<'_>,
+    ) -> Result<Vec<TestReport>, Broken> {
+        match self {
+            Self::Pytest => pytest::run(bench, names, listener).await,
+            Self::Command => command::run(bench, listener).await,
+        }
+    }
+}
+
+fn running(done: usize, total: usize, current: Option<&str>) -> Progress {
+    let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    Progress {
+        stage: Stage::Running,
+        done: count(done),
+        total: count(total),
+        current: current.map(str::to_owned),
+    }
+}
+
+fn not_run(name: &str) -> TestReport {
+    let message = "not run: the time for all tests was used up";
+    TestReport::new(name, Status::Skipped, Verdict::Skipped, Some(message))
+}

@@ -1,0 +1,91 @@
+//! The runner of plain commands.
+
+use std::time::Duration;
+
+use ctutor_workflows::testing::{Broken, report::Status};
+
+use crate::support::{Place, counts, message};
+
+const PLAN: &str = r#"
+runner = "command"
+student_files = ["*.sh", "*.py"]
+reference_files = ["data"]
+
+[[commands]]
+name = "builds"
+argv = ["sh", "build.sh"]
+
+[[commands]]
+name = "exact"
+argv = ["./built"]
+stdin = "6 4.5"
+stdout = { exact = "area=13.50" }
+
+[[commands]]
+name = "contains"
+argv = ["cat", "data/points.csv"]
+stdout = { contains = "1,2" }
+
+[[commands]]
+name = "status"
+argv = ["sh", "-c", "exit 3"]
+exit_code = 3
+"#;
+
+async fn place(plan: &str, build: &str) -> Place {
+    let place = Place::new().await;
+    place.write("reference/ctutor-test.toml", plan);
+    place.write("reference/data/points.csv", "0,1\n1,2\n");
+    place.write("student/build.sh", build);
+    place
+}
+
+#[tokio::test]
+async fn commands_share_a_folder_and_are_judged_by_status_and_output() {
+    let build = "printf '#!/bin/sh\\nread base height\\n[ \"$base $height\" = \"6 4.5\" ] && echo area=13.50\\n' > built; chmod +x built; echo x > data/points.csv; true";
+    let mut place = place(PLAN, build).await;
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (4, 0, 0), "{report:#?}");
+    assert_eq!(report.kind, "command");
+    let current: Vec<_> = place.progress.iter().filter_map(|step| step.current.as_deref()).collect();
+    assert_eq!(current, ["builds", "exact", "contains", "status"]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told() {
+    let build = "printf '#!/bin/sh\\necho area=13.5\\n' > built; chmod +x built; echo no >&2; exit 1";
+    let report = place(PLAN, build).await.test().await.unwrap();
+    assert_eq!(counts(&report), (2, 2, 0), "{report:#?}");
+    assert_eq!(message(&report, "builds"), "exit status 1 instead of 0\nno");
+    assert_eq!(message(&report, "exact"), "the output should be\narea=13.50\nand is\narea=13.5");
+}
+
+#[tokio::test]
+async fn a_command_that_hangs_costs_its_time_only() {
+    let plan = "runner = 'command'\nstudent_files = ['build.sh']
+[[commands]]\nname = 'hangs'\nargv = ['sh', 'build.sh']\ntimeout_ms = 300
+[[commands]]\nname = 'kills'\nargv = ['sh', '-c', 'kill -9 $$']
+[[commands]]\nname = 'works'\nargv = ['true']\n";
+    let report = place(plan, "while :; do :; done").await.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 2, 0), "{report:#?}");
+    assert_eq!(report.tests[0].status, Status::TimedOut);
+    assert_eq!(report.tests[1].status, Status::Crashed);
+}
+
+#[tokio::test]
+async fn when_the_time_is_up_the_rest_is_skipped() {
+    let mut place = place(PLAN, "while :; do :; done").await;
+    place.maxima.total_timeout = Duration::from_secs(1);
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (0, 1, 3), "{report:#?}");
+}
+
+#[tokio::test]
+async fn a_program_that_the_worker_lacks_is_not_the_students_fault() {
+    let plan = PLAN.replace("\"cat\"", "\"no-such-compiler\"");
+    let error = place(&plan, "true").await.test().await.unwrap_err();
+    assert!(
+        matches!(&error, Broken::RunnerMissing { program } if program == "no-such-compiler"),
+        "{error:?}"
+    );
+}
