@@ -1,0 +1,46 @@
+//! Faults of the service: logged once, here, and shown to callers without their text.
+
+use std::error::Error;
+
+use ctutor_engine::store;
+
+/// What a caller is told of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Something broke.
+    Internal,
+    /// The same request may well succeed a little later.
+    Unavailable,
+}
+
+impl Fault {
+    /// Logs a fault of the database and tells which kind it is.
+    pub(crate) fn of_store(error: &store::Error) -> Self {
+        if error.is_overload() {
+            tracing::warn!(error = chain(error), "the database is overloaded, a request was turned away");
+            return Self::Unavailable;
+        }
+        tracing::error!(error = chain(error), "a request failed");
+        Self::Internal
+    }
+
+    /// The text for callers.
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            Self::Internal => "internal error",
+            Self::Unavailable => "the service is overloaded, try again later",
+        }
+    }
+}
+
+/// An error with all that led to it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,122 @@
+use async_graphql::{Error, InputObject};
+use ctutor_engine::client;
+
+use crate::graphql::{error::bad_argument, scalar::DateTime, types::WorkflowStatus};
+
+/// Filters within filters.
+const DEPTH_MAX: usize = 4;
+/// Filters in all.
+const FILTERS_MAX: usize = 50;
+/// Values of one list.
+const VALUES_MAX: usize = 100;
+
+/// Which runs; what is given must all hold. At most 50 filters in all and 4 within each other.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct WorkflowFilter {
+    /// In one of these states.
+    pub statuses: Option<Vec<WorkflowStatus>>,
+    /// Of one of these types.
+    pub types: Option<Vec<String>>,
+    /// With this very workflow id.
+    pub workflow_id: Option<String>,
+    /// With a workflow id that starts so.
+    pub workflow_id_prefix: Option<String>,
+    /// On this queue.
+    pub task_queue: Option<String>,
+    /// Accepted within.
+    pub created: Option<TimeRange>,
+    /// Started within.
+    pub started: Option<TimeRange>,
+    /// Closed within.
+    pub closed: Option<TimeRange>,
+    /// All of these as well.
+    pub and: Option<Vec<WorkflowFilter>>,
+    /// And, if not empty, one of these.
+    pub or: Option<Vec<WorkflowFilter>>,
+}
+
+/// A window of time; either end may be open.
+#[derive(Debug, Clone, Copy, InputObject)]
+pub struct TimeRange {
+    /// From, inclusive.
+    pub from: Option<DateTime>,
+    /// To, exclusive.
+    pub to: Option<DateTime>,
+}
+
+impl WorkflowFilter {
+    /// The filter of the engine.
+    ///
+    /// # Errors
+    /// When it is too deep or too large.
+    pub(in crate::graphql) fn into_engine(self) -> Result<client::WorkflowFilter, Error> {
+        let mut filters = 0;
+        self.convert(1, &mut filters)
+    }
+
+    fn convert(self, depth: usize, filters: &mut usize) -> Result<client::WorkflowFilter, Error> {
+        *filters += 1;
+        bound("filters within each other", depth, DEPTH_MAX)?;
+        bound("filters", *filters, FILTERS_MAX)?;
+        let statuses = self.statuses.unwrap_or_default();
+        let types = self.types.unwrap_or_default();
+        bound("values of a list", statuses.len().max(types.len()), VALUES_MAX)?;
+        let mut inner = |list: Option<Vec<Self>>| -> Result<Vec<_>, Error> {
+            list.unwrap_or_default().into_iter().map(|filter| filter.convert(depth + 1, filters)).collect()
+        };
+        Ok(client::WorkflowFilter {
+            and: inner(self.and)?,
+            or: inner(self.or)?,
+            statuses: statuses.into_iter().map(Into::into).collect(),
+            types,
+            workflow_id: self.workflow_id,
+            workflow_id_prefix: self.workflow_id_prefix,
+            task_queue: self.task_queue,
+            created: range(self.created),
+            started: range(self.started),
+            closed: range(self.closed),
+        })
+    }
+}
+
+fn bound(what: &str, found: usize, allowed: usize) -> Result<(), Error> {
+    if found > allowed {
+        return Err(bad_argument("filter", found, format_args!("at most {allowed} {what}")));
+    }
+    Ok(())
+}
+
+fn range(range: Option<TimeRange>) -> client::TimeRange {
+    range.map_or_else(client::TimeRange::default, |range| client::TimeRange {
+        from: range.from.map(|time| time.0),
+        to: range.to.map(|time| time.0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(depth: usize) -> WorkflowFilter {
+        match depth {
+            1 => WorkflowFilter::default(),
+            _ => WorkflowFilter { and: Some(vec![nested(depth - 1)]), ..WorkflowFilter::default() },
+        }
+    }
+
+    #[test]
+    fn filters_are_bounded_in_depth_and_size() {
+        assert!(nested(DEPTH_MAX).into_engine().is_ok());
+        let error = nested(DEPTH_MAX + 1).into_engine().unwrap_err();
+        assert_eq!(error.message, "`filter` is 5, allowed is at most 4 filters within each other");
+
+        let wide = |width| WorkflowFilter { or: Some(vec![nested(1); width]), ..WorkflowFilter::default() };
+        assert!(wide(FILTERS_MAX - 1).into_engine().is_ok());
+        assert!(wide(FILTERS_MAX).into_engine().is_err());
+
+        let types =
+            |count| WorkflowFilter { types: Some(vec![String::new(); count]), ..WorkflowFilter::default() };
+        assert!(types(VALUES_MAX).into_engine().is_ok());
+        assert!(types(VALUES_MAX + 1).into_engine().is_err());
+    }
+}

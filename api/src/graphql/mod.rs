@@ -1,0 +1,66 @@
+//! The GraphQL schema: one file an operation or a group of types.
+
+mod cursor;
+mod error;
+mod id;
+pub mod input;
+mod loader;
+mod mutation;
+mod page;
+mod query;
+pub mod scalar;
+mod subscription;
+pub mod types;
+
+use std::sync::Arc;
+
+use async_graphql::{SDLExportOptions, SchemaBuilder};
+
+pub use error::codes;
+pub use id::NodeId;
+pub use mutation::Mutation;
+pub use page::{Connection, Edge, PageInfo};
+pub use query::Query;
+pub use subscription::Subscription;
+
+use crate::app::App;
+
+/// The schema with its data.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// What one operation may cost: pages times what is asked of their items.
+const COMPLEXITY_MAX: usize = 20_000;
+
+/// The schema, ready to be served. Must be called within a Tokio runtime.
+pub(crate) fn schema(app: Arc<App>) -> Schema {
+    let loaders = loader::Loaders::new(&app.client);
+    builder().data(loaders).data(app).finish()
+}
+
+/// The text of the schema, the same at each call.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by()
+        .prefer_single_line_descriptions()
+        .use_space_ident()
+        .indent_width(2);
+    let text = builder().finish().sdl_with_options(options);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let mut text = lines.join("\n");
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        // No field gives it: each item of a stream implements it.
+        .register_output_type::<types::StreamItem>()
+        .limit_complexity(COMPLEXITY_MAX)
+        // "Did you mean" would tell names to those who guess.
+        .disable_suggestions()
+}

@@ -1,0 +1,31 @@
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, Result};
+
+use super::{stop, user_error};
+use crate::{
+    Principal,
+    app::App,
+    graphql::{input::StopWorkflowInput, types::StopWorkflowPayload},
+};
+
+#[derive(Debug, Default)]
+pub(super) struct TerminateWorkflowMutation;
+
+#[Object]
+impl TerminateWorkflowMutation {
+    /// Stop a run now; its code is not asked. A run that has ended stays as it is.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn terminate_workflow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and why.")] input: StopWorkflowInput,
+    ) -> Result<StopWorkflowPayload> {
+        let Some(target) = input.workflow.target() else {
+            return Ok(stop::refused(user_error::not_found(&input.workflow)));
+        };
+        let caller = ctx.data_unchecked::<Principal>().caller();
+        let client = &ctx.data_unchecked::<Arc<App>>().client;
+        stop::payload(client.terminate_workflow(&caller, &target, input.reason).await, &input.workflow)
+    }
+}

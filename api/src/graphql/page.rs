@@ -1,0 +1,180 @@
+//! Pages of lists.
+
+use std::{fmt, ops::RangeInclusive};
+
+use async_graphql::{ComplexObject, Error, OutputType, SimpleObject};
+
+use super::{
+    cursor::{self, Cursor},
+    error::{bad_argument, coded},
+    types::{Activity, HistoryEvent, TaskQueue, Worker, WorkflowType},
+};
+use crate::transport::code;
+
+/// Counting a list stops here.
+pub(super) const COUNT_MAX: u32 = 10_001;
+
+/// How many items a page of most lists may have.
+pub(super) const PAGE_ITEMS: RangeInclusive<u32> = 1..=100;
+/// How many events a page of a history may have.
+pub(super) const HISTORY_PAGE_ITEMS: RangeInclusive<u32> = 1..=500;
+
+/// Where a page stands in its list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SimpleObject)]
+pub struct PageInfo {
+    /// More items follow.
+    pub has_next_page: bool,
+    /// Items precede.
+    pub has_previous_page: bool,
+    /// Cursor of the first edge.
+    pub start_cursor: Option<String>,
+    /// Cursor of the last edge.
+    pub end_cursor: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(
+    complex,
+    concrete(name = "ActivityConnection", params(Activity)),
+    concrete(name = "HistoryEventConnection", params(HistoryEvent)),
+    concrete(name = "TaskQueueConnection", params(TaskQueue)),
+    concrete(name = "WorkerConnection", params(Worker)),
+    concrete(name = "WorkflowTypeConnection", params(WorkflowType))
+)]
+pub struct Connection<T: OutputType + Clone>
+where
+    Edge<T>: OutputType,
+{
+    /// The items with their cursors.
+    pub edges: Vec<Edge<T>>,
+    /// Where the page stands in its list.
+    pub page_info: PageInfo,
+    /// Items of the list in all.
+    pub total_count: i64,
+}
+
+#[ComplexObject]
+impl<T: OutputType + Clone> Connection<T>
+where
+    Edge<T>: OutputType,
+{
+    /// The items without their cursors.
+    async fn nodes(&self) -> Vec<T> {
+        self.edges.iter().map(|edge| edge.node.clone()).collect()
+    }
+}
+
+/// An item of a list.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(
+    concrete(name = "ActivityEdge", params(Activity)),
+    concrete(name = "HistoryEventEdge", params(HistoryEvent)),
+    concrete(name = "TaskQueueEdge", params(TaskQueue)),
+    concrete(name = "WorkerEdge", params(Worker)),
+    concrete(name = "WorkflowTypeEdge", params(WorkflowType))
+)]
+pub struct Edge<T: OutputType> {
+    /// The item.
+    pub node: T,
+    /// Its place in the list.
+    pub cursor: String,
+}
+
+/// Checks the size of a page.
+///
+/// # Errors
+/// When it is not within the allowed range, telling the argument, what was found and what is allowed.
+pub(super) fn page_size(
+    argument: &'static str,
+    found: Option<i32>,
+    default: u32,
+    allowed: &RangeInclusive<u32>,
+) -> Result<u32, Error> {
+    let Some(found) = found else { return Ok(default) };
+    match u32::try_from(found) {
+        Ok(size) if allowed.contains(&size) => Ok(size),
+        _ => Err(bad_argument(argument, found, Range(allowed))),
+    }
+}
+
+struct Range<'a>(&'a RangeInclusive<u32>);
+
+impl fmt::Display for Range<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.0.start(), self.0.end())
+    }
+}
+
+/// The error for two arguments that exclude each other.
+pub(super) fn exclusive(one: &str, other: &str) -> Error {
+    coded(code::BAD_USER_INPUT, format!("`{one}` and `{other}` cannot be given together"))
+}
+
+/// What a page costs: each item as much as what is asked of it.
+pub(super) fn page_cost(size: Option<i32>, default: usize, child_complexity: usize) -> usize {
+    let size = size.map_or(default, |size| usize::try_from(size).unwrap_or(0));
+    size.saturating_mul(child_complexity).saturating_add(1)
+}
+
+/// Cuts a page out of a list that is small enough to be in memory, sorted by the key of its items.
+///
+/// # Errors
+/// When `after` is no cursor of such a list.
+pub(super) fn slice<T, K>(
+    items: Vec<T>,
+    key: impl Fn(&T) -> K,
+    size: u32,
+    after: Option<&str>,
+) -> Result<Connection<T>, Error>
+where
+    T: OutputType + Clone,
+    Edge<T>: OutputType,
+    K: Cursor + Ord,
+{
+    let after: Option<K> = after.map(|text| cursor::decode("after", text)).transpose()?;
+    let total = items.len();
+    let skipped = after.map_or(0, |after| items.partition_point(|item| key(item) <= after));
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let edges: Vec<_> = items
+        .into_iter()
+        .skip(skipped)
+        .take(size)
+        .map(|node| Edge { cursor: cursor::encode(&key(&node)), node })
+        .collect();
+    let page_info = PageInfo {
+        has_next_page: skipped + edges.len() < total,
+        has_previous_page: skipped > 0,
+        start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+        end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+    };
+    Ok(Connection { edges, page_info, total_count: i64::try_from(total).unwrap_or(i64::MAX) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_outside_the_range_are_refused_with_what_was_found_and_is_allowed() {
+        assert_eq!(page_size("first", None, 20, &PAGE_ITEMS).unwrap(), 20);
+        assert_eq!(page_size("first", Some(1), 20, &PAGE_ITEMS).unwrap(), 1);
+        assert_eq!(page_size("first", Some(100), 20, &PAGE_ITEMS).unwrap(), 100);
+        for wrong in [0, -1, 101, 1_001, i32::MIN, i32::MAX] {
+            let error = page_size("first", Some(wrong), 20, &PAGE_ITEMS).unwrap_err();
+            assert_eq!(error.message, format!("`first` is {wrong}, allowed is 1 to 100"));
+            let extensions = error.extensions.unwrap();
+            assert_eq!(extensions.get("code"), Some(&"BAD_USER_INPUT".into()));
+            assert_eq!(extensions.get("argument"), Some(&"first".into()));
+            assert_eq!(extensions.get("found"), Some(&wrong.into()));
+            assert_eq!(extensions.get("allowed"), Some(&"1 to 100".into()));
+        }
+    }
+
+    #[test]
+    fn the_cost_of_a_page_cannot_overflow() {
+        assert_eq!(page_cost(None, 20, 3), 61);
+        assert_eq!(page_cost(Some(-5), 20, 3), 1);
+        assert_eq!(page_cost(Some(i32::MAX), 20, usize::MAX), usize::MAX);
+    }
+}

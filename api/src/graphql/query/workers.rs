@@ -1,0 +1,30 @@
+use async_graphql::{Context, Object, Result};
+
+use crate::graphql::{
+    loader::Loaders,
+    page::{Connection, PAGE_ITEMS, page_cost, page_size, slice},
+    types::Worker,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct WorkersQuery;
+
+#[Object]
+impl WorkersQuery {
+    /// Live workers, oldest first.
+    #[graphql(complexity = "page_cost(first, 50, child_complexity)")]
+    async fn workers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Page size, 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
+        #[graphql(desc = "Resume after.")] after: Option<String>,
+        #[graphql(desc = "Only those that serve this queue.")] task_queue: Option<String>,
+    ) -> Result<Connection<Worker>> {
+        let size = page_size("first", first, 50, &PAGE_ITEMS)?;
+        let mut workers = ctx.data_unchecked::<Loaders>().workers().await?;
+        if let Some(task_queue) = task_queue {
+            workers.retain(|worker| worker.get().task_queues.iter().any(|name| name.as_str() == task_queue));
+        }
+        slice(workers, Worker::place, size, after.as_deref())
+    }
+}

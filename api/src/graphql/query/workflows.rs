@@ -1,0 +1,119 @@
+use std::sync::Arc;
+
+use async_graphql::{Context, Error, Object, Result};
+use ctutor_engine::client::{self, PageDirection, PageRequest};
+
+use crate::{
+    Principal,
+    app::App,
+    graphql::{
+        cursor::{self, RunCursor},
+        error::store_fault,
+        input::{WorkflowFilter, WorkflowOrder},
+        page::{PAGE_ITEMS, PageInfo, exclusive, page_cost, page_size},
+        types::{WorkflowExecutionConnection, WorkflowExecutionEdge},
+    },
+};
+
+/// Runs of a page when nothing is said.
+const PAGE_ITEMS_DEFAULT: u32 = 20;
+
+#[derive(Debug, Default)]
+pub(super) struct WorkflowsQuery;
+
+#[Object]
+impl WorkflowsQuery {
+    /// Runs, newest first unless ordered.
+    #[expect(clippy::too_many_arguments, reason = "they are those of the field")]
+    #[graphql(complexity = "page_cost(first.or(last), 20, child_complexity)")]
+    async fn workflows(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Page size forward, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Resume after.")] after: Option<String>,
+        #[graphql(desc = "Page size backward, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Resume before.")] before: Option<String>,
+        #[graphql(desc = "Narrow the list.")] filter: Option<WorkflowFilter>,
+        #[graphql(desc = "Order of the list.")] order_by: Option<WorkflowOrder>,
+    ) -> Result<WorkflowExecutionConnection> {
+        let order = order_by.map(client::WorkflowOrder::from).unwrap_or_default();
+        let page = PageArguments { first, after, last, before }.request(order)?;
+        let filter = filter.unwrap_or_default().into_engine()?;
+        let caller = ctx.data_unchecked::<Principal>().caller();
+        let client = &ctx.data_unchecked::<Arc<App>>().client;
+        let found = client.list(&caller, &filter, order, &page).await.map_err(|error| store_fault(&error))?;
+        Ok(connection(found, order, filter))
+    }
+}
+
+struct PageArguments {
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+}
+
+impl PageArguments {
+    fn request(self, order: client::WorkflowOrder) -> Result<PageRequest, Error> {
+        let is_backward = match (&self.first, &self.last) {
+            (Some(_), Some(_)) => return Err(exclusive("first", "last")),
+            (None, None) => self.before.is_some(),
+            (_, last) => last.is_some(),
+        };
+        if is_backward {
+            if self.after.is_some() {
+                return Err(exclusive("after", if self.last.is_some() { "last" } else { "before" }));
+            }
+            let items = page_size("last", self.last, PAGE_ITEMS_DEFAULT, &PAGE_ITEMS)?;
+            return page_request(items, PageDirection::Backward, ("before", self.before), order);
+        }
+        if self.before.is_some() {
+            return Err(exclusive("before", "first"));
+        }
+        let items = page_size("first", self.first, PAGE_ITEMS_DEFAULT, &PAGE_ITEMS)?;
+        page_request(items, PageDirection::Forward, ("after", self.after), order)
+    }
+}
+
+fn page_request(
+    items: u32,
+    direction: PageDirection,
+    (argument, text): (&'static str, Option<String>),
+    order: client::WorkflowOrder,
+) -> Result<PageRequest, Error> {
+    let cursor = match text {
+        None => None,
+        Some(text) => {
+            let cursor: RunCursor = cursor::decode(argument, &text)?;
+            // A cursor of a list with another order would point to a place that means nothing here.
+            if cursor.field != order.field {
+                return Err(cursor::malformed(argument));
+            }
+            Some(cursor.place)
+        }
+    };
+    Ok(PageRequest { items, direction, cursor, offset: 0 })
+}
+
+fn connection(
+    page: client::Page<client::WorkflowExecution>,
+    order: client::WorkflowOrder,
+    filter: client::WorkflowFilter,
+) -> WorkflowExecutionConnection {
+    let edges: Vec<_> = page
+        .items
+        .into_iter()
+        .map(|execution| WorkflowExecutionEdge {
+            cursor: cursor::encode(&RunCursor { field: order.field, place: execution.cursor(order.field) }),
+            node: execution.into(),
+        })
+        .collect();
+    let page_info = PageInfo {
+        has_next_page: page.has_next,
+        has_previous_page: page.has_previous,
+        start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+        end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+    };
+    WorkflowExecutionConnection { edges, page_info, filter }
+}

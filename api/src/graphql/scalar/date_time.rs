@@ -1,0 +1,57 @@
+use async_graphql::{Description, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use ctutor_engine::clock::Timestamp;
+
+/// An instant, RFC 3339 with an offset; written in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Description)]
+pub struct DateTime(pub Timestamp);
+
+#[Scalar(
+    use_type_description,
+    name = "DateTime",
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"
+)]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        let time = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| {
+            InputValueError::custom(
+                "an instant is written as RFC 3339 with an offset: `2026-01-31T12:00:00Z`",
+            )
+        })?;
+        Ok(Self(time.to_utc().into()))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+impl From<Timestamp> for DateTime {
+    fn from(time: Timestamp) -> Self {
+        Self(time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> InputValueResult<DateTime> {
+        DateTime::parse(Value::String(text.to_owned()))
+    }
+
+    #[test]
+    fn an_instant_is_read_with_any_offset_and_written_in_utc() {
+        let time = parse("2026-01-31T13:00:00.5+01:00").unwrap();
+        assert_eq!(time.to_value(), Value::from("2026-01-31T12:00:00.500Z"));
+        assert_eq!(parse("2026-01-31T12:00:00.500Z").unwrap(), time);
+    }
+
+    #[test]
+    fn what_has_no_offset_or_is_no_text_is_refused() {
+        assert!(parse("2026-01-31T12:00:00").is_err());
+        assert!(parse("2026-01-31").is_err());
+        assert!(parse("").is_err());
+        assert!(DateTime::parse(Value::from(1_700_000_000)).is_err());
+    }
+}

@@ -1,0 +1,80 @@
+use std::sync::Arc;
+
+use async_graphql::{Context, Description, ID, Object, Result};
+use ctutor_engine::{
+    client::{TaskQueueInfo, WorkerInfo},
+    clock::Timestamp,
+};
+
+use super::Worker;
+use crate::graphql::{
+    id::NodeId,
+    loader::Loaders,
+    page::{Connection, PAGE_ITEMS, page_cost, page_size, slice},
+    scalar::Duration,
+};
+
+/// A named queue.
+#[derive(Debug, Clone, Description)]
+pub struct TaskQueue {
+    info: Arc<TaskQueueInfo>,
+    /// Ages are told as of this instant.
+    now: Timestamp,
+}
+
+#[Object(use_type_description)]
+impl TaskQueue {
+    /// Global id.
+    pub async fn id(&self) -> ID {
+        NodeId::TaskQueue(self.info.name.clone()).into()
+    }
+
+    /// Name.
+    async fn name(&self) -> &str {
+        self.info.name.as_str()
+    }
+
+    /// Tasks that are due and wait for a worker.
+    async fn backlog(&self) -> i64 {
+        self.info.backlog
+    }
+
+    /// How long the oldest of them waits.
+    async fn oldest_age(&self) -> Option<Duration> {
+        self.info.oldest_since.map(|since| self.now.since(since).into())
+    }
+
+    /// Tasks that a worker has.
+    async fn running(&self) -> i64 {
+        self.info.running
+    }
+
+    /// Live workers that serve it, oldest first.
+    #[graphql(complexity = "page_cost(first, 20, child_complexity)")]
+    async fn workers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Page size, 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
+        #[graphql(desc = "Resume after.")] after: Option<String>,
+    ) -> Result<Connection<Worker>> {
+        let size = page_size("first", first, 20, &PAGE_ITEMS)?;
+        let workers = ctx.data_unchecked::<Loaders>().workers().await?;
+        let serving: Vec<_> = workers.into_iter().filter(|worker| self.is_served_by(worker.get())).collect();
+        slice(serving, Worker::place, size, after.as_deref())
+    }
+}
+
+impl TaskQueue {
+    pub(in crate::graphql) fn new(info: TaskQueueInfo, now: Timestamp) -> Self {
+        Self { info: Arc::new(info), now }
+    }
+
+    /// Its place in the list of queues.
+    pub(in crate::graphql) fn place(&self) -> String {
+        self.info.name.as_str().to_owned()
+    }
+
+    fn is_served_by(&self, worker: &WorkerInfo) -> bool {
+        worker.task_queues.contains(&self.info.name)
+    }
+}

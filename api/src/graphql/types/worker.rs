@@ -1,0 +1,86 @@
+use std::sync::Arc;
+
+use async_graphql::{Description, ID, Object};
+use ctutor_engine::client::WorkerInfo;
+
+use crate::graphql::{id::NodeId, scalar::DateTime};
+
+/// A process that runs tasks.
+#[derive(Debug, Clone, Description)]
+pub struct Worker(Arc<WorkerInfo>);
+
+#[Object(use_type_description)]
+impl Worker {
+    /// Global id.
+    pub async fn id(&self) -> ID {
+        NodeId::Worker(self.0.worker_id).into()
+    }
+
+    /// Name given by the process.
+    async fn identity(&self) -> &str {
+        &self.0.identity
+    }
+
+    /// Build that it runs.
+    async fn build_id(&self) -> Option<&str> {
+        Some(self.0.build_id.as_str()).filter(|build_id| !build_id.is_empty())
+    }
+
+    /// Queues that it serves.
+    async fn task_queues(&self) -> Vec<&str> {
+        self.0.task_queues.iter().map(|name| name.as_str()).collect()
+    }
+
+    /// Workflow types that it registered.
+    async fn types(&self) -> Vec<&str> {
+        self.0.workflow_types.iter().map(|name| name.as_str()).collect()
+    }
+
+    /// Activity types that it registered.
+    async fn activity_types(&self) -> Vec<&str> {
+        self.0.activity_types.iter().map(|name| name.as_str()).collect()
+    }
+
+    /// Most activities at once.
+    async fn slots(&self) -> u32 {
+        self.0.slots
+    }
+
+    /// Activities now.
+    async fn slots_used(&self) -> u32 {
+        self.0.slots_used
+    }
+
+    /// Came.
+    async fn started_at(&self) -> DateTime {
+        self.0.started_at.into()
+    }
+
+    /// Last seen.
+    async fn last_seen_at(&self) -> DateTime {
+        self.0.last_seen_at.into()
+    }
+
+    /// Taking no new tasks.
+    async fn draining(&self) -> bool {
+        self.0.draining
+    }
+}
+
+impl Worker {
+    /// The view of the engine.
+    pub(in crate::graphql) fn get(&self) -> &WorkerInfo {
+        &self.0
+    }
+
+    /// Its place in lists of workers, which are sorted by age.
+    pub(in crate::graphql) fn place(&self) -> (i64, String) {
+        (self.0.started_at.0, self.0.worker_id.to_string())
+    }
+}
+
+impl From<WorkerInfo> for Worker {
+    fn from(info: WorkerInfo) -> Self {
+        Self(Arc::new(info))
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+pub mod auth;
+mod fault;
+pub mod graphql;
+mod metrics;
+mod playground;
+pub mod policy;
+pub mod queues;
+pub mod rest;
+pub mod server;
+pub mod transport;
+
+pub use auth::{Principal, Role, TokenSigner, TokenVerifier};
+pub use policy::Policy;
+pub use server::{Options, Server, serve};

@@ -1,0 +1,25 @@
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::Serialize;
+
+use super::{Twin, caller::Caller, error::Error, task};
+
+/// A task that is gone.
+#[derive(Debug, Serialize)]
+pub(super) struct Deleted {
+    task_id: String,
+    status: &'static str,
+    message: &'static str,
+}
+
+/// Deletes a task that has ended, with its history.
+pub(super) async fn delete(
+    State(twin): State<Twin>,
+    Caller(principal): Caller,
+    Path(task_id): Path<String>,
+) -> Result<Json<Deleted>, Error> {
+    twin.app.delete(&principal, &task::target(&task_id)?).await?;
+    Ok(Json(Deleted { task_id, status: "deleted", message: "the task and its history were deleted" }))
+}

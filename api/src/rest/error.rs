@@ -1,0 +1,208 @@
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use ctutor_engine::{
+    client::{StartError, StopError},
+    store,
+};
+use serde_json::json;
+
+use crate::{
+    app::{DeleteRefusal, StartRefusal},
+    auth::VerifyError,
+    fault::Fault,
+    transport::AuthError,
+};
+
+/// The stable codes of the twin, as documented by the course system where it has one.
+pub mod code {
+    /// A parameter or the body is wrong.
+    pub const INVALID: &str = "VAL_001";
+    /// The body is too large.
+    pub const TOO_LARGE: &str = "VAL_002";
+    /// No token, or one that is refused.
+    pub const UNAUTHENTICATED: &str = "AUTH_001";
+    /// The caller may not do this.
+    pub const FORBIDDEN: &str = "AUTHZ_001";
+    /// There is no such task, or the caller may not see it.
+    pub const NOT_FOUND: &str = "TASK_001";
+    /// The state of a task forbids it.
+    pub const CONFLICT: &str = "TASK_002";
+    /// The path is known, but not with this method.
+    pub const METHOD_NOT_ALLOWED: &str = "HTTP_405";
+    /// There is no such path.
+    pub const NO_ROUTE: &str = "HTTP_404";
+    /// The service cannot answer at the moment.
+    pub const UNAVAILABLE: &str = "EXT_004";
+    /// The server failed; its log tells more.
+    pub const INTERNAL: &str = "INT_001";
+}
+
+/// Why a call did nothing.
+#[derive(Debug)]
+pub(super) enum Error {
+    Unauthenticated { message: String, challenge: Option<header::HeaderValue> },
+    Invalid { message: String, details: serde_json::Value },
+    TooLarge { message: String },
+    Forbidden { message: String },
+    NotFound,
+    Conflict { message: String, details: serde_json::Value },
+    Fault(Fault),
+}
+
+impl Error {
+    /// A parameter or field that is wrong.
+    pub(super) fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid { message: message.into(), details: json!({ "field": field }) }
+    }
+
+    /// A fault of the database, logged.
+    pub(super) fn store(error: &store::Error) -> Self {
+        Self::Fault(Fault::of_store(error))
+    }
+
+    fn parts(self) -> (StatusCode, &'static str, String, serde_json::Value) {
+        let none = serde_json::Value::Null;
+        match self {
+            Self::Unauthenticated { message, .. } => {
+                (StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message, none)
+            }
+            Self::Invalid { message, details } => (StatusCode::BAD_REQUEST, code::INVALID, message, details),
+            Self::TooLarge { message } => (StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE, message, none),
+            Self::Forbidden { message } => (StatusCode::FORBIDDEN, code::FORBIDDEN, message, none),
+            Self::NotFound => (StatusCode::NOT_FOUND, code::NOT_FOUND, "no such task".to_owned(), none),
+            Self::Conflict { message, details } => (StatusCode::CONFLICT, code::CONFLICT, message, details),
+            Self::Fault(fault @ Fault::Unavailable) => {
+                (StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, fault.message().to_owned(), none)
+            }
+            Self::Fault(fault @ Fault::Internal) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, fault.message().to_owned(), none)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(mut self) -> Response {
+        let challenge = match &mut self {
+            Self::Unauthenticated { challenge, .. } => challenge.take(),
+            _ => None,
+        };
+        let (status, code, message, details) = self.parts();
+        let mut response = respond(status, code, &message, details);
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// The body of every error. `detail` is for clients that know no more than the frameworks' usual shape.
+fn respond(status: StatusCode, code: &str, message: &str, details: serde_json::Value) -> Response {
+    let mut error = json!({ "code": code, "message": message });
+    if !details.is_null() {
+        error["details"] = details;
+    }
+    let body = Json(json!({ "error": error, "detail": message }));
+    (status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+pub(super) async fn method_not_allowed() -> Response {
+    let message = "this path does not take this method";
+    respond(StatusCode::METHOD_NOT_ALLOWED, code::METHOD_NOT_ALLOWED, message, serde_json::Value::Null)
+}
+
+/// The answer to paths that nobody serves.
+pub(crate) async fn no_route() -> Response {
+    respond(StatusCode::NOT_FOUND, code::NO_ROUTE, "no such path", serde_json::Value::Null)
+}
+
+impl From<VerifyError> for Error {
+    fn from(error: VerifyError) -> Self {
+        let message = error.to_string();
+        Self::Unauthenticated { message, challenge: AuthError::from(error).challenge() }
+    }
+}
+
+impl From<StartRefusal> for Error {
+    fn from(refusal: StartRefusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            StartRefusal::Forbidden { .. } => Self::Forbidden { message },
+            StartRefusal::Start(error) => of_start(error, message),
+        }
+    }
+}
+
+fn of_start(error: StartError, message: String) -> Error {
+    match error {
+        StartError::Store(error) => Error::store(&error),
+        StartError::Invalid { path, message } => {
+            let field = field_path(path);
+            Error::invalid(&field, format!("`{field}`: {message}"))
+        }
+        StartError::UnknownType { .. } => Error::invalid("task_name", message),
+        StartError::TooLarge { .. } => Error::TooLarge { message },
+        StartError::AlreadyRunning { workflow_id, run_id }
+        | StartError::Duplicate { workflow_id, run_id } => {
+            let details = json!({ "task_id": workflow_id.as_str(), "run_id": run_id.to_string() });
+            Error::Conflict { message, details }
+        }
+        StartError::Taken { .. } | StartError::IdempotencyMismatch { .. } => {
+            Error::Conflict { message, details: serde_json::Value::Null }
+        }
+    }
+}
+
+/// The path of the engine's request in the words of the twin.
+fn field_path(mut path: Vec<String>) -> String {
+    if let Some(field) = path.first_mut() {
+        let name = match field.as_str() {
+            "input" => "parameters",
+            "type" | "workflow_type" | "workflowType" => "task_name",
+            "task_queue" | "taskQueue" => "queue",
+            "workflowId" => "workflow_id",
+            "start_at" | "startAt" => "delay",
+            _ => return path.join("."),
+        };
+        name.clone_into(field);
+    }
+    path.join(".")
+}
+
+impl From<StopError> for Error {
+    fn from(error: StopError) -> Self {
+        let message = error.to_string();
+        match error {
+            StopError::NotFound => Self::NotFound,
+            StopError::StillOpen => Self::Conflict { message, details: serde_json::Value::Null },
+            StopError::Invalid { path, message } => Self::invalid(&path.join("."), message),
+            StopError::Store(error) => Self::store(&error),
+        }
+    }
+}
+
+impl From<DeleteRefusal> for Error {
+    fn from(refusal: DeleteRefusal) -> Self {
+        match refusal {
+            DeleteRefusal::Forbidden => Self::Forbidden { message: refusal.to_string() },
+            DeleteRefusal::Stop(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_fault_is_told_in_the_words_of_the_twin() {
+        let path = |parts: &[&str]| field_path(parts.iter().map(|&part| part.to_owned()).collect());
+        assert_eq!(path(&["input", "duration"]), "parameters.duration");
+        assert_eq!(path(&["task_queue"]), "queue");
+        assert_eq!(path(&["priority"]), "priority");
+        assert_eq!(path(&[]), "");
+    }
+}

@@ -1,0 +1,61 @@
+//! The REST twin: `/tasks`, the calls of the course system in its own words.
+//!
+//! A task is a run, its id is the workflow id, and a call that names a task means the latest run of that id.
+
+mod body;
+mod caller;
+mod cancel;
+mod delete;
+mod error;
+mod list;
+mod query;
+mod result;
+mod status;
+mod submit;
+mod task;
+mod task_info;
+mod task_result;
+mod types;
+mod workers;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{delete, get, post},
+};
+use tokio_util::sync::CancellationToken;
+
+pub use error::code;
+pub(crate) use error::no_route;
+pub use status::TaskStatus;
+pub use task_info::TaskInfo;
+pub use task_result::TaskResult;
+
+use crate::{TokenVerifier, app::App};
+
+/// What the calls share.
+#[derive(Debug, Clone)]
+pub(crate) struct Twin {
+    pub(crate) app: Arc<App>,
+    pub(crate) verifier: TokenVerifier,
+    pub(crate) body_bytes_max: usize,
+    /// Ends calls that wait for a task.
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// The routes. Those with fixed words come first here, and the router prefers them to those with an id anyway.
+pub(crate) fn router(twin: Twin) -> Router {
+    Router::new()
+        .route("/tasks", get(list::list))
+        .route("/tasks/", get(list::list))
+        .route("/tasks/submit", post(submit::submit))
+        .route("/tasks/types", get(types::types))
+        .route("/tasks/workers/status", get(workers::status))
+        .route("/tasks/{task_id}", get(task::describe).delete(delete::delete))
+        .route("/tasks/{task_id}/status", get(task::describe))
+        .route("/tasks/{task_id}/result", get(result::result))
+        .route("/tasks/{task_id}/cancel", delete(cancel::cancel))
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(twin)
+}

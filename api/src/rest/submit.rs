@@ -1,0 +1,128 @@
+use std::time::Duration;
+
+use axum::{Json, body::Body, extract::State};
+use ctutor_engine::{client::StartWorkflow, clock::Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Twin, body, caller::Caller, error::Error};
+
+/// Fields of a submission.
+const FIELDS: &[&str] = &["task_name", "parameters", "queue", "workflow_id", "delay", "priority"];
+
+/// Longest delay. What lies beyond is a mistake of unit.
+const DELAY_SECONDS_MAX: f64 = 10.0 * 366.0 * 86_400.0;
+
+/// An accepted task.
+#[derive(Debug, Serialize)]
+pub(super) struct Submitted {
+    task_id: String,
+    status: &'static str,
+    message: &'static str,
+}
+
+pub(super) async fn submit(
+    State(twin): State<Twin>,
+    Caller(principal): Caller,
+    body: Body,
+) -> Result<Json<Submitted>, Error> {
+    let fields = body::object(body, twin.body_bytes_max, FIELDS).await?;
+    let start = read(fields, twin.app.client.clock().now())?;
+    let started = twin.app.start(&principal, start).await?;
+    Ok(Json(Submitted {
+        task_id: started.execution.workflow_id.as_str().to_owned(),
+        status: "submitted",
+        message: "the task was accepted",
+    }))
+}
+
+/// The request for the engine. Fields that are null count as left out.
+fn read(mut fields: Map<String, Value>, now: Timestamp) -> Result<StartWorkflow, Error> {
+    fields.retain(|_, value| !value.is_null());
+    let task_name = text(&mut fields, "task_name")?
+        .ok_or_else(|| Error::invalid("task_name", "`task_name` is required"))?;
+    let parameters = match fields.remove("parameters") {
+        None => json!({}),
+        Some(object @ Value::Object(_)) => object,
+        Some(_) => return Err(Error::invalid("parameters", "`parameters` must be an object")),
+    };
+    Ok(StartWorkflow {
+        task_queue: text(&mut fields, "queue")?,
+        workflow_id: text(&mut fields, "workflow_id")?,
+        start_at: delay(&mut fields)?.map(|delay| now + delay),
+        priority: priority(&mut fields)?,
+        ..StartWorkflow::new(task_name, parameters)
+    })
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Error> {
+    match fields.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Error::invalid(name, format!("`{name}` must be a text"))),
+    }
+}
+
+fn delay(fields: &mut Map<String, Value>) -> Result<Option<Duration>, Error> {
+    let Some(value) = fields.remove("delay") else { return Ok(None) };
+    let seconds = value.as_f64().filter(|seconds| (0.0..=DELAY_SECONDS_MAX).contains(seconds));
+    let seconds = seconds.ok_or_else(|| {
+        Error::invalid("delay", format!("`delay` must be a number of seconds from 0 to {DELAY_SECONDS_MAX}"))
+    })?;
+    Ok(Some(Duration::from_secs_f64(seconds)).filter(|delay| !delay.is_zero()))
+}
+
+fn priority(fields: &mut Map<String, Value>) -> Result<i32, Error> {
+    let Some(value) = fields.remove("priority") else { return Ok(0) };
+    let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+    number.ok_or_else(|| Error::invalid("priority", "`priority` must be a whole number from -100 to 100"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submission(value: Value) -> Result<StartWorkflow, String> {
+        let Value::Object(fields) = value else { panic!("not an object") };
+        read(fields, Timestamp(1_000)).map_err(|error| match error {
+            Error::Invalid { message, .. } => message,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_documented_default() {
+        let start = submission(json!({ "task_name": "t", "queue": null, "delay": 0 })).unwrap();
+        assert_eq!(start.workflow_type, "t");
+        assert_eq!(start.input, json!({}));
+        assert_eq!(
+            (start.task_queue, start.workflow_id, start.start_at, start.priority),
+            (None, None, None, 0)
+        );
+    }
+
+    #[test]
+    fn a_delay_is_an_instant_from_now() {
+        let start = submission(json!({ "task_name": "t", "delay": 1.5 })).unwrap();
+        assert_eq!(start.start_at, Some(Timestamp(2_500)));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_by_name() {
+        for (value, name) in [
+            (json!({}), "task_name"),
+            (json!({ "task_name": 5 }), "task_name"),
+            (json!({ "task_name": "t", "parameters": [] }), "parameters"),
+            (json!({ "task_name": "t", "parameters": "x" }), "parameters"),
+            (json!({ "task_name": "t", "delay": -1 }), "delay"),
+            (json!({ "task_name": "t", "delay": "1" }), "delay"),
+            (json!({ "task_name": "t", "delay": 1e300 }), "delay"),
+            (json!({ "task_name": "t", "priority": 1.5 }), "priority"),
+            (json!({ "task_name": "t", "priority": 99_999_999_999_i64 }), "priority"),
+            (json!({ "task_name": "t", "queue": {} }), "queue"),
+        ] {
+            let message = submission(value.clone()).unwrap_err();
+            assert!(message.contains(&format!("`{name}`")), "{value}: {message}");
+        }
+    }
+}

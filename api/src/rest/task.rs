@@ -1,0 +1,45 @@
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use ctutor_engine::{
+    client::{Activity, WorkflowExecution, WorkflowTarget},
+    ids::WorkflowId,
+};
+
+use super::{Twin, caller::Caller, error::Error, task_info::TaskInfo};
+use crate::Principal;
+
+pub(super) async fn describe(
+    State(twin): State<Twin>,
+    Caller(principal): Caller,
+    Path(task_id): Path<String>,
+) -> Result<Json<TaskInfo>, Error> {
+    let execution = find(&twin, &principal, &task_id).await?;
+    let pending = pending(&twin, &execution).await?;
+    Ok(Json(TaskInfo::new(&execution, &pending, twin.app.client.clock().now())))
+}
+
+/// What a task id names; what cannot be an id names nothing.
+pub(super) fn target(task_id: &str) -> Result<WorkflowTarget, Error> {
+    WorkflowId::parse(task_id).map(WorkflowTarget::Workflow).map_err(|_| Error::NotFound)
+}
+
+/// The latest run of a task id.
+pub(super) async fn find(
+    twin: &Twin,
+    principal: &Principal,
+    task_id: &str,
+) -> Result<WorkflowExecution, Error> {
+    let found = twin.app.client.describe(&principal.caller(), &target(task_id)?).await;
+    found.map_err(|error| Error::store(&error))?.ok_or(Error::NotFound)
+}
+
+/// The open activities of a run.
+pub(super) async fn pending(twin: &Twin, execution: &WorkflowExecution) -> Result<Vec<Activity>, Error> {
+    if execution.status.is_closed() {
+        return Ok(Vec::new());
+    }
+    let found = twin.app.client.pending_activities(&[execution.run_id]).await;
+    found.map_err(|error| Error::store(&error))
+}

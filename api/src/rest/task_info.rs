@@ -1,0 +1,282 @@
+use std::time::Duration;
+
+use ctutor_engine::{
+    client::{Activity, ActivityStatus, WorkflowExecution},
+    clock::Timestamp,
+    failure::Failure,
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::status::TaskStatus;
+
+/// A task, as the course system shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TaskInfo {
+    /// The workflow id.
+    pub task_id: String,
+    /// The workflow type.
+    pub task_name: String,
+    /// State.
+    pub status: TaskStatus,
+    /// Accepted.
+    pub created_at: String,
+    /// A worker began.
+    pub started_at: Option<String>,
+    /// Ended.
+    pub finished_at: Option<String>,
+    /// The latest report of the running code.
+    pub progress: Option<Value>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The worker that has it, or had it last.
+    pub worker: Option<String>,
+    /// Task queue.
+    pub queue: String,
+    /// Attempts of the pending activity that failed.
+    pub retries: u32,
+    /// Always empty: parameters have names here.
+    pub args: [Value; 0],
+    /// The parameters.
+    pub kwargs: Value,
+    /// The last part of the id.
+    pub short_task_id: String,
+    /// The state for people.
+    pub status_display: String,
+    /// The same as `finished_at`.
+    pub completed_at: Option<String>,
+    /// There is something to fetch from `/result`.
+    pub has_result: bool,
+    /// The same for people: `Yes` or `No`.
+    pub result_available: &'static str,
+    /// Time since the start, or from start to end, such as `2m 5s`.
+    pub duration: Option<String>,
+    /// The same as `task_id`.
+    pub workflow_id: String,
+    /// The run.
+    pub run_id: String,
+    /// When it began or is to begin.
+    pub execution_time: String,
+    /// Events recorded so far.
+    pub history_length: i64,
+}
+
+impl TaskInfo {
+    /// The view of a run with its open activities.
+    pub(super) fn new(execution: &WorkflowExecution, pending: &[Activity], now: Timestamp) -> Self {
+        let status = TaskStatus::of_execution(execution, now);
+        let task_id = execution.workflow_id.as_str();
+        let finished_at = execution.closed_at.map(|time| time.to_string());
+        let has_result = matches!(status, TaskStatus::Finished | TaskStatus::Failed);
+        let began_at = execution.started_at.or(execution.start_at).unwrap_or(execution.created_at);
+        Self {
+            task_id: task_id.to_owned(),
+            task_name: execution.workflow_type.as_str().to_owned(),
+            status,
+            created_at: execution.created_at.to_string(),
+            started_at: execution.started_at.map(|time| time.to_string()),
+            finished_at: finished_at.clone(),
+            progress: progress(status, pending),
+            error: error(execution),
+            worker: worker(execution, pending),
+            queue: execution.task_queue.as_str().to_owned(),
+            retries: pending.iter().map(|activity| activity.attempt.saturating_sub(1)).max().unwrap_or(0),
+            args: [],
+            kwargs: execution.input.to_value(),
+            short_task_id: task_id.rsplit('-').next().unwrap_or(task_id).to_owned(),
+            status_display: status.as_str().to_uppercase(),
+            completed_at: finished_at,
+            has_result,
+            result_available: if has_result { "Yes" } else { "No" },
+            duration: execution
+                .started_at
+                .map(|started_at| duration(execution.closed_at.unwrap_or(now).since(started_at))),
+            workflow_id: task_id.to_owned(),
+            run_id: execution.run_id.to_string(),
+            execution_time: began_at.to_string(),
+            history_length: execution.history_length,
+        }
+    }
+}
+
+/// The latest report of an open activity: its own details, and over them what the engine knows.
+pub(super) fn progress(status: TaskStatus, pending: &[Activity]) -> Option<Value> {
+    if status == TaskStatus::Finished {
+        return Some(json!({ "percent": 100 }));
+    }
+    let reports = pending.iter().filter_map(|activity| Some((activity, activity.heartbeat.as_ref()?)));
+    let (activity, report) = reports.max_by_key(|(_, report)| report.at)?;
+    let mut progress = match report.details.as_ref().map(|details| details.to_value()) {
+        Some(Value::Object(details)) => details,
+        Some(Value::Null) | None => Map::new(),
+        Some(other) => Map::from_iter([("details".to_owned(), other)]),
+    };
+    if let Some(fraction) = report.fraction() {
+        progress.insert("percent".to_owned(), number((fraction * 1_000.0).round() / 10.0));
+    }
+    for (name, value) in [("completed", report.completed), ("total", report.total)] {
+        if let Some(value) = value {
+            progress.insert(name.to_owned(), number(value));
+        }
+    }
+    if let Some(message) = &report.message {
+        progress.insert("message".to_owned(), json!(message));
+    }
+    progress.entry("stage").or_insert_with(|| json!(activity.activity_type.as_str()));
+    Some(Value::Object(progress))
+}
+
+/// Whole numbers are written without a fraction.
+fn number(value: f64) -> Value {
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() < WHOLE_MAX {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and fits")]
+        return json!(value as i64);
+    }
+    json!(value)
+}
+
+/// Why a run failed, with what led to it.
+pub(super) fn error(execution: &WorkflowExecution) -> Option<String> {
+    let failure = execution.failure.as_ref()?;
+    let mut text = failure.message.clone();
+    let mut cause = failure.cause.as_deref();
+    while let Some(Failure { message, cause: next, .. }) = cause {
+        if !text.contains(message.as_str()) {
+            text.push_str(": ");
+            text.push_str(message);
+        }
+        cause = next.as_deref();
+    }
+    Some(text)
+}
+
+fn worker(execution: &WorkflowExecution, pending: &[Activity]) -> Option<String> {
+    let running = pending.iter().filter(|activity| activity.status == ActivityStatus::Started);
+    let of_activity = running.filter_map(|activity| activity.worker_identity.clone()).next_back();
+    of_activity.or_else(|| execution.worker_identity.clone())
+}
+
+/// `12s`, `2m 5s`, `1h 3m`.
+fn duration(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match (seconds / 3_600, seconds % 3_600 / 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds}s"),
+        (hours, minutes, _) => format!("{hours}h {minutes}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ctutor_engine::{
+        client::{ActivityHeartbeat, WorkflowStatus},
+        ids::{ActivityType, Namespace, RunId, TaskQueue, WorkflowId, WorkflowType},
+        payload::Payload,
+    };
+
+    use super::*;
+
+    fn execution(status: WorkflowStatus) -> WorkflowExecution {
+        WorkflowExecution {
+            run_id: RunId::new(),
+            namespace: Namespace::trusted("default"),
+            workflow_id: WorkflowId::trusted("example_long_running-a1b2"),
+            workflow_type: WorkflowType::trusted("example_long_running"),
+            task_queue: TaskQueue::trusted("computor-tasks"),
+            priority: 0,
+            status,
+            owner: Some("ada".to_owned()),
+            input: Payload::parse(r#"{"duration":5}"#).unwrap(),
+            result: None,
+            failure: None,
+            memo: Payload::parse("{}").unwrap(),
+            search_attributes: Payload::parse("{}").unwrap(),
+            created_at: Timestamp(0),
+            start_at: None,
+            started_at: Some(Timestamp(1_000)),
+            closed_at: None,
+            execution_timeout: None,
+            history_length: 3,
+            worker_identity: Some("worker-1".to_owned()),
+        }
+    }
+
+    fn activity(attempt: u32, heartbeat: Option<ActivityHeartbeat>) -> Activity {
+        Activity {
+            run_id: RunId::new(),
+            scheduled_event_id: 2,
+            activity_id: "1".to_owned(),
+            activity_type: ActivityType::trusted("simulate_processing"),
+            status: ActivityStatus::Started,
+            task_queue: TaskQueue::trusted("computor-tasks"),
+            attempt,
+            maximum_attempts: Some(3),
+            input: Payload::null(),
+            result: None,
+            last_failure: None,
+            scheduled_at: Timestamp(1_000),
+            started_at: Some(Timestamp(1_000)),
+            next_attempt_at: None,
+            closed_at: None,
+            heartbeat,
+            worker_identity: Some("worker-2".to_owned()),
+        }
+    }
+
+    fn heartbeat(details: Option<&str>) -> ActivityHeartbeat {
+        ActivityHeartbeat {
+            sequence: 1,
+            at: Timestamp(2_000),
+            completed: Some(2.0),
+            total: Some(3.0),
+            message: Some("hello".to_owned()),
+            details: details.map(|text| Payload::parse(text).unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_running_task_shows_its_progress_retries_and_worker() {
+        let pending = [activity(2, Some(heartbeat(Some(r#"{"stage":"compile","files":7}"#))))];
+        let info = TaskInfo::new(&execution(WorkflowStatus::Running), &pending, Timestamp(126_000));
+        assert_eq!(
+            info.progress.unwrap(),
+            json!({"stage": "compile", "files": 7, "percent": 66.7, "completed": 2, "total": 3, "message": "hello"})
+        );
+        assert_eq!(info.retries, 1);
+        assert_eq!(info.worker.as_deref(), Some("worker-2"));
+        assert_eq!(info.duration.as_deref(), Some("2m 5s"));
+        assert_eq!(info.short_task_id, "a1b2");
+        assert_eq!(info.status_display, "STARTED");
+        assert_eq!(info.kwargs, json!({"duration": 5}));
+        assert!(!info.has_result);
+    }
+
+    #[test]
+    fn the_stage_is_the_activity_when_it_names_none() {
+        let progress = progress(TaskStatus::Started, &[activity(1, Some(heartbeat(None)))]).unwrap();
+        assert_eq!(progress["stage"], "simulate_processing");
+        assert_eq!(super::progress(TaskStatus::Started, &[activity(1, None)]), None);
+    }
+
+    #[test]
+    fn a_failed_task_tells_the_whole_chain_without_repeating_it() {
+        let cause = Failure::new("Simulated", "Simulated failure at step 2");
+        let mut failed = execution(WorkflowStatus::Failed);
+        failed.failure =
+            Some(Failure::new("ActivityFailure", "activity `x` failed").caused_by(cause.clone()));
+        assert_eq!(error(&failed).unwrap(), "activity `x` failed: Simulated failure at step 2");
+        failed.failure = Some(Failure::new("Outer", "stopped: Simulated failure at step 2").caused_by(cause));
+        assert_eq!(error(&failed).unwrap(), "stopped: Simulated failure at step 2");
+        let info = TaskInfo::new(&failed, &[], Timestamp(5_000));
+        assert_eq!((info.has_result, info.result_available), (true, "Yes"));
+    }
+
+    #[test]
+    fn lengths_of_time_are_told_in_two_units() {
+        for (seconds, text) in [(0, "0s"), (12, "12s"), (125, "2m 5s"), (3_780, "1h 3m"), (90_000, "25h 0m")]
+        {
+            assert_eq!(duration(Duration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Everything behind one router, and how it is served.
+
+mod health;
+mod observe;
+mod options;
+
+use std::{future::IntoFuture, io, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    http::{Method, header},
+    middleware,
+    routing::get,
+};
+use ctutor_engine::client::Client;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+pub use options::Options;
+
+use crate::{TokenVerifier, app::App, graphql, metrics::Metrics, playground, rest, transport};
+
+/// Added to the largest payload for the request around it.
+const ENVELOPE_BYTES: usize = 64 * 1024;
+
+/// The API, ready to be served.
+#[derive(Debug)]
+pub struct Server {
+    router: Router,
+    gauges: transport::Gauges,
+    shutdown: CancellationToken,
+    drain_timeout: Duration,
+}
+
+impl Server {
+    /// Puts the API together. Must be called within a Tokio runtime.
+    ///
+    /// When `shutdown` is cancelled, streams end so that their clients come back, and waiting requests are answered.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        verifier: TokenVerifier,
+        options: Options,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let body_bytes_max = client.limits().payload_size_bytes_max.saturating_add(ENVELOPE_BYTES);
+        let app = Arc::new(App { client, policy: options.policy, metrics: Metrics::new() });
+        let mut transport_options = options.transport;
+        transport_options.http.body_bytes_max = transport_options.http.body_bytes_max.max(body_bytes_max);
+        let origins = &options.cors_origins;
+        transport_options.websocket.origins =
+            transport_options.websocket.origins.and(origins.iter().cloned());
+        let (graphql, gauges) = transport::router(
+            graphql::schema(app.clone()),
+            verifier.clone(),
+            transport_options,
+            shutdown.clone(),
+        );
+        let rest = rest::router(rest::Twin {
+            app: app.clone(),
+            verifier,
+            body_bytes_max,
+            shutdown: shutdown.clone(),
+        });
+        let router = Router::new()
+            .merge(graphql)
+            .merge(rest)
+            .merge(health::router(app.clone(), gauges.clone()))
+            .route("/", get(playground::answer))
+            .route("/assets/{*path}", get(playground::answer))
+            .fallback(rest::no_route)
+            .layer(middleware::from_fn_with_state(app, observe::observe));
+        let router = match cors(origins) {
+            Some(layer) => router.layer(layer),
+            None => router,
+        };
+        Self { router, gauges, shutdown, drain_timeout: options.drain_timeout }
+    }
+
+    /// The routes alone, for a server of one's own.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// What is open now.
+    #[must_use]
+    pub fn gauges(&self) -> &transport::Gauges {
+        &self.gauges
+    }
+}
+
+/// Serves until the server's shutdown token is cancelled, then lets requests, streams and sockets end.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(listener: TcpListener, server: Server) -> io::Result<()> {
+    let Server { router, gauges, shutdown, drain_timeout } = server;
+    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let drained = async {
+        serving.into_future().await?;
+        gauges.idle().await;
+        Ok(())
+    };
+    let too_late = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(drain_timeout).await;
+    };
+    tokio::select! {
+        result = drained => result,
+        () = too_late => {
+            tracing::warn!(sockets = gauges.sockets(), "gave up waiting for clients to go");
+            Ok(())
+        }
+    }
+}
+
+/// Lets pages of other origins call; without any, browsers keep them out.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let origins: Vec<_> =
+        origins.iter().filter_map(|origin| origin.trim_end_matches('/').parse().ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .max_age(Duration::from_secs(3_600));
+    Some(layer)
+}

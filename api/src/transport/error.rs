@@ -1,0 +1,114 @@
+//! The errors of the transports, and what every error looks like on the wire.
+
+use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value, parser};
+
+use super::guard;
+
+/// The stable codes that the transports put into `extensions.code`.
+pub mod code {
+    /// The request is not shaped as it must be.
+    pub const BAD_REQUEST: &str = "BAD_REQUEST";
+    /// An argument or variable has a value that its type does not take.
+    pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    /// More requests in one batch than allowed.
+    pub const BATCH_TOO_LARGE: &str = "BATCH_TOO_LARGE";
+    /// The document asks for more than a limit allows.
+    pub const DOCUMENT_TOO_COMPLEX: &str = "DOCUMENT_TOO_COMPLEX";
+    /// The text is not a GraphQL document.
+    pub const GRAPHQL_PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
+    /// The document does not fit the schema, or its variables do not fit the document.
+    pub const GRAPHQL_VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
+    /// The server failed; its log tells more.
+    pub const INTERNAL: &str = "INTERNAL";
+    /// The method is not allowed, at least not for this operation.
+    pub const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
+    /// Nothing that the `Accept` header names can be given.
+    pub const NOT_ACCEPTABLE: &str = "NOT_ACCEPTABLE";
+    /// A page of this origin may not open a socket.
+    pub const ORIGIN_NOT_ALLOWED: &str = "ORIGIN_NOT_ALLOWED";
+    /// The body is longer than allowed.
+    pub const PAYLOAD_TOO_LARGE: &str = "PAYLOAD_TOO_LARGE";
+    /// The body did not arrive in time.
+    pub const REQUEST_TIMEOUT: &str = "REQUEST_TIMEOUT";
+    /// More operations on one socket than allowed.
+    pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
+    /// No token, or one that is refused.
+    pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
+    /// The service cannot answer at the moment.
+    pub const UNAVAILABLE: &str = "UNAVAILABLE";
+    /// The body is not JSON by its content type.
+    pub const UNSUPPORTED_MEDIA_TYPE: &str = "UNSUPPORTED_MEDIA_TYPE";
+}
+
+/// Why a request fails before anything is executed: the "request errors" of the specification.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RequestError {
+    #[error(transparent)]
+    Guard(#[from] guard::Error),
+    #[error("the document has no operation named `{0}`")]
+    UnknownOperation(String),
+    #[error("the document has several operations, `operationName` must name one")]
+    OperationNameRequired,
+    #[error("a subscription must select exactly one field, and not in a fragment")]
+    SubscriptionRoot,
+    #[error("variable `${name}` of type `{variable_type}` is required")]
+    VariableRequired { name: String, variable_type: String },
+    #[error("subscriptions cannot be in a batch")]
+    SubscriptionInBatch,
+}
+
+impl RequestError {
+    pub(super) fn into_server_error(self) -> ServerError {
+        match self {
+            Self::Guard(error) => guard_error(&error),
+            Self::SubscriptionInBatch => coded(code::BAD_REQUEST, self.to_string()),
+            _ => coded(code::GRAPHQL_VALIDATION_FAILED, self.to_string()),
+        }
+    }
+}
+
+/// An error with a code.
+pub(super) fn coded(code: &'static str, message: impl Into<String>) -> ServerError {
+    let mut error = ServerError::new(message, None);
+    set_extension(&mut error, "code", code);
+    error
+}
+
+pub(super) fn set_extension(error: &mut ServerError, key: &str, value: impl Into<Value>) {
+    error.extensions.get_or_insert_with(ErrorExtensionValues::default).set(key, value);
+}
+
+fn guard_error(error: &guard::Error) -> ServerError {
+    match error {
+        guard::Error::Exceeded { limit, found, allowed } => {
+            let mut answer = coded(code::DOCUMENT_TOO_COMPLEX, error.to_string());
+            set_extension(&mut answer, "limit", limit.as_str());
+            set_extension(&mut answer, "found", Value::Number((*found).into()));
+            set_extension(&mut answer, "allowed", Value::Number((*allowed).into()));
+            answer
+        }
+        guard::Error::FragmentCycle { .. } => coded(code::GRAPHQL_VALIDATION_FAILED, error.to_string()),
+        guard::Error::UnterminatedString { line, column } => {
+            let mut answer = coded(code::GRAPHQL_PARSE_FAILED, error.to_string());
+            answer.locations.push(Pos { line: *line, column: *column });
+            answer
+        }
+        guard::Error::Syntax(syntax) => {
+            let mut answer = coded(code::GRAPHQL_PARSE_FAILED, syntax_message(syntax));
+            answer.locations.extend(syntax.positions());
+            answer
+        }
+    }
+}
+
+/// The parser's message without its picture of the text, which would echo a line of any length.
+fn syntax_message(error: &parser::Error) -> String {
+    let message = error.to_string();
+    let expected = message.lines().rev().find_map(|line| line.trim().strip_prefix("= "));
+    match (expected, error) {
+        (Some(expected), parser::Error::Syntax { start, .. }) => {
+            format!("syntax error at line {}, column {}: {expected}", start.line, start.column)
+        }
+        _ => message,
+    }
+}

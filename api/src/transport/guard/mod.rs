@@ -1,0 +1,184 @@
+//! Bounds a document before anything that recurses or expands fragments sees it.
+//!
+//! The library that executes documents walks fragments as often as they are spread, several times over,
+//! before its own limits speak: some 1.5 kB of fragments that spread each other twice keep it busy for ever.
+//! So a document passes three gates here, each linear in its length:
+//!
+//! 1. [`scan`] reads the text once, without recursion, and bounds bytes, tokens and the nesting of brackets.
+//!    Only then may the recursive parser see it.
+//! 2. The parser makes the tree, whose depth the first gate has bounded.
+//! 3. [`measure`] visits every selection once and every fragment once, adding what a spread stands for
+//!    instead of walking it, and compares the sums with the [`Limits`].
+
+mod lexer;
+mod measure;
+
+use std::fmt;
+
+use async_graphql::parser::{self, types::ExecutableDocument};
+
+pub use lexer::{Scan, scan};
+pub use measure::{Cost, measure};
+
+/// What a document may ask for.
+///
+/// Counts are taken after the expansion of fragments, so a field counts as often as it would be executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the document's text: 100 kB.
+    pub document_bytes_max: usize,
+    /// Lexical tokens of the text: 20,000.
+    pub tokens_max: usize,
+    /// Open braces, brackets and parentheses at any place: 50, below what the parser's recursion bears.
+    pub nesting_max: usize,
+    /// Fields, fragment spreads and inline fragments of all operations together: 2,000.
+    /// Spreads count because each is a visit, even where it ends in a single field.
+    pub fields_max: u64,
+    /// Aliases in one operation: 60.
+    pub aliases_max: u64,
+    /// Levels of fields in one operation: 20. The introspection query of `GraphiQL` needs 14.
+    pub depth_max: u64,
+    /// Fields at the root of one operation: 50.
+    pub root_fields_max: u64,
+    /// List fields below each other in `__schema` and `__type`: 3, as the introspection query needs.
+    pub introspection_list_depth_max: u64,
+    /// `__schema` and `__type` fields in one operation: 5.
+    pub introspections_max: u64,
+    /// Fragment definitions: 100.
+    pub fragments_max: u64,
+    /// Directives of all operations together: 100.
+    pub directives_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            document_bytes_max: 100_000,
+            tokens_max: 20_000,
+            nesting_max: 50,
+            fields_max: 2_000,
+            aliases_max: 60,
+            depth_max: 20,
+            root_fields_max: 50,
+            introspection_list_depth_max: 3,
+            introspections_max: 5,
+            fragments_max: 100,
+            directives_max: 100,
+        }
+    }
+}
+
+/// The name of a limit, as it stands in `extensions.limit` of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// [`Limits::document_bytes_max`].
+    DocumentBytes,
+    /// [`Limits::tokens_max`].
+    Tokens,
+    /// [`Limits::nesting_max`].
+    Nesting,
+    /// [`Limits::fields_max`].
+    Fields,
+    /// [`Limits::aliases_max`].
+    Aliases,
+    /// [`Limits::depth_max`].
+    Depth,
+    /// [`Limits::root_fields_max`].
+    RootFields,
+    /// [`Limits::introspection_list_depth_max`].
+    IntrospectionListDepth,
+    /// [`Limits::introspections_max`].
+    Introspections,
+    /// [`Limits::fragments_max`].
+    Fragments,
+    /// [`Limits::directives_max`].
+    Directives,
+}
+
+impl Limit {
+    /// The stable name of the limit.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DocumentBytes => "DOCUMENT_BYTES",
+            Self::Tokens => "TOKENS",
+            Self::Nesting => "NESTING",
+            Self::Fields => "FIELDS",
+            Self::Aliases => "ALIASES",
+            Self::Depth => "DEPTH",
+            Self::RootFields => "ROOT_FIELDS",
+            Self::IntrospectionListDepth => "INTROSPECTION_LIST_DEPTH",
+            Self::Introspections => "INTROSPECTIONS",
+            Self::Fragments => "FRAGMENTS",
+            Self::Directives => "DIRECTIVES",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DocumentBytes => "bytes",
+            Self::Tokens => "tokens",
+            Self::Nesting => "nested brackets",
+            Self::Fields => "fields after expansion of fragments",
+            Self::Aliases => "aliases",
+            Self::Depth => "levels of fields",
+            Self::RootFields => "root fields",
+            Self::IntrospectionListDepth => "nested introspection lists",
+            Self::Introspections => "introspection fields",
+            Self::Fragments => "fragments",
+            Self::Directives => "directives",
+        })
+    }
+}
+
+/// Why a document is not let through.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The document asks for more than a limit allows.
+    #[error("the document has {found} {limit}, at most {allowed} are allowed")]
+    Exceeded {
+        /// Which limit.
+        limit: Limit,
+        /// What the document has. Where reading stopped at the limit this is the first count beyond it.
+        found: u64,
+        /// What the limit allows.
+        allowed: u64,
+    },
+    /// A fragment spreads itself, directly or through others.
+    #[error("fragment `{fragment}` spreads itself")]
+    FragmentCycle {
+        /// A fragment of the cycle.
+        fragment: String,
+    },
+    /// A string or block string does not end.
+    #[error("the string that starts at line {line}, column {column} does not end")]
+    UnterminatedString {
+        /// One-based line.
+        line: usize,
+        /// One-based column, counted in characters.
+        column: usize,
+    },
+    /// The text is not a GraphQL document.
+    #[error("the document is not valid GraphQL")]
+    Syntax(#[source] parser::Error),
+}
+
+/// Scans, parses and measures a document.
+///
+/// # Errors
+///
+/// Every variant of [`Error`], the first that is met.
+pub fn parse(text: &str, limits: &Limits) -> Result<(ExecutableDocument, Cost), Error> {
+    scan(text, limits)?;
+    let document = parser::parse_query(text).map_err(Error::Syntax)?;
+    let cost = measure(&document, limits)?;
+    Ok((document, cost))
+}
+
+/// Compares a count with its limit.
+fn bound(limit: Limit, found: u64, allowed: u64) -> Result<(), Error> {
+    if found > allowed { Err(Error::Exceeded { limit, found, allowed }) } else { Ok(()) }
+}

@@ -1,0 +1,85 @@
+//! The bounds of the transports.
+
+use std::time::Duration;
+
+use super::{guard::Limits, websocket};
+
+/// How the transports behave. The defaults are meant for production.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What a document may ask for.
+    pub limits: Limits,
+    /// Whether documents may ask for the schema. All callers are signed in.
+    pub introspection: Introspection,
+    /// Requests over HTTP.
+    pub http: HttpOptions,
+    /// Subscriptions over HTTP.
+    pub sse: SseOptions,
+    /// Parsed documents that are kept.
+    pub documents: DocumentsOptions,
+    /// Everything over WebSockets.
+    pub websocket: websocket::Options,
+}
+
+/// Whether `__schema` and `__type` are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Introspection {
+    /// To every caller with a valid token.
+    #[default]
+    Enabled,
+    /// To nobody.
+    Disabled,
+}
+
+/// Bounds of a request over HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// Bytes of a body: 1 MiB.
+    pub body_bytes_max: usize,
+    /// Time for a body to arrive: 30 s.
+    pub body_timeout: Duration,
+    /// Requests in one batch: 5. They run one after the other.
+    pub batch_requests_max: usize,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self { body_bytes_max: 1024 * 1024, body_timeout: Duration::from_secs(30), batch_requests_max: 5 }
+    }
+}
+
+/// Bounds of an event stream.
+#[derive(Debug, Clone)]
+pub struct SseOptions {
+    /// Time between two comments that keep proxies from closing a silent stream: 12 s.
+    pub keep_alive_interval: Duration,
+    /// Events that wait for a slow client: 64. When they are full, the subscription is not asked for more.
+    pub queue_events_max: usize,
+    /// Time for room in the queue, after which the stream ends: 10 s.
+    pub write_timeout: Duration,
+}
+
+impl Default for SseOptions {
+    fn default() -> Self {
+        Self {
+            keep_alive_interval: Duration::from_secs(12),
+            queue_events_max: 64,
+            write_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Bounds of the cache of parsed documents.
+#[derive(Debug, Clone)]
+pub struct DocumentsOptions {
+    /// Documents: 512. None turns the cache off.
+    pub cached_max: usize,
+    /// The longest text that is kept: 16 KiB. A tree is some thirty times its text.
+    pub cached_bytes_max: usize,
+}
+
+impl Default for DocumentsOptions {
+    fn default() -> Self {
+        Self { cached_max: 512, cached_bytes_max: 16 * 1024 }
+    }
+}

@@ -1,0 +1,153 @@
+//! The parameters of a request, with the shapes the specification demands.
+
+use std::fmt;
+
+use async_graphql::{Extensions, Request, Variables};
+use axum::{extract::Query, http::Uri};
+use serde::{Deserialize, Deserializer, de};
+
+/// One request, not yet looked into.
+#[derive(Debug)]
+pub(super) struct Params {
+    pub(super) query: String,
+    pub(super) operation_name: Option<String>,
+    pub(super) variables: Variables,
+    pub(super) extensions: Extensions,
+}
+
+impl Params {
+    pub(super) fn into_request(self) -> Request {
+        let mut request = Request::new(self.query).variables(self.variables);
+        request.operation_name = self.operation_name;
+        request.extensions = self.extensions;
+        request
+    }
+}
+
+/// What a body holds.
+#[derive(Debug)]
+pub(super) enum Body {
+    Single(Params),
+    Batch(Vec<Params>),
+}
+
+/// Why parameters are refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("the body is not UTF-8")]
+    Encoding,
+    #[error("the body is not a GraphQL request: {0}")]
+    Body(#[source] serde_json::Error),
+    #[error("the query string is not a GraphQL request: {0}")]
+    QueryString(String),
+    #[error("parameter `{name}` is not a JSON object: {source}")]
+    Parameter { name: &'static str, source: serde_json::Error },
+    #[error("a batch must have at least one request")]
+    BatchEmpty,
+    #[error("a batch may have at most {allowed} requests")]
+    BatchTooLarge { allowed: usize },
+}
+
+/// Reads the body of a POST.
+pub(super) fn from_body(bytes: &[u8], batch_requests_max: usize) -> Result<Body, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::Encoding)?;
+    if !text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).map(Body::Single).map_err(Error::Body);
+    }
+    let requests: Vec<Params> = serde_json::from_str(text).map_err(Error::Body)?;
+    match requests.len() {
+        0 => Err(Error::BatchEmpty),
+        found if found > batch_requests_max => Err(Error::BatchTooLarge { allowed: batch_requests_max }),
+        _ => Ok(Body::Batch(requests)),
+    }
+}
+
+/// Reads the query string of a GET.
+pub(super) fn from_uri(uri: &Uri) -> Result<Params, Error> {
+    let Query(raw) = Query::<QueryString>::try_from_uri(uri)
+        .map_err(|rejection| Error::QueryString(rejection.body_text()))?;
+    Ok(Params {
+        query: raw.query,
+        operation_name: raw.operation_name,
+        variables: json_parameter("variables", raw.variables.as_deref())?,
+        extensions: json_parameter::<Nullable<Extensions>>("extensions", raw.extensions.as_deref())?.0,
+    })
+}
+
+/// The parameters as an object has them. Unknown ones are let pass, as the specification asks for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    query: String,
+    #[serde(default)]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Variables,
+    #[serde(default, deserialize_with = "nullable")]
+    extensions: Extensions,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QueryString {
+    query: String,
+    #[serde(default)]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<String>,
+    #[serde(default)]
+    extensions: Option<String>,
+}
+
+fn json_parameter<T: Default + for<'de> Deserialize<'de>>(
+    name: &'static str,
+    text: Option<&str>,
+) -> Result<T, Error> {
+    match text {
+        None | Some("") => Ok(T::default()),
+        Some(text) => serde_json::from_str(text).map_err(|source| Error::Parameter { name, source }),
+    }
+}
+
+/// A value for which `null` stands for its default.
+#[derive(Default)]
+struct Nullable<T>(T);
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Nullable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        nullable(deserializer).map(Self)
+    }
+}
+
+fn nullable<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Takes objects only: derived code would also take a list of the fields in their order.
+impl<'de> Deserialize<'de> for Params {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> de::Visitor<'de> for ObjectVisitor {
+    type Value = Params;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the parameters of a request")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Params, A::Error> {
+        let fields = Fields::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(Params {
+            query: fields.query,
+            operation_name: fields.operation_name,
+            variables: fields.variables,
+            extensions: fields.extensions,
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! Why an HTTP request is turned away before it reaches GraphQL.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+
+use super::auth::AuthError;
+use super::error::{code, coded};
+use super::negotiate::Media;
+use super::params;
+use super::reply::Reply;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error("none of the accepted media types can be given")]
+    NotAcceptable,
+    #[error("the content type must be `application/json` in UTF-8, without encoding")]
+    UnsupportedMediaType,
+    #[error("only GET and POST are allowed")]
+    Method,
+    #[error("mutations must be sent by POST")]
+    MutationByGet,
+    #[error("the body is longer than {allowed} bytes")]
+    PayloadTooLarge { allowed: usize },
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
+    #[error("the body could not be read")]
+    BodyBroken,
+    #[error(transparent)]
+    Params(#[from] params::Error),
+    #[error("subscriptions need `Accept: text/event-stream` or a WebSocket")]
+    SubscriptionWithoutStream,
+    #[error("this page may not open a socket here")]
+    Origin,
+    #[error("the request cannot become a WebSocket: {0}")]
+    Upgrade(String),
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Auth(error) => error.status(),
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method | Self::MutationByGet => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyBroken | Self::Params(_) | Self::SubscriptionWithoutStream | Self::Upgrade(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Origin => StatusCode::FORBIDDEN,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Auth(error) => error.code(),
+            Self::NotAcceptable => code::NOT_ACCEPTABLE,
+            Self::UnsupportedMediaType => code::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method | Self::MutationByGet => code::METHOD_NOT_ALLOWED,
+            Self::PayloadTooLarge { .. } => code::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => code::REQUEST_TIMEOUT,
+            Self::Params(params::Error::BatchTooLarge { .. }) => code::BATCH_TOO_LARGE,
+            Self::BodyBroken | Self::Params(_) | Self::SubscriptionWithoutStream | Self::Upgrade(_) => {
+                code::BAD_REQUEST
+            }
+            Self::Origin => code::ORIGIN_NOT_ALLOWED,
+        }
+    }
+
+    fn extra_header(&self) -> Option<(header::HeaderName, HeaderValue)> {
+        match self {
+            Self::Auth(error) => error.challenge().map(|value| (header::WWW_AUTHENTICATE, value)),
+            Self::Method => Some((header::ALLOW, HeaderValue::from_static("GET, POST"))),
+            Self::MutationByGet => Some((header::ALLOW, HeaderValue::from_static("POST"))),
+            _ => None,
+        }
+    }
+
+    /// A GraphQL answer with one error and no data.
+    pub(super) fn into_response(self, media: Media) -> Response<Body> {
+        let reply = Reply::request_error(coded(self.code(), self.to_string()));
+        let mut response = json_response(self.status(), media, reply.to_json());
+        if let Some((name, value)) = self.extra_header() {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+/// An answer with the headers that all of ours have. Answers depend on the caller: nobody may keep them.
+pub(super) fn json_response(status: StatusCode, media: Media, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media.header());
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}

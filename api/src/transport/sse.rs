@@ -1,0 +1,123 @@
+//! Event streams: the distinct connections mode of `graphql-sse`.
+//!
+//! One HTTP request is one operation. Each reply is an event `next`, the end an event `complete`.
+//! A stream that ends without `complete` was cut: by the end of the token, by a shutdown, or because the client
+//! did not read. A comment says which, and clients come back with their cursor.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use async_graphql::Executor;
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, header};
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::auth::{Authenticate, Caller};
+use super::deadline::Deadline;
+use super::document::Prepared;
+use super::error::RequestError;
+use super::gauges::Open;
+use super::options::SseOptions;
+use super::reply::Reply;
+use super::{Service, execute};
+
+const COMPLETE: &[u8] = b"event: complete\ndata: \n\n";
+const KEEP_ALIVE: &[u8] = b":\n\n";
+const EXPIRED: &[u8] = b": the token has expired\n\n";
+const SHUTTING_DOWN: &[u8] = b": the server is shutting down\n\n";
+
+/// Answers with a stream. What cannot be executed is told in the stream too, as its only event.
+pub(super) fn respond<E: Executor, A: Authenticate>(
+    service: &Arc<Service<E, A>>,
+    caller: &A::Caller,
+    prepared: Result<Prepared, RequestError>,
+) -> Response<Body> {
+    let replies = match prepared {
+        Ok(prepared) => execute::stream(&service.executor, prepared),
+        Err(error) => stream::once(async { Reply::refused(error) }).boxed(),
+    };
+    let options = service.options.sse.clone();
+    let (events, mut waiting) = mpsc::channel(options.queue_events_max);
+    let feed = Feed {
+        replies,
+        events,
+        options,
+        expiry: Deadline::at(caller.expires_at()),
+        shutdown: service.shutdown.clone(),
+        _open: service.gauges.open_event_stream(),
+    };
+    // A task of its own: the server asks a body for more only while the client reads, and a token
+    // must end and a subscription be let go even if it does not.
+    tokio::spawn(feed.run());
+    let body = stream::poll_fn(move |context| waiting.poll_recv(context)).map(Ok::<Bytes, Infallible>);
+    let mut response = Response::new(Body::from_stream(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Proxies of the nginx family hold answers back otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+struct Feed {
+    replies: BoxStream<'static, Reply>,
+    events: mpsc::Sender<Bytes>,
+    options: SseOptions,
+    expiry: Deadline,
+    shutdown: CancellationToken,
+    _open: Open,
+}
+
+impl Feed {
+    async fn run(mut self) {
+        let period = self.options.keep_alive_interval;
+        let mut keep_alive = interval_at(Instant::now() + period, period);
+        keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let shutdown = self.shutdown.clone();
+        let mut ended = Box::pin(shutdown.cancelled()).fuse();
+        let mut expired = Box::pin(self.expiry.reached());
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = &mut ended => return self.last_word(SHUTTING_DOWN),
+                () = &mut expired => return self.last_word(EXPIRED),
+                () = self.events.closed() => return,
+                reply = self.replies.next() => match reply {
+                    Some(reply) => next_event(&reply),
+                    None => {
+                        self.send(Bytes::from_static(COMPLETE)).await;
+                        return;
+                    }
+                },
+                _ = keep_alive.tick() => Bytes::from_static(KEEP_ALIVE),
+            };
+            if !self.send(event).await {
+                return;
+            }
+            keep_alive.reset();
+        }
+    }
+
+    /// Whether there is a client that still reads.
+    async fn send(&mut self, event: Bytes) -> bool {
+        matches!(timeout(self.options.write_timeout, self.events.send(event)).await, Ok(Ok(())))
+    }
+
+    /// Said only if there is room: nobody waits for a client any more.
+    fn last_word(&self, comment: &'static [u8]) {
+        let _ = self.events.try_send(Bytes::from_static(comment));
+    }
+}
+
+fn next_event(reply: &Reply) -> Bytes {
+    let mut event = b"event: next\ndata: ".to_vec();
+    event.extend(reply.to_json());
+    event.extend(b"\n\n");
+    event.into()
+}

@@ -1,0 +1,16 @@
+//! The API over HTTP against a real engine: an SQLite file of its own, a worker and a server for each test.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod auth;
+mod harness;
+mod read;
+mod rest;
+mod rest_errors;
+mod schema;
+mod server;
+mod start;
+mod stop;
+mod stream;
+mod visibility;
+mod workflows;
