@@ -39,7 +39,9 @@ impl App {
         );
         engine.migrate().await.unwrap();
         let stop = CancellationToken::new();
-        let service = engine.worker(ctutor_workflows::registry(), WorkerOptions::default());
+        let options = ctutor_workflows::Options::below(folder.path());
+        let registry = ctutor_workflows::registry(&options).await.unwrap();
+        let service = engine.worker(registry, WorkerOptions::default());
         let mut handle = service.handle();
         let shutdown = stop.clone();
         let worker = tokio::spawn(async move { service.run(shutdown).await.unwrap() });

@@ -65,7 +65,10 @@ fn tokens_of_others_and_other_texts_are_refused() {
     let (head, _) = token.rsplit_once('.').unwrap();
     assert_eq!(verifier().verify(&format!("{head}.")), Err(VerifyError::BadSignature));
     for text in ["", "x", "a.b.c", "....", &token[1..]] {
-        assert!(matches!(verifier().verify(text), Err(VerifyError::Malformed | VerifyError::BadSignature)), "{text}");
+        assert!(
+            matches!(verifier().verify(text), Err(VerifyError::Malformed | VerifyError::BadSignature)),
+            "{text}"
+        );
     }
 }
 

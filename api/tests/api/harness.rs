@@ -181,7 +181,8 @@ impl Person<'_> {
     /// The items of a subscription as they come.
     pub(crate) async fn stream(&self, query: &str, variables: Value) -> impl Stream<Item = Value> + Unpin {
         let body = json!({ "query": query, "variables": variables });
-        let request = self.request(Method::POST, "/graphql").header("accept", "text/event-stream").json(&body);
+        let request =
+            self.request(Method::POST, "/graphql").header("accept", "text/event-stream").json(&body);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         Box::pin(events(response))

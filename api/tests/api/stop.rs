@@ -65,7 +65,10 @@ async fn what_does_not_exist_cannot_be_stopped_or_deleted() {
             assert_eq!((&data["stop"]["workflow"], &data["stop"]["changed"]), (&Value::Null, &json!(false)));
         }
         let payload = delete(&root, workflow).await;
-        assert_eq!((&payload["userErrors"][0]["code"], &payload["deletedId"]), (&json!("NOT_FOUND"), &Value::Null));
+        assert_eq!(
+            (&payload["userErrors"][0]["code"], &payload["deletedId"]),
+            (&json!("NOT_FOUND"), &Value::Null)
+        );
     }
 }
 
@@ -84,7 +87,10 @@ async fn a_run_is_deleted_after_its_end_and_not_before() {
     let root = api.admin();
     let run = root.started(json!({ "type": "waiting", "input": null, "workflowId": "gone" })).await;
     let payload = delete(&root, json!({ "workflowId": "gone" })).await;
-    assert_eq!((&payload["userErrors"][0]["code"], &payload["deletedId"]), (&json!("CONFLICT"), &Value::Null));
+    assert_eq!(
+        (&payload["userErrors"][0]["code"], &payload["deletedId"]),
+        (&json!("CONFLICT"), &Value::Null)
+    );
     stop(&root, TERMINATE, &run).await;
     let payload = delete(&root, json!({ "workflowId": "gone" })).await;
     assert_eq!((&payload["deletedId"], &payload["userErrors"]), (&run["id"], &json!([])));

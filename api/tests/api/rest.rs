@@ -1,0 +1,197 @@
+//! The calls of the REST twin, as scripts of the course system make them.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Api, Person};
+
+async fn submitted(person: &Person<'_>, body: Value) -> String {
+    let (status, answer) = person.submit(&body).await;
+    assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("submitted")), "{answer:#}");
+    answer["task_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_submitted_task_is_shown_with_all_its_fields() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let id = submitted(&root, json!({ "task_name": "echo", "parameters": { "text": "hello" } })).await;
+    let (status, result) = root.get(&format!("/tasks/{id}/result")).await;
+    assert_eq!((status, &result["status"]), (StatusCode::OK, &json!("finished")));
+    assert_eq!(result["result"]["result"]["text"], "hello");
+    assert_eq!(result["result"]["status"], "completed");
+
+    let (status, task) = root.get(&format!("/tasks/{id}")).await;
+    assert_eq!(status, StatusCode::OK);
+    for (field, expected) in [
+        ("task_id", json!(id)),
+        ("workflow_id", json!(id)),
+        ("task_name", json!("echo")),
+        ("status", json!("finished")),
+        ("status_display", json!("FINISHED")),
+        ("queue", json!("computor-tasks")),
+        ("worker", json!("test-worker")),
+        ("retries", json!(0)),
+        ("args", json!([])),
+        ("kwargs", json!({ "text": "hello" })),
+        ("has_result", json!(true)),
+        ("result_available", json!("Yes")),
+        ("error", Value::Null),
+        ("progress", json!({ "percent": 100 })),
+        ("short_task_id", json!(id.rsplit('-').next().unwrap())),
+    ] {
+        assert_eq!(task[field], expected, "{field}");
+    }
+    assert_eq!(task["finished_at"], task["completed_at"]);
+    assert!(task["duration"].as_str().unwrap().ends_with('s'));
+    assert!(task["history_length"].as_i64().unwrap() >= 2);
+    assert_eq!(root.get(&format!("/tasks/{id}/status")).await.1, task);
+}
+
+#[tokio::test]
+async fn a_running_task_shows_progress_and_its_result_can_be_waited_for() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let id = submitted(&root, json!({ "task_name": "counting", "parameters": { "steps": 8 } })).await;
+    let (status, result) = root.get(&format!("/tasks/{id}/result?timeout=1")).await;
+    assert_eq!((status, &result["status"]), (StatusCode::ACCEPTED, &json!("started")), "{result:#}");
+    assert_eq!(result["result"], Value::Null);
+    let progress = &result["progress"];
+    assert!(progress["percent"].as_f64().unwrap() > 0.0, "{result:#}");
+    assert_eq!((&progress["total"], &progress["message"]), (&json!(8), &json!("counting")));
+    let (status, result) = root.get(&format!("/tasks/{id}/result")).await;
+    assert_eq!((status, &result["result"]["result"]), (StatusCode::OK, &json!(8)));
+}
+
+#[tokio::test]
+async fn a_failed_task_is_failed_everywhere() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let id = submitted(&root, json!({ "task_name": "failing" })).await;
+    let (status, result) = root.get(&format!("/tasks/{id}/result")).await;
+    assert_eq!((status, &result["status"]), (StatusCode::OK, &json!("failed")));
+    let message = "Simulated failure at step 2";
+    assert_eq!(
+        result["result"],
+        json!({ "status": "failed", "result": null, "error": message, "metadata": { "attempts": 2 } })
+    );
+    let (_, task) = root.get(&format!("/tasks/{id}")).await;
+    assert_eq!(
+        (&task["status"], &task["error"], &task["has_result"]),
+        (&json!("failed"), &json!(message), &json!(true))
+    );
+    for (word, count) in [("FAILED", 1), ("failed", 1), ("FAILURE", 1), ("FINISHED", 0), ("CANCELLED", 0)] {
+        let (_, list) = root.get(&format!("/tasks?status={word}")).await;
+        assert_eq!(list["total"], count, "{word}");
+        assert_eq!(list["tasks"].as_array().unwrap().len(), count, "{word}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_is_cut_by_limit_and_offset_with_an_exact_total() {
+    let api = Api::start().await;
+    let root = api.admin();
+    for n in 0..5 {
+        submitted(&root, json!({ "task_name": "echo", "workflow_id": format!("t{n}") })).await;
+    }
+    let names = |list: &Value| -> Vec<String> {
+        let tasks = list["tasks"].as_array().unwrap().iter();
+        tasks.map(|task| task["task_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let (_, list) = root.get("/tasks?limit=2&offset=1").await;
+    assert_eq!(names(&list), ["t3", "t2"]);
+    assert_eq!(
+        (&list["total"], &list["limit"], &list["offset"], &list["has_more"]),
+        (&json!(5), &json!(2), &json!(1), &json!(true))
+    );
+    let (_, list) = root.get("/tasks?limit=2&offset=4").await;
+    assert_eq!((names(&list), &list["has_more"]), (vec!["t0".to_owned()], &json!(false)));
+    let (_, list) = root.get("/tasks").await;
+    assert_eq!((names(&list).len(), &list["limit"]), (5, &json!(100)));
+}
+
+#[tokio::test]
+async fn priority_and_queue_choose_as_documented_and_an_unserved_task_stays_queued() {
+    let api = Api::start().await;
+    let root = api.admin();
+    for (fields, queue) in [
+        (json!({ "priority": 10 }), "computor-high-priority"),
+        (json!({ "priority": 6 }), "computor-high-priority"),
+        (json!({ "priority": 5 }), "computor-tasks"),
+        (json!({ "priority": 0 }), "computor-tasks"),
+        (json!({ "priority": -1 }), "computor-low-priority"),
+        (json!({ "priority": 10, "queue": "testing" }), "testing"),
+    ] {
+        let mut body = json!({ "task_name": "waiting", "parameters": {} });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        body["task_name"] = json!("echo");
+        let id = submitted(&root, body).await;
+        let (_, task) = root.get(&format!("/tasks/{id}")).await;
+        assert_eq!(task["queue"], queue);
+        if queue != crate::harness::QUEUE {
+            assert_eq!((&task["status"], &task["started_at"]), (&json!("queued"), &Value::Null));
+        }
+    }
+    let (_, list) = root.get("/tasks?status=queued").await;
+    assert_eq!(list["total"], 4);
+}
+
+#[tokio::test]
+async fn a_delayed_task_is_deferred() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let id = submitted(&root, json!({ "task_name": "echo", "delay": 3600 })).await;
+    let (_, task) = root.get(&format!("/tasks/{id}")).await;
+    assert_eq!((&task["status"], &task["duration"]), (&json!("deferred"), &Value::Null));
+    let (status, result) = root.get(&format!("/tasks/{id}/result?timeout=0")).await;
+    assert_eq!((status, &result["status"]), (StatusCode::ACCEPTED, &json!("deferred")));
+}
+
+#[tokio::test]
+async fn a_task_is_cancelled_once_and_then_deleted() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let id = root.started(json!({ "type": "waiting", "input": null })).await["workflowId"].take();
+    let path = format!("/tasks/{}", id.as_str().unwrap());
+    let (status, error) = root.rest(Method::DELETE, &path).await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::CONFLICT, &json!("TASK_002")));
+    let (status, answer) = root.rest(Method::DELETE, &format!("{path}/cancel")).await;
+    assert_eq!((status, &answer["status"], &answer["task_id"]), (StatusCode::OK, &json!("cancelled"), &id));
+    let (_, result) = root.get(&format!("{path}/result")).await;
+    assert_eq!((&result["status"], &result["result"]), (&json!("cancelled"), &Value::Null));
+    let (status, answer) = root.rest(Method::DELETE, &format!("{path}/cancel")).await;
+    assert_eq!((status, &answer["message"]), (StatusCode::OK, &json!("the task had ended before")));
+    let (status, answer) = root.rest(Method::DELETE, &path).await;
+    assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("deleted")));
+    assert_eq!(root.get(&path).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(root.get("/tasks").await.1["total"], 0);
+}
+
+#[tokio::test]
+async fn cancelling_a_finished_task_tells_how_it_ended() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let run = root.started(json!({ "type": "echo", "workflowId": "done" })).await;
+    root.finished(&run).await;
+    let (status, answer) = root.rest(Method::DELETE, "/tasks/done/cancel").await;
+    assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("finished")));
+}
+
+#[tokio::test]
+async fn types_and_workers_are_reached_past_the_routes_with_an_id() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let (status, types) = root.get("/tasks/types").await;
+    let expected = json!(["counting", "echo", "elsewhere", "failing", "student_testing", "waiting"]);
+    assert_eq!((status, types), (StatusCode::OK, expected));
+    let (status, answer) = root.get("/tasks/workers/status").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        (&answer["backend"], &answer["status"], &answer["broker_status"]),
+        (&json!("ctutor"), &json!("healthy"), &json!("connected"))
+    );
+    let worker = &answer["workers"][0];
+    assert_eq!((&worker["identity"], &worker["queues"]), (&json!("test-worker"), &json!(["computor-tasks"])));
+    assert!(worker["task_types"].as_array().unwrap().contains(&json!("echo")));
+    assert!(worker["last_seen_at"].is_string() && worker["slots"].as_i64().unwrap() > 0);
+}

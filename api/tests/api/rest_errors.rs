@@ -1,0 +1,115 @@
+//! What the REST twin refuses, and in which words.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Api, answer};
+
+#[tokio::test]
+async fn a_wrong_submission_is_refused_and_nothing_is_stored() {
+    let api = Api::start().await;
+    let root = api.admin();
+    for (body, part) in [
+        (json!({ "task_name": "nope" }), "`nope`"),
+        (json!({}), "`task_name`"),
+        (json!([]), "JSON object"),
+        (json!({ "task_name": "echo", "colour": 1, "shape": 2 }), "colour, shape"),
+        (json!({ "task_name": "echo", "parameters": [] }), "`parameters`"),
+        (json!({ "task_name": "echo", "parameters": { "text": 5 } }), "`parameters.text`"),
+        (json!({ "task_name": "echo", "priority": 101 }), "priority"),
+        (json!({ "task_name": "echo", "delay": -1 }), "`delay`"),
+        (json!({ "task_name": "echo", "workflow_id": "" }), "`workflow_id`"),
+        (json!({ "task_name": "echo", "queue": " " }), "`queue`"),
+    ] {
+        let (status, error) = root.submit(&body).await;
+        assert_eq!((status, &error["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("VAL_001")), "{body}");
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains(part), "{body}: {message}");
+        assert_eq!(error["detail"], message);
+    }
+    for text in ["", "{", "null", "\u{feff}{}"] {
+        let request = root.request(Method::POST, "/tasks/submit").body(text);
+        assert_eq!(answer(request).await.0, StatusCode::BAD_REQUEST, "{text:?}");
+    }
+    assert_eq!(root.get("/tasks").await.1["total"], 0);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused() {
+    let api = Api::start().await;
+    let text = "x".repeat(api.engine.client().limits().payload_size_bytes_max);
+    let body = json!({ "task_name": "echo", "parameters": { "text": text } });
+    let (status, error) = api.admin().submit(&body).await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("VAL_002")));
+    let body = json!({ "task_name": "echo", "parameters": { "text": text.repeat(2) } });
+    assert_eq!(api.admin().submit(&body).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_second_submission_of_an_id_is_a_conflict_that_names_the_first() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let body = json!({ "task_name": "echo", "workflow_id": "twice" });
+    assert_eq!(root.submit(&body).await.0, StatusCode::OK);
+    let (_, first) = root.get("/tasks/twice").await;
+    let (status, error) = root.submit(&body).await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::CONFLICT, &json!("TASK_002")));
+    assert_eq!(error["error"]["details"], json!({ "task_id": "twice", "run_id": first["run_id"] }));
+    assert!(error["detail"].as_str().unwrap().contains(first["run_id"].as_str().unwrap()));
+    assert_eq!(root.get("/tasks").await.1["total"], 1);
+}
+
+#[tokio::test]
+async fn users_submit_only_what_the_policy_names() {
+    let api = Api::start().await;
+    let ada = api.user("ada");
+    let (status, error) = ada.submit(&json!({ "task_name": "echo" })).await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::FORBIDDEN, &json!("AUTHZ_001")));
+    assert_eq!(api.admin().get("/tasks").await.1["total"], 0);
+    assert_eq!(ada.submit(&json!({ "task_name": "student_testing" })).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_refused_by_name() {
+    let api = Api::start().await;
+    let root = api.admin();
+    for (query, name) in [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=ten", "limit"),
+        ("offset=-1", "offset"),
+        ("status=LOST", "status"),
+        ("status=", "status"),
+    ] {
+        let (status, error) = root.get(&format!("/tasks?{query}")).await;
+        assert_eq!(
+            (status, &error["error"]["code"]),
+            (StatusCode::BAD_REQUEST, &json!("VAL_001")),
+            "{query}"
+        );
+        assert_eq!(error["error"]["details"]["field"], name, "{query}");
+    }
+    let (_, error) = root.get("/tasks?status=LOST").await;
+    let allowed = error["error"]["details"]["allowed"].as_array().unwrap();
+    assert!(allowed.contains(&json!("queued")) && allowed.contains(&json!("revoked")), "{error:#}");
+    root.started(json!({ "type": "echo", "workflowId": "x" })).await;
+    assert_eq!(root.get("/tasks/x/result?timeout=301").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(root.get("/tasks?limit=1&offset=0").await.0, StatusCode::OK);
+    assert_eq!(root.get("/tasks?limit=1000").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn unknown_tasks_paths_and_methods_are_told_apart() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let long = "x".repeat(300);
+    for id in ["none", long.as_str(), "%00", "%20"] {
+        let (status, error) = root.get(&format!("/tasks/{id}")).await;
+        assert_eq!((status, &error["error"]["code"]), (StatusCode::NOT_FOUND, &json!("TASK_001")), "{id}");
+    }
+    let (status, error) = root.get("/tasks/a/b/c").await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::NOT_FOUND, &json!("HTTP_404")));
+    let (status, error) = root.rest(Method::PUT, "/tasks/none").await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::METHOD_NOT_ALLOWED, &json!("HTTP_405")));
+    assert_eq!(error["error"].get("details"), None::<&Value>);
+}

@@ -1,0 +1,75 @@
+use ctutor_api::Options;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::harness::{Api, answer};
+
+#[tokio::test]
+async fn health_and_readiness_need_no_token() {
+    let api = Api::start().await;
+    let (status, body) = answer(api.request(Method::GET, "/healthz")).await;
+    assert_eq!((status, body), (StatusCode::OK, json!({ "status": "alive" })));
+    let (status, body) = answer(api.request(Method::GET, "/readyz")).await;
+    assert_eq!(
+        (status, body),
+        (StatusCode::OK, json!({ "status": "ready", "database": "up", "bus": "connected" }))
+    );
+}
+
+#[tokio::test]
+async fn metrics_count_requests_starts_and_backlog() {
+    let api = Api::start().await;
+    let root = api.admin();
+    root.started(json!({ "type": "elsewhere" })).await;
+    root.get("/tasks/none").await;
+    let response = api.request(Method::GET, "/metrics").send().await.unwrap();
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    let text = response.text().await.unwrap();
+    for line in [
+        r#"ctutor_http_requests_total{method="POST",route="/graphql",status="200"} 1"#,
+        r#"ctutor_http_requests_total{method="GET",route="/tasks/{task_id}",status="404"} 1"#,
+        r#"ctutor_workflow_starts_total{workflow_type="elsewhere"} 1"#,
+        r#"ctutor_task_queue_backlog{task_queue="elsewhere"} 1"#,
+        r#"ctutor_task_queue_workers{task_queue="computor-tasks"} 1"#,
+        "ctutor_websockets 0",
+        "ctutor_bus_connected 1",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_page_is_served_with_its_policy() {
+    let api = Api::start().await;
+    let response = api.request(Method::GET, "/").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(
+        policy.starts_with("default-src 'self';") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
+    assert_eq!(response.headers()["cache-control"], "no-cache");
+    assert!(response.text().await.unwrap().contains("ctutor"));
+    let (status, _) = answer(api.request(Method::GET, "/assets/none.js")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn other_origins_are_kept_out_unless_they_are_named() {
+    let preflight = |api: &Api| {
+        let request =
+            api.request(Method::OPTIONS, "/graphql").header("origin", "https://console.example.com");
+        request.header("access-control-request-method", "POST").send()
+    };
+    let closed = Api::start().await;
+    let response = preflight(&closed).await.unwrap();
+    assert!(!response.headers().contains_key("access-control-allow-origin"));
+    let origins = vec!["https://console.example.com/".to_owned()];
+    let open = Api::start_with(Options { cors_origins: origins, ..Options::default() }).await;
+    let response = preflight(&open).await.unwrap();
+    assert_eq!(response.headers()["access-control-allow-origin"], "https://console.example.com");
+    let other =
+        open.request(Method::GET, "/healthz").header("origin", "https://evil.example").send().await.unwrap();
+    assert!(!other.headers().contains_key("access-control-allow-origin"));
+}

@@ -1,0 +1,122 @@
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::harness::Api;
+
+const STREAM: &str = "subscription ($id: ID!, $after: String, $heartbeats: Boolean! = true) {
+    workflowStream(id: $id, after: $after, heartbeats: $heartbeats) {
+        __typename
+        ... on StreamItem { cursor at }
+        ... on WorkflowSnapshot { workflow { status historyLength pendingActivities { id } } }
+        ... on HistoryAppended { events { sequence type } workflow { status } }
+        ... on ActivityProgressed { activity { type attempt heartbeat { sequence progress completed total message } } }
+        ... on StreamReset { reason }
+        ... on StreamEnded { workflow { status result } }
+    }
+}";
+
+fn kind(item: &Value) -> &str {
+    item["__typename"].as_str().unwrap()
+}
+
+/// The items without their wrapping.
+fn unwrap(items: Vec<Value>) -> Vec<Value> {
+    items
+        .into_iter()
+        .map(|mut item| {
+            assert_eq!(item.get("errors"), None, "{item:#}");
+            item["data"]["workflowStream"].take()
+        })
+        .collect()
+}
+
+/// Sequence numbers of all events, in the order they came.
+fn sequences(items: &[Value]) -> Vec<i64> {
+    let events = items.iter().filter_map(|item| item["events"].as_array()).flatten();
+    events.map(|event| event["sequence"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_stream_gives_a_snapshot_then_every_event_once_then_the_end() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let run = root.started(json!({ "type": "counting", "input": { "steps": 5 } })).await;
+    let items = unwrap(root.items(STREAM, json!({ "id": run["id"] })).await);
+    assert_eq!(kind(&items[0]), "WorkflowSnapshot");
+    let seen = items[0]["workflow"]["historyLength"].as_i64().unwrap();
+    assert_eq!(sequences(&items), (seen + 1..=5).collect::<Vec<_>>());
+    let last = items.last().unwrap();
+    assert_eq!((kind(last), &last["workflow"]["status"]), ("StreamEnded", &json!("COMPLETED")));
+    assert_eq!(last["workflow"]["result"], 5);
+
+    let beats: Vec<_> = items.iter().filter(|item| kind(item) == "ActivityProgressed").collect();
+    assert!(!beats.is_empty());
+    let done: Vec<_> =
+        beats.iter().map(|beat| beat["activity"]["heartbeat"]["progress"].as_f64().unwrap()).collect();
+    assert!(done.is_sorted() && done.iter().all(|share| (0.0..=1.0).contains(share)), "{done:?}");
+    assert!(beats.iter().all(|beat| beat["cursor"].is_null() && beat["at"].is_string()));
+    assert_eq!(beats[0]["activity"]["heartbeat"]["message"], "counting");
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_from_any_cursor_without_gap_or_repeat() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let run = root.started(json!({ "type": "counting", "input": { "steps": 1 } })).await;
+    root.finished(&run).await;
+    let query =
+        "query ($id: ID!) { node(id: $id) { ... on WorkflowExecution { history { edges { cursor } } } } }";
+    let history = root.data(query, json!({ "id": run["id"] })).await["node"]["history"]["edges"].take();
+    for (position, edge) in history.as_array().unwrap().iter().enumerate() {
+        let after = json!({ "id": run["id"], "after": edge["cursor"] });
+        let items = unwrap(root.items(STREAM, after).await);
+        let first = i64::try_from(position).unwrap() + 2;
+        assert_eq!(sequences(&items), (first..=5).collect::<Vec<_>>());
+        assert!(items.iter().all(|item| kind(item) != "WorkflowSnapshot"));
+        assert_eq!(kind(items.last().unwrap()), "StreamEnded");
+        assert_eq!(items.last().unwrap()["cursor"], history[4]["cursor"]);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_heartbeats_has_none() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let run = root.started(json!({ "type": "counting", "input": { "steps": 3 } })).await;
+    let items = unwrap(root.items(STREAM, json!({ "id": run["id"], "heartbeats": false })).await);
+    assert!(items.iter().all(|item| kind(item) != "ActivityProgressed"));
+    assert_eq!(kind(items.last().unwrap()), "StreamEnded");
+}
+
+#[tokio::test]
+async fn a_cancellation_is_seen_live() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let run = root.started(json!({ "type": "waiting", "input": null })).await;
+    let mut stream = root.stream(STREAM, json!({ "id": run["id"] })).await;
+    let mut items = vec![stream.next().await.unwrap()];
+    let cancel = "mutation ($input: StopWorkflowInput!) { cancelWorkflow(input: $input) { changed } }";
+    root.data(cancel, json!({ "input": { "workflow": { "id": run["id"] } } })).await;
+    items.extend(stream.collect::<Vec<_>>().await);
+    let items = unwrap(items);
+    let types = items.iter().filter_map(|item| item["events"].as_array()).flatten();
+    let types: Vec<_> = types.map(|event| event["type"].as_str().unwrap()).collect();
+    assert!(types.contains(&"WORKFLOW_EXECUTION_CANCEL_REQUESTED"), "{types:?}");
+    assert_eq!(types.last(), Some(&"WORKFLOW_EXECUTION_CANCELED"));
+    assert_eq!(items.last().unwrap()["workflow"]["status"], "CANCELED");
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_run_or_none_is_refused() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let one = root.started(json!({ "type": "echo" })).await;
+    let other = root.started(json!({ "type": "echo" })).await;
+    let items = unwrap(root.items(STREAM, json!({ "id": one["id"] })).await);
+    for after in [items[0]["cursor"].as_str().unwrap(), "nonsense"] {
+        let items = root.items(STREAM, json!({ "id": other["id"], "after": after })).await;
+        assert_eq!(items[0]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{items:#?}");
+        assert_eq!(items[0]["errors"][0]["extensions"]["argument"], "after");
+        assert_eq!(items.len(), 1);
+    }
+}

@@ -1,0 +1,100 @@
+//! Flags that several commands share.
+
+use clap::Args;
+
+use crate::config::Flags;
+
+/// Flags of the commands that run a part of ctutor.
+#[derive(Debug, Args)]
+pub(crate) struct ProcessArgs {
+    /// Where everything durable is: `postgres://…` or `sqlite:PATH`; DATABASE_URL keeps a password from other users
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+
+    /// Carries hints between processes: `redis://…`; without it they poll
+    #[arg(long, value_name = "URL")]
+    redis_url: Option<String>,
+
+    /// The walled-off set of workflows to serve [default: default]
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+}
+
+/// Flags of the commands that check or make tokens.
+#[derive(Debug, Args)]
+pub(crate) struct SecretArgs {
+    /// File that holds the secret of tokens; there is no flag for the secret itself, which all users would see
+    #[arg(long, value_name = "PATH")]
+    jwt_secret_file: Option<String>,
+}
+
+/// Flags of the commands that listen.
+#[derive(Debug, Args)]
+pub(crate) struct ListenArgs {
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+}
+
+/// Flags of the commands that have a worker in them.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Task queues to serve, separated by commas
+    #[arg(long, visible_alias = "task-queues", value_name = "NAMES", value_delimiter = ',')]
+    queues: Option<Vec<String>>,
+
+    /// Most activities at once [default: 100]
+    #[arg(long, value_name = "NUMBER")]
+    concurrency: Option<u32>,
+
+    /// What the worker is called [default: process id and host]
+    #[arg(long, value_name = "NAME")]
+    identity: Option<String>,
+}
+
+/// Flags of the commands that call the API.
+#[derive(Debug, Args)]
+pub(crate) struct ClientArgs {
+    /// The ctutor to talk to [default: http://127.0.0.1:8000]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// The bearer token to send; CTUTOR_TOKEN keeps it from other users
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+}
+
+impl ProcessArgs {
+    pub(crate) fn set_flags(&self, flags: &mut Flags) {
+        flags.set("database.url", "--database-url", self.database_url.as_deref());
+        flags.set("redis.url", "--redis-url", self.redis_url.as_deref());
+        flags.set("namespace", "--namespace", self.namespace.as_deref());
+    }
+}
+
+impl SecretArgs {
+    pub(crate) fn set_flags(&self, flags: &mut Flags) {
+        flags.set("auth.jwt_secret_file", "--jwt-secret-file", self.jwt_secret_file.as_deref());
+    }
+}
+
+impl ListenArgs {
+    pub(crate) fn set_flags(&self, flags: &mut Flags) {
+        flags.set("api.listen", "--listen", self.listen.as_deref());
+    }
+}
+
+impl WorkerArgs {
+    pub(crate) fn set_flags(&self, flags: &mut Flags) {
+        flags.set("worker.task_queues", "--queues", self.queues.clone());
+        flags.set("worker.concurrency", "--concurrency", self.concurrency);
+        flags.set("worker.identity", "--identity", self.identity.as_deref());
+    }
+}
+
+impl ClientArgs {
+    pub(crate) fn set_flags(&self, flags: &mut Flags) {
+        flags.set("client.url", "--url", self.url.as_deref());
+        flags.set("client.token", "--token", self.token.as_deref());
+    }
+}

@@ -1,0 +1,159 @@
+//! The operations of the API that commands use. Answers that a command prints as JSON are kept as they came.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Client, Connection, Error, Target, UserError, target::Reading};
+
+/// Most pages that one command reads.
+const PAGES_MAX: usize = 1_000;
+
+const START: &str = include_str!("documents/start_workflow.graphql");
+const CANCEL: &str = include_str!("documents/cancel_workflow.graphql");
+const TERMINATE: &str = include_str!("documents/terminate_workflow.graphql");
+const DELETE: &str = include_str!("documents/delete_workflow.graphql");
+const BY_WORKFLOW_ID: &str = include_str!("documents/workflow_by_id.graphql");
+const BY_RUN: &str = include_str!("documents/workflow_by_run.graphql");
+const WORKFLOWS: &str = include_str!("documents/workflows.graphql");
+const HISTORY: &str = include_str!("documents/history.graphql");
+const WORKERS: &str = include_str!("documents/workers.graphql");
+const TASK_QUEUES: &str = include_str!("documents/task_queues.graphql");
+const WORKFLOW_TYPES: &str = include_str!("documents/workflow_types.graphql");
+
+/// How to stop a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Cancel,
+    Terminate,
+}
+
+impl Client {
+    /// Starts a run and gives the payload.
+    pub(crate) async fn start_workflow(&self, input: Value) -> anyhow::Result<Value> {
+        self.mutate(START, "startWorkflow", json!({"input": input})).await
+    }
+
+    /// Asks a run to stop, or stops it, and gives the payload.
+    pub(crate) async fn stop_workflow(
+        &self,
+        stop: Stop,
+        target: &Target,
+        reason: Option<&str>,
+    ) -> anyhow::Result<Value> {
+        let (document, field) = match stop {
+            Stop::Cancel => (CANCEL, "cancelWorkflow"),
+            Stop::Terminate => (TERMINATE, "terminateWorkflow"),
+        };
+        self.mutate_target(
+            document,
+            field,
+            target,
+            |workflow| json!({"workflow": workflow, "reason": reason}),
+        )
+        .await
+    }
+
+    /// Deletes a closed run and gives the payload.
+    pub(crate) async fn delete_workflow(&self, target: &Target) -> anyhow::Result<Value> {
+        self.mutate_target(DELETE, "deleteWorkflow", target, |workflow| json!({"workflow": workflow})).await
+    }
+
+    /// The run that people name so.
+    pub(crate) async fn find_workflow(&self, target: &Target) -> anyhow::Result<Value> {
+        for reading in target.readings() {
+            let found: Value = match reading {
+                Reading::Run(id) => self.field(BY_RUN, json!({"id": id}), "node").await?,
+                Reading::Workflow(workflow_id) => {
+                    self.field(BY_WORKFLOW_ID, json!({"workflowId": workflow_id}), "workflow").await?
+                }
+            };
+            if !found.is_null() {
+                return Ok(found);
+            }
+        }
+        Err(Error::NotFound(target.to_string()).into())
+    }
+
+    /// One page of runs.
+    pub(crate) async fn workflows(
+        &self,
+        filter: &Value,
+        first: u32,
+        after: Option<&str>,
+    ) -> anyhow::Result<Connection<Value>> {
+        self.field(WORKFLOWS, json!({"filter": filter, "first": first, "after": after}), "workflows").await
+    }
+
+    /// One page of the history of a run, by its global id.
+    pub(crate) async fn history(
+        &self,
+        id: &str,
+        first: u32,
+        after: Option<&str>,
+    ) -> anyhow::Result<Connection<Value>> {
+        #[derive(Deserialize)]
+        struct Node {
+            history: Connection<Value>,
+        }
+        let node: Option<Node> =
+            self.field(HISTORY, json!({"id": id, "first": first, "after": after}), "node").await?;
+        Ok(node.ok_or_else(|| Error::NotFound(id.to_owned()))?.history)
+    }
+
+    /// All live workers.
+    pub(crate) async fn workers(&self) -> anyhow::Result<Vec<Value>> {
+        self.all(WORKERS, "workers").await
+    }
+
+    /// All task queues.
+    pub(crate) async fn task_queues(&self) -> anyhow::Result<Vec<Value>> {
+        self.all(TASK_QUEUES, "taskQueues").await
+    }
+
+    /// All registered workflow types.
+    pub(crate) async fn workflow_types(&self) -> anyhow::Result<Vec<Value>> {
+        self.all(WORKFLOW_TYPES, "workflowTypes").await
+    }
+
+    async fn all(&self, document: &str, field: &str) -> anyhow::Result<Vec<Value>> {
+        let mut items = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let page: Connection<Value> = self.field(document, json!({"after": after}), field).await?;
+            items.extend(page.nodes);
+            if !page.page_info.has_next_page {
+                break;
+            }
+            after = page.page_info.end_cursor;
+        }
+        Ok(items)
+    }
+
+    /// Tries the ways to read a target until one names something.
+    async fn mutate_target(
+        &self,
+        document: &str,
+        field: &str,
+        target: &Target,
+        input: impl Fn(Value) -> Value,
+    ) -> anyhow::Result<Value> {
+        for reading in target.readings() {
+            let input = input(reading.to_reference());
+            match self.mutate(document, field, json!({"input": input})).await {
+                Err(error) if error.downcast_ref().is_some_and(Error::is_not_found) => {}
+                other => return other,
+            }
+        }
+        Err(Error::NotFound(target.to_string()).into())
+    }
+
+    async fn mutate(&self, document: &str, field: &str, variables: Value) -> anyhow::Result<Value> {
+        let payload: Value = self.field(document, variables, field).await?;
+        let errors = payload.get("userErrors").cloned().unwrap_or_default();
+        let errors: Option<Vec<UserError>> = self.decode(errors)?;
+        match errors {
+            Some(errors) if !errors.is_empty() => Err(Error::Refused(errors).into()),
+            _ => Ok(payload),
+        }
+    }
+}

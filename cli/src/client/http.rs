@@ -1,0 +1,229 @@
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::{Stream, StreamExt, stream};
+use reqwest::{RequestBuilder, Response, StatusCode, Url, header};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    Credentials, Error,
+    error::GraphqlError,
+    sse::{Decoder, Event},
+};
+use crate::config::Loaded;
+
+/// Time to make a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time for an answer that is no stream.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A stream that is silent for longer is dead: the server sends a comment every 12 s.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
+
+const ACCEPT_JSON: &str = "application/graphql-response+json, application/json;q=0.9";
+
+/// Calls the API of one ctutor.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    /// What the user named, for messages.
+    url: Url,
+    endpoint: Url,
+    credentials: Credentials,
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    #[serde(default)]
+    data: Option<Value>,
+    #[serde(default)]
+    errors: Vec<GraphqlError>,
+}
+
+impl Client {
+    /// A client for the configured address and token.
+    pub(crate) fn new(loaded: &Loaded) -> anyhow::Result<Self> {
+        let url = loaded.config.client.url.0.clone();
+        let endpoint = endpoint(&url);
+        let mut http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(SILENCE_MAX.max(ANSWER_TIMEOUT))
+            .user_agent(concat!("ctutor/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&url) {
+            // A proxy of the environment is for the world outside.
+            http = http.no_proxy();
+        }
+        let http = http.build().context("the HTTP client cannot be made")?;
+        Ok(Self { http, url, endpoint, credentials: Credentials::find(loaded)? })
+    }
+
+    /// Runs a query or mutation and gives its `data`.
+    pub(crate) async fn execute(&self, document: &str, variables: Value) -> anyhow::Result<Value> {
+        let request =
+            self.request(document, &variables)?.header(header::ACCEPT, ACCEPT_JSON).timeout(ANSWER_TIMEOUT);
+        let response = self.send(request).await?;
+        Ok(self.data_of(response).await?)
+    }
+
+    /// Runs a query or mutation and reads one root field of its answer.
+    pub(crate) async fn field<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        variables: Value,
+        field: &str,
+    ) -> anyhow::Result<T> {
+        let mut data = self.execute(document, variables).await?;
+        let value = data.get_mut(field).map(Value::take).unwrap_or_default();
+        self.decode(value)
+    }
+
+    /// Reads a part of an answer.
+    pub(crate) fn decode<T: DeserializeOwned>(&self, value: Value) -> anyhow::Result<T> {
+        serde_json::from_value(value).map_err(|source| Error::Answer { url: self.url.clone(), source }.into())
+    }
+
+    /// Subscribes, and gives the `data` of each item. The stream ends when the server says that nothing more will
+    /// come; a connection that breaks is an error.
+    pub(crate) async fn subscribe(
+        &self,
+        document: &str,
+        variables: Value,
+    ) -> anyhow::Result<impl Stream<Item = Result<Value, Error>> + use<>> {
+        let request = self
+            .request(document, &variables)?
+            .header(header::ACCEPT, "text/event-stream, application/json;q=0.1");
+        let response = self.send(request).await?;
+        let media = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !media.is_some_and(|media| media.starts_with("text/event-stream")) {
+            self.data_of(response).await?;
+            let (url, status) = (self.url.clone(), StatusCode::OK);
+            return Err(Error::NotOurs { url, status }.into());
+        }
+        Ok(self.clone().items(response))
+    }
+
+    fn request(&self, document: &str, variables: &Value) -> anyhow::Result<RequestBuilder> {
+        let token = self.credentials.token()?;
+        let body = json!({"query": document, "variables": variables});
+        Ok(self.http.post(self.endpoint.clone()).bearer_auth(token).json(&body))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        request.send().await.map_err(|source| {
+            let url = self.url.clone();
+            if source.is_connect() { Error::Unreachable { url, source } } else { Error::Lost { url, source } }
+        })
+    }
+
+    async fn data_of(&self, response: Response) -> Result<Value, Error> {
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(|source| Error::Lost { url: self.url.clone(), source })?;
+        let Ok(answer) = serde_json::from_slice::<Answer>(&bytes) else {
+            return Err(Error::NotOurs { url: self.url.clone(), status });
+        };
+        self.check(answer, status)
+    }
+
+    fn check(&self, answer: Answer, status: StatusCode) -> Result<Value, Error> {
+        if let Some(refusal) = answer.errors.iter().find(|error| error.code() == Some("UNAUTHENTICATED")) {
+            let token = self.credentials.source().to_owned();
+            return Err(Error::Unauthenticated { token, message: refusal.message.clone() });
+        }
+        if !answer.errors.is_empty() {
+            return Err(Error::Graphql(answer.errors));
+        }
+        answer.data.ok_or(Error::NotOurs { url: self.url.clone(), status })
+    }
+
+    fn items(self, response: Response) -> impl Stream<Item = Result<Value, Error>> {
+        let events =
+            Events { client: self, response, decoder: Decoder::default(), ready: Vec::new().into_iter() };
+        stream::try_unfold(events, Events::next).boxed()
+    }
+}
+
+/// The events of one connection.
+struct Events {
+    client: Client,
+    response: Response,
+    decoder: Decoder,
+    ready: std::vec::IntoIter<Event>,
+}
+
+impl Events {
+    async fn next(mut self) -> Result<Option<(Value, Self)>, Error> {
+        loop {
+            while let Some(event) = self.ready.next() {
+                match event.name.as_str() {
+                    "complete" => return Ok(None),
+                    "next" => {
+                        let data = self.read(&event.data)?;
+                        return Ok(Some((data, self)));
+                    }
+                    _ => {}
+                }
+            }
+            self.ready = self.receive().await?.into_iter();
+        }
+    }
+
+    fn read(&self, data: &str) -> Result<Value, Error> {
+        let answer = serde_json::from_str::<Answer>(data)
+            .map_err(|source| Error::Answer { url: self.client.url.clone(), source })?;
+        self.client.check(answer, StatusCode::OK)
+    }
+
+    async fn receive(&mut self) -> Result<Vec<Event>, Error> {
+        let url = || self.client.url.clone();
+        let chunk = self.response.chunk().await.map_err(|source| Error::Lost { url: url(), source })?;
+        // The end of the bytes without `complete`: the token expired, or the server is going away.
+        let chunk = chunk.ok_or_else(|| Error::Cut { url: url() })?;
+        self.decoder.feed(&chunk).map_err(|_| Error::EventTooLarge { url: url() })
+    }
+}
+
+/// The GraphQL endpoint below an address. An address that names it already is taken as it is.
+fn endpoint(url: &Url) -> Url {
+    let mut endpoint = url.clone();
+    let path = url.path().trim_end_matches('/');
+    let path = if path.ends_with("/graphql") { path.to_owned() } else { format!("{path}/graphql") };
+    endpoint.set_path(&path);
+    endpoint
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoint_is_below_the_address() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000/graphql"),
+            ("http://127.0.0.1:8000/", "http://127.0.0.1:8000/graphql"),
+            ("https://example.org/ctutor/", "https://example.org/ctutor/graphql"),
+            ("https://example.org/graphql", "https://example.org/graphql"),
+        ] {
+            assert_eq!(endpoint(&Url::parse(url).unwrap()).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn addresses_of_this_machine_are_known() {
+        for (url, expected) in [
+            ("http://localhost:8000", true),
+            ("http://127.0.0.2", true),
+            ("http://[::1]:80", true),
+            ("http://example.org", false),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Answers of the API, as far as the commands look into them.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One page of a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Connection<T> {
+    pub(crate) nodes: Vec<T>,
+    #[serde(default)]
+    pub(crate) page_info: PageInfo,
+}
+
+/// Where a page stands in its list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct PageInfo {
+    pub(crate) has_next_page: bool,
+    pub(crate) end_cursor: Option<String>,
+}
+
+/// One run of a workflow.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Workflow {
+    pub(crate) id: String,
+    pub(crate) workflow_id: String,
+    pub(crate) status: WorkflowStatus,
+    #[serde(rename = "type", default)]
+    pub(crate) workflow_type: String,
+    #[serde(default)]
+    pub(crate) task_queue: String,
+    #[serde(default)]
+    pub(crate) priority: i64,
+    pub(crate) owner: Option<String>,
+    pub(crate) input: Option<Value>,
+    pub(crate) result: Option<Value>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) created_at: Option<String>,
+    pub(crate) started_at: Option<String>,
+    pub(crate) closed_at: Option<String>,
+    pub(crate) start_at: Option<String>,
+    pub(crate) worker_identity: Option<String>,
+    pub(crate) history_length: Option<i64>,
+    #[serde(default)]
+    pub(crate) pending_activities: Vec<Activity>,
+    pub(crate) blocked_task: Option<BlockedTask>,
+}
+
+/// State of a run. A server may be newer than this command and know more of them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct WorkflowStatus(pub(crate) String);
+
+impl WorkflowStatus {
+    pub(crate) fn is_closed(&self) -> bool {
+        !matches!(self.0.as_str(), "PENDING" | "RUNNING" | "CANCELING")
+    }
+
+    pub(crate) fn is_completed(&self) -> bool {
+        self.0 == "COMPLETED"
+    }
+}
+
+impl fmt::Display for WorkflowStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// An error as history records it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) message: String,
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) cause: Option<Box<Failure>>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if !self.kind.is_empty() {
+            write!(f, " ({})", self.kind)?;
+        }
+        match &self.cause {
+            Some(cause) => write!(f, "; caused by: {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One fact of a run's history.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct HistoryEvent {
+    pub(crate) sequence: i64,
+    #[serde(rename = "type")]
+    pub(crate) event_type: String,
+    pub(crate) at: String,
+    pub(crate) attributes: Value,
+}
+
+/// Why a mutation did nothing.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct UserError {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) path: Option<Vec<String>>,
+}
+
+impl fmt::Display for UserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)?;
+        match &self.path {
+            Some(path) if !path.is_empty() => write!(f, " (at {})", path.join(".")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A process that runs tasks.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Worker {
+    pub(crate) identity: String,
+    pub(crate) build_id: Option<String>,
+    pub(crate) task_queues: Vec<String>,
+    pub(crate) slots: i64,
+    pub(crate) slots_used: i64,
+    pub(crate) draining: bool,
+    pub(crate) started_at: String,
+    pub(crate) last_seen_at: String,
+}
+
+/// A named queue.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TaskQueue {
+    pub(crate) name: String,
+    pub(crate) backlog: i64,
+    pub(crate) running: i64,
+    pub(crate) oldest_age: Option<String>,
+    pub(crate) workers: Connection<WorkerName>,
+}
+
+/// What a worker is called.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct WorkerName {
+    pub(crate) identity: String,
+}
+
+/// A registered workflow type.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WorkflowType {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) task_queue: String,
+    pub(crate) timeout: Option<String>,
+    pub(crate) input_schema: Option<Value>,
+    pub(crate) result_schema: Option<Value>,
+}
+
+/// An activity of an open run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Activity {
+    #[serde(rename = "type")]
+    pub(crate) activity_type: String,
+    pub(crate) status: Option<String>,
+    pub(crate) attempt: u32,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) next_attempt_at: Option<String>,
+    pub(crate) last_failure: Option<Failure>,
+    pub(crate) heartbeat: Option<Heartbeat>,
+}
+
+/// The latest report of a running activity.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Heartbeat {
+    pub(crate) progress: Option<f64>,
+    pub(crate) completed: Option<f64>,
+    pub(crate) total: Option<f64>,
+    pub(crate) message: Option<String>,
+}
+
+/// The step of an open run that a worker could not do.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BlockedTask {
+    pub(crate) attempt: u32,
+    pub(crate) failure: Failure,
+    pub(crate) next_attempt_at: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_tells_what_led_to_it() {
+        let failure: Failure = serde_json::from_value(json!({
+            "message": "the activity failed", "type": "ActivityFailed",
+            "cause": {"message": "no such file", "type": "Io", "cause": null},
+        }))
+        .unwrap();
+        assert_eq!(failure.to_string(), "the activity failed (ActivityFailed); caused by: no such file (Io)");
+    }
+
+    #[test]
+    fn a_refusal_shows_the_field_at_fault() {
+        let error: UserError = serde_json::from_value(json!({
+            "code": "INVALID", "message": "\"x\" is not of type \"integer\"", "path": ["input", "duration"],
+        }))
+        .unwrap();
+        assert_eq!(error.to_string(), "INVALID: \"x\" is not of type \"integer\" (at input.duration)");
+    }
+
+    #[test]
+    fn states_of_a_newer_server_count_as_closed_but_not_as_completed() {
+        assert!(!WorkflowStatus("CANCELING".into()).is_closed());
+        assert!(WorkflowStatus("TIMED_OUT".into()).is_closed());
+        let newer = WorkflowStatus("PAUSED_FOREVER".into());
+        assert!(newer.is_closed() && !newer.is_completed());
+    }
+}

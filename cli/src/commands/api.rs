@@ -1,0 +1,47 @@
+use std::process::ExitCode;
+
+use crate::{
+    args::{ListenArgs, ProcessArgs, SecretArgs},
+    config::{Flags, Loaded},
+    output,
+    process::{self, Listener, Services},
+    secret, shutdown,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    listen: ListenArgs,
+    #[command(flatten)]
+    process: ProcessArgs,
+    #[command(flatten)]
+    secret: SecretArgs,
+}
+
+impl Args {
+    pub(super) fn set_flags(&self, flags: &mut Flags) {
+        self.listen.set_flags(flags);
+        self.process.set_flags(flags);
+        self.secret.set_flags(flags);
+    }
+
+    pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let config = &loaded.config;
+        let url = process::database_url(loaded)?;
+        let verifier = config.auth.verifier(&secret::require(loaded)?.secret)?;
+        let shutdown = shutdown::on_signals()?;
+        let listener = Listener::bind(&config.api.listen, super::PICK_ANOTHER_ADDRESS).await?;
+        let engine = process::open(loaded, url).await?;
+        process::refuse_old_schema(&engine).await?;
+        if config.redis.url.is_none() {
+            tracing::warn!("no Redis is configured (REDIS_URL): what workers do is seen by polling");
+        }
+
+        let url = listener.url();
+        let mut services = Services::new(&engine, shutdown);
+        process::serve(&mut services, &engine, config, verifier, listener);
+        output::announce(&url);
+        services.run().await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,137 @@
+//! Everything in one process.
+
+mod welcome;
+
+use std::{process::ExitCode, time::Duration};
+
+use ctutor_api::Role;
+
+use self::welcome::Welcome;
+use crate::{
+    args::{ProcessArgs, SecretArgs, WorkerArgs},
+    config::{DatabaseUrl, Error, Flags, Length, Listen, Loaded},
+    output,
+    process::{self, Listener, Services, WorkerPart},
+    secret, shutdown,
+};
+
+/// The database in the data directory.
+const DATABASE_FILE_NAME: &str = "ctutor.db";
+
+/// How long the printed token is good: the secret lies next to it anyway.
+const TOKEN_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+const TOKEN_SUBJECT: &str = "dev";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Port to listen on; 0 takes a free one [default: 8000]
+    #[arg(long, value_name = "NUMBER")]
+    port: Option<u16>,
+
+    /// Host to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+
+    #[command(flatten)]
+    process: ProcessArgs,
+    #[command(flatten)]
+    secret: SecretArgs,
+    #[command(flatten)]
+    worker: WorkerArgs,
+}
+
+impl Args {
+    pub(super) fn set_flags(&self, flags: &mut Flags) {
+        self.process.set_flags(flags);
+        self.secret.set_flags(flags);
+        self.worker.set_flags(flags);
+    }
+
+    pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let config = &loaded.config;
+        let secret = secret::find_or_create(loaded)?.secret;
+        let (signer, verifier) = (config.auth.signer(&secret)?, config.auth.verifier(&secret)?);
+        let database = database(loaded)?;
+        let shutdown = shutdown::on_signals()?;
+        let listen = self.listen(&config.api.listen);
+        let listener = Listener::bind(&listen, &remedy(&listen)).await?;
+        let engine = process::open(loaded, &database).await?;
+        process::migrate(&engine).await?;
+
+        let welcome = Welcome {
+            url: listener.url(),
+            token: signer.create(TOKEN_SUBJECT, Role::Admin, TOKEN_TTL)?,
+            token_ttl: Length(TOKEN_TTL),
+            database: database.masked(),
+            data: loaded.is_explicit("data").then(|| config.data.display().to_string()),
+        };
+        let mut services = Services::new(&engine, shutdown);
+        let mut worker = WorkerPart::new(config).start(&mut services, &engine);
+        process::serve(&mut services, &engine, config, verifier, listener);
+        let ready = async {
+            worker.ready().await;
+            output::announce(&welcome);
+        };
+        let (result, ()) = tokio::join!(services.run(), ready);
+        result?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn listen(&self, configured: &Listen) -> Listen {
+        Listen {
+            host: self.host.clone().unwrap_or_else(|| configured.host.clone()),
+            port: self.port.unwrap_or(configured.port),
+        }
+    }
+}
+
+/// The configured database, or else the one in the data directory.
+fn database(loaded: &Loaded) -> anyhow::Result<DatabaseUrl> {
+    if let Some(url) = &loaded.config.database.url {
+        return Ok(url.clone());
+    }
+    let data = &loaded.config.data;
+    secret::create_data_directory(data)?;
+    let path = data.join(DATABASE_FILE_NAME);
+    let shown = path.to_str().ok_or_else(|| {
+        Error::one(format!("the data directory `{}` has a name that is no UTF-8", data.display()))
+    })?;
+    Ok(DatabaseUrl::embedded(shown))
+}
+
+fn remedy(listen: &Listen) -> String {
+    let other = listen.port.checked_add(1).unwrap_or(8_000);
+    format!("choose another port with `ctutor dev --port {other}`, or any free one with `--port 0`")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn listen(line: &str) -> String {
+        let configured = "127.0.0.1:8000".parse().unwrap();
+        Line::parse_from(line.split(' ')).args.listen(&configured).to_string()
+    }
+
+    #[test]
+    fn host_and_port_replace_the_parts_of_the_configured_address() {
+        assert_eq!(listen("dev"), "127.0.0.1:8000");
+        assert_eq!(listen("dev --port 0"), "127.0.0.1:0");
+        assert_eq!(listen("dev --host ::1"), "[::1]:8000");
+    }
+
+    #[test]
+    fn a_taken_port_leads_to_the_next() {
+        let remedy = remedy(&"127.0.0.1:8000".parse().unwrap());
+        assert!(remedy.contains("`ctutor dev --port 8001`"), "{remedy}");
+    }
+}

@@ -1,0 +1,51 @@
+use std::process::ExitCode;
+
+use crate::{
+    args::ProcessArgs,
+    config::{Flags, Loaded},
+    output, process,
+};
+
+/// What to do with the schema of the database.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Do the migrations that are to be done
+    Up(Args),
+    /// Name the migrations that are to be done; exits with 1 if there are any
+    Status(Args),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    process: ProcessArgs,
+}
+
+impl Command {
+    pub(super) fn set_flags(&self, flags: &mut Flags) {
+        let (Self::Up(args) | Self::Status(args)) = self;
+        args.process.set_flags(flags);
+    }
+
+    pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let engine = process::open(loaded, process::database_url(loaded)?).await?;
+        match self {
+            Self::Up(_) => {
+                for name in process::migrate(&engine).await? {
+                    output::data(format_args!("done {name}"))?;
+                }
+            }
+            Self::Status(_) => {
+                let pending = engine.pending_migrations().await?;
+                for name in &pending {
+                    output::data(format_args!("to do {name}"))?;
+                }
+                if !pending.is_empty() {
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+        }
+        output::note("the database is up to date");
+        Ok(ExitCode::SUCCESS)
+    }
+}

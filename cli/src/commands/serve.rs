@@ -1,0 +1,59 @@
+use std::process::ExitCode;
+
+use crate::{
+    args::{ListenArgs, ProcessArgs, SecretArgs, WorkerArgs},
+    config::{Flags, Loaded},
+    output,
+    process::{self, Listener, Services, WorkerPart},
+    secret, shutdown,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    listen: ListenArgs,
+    /// Leave the database as it is, and end if it is not up to date
+    #[arg(long)]
+    no_migrate: bool,
+    #[command(flatten)]
+    process: ProcessArgs,
+    #[command(flatten)]
+    secret: SecretArgs,
+    #[command(flatten)]
+    worker: WorkerArgs,
+}
+
+impl Args {
+    pub(super) fn set_flags(&self, flags: &mut Flags) {
+        self.listen.set_flags(flags);
+        self.process.set_flags(flags);
+        self.secret.set_flags(flags);
+        self.worker.set_flags(flags);
+    }
+
+    pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let config = &loaded.config;
+        let url = process::database_url(loaded)?;
+        let verifier = config.auth.verifier(&secret::require(loaded)?.secret)?;
+        let shutdown = shutdown::on_signals()?;
+        let listener = Listener::bind(&config.api.listen, super::PICK_ANOTHER_ADDRESS).await?;
+        let engine = process::open(loaded, url).await?;
+        if self.no_migrate {
+            process::refuse_old_schema(&engine).await?;
+        } else {
+            process::migrate(&engine).await?;
+        }
+
+        let url = listener.url();
+        let mut services = Services::new(&engine, shutdown);
+        let mut worker = WorkerPart::new(config).start(&mut services, &engine);
+        process::serve(&mut services, &engine, config, verifier, listener);
+        let ready = async {
+            worker.ready().await;
+            output::announce(&url);
+        };
+        let (result, ()) = tokio::join!(services.run(), ready);
+        result?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

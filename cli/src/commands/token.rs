@@ -1,0 +1,52 @@
+use std::process::ExitCode;
+
+use ctutor_api::Role;
+
+use crate::{
+    args::SecretArgs,
+    config::{Flags, Length, Loaded},
+    output, secret,
+};
+
+/// What to do with tokens.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Make a bearer token and print it, alone, to stdout
+    ///
+    /// It is signed with the configured secret, else with that of the data directory, which is made if missing.
+    Create(CreateArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CreateArgs {
+    /// What the bearer may do: admin or user
+    #[arg(long)]
+    role: Role,
+
+    /// Whom the token stands for [default: the role]
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
+
+    /// How long it is good
+    #[arg(long, value_name = "LENGTH", default_value = "1h")]
+    ttl: Length,
+
+    #[command(flatten)]
+    secret: SecretArgs,
+}
+
+impl Command {
+    pub(super) fn set_flags(&self, flags: &mut Flags) {
+        let Self::Create(args) = self;
+        args.secret.set_flags(flags);
+    }
+
+    pub(super) fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let Self::Create(args) = self;
+        let found = secret::find_or_create(loaded)?;
+        let signer = loaded.config.auth.signer(&found.secret)?;
+        let subject = args.subject.as_deref().unwrap_or(args.role.as_str());
+        output::data(signer.create(subject, args.role, args.ttl.0)?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,48 @@
+use std::process::ExitCode;
+
+use crate::{
+    args::{ProcessArgs, WorkerArgs},
+    config::{Flags, Loaded},
+    output,
+    process::{self, Services, WorkerPart},
+    shutdown,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    process: ProcessArgs,
+    #[command(flatten)]
+    worker: WorkerArgs,
+}
+
+impl Args {
+    pub(super) fn set_flags(&self, flags: &mut Flags) {
+        self.process.set_flags(flags);
+        self.worker.set_flags(flags);
+    }
+
+    pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let url = process::database_url(loaded)?;
+        let shutdown = shutdown::on_signals()?;
+        let worker = WorkerPart::new(&loaded.config);
+        let engine = process::open(loaded, url).await?;
+        process::refuse_old_schema(&engine).await?;
+        if loaded.config.redis.url.is_none() {
+            tracing::warn!(
+                "no Redis is configured (REDIS_URL): what other processes start is found by polling"
+            );
+        }
+
+        let description = worker.describe(&loaded.config.namespace);
+        let mut services = Services::new(&engine, shutdown);
+        let mut handle = worker.start(&mut services, &engine);
+        let ready = async {
+            handle.ready().await;
+            output::announce(description);
+        };
+        let (result, ()) = tokio::join!(services.run(), ready);
+        result?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,161 @@
+use std::process::ExitCode;
+
+use ctutor_engine::client::WorkflowStatus;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    args::ClientArgs,
+    client::{Client, Workflow},
+    config::Loaded,
+    output::{self, Table, date_and_time},
+};
+
+/// The largest page that the API gives.
+const PAGE_ITEMS_MAX: u32 = 100;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only in these states, separated by commas: running, completed, failed, …
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = parse_status)]
+    status: Vec<&'static str>,
+
+    /// Only of these types, separated by commas
+    #[arg(long = "type", value_name = "NAME", value_delimiter = ',')]
+    types: Vec<String>,
+
+    /// Only on this task queue
+    #[arg(long, visible_alias = "task-queue", value_name = "NAME")]
+    queue: Option<String>,
+
+    /// Only with a workflow ID that starts so
+    #[arg(long, value_name = "TEXT")]
+    id_prefix: Option<String>,
+
+    /// At most this many
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+
+    /// Go on after the item with this cursor
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+}
+
+impl Args {
+    pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let client = Client::new(loaded)?;
+        let (nodes, next) = self.collect(&client).await?;
+        if self.json {
+            let page_info = json!({"hasNextPage": next.is_some(), "endCursor": next});
+            output::json(&json!({"nodes": nodes, "pageInfo": page_info}))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let workflows: Vec<Workflow> = client.decode(Value::Array(nodes))?;
+        if workflows.is_empty() {
+            output::note("there are no such workflow executions");
+        } else {
+            output::data(table(&workflows))?;
+        }
+        if let Some(cursor) = next {
+            output::note(format_args!("there are more; go on with `--after {cursor}`"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The runs, and the cursor of the last one if more follow.
+    async fn collect(&self, client: &Client) -> anyhow::Result<(Vec<Value>, Option<String>)> {
+        let filter = self.filter();
+        let mut nodes = Vec::new();
+        let mut after = self.after.clone();
+        loop {
+            let missing = self.limit.saturating_sub(u32::try_from(nodes.len()).unwrap_or(u32::MAX));
+            if missing == 0 {
+                return Ok((nodes, after));
+            }
+            let page = client.workflows(&filter, missing.min(PAGE_ITEMS_MAX), after.as_deref()).await?;
+            nodes.extend(page.nodes);
+            if !page.page_info.has_next_page {
+                return Ok((nodes, None));
+            }
+            after = page.page_info.end_cursor;
+        }
+    }
+
+    fn filter(&self) -> Value {
+        let mut fields = Map::new();
+        if !self.status.is_empty() {
+            fields.insert("statuses".to_owned(), json!(self.status));
+        }
+        if !self.types.is_empty() {
+            fields.insert("types".to_owned(), json!(self.types));
+        }
+        if let Some(queue) = &self.queue {
+            fields.insert("taskQueue".to_owned(), json!(queue));
+        }
+        if let Some(prefix) = &self.id_prefix {
+            fields.insert("workflowIdPrefix".to_owned(), json!(prefix));
+        }
+        fields.into()
+    }
+}
+
+fn parse_status(text: &str) -> Result<&'static str, String> {
+    let wanted = text.trim().to_ascii_uppercase().replace('-', "_");
+    let known = WorkflowStatus::ALL.map(WorkflowStatus::as_str);
+    known
+        .into_iter()
+        .find(|name| *name == wanted)
+        .ok_or_else(|| format!("known are: {}", known.join(", ").to_ascii_lowercase()))
+}
+
+fn table(workflows: &[Workflow]) -> Table {
+    let mut table =
+        Table::new(["WORKFLOW ID", "TYPE", "STATUS", "TASK QUEUE", "PRIORITY", "CREATED", "CLOSED"]);
+    let time = |instant: &Option<String>| instant.as_deref().map_or_else(|| "-".to_owned(), date_and_time);
+    for workflow in workflows {
+        table.row([
+            workflow.workflow_id.clone(),
+            workflow.workflow_type.clone(),
+            workflow.status.to_string(),
+            workflow.task_queue.clone(),
+            workflow.priority.to_string(),
+            time(&workflow.created_at),
+            time(&workflow.closed_at),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_listed_with_their_times() {
+        let workflows: Vec<Workflow> = serde_json::from_value(json!([
+            {"id": "wfr_1", "workflowId": "order-1", "type": "order", "status": "COMPLETED", "taskQueue": "a",
+             "priority": 0, "createdAt": "2026-11-22T13:54:14.012Z", "closedAt": "2026-11-22T13:54:15.000Z"},
+            {"id": "wfr_2", "workflowId": "order-22", "type": "order", "status": "RUNNING", "taskQueue": "a",
+             "priority": -5, "createdAt": "2026-11-22T13:54:13.000Z", "closedAt": null},
+        ]))
+        .unwrap();
+        let expected = "\
+WORKFLOW ID  TYPE   STATUS     TASK QUEUE  PRIORITY  CREATED              CLOSED
+order-1      order  COMPLETED  a           0         2026-11-22 13:54:14  2026-11-22 13:54:15
+order-22     order  RUNNING    a           -5        2026-11-22 13:54:13  -";
+        assert_eq!(table(&workflows).to_string(), expected);
+    }
+
+    #[test]
+    fn a_status_is_known_or_the_known_ones_are_named() {
+        assert_eq!(parse_status("timed-out"), Ok("TIMED_OUT"));
+        let error = parse_status("done").unwrap_err();
+        assert!(error.starts_with("known are: pending, running"), "{error}");
+    }
+}

@@ -1,0 +1,190 @@
+use std::{io::Read, process::ExitCode};
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::watch::{From, watch};
+use crate::{
+    args::ClientArgs,
+    client::{Client, Workflow},
+    config::{self, Length, Loaded},
+    follow::Style,
+    output::{self, Block},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Registered workflow type; `ctutor types` lists them
+    #[arg(value_name = "TYPE")]
+    workflow_type: String,
+
+    /// What it gets: JSON, `@FILE` with JSON, or `-` for JSON from stdin [default: {}]
+    #[arg(long, short, value_name = "JSON")]
+    input: Option<String>,
+
+    /// Workflow ID, unique among open runs [default: made up]
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+
+    /// Task queue [default: the type's own, or that of the priority]
+    #[arg(long, visible_alias = "task-queue", value_name = "NAME")]
+    queue: Option<String>,
+
+    /// Higher runs first; -100 to 100
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    priority: Option<i32>,
+
+    /// Not before this time from now, such as `5s`
+    #[arg(long, value_name = "LENGTH")]
+    delay: Option<Length>,
+
+    /// Most time in all, such as `10m` [default: the type's own]
+    #[arg(long, value_name = "LENGTH")]
+    timeout: Option<Length>,
+
+    /// Watch it to its end, then print its result
+    #[arg(long, conflicts_with = "wait")]
+    follow: bool,
+
+    /// Wait silently for its end, then print its result
+    #[arg(long)]
+    wait: bool,
+
+    /// Print JSON: the run that was started, or with `--follow` every item of the stream
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+}
+
+#[derive(Debug, Deserialize)]
+struct Payload {
+    workflow: Workflow,
+    created: bool,
+}
+
+impl Args {
+    pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let input = self.input.as_deref().map(read_input).transpose()?;
+        let client = Client::new(loaded)?;
+        let payload = client.start_workflow(self.start_input(input)).await?;
+        if self.wait {
+            let Payload { workflow, .. } = client.decode(payload)?;
+            return watch(client, workflow.id, From::Now, Style::Quiet).await;
+        }
+        if self.follow {
+            let Payload { workflow, .. } = client.decode(payload)?;
+            if self.json {
+                return watch(client, workflow.id, From::Now, Style::Json).await;
+            }
+            output::note(format_args!("started {} as {}", workflow.workflow_id, workflow.id));
+            return watch(client, workflow.id, From::Beginning, Style::Narrative).await;
+        }
+        if self.json {
+            output::json(&payload)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let Payload { workflow, created } = client.decode(payload)?;
+        output::data(block(&workflow))?;
+        if !created {
+            output::note("it was there already; nothing was started");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The `StartWorkflowInput`, with no more in it than was said: what is left out is for the server to choose.
+    fn start_input(&self, input: Option<Value>) -> Value {
+        let mut fields = Map::new();
+        fields.insert("type".to_owned(), json!(self.workflow_type));
+        let mut set = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                fields.insert(name.to_owned(), value);
+            }
+        };
+        set("input", input);
+        set("workflowId", self.id.as_ref().map(|id| json!(id)));
+        set("taskQueue", self.queue.as_ref().map(|queue| json!(queue)));
+        set("priority", self.priority.map(|priority| json!(priority)));
+        set("delay", self.delay.map(|delay| json!(delay.to_iso8601())));
+        set("timeout", self.timeout.map(|timeout| json!(timeout.to_iso8601())));
+        fields.into()
+    }
+}
+
+fn block(workflow: &Workflow) -> Block {
+    Block::default()
+        .line("workflow", &workflow.workflow_id)
+        .line("run", &workflow.id)
+        .line("type", &workflow.workflow_type)
+        .line("task queue", &workflow.task_queue)
+        .line("priority", workflow.priority)
+        .line("status", &workflow.status)
+}
+
+fn read_input(argument: &str) -> anyhow::Result<Value> {
+    let (text, place) = match argument.strip_prefix('@') {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                config::Error::one(format!("the input file `{path}` cannot be read: {error}"))
+            })?;
+            (text, format!("`{path}`"))
+        }
+        None if argument == "-" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("stdin cannot be read")?;
+            (text, "stdin".to_owned())
+        }
+        None => (argument.to_owned(), "`--input`".to_owned()),
+    };
+    serde_json::from_str(&text)
+        .map_err(|error| config::Error::one(format!("{place} is no JSON: {error}")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn start_input(line: &str) -> Value {
+        let args = Line::parse_from(line.split(' ')).args;
+        args.start_input(args.input.as_deref().map(|input| read_input(input).unwrap()))
+    }
+
+    #[test]
+    fn only_what_was_said_is_sent() {
+        assert_eq!(start_input("x example"), json!({"type": "example"}));
+        let full = r#"x example -i {"a":1} --id b --queue q --priority -5 --delay 5s --timeout 1m500ms"#;
+        assert_eq!(
+            start_input(full),
+            json!({
+                "type": "example", "input": {"a": 1}, "workflowId": "b", "taskQueue": "q", "priority": -5,
+                "delay": "PT5S", "timeout": "PT60.5S",
+            })
+        );
+    }
+
+    #[test]
+    fn an_input_may_come_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("input.json");
+        std::fs::write(&path, "[1, 2]\n").unwrap();
+        assert_eq!(read_input(&format!("@{}", path.display())).unwrap(), json!([1, 2]));
+    }
+
+    #[test]
+    fn a_wrong_input_is_named() {
+        let error = read_input("{").unwrap_err().to_string();
+        assert!(error.starts_with("`--input` is no JSON: "), "{error}");
+        let error = read_input("@/nowhere/input.json").unwrap_err().to_string();
+        assert!(error.starts_with("the input file `/nowhere/input.json` cannot be read: "), "{error}");
+    }
+}

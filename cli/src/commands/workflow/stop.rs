@@ -1,0 +1,53 @@
+//! What cancellation and termination share.
+
+use std::process::ExitCode;
+
+use serde::Deserialize;
+
+use crate::{
+    args::ClientArgs,
+    client::{Client, Stop, Target, Workflow},
+    config::Loaded,
+    output::{self, Block},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StopArgs {
+    /// Workflow ID, or ID of a run
+    id: Target,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+}
+
+#[derive(Debug, Deserialize)]
+struct Payload {
+    workflow: Workflow,
+    changed: bool,
+}
+
+impl StopArgs {
+    pub(super) async fn run(self, stop: Stop, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let client = Client::new(loaded)?;
+        let payload = client.stop_workflow(stop, &self.id, self.reason.as_deref()).await?;
+        if self.json {
+            output::json(&payload)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let Payload { workflow, changed } = client.decode(payload)?;
+        let block = Block::default()
+            .line("workflow", &workflow.workflow_id)
+            .line("run", &workflow.id)
+            .line("status", &workflow.status);
+        output::data(block)?;
+        if !changed {
+            output::note("nothing changed: it had ended, or was asked to stop, before");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

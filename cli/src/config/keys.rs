@@ -1,0 +1,151 @@
+//! Every key there is: where it may come from and how it is shown.
+
+/// One key of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    /// Its path: `worker.grace_period`.
+    pub(crate) path: &'static str,
+    /// The environment variables that set it, the winning one first.
+    pub(crate) env: &'static [&'static str],
+    /// How its text is read from the environment, and how it is shown.
+    pub(crate) kind: Kind,
+    /// What may stand there, for error messages.
+    pub(crate) allowed: &'static str,
+}
+
+/// What a key holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A text.
+    Text,
+    /// A whole number.
+    Number,
+    /// Texts; separated by commas in the environment.
+    List,
+    /// A URL whose password is never shown.
+    Url,
+    /// A text that is never shown.
+    Secret,
+}
+
+impl Key {
+    const fn new(
+        path: &'static str,
+        env: &'static [&'static str],
+        kind: Kind,
+        allowed: &'static str,
+    ) -> Self {
+        Self { path, env, kind, allowed }
+    }
+
+    /// The key at a path.
+    pub(crate) fn find(path: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.path == path)
+    }
+
+    /// Its section and its name in there; keys of the top have no section.
+    pub(crate) fn section_and_name(&self) -> (Option<&'static str>, &'static str) {
+        match self.path.split_once('.') {
+            Some((section, name)) => (Some(section), name),
+            None => (None, self.path),
+        }
+    }
+}
+
+/// All keys, in the order of `default.toml`.
+pub(crate) const KEYS: &[Key] = &[
+    Key::new("namespace", &["CTUTOR_NAMESPACE"], Kind::Text, "a name of at most 100 bytes"),
+    Key::new("data", &["CTUTOR_DATA"], Kind::Text, "a path"),
+    Key::new(
+        "database.url",
+        &["DATABASE_URL"],
+        Kind::Url,
+        "`postgres://USER:PASSWORD@HOST:PORT/DATABASE` or `sqlite:PATH`",
+    ),
+    Key::new(
+        "database.read_connections_max",
+        &["CTUTOR_DATABASE_READ_CONNECTIONS_MAX"],
+        Kind::Number,
+        "an integer from 1 to 1000",
+    ),
+    Key::new("database.acquire_timeout", &["CTUTOR_DATABASE_ACQUIRE_TIMEOUT"], Kind::Text, LENGTH),
+    Key::new("redis.url", &["REDIS_URL"], Kind::Url, "`redis://`, `rediss://` or `redis+unix://` …"),
+    Key::new("auth.jwt_secret", &["CTUTOR_JWT_SECRET"], Kind::Secret, "a text of at least 32 bytes"),
+    Key::new("auth.jwt_secret_file", &["CTUTOR_JWT_SECRET_FILE"], Kind::Text, "a path"),
+    Key::new("auth.issuer", &["CTUTOR_JWT_ISSUER"], Kind::Text, "a text"),
+    Key::new("auth.audience", &["CTUTOR_JWT_AUDIENCE"], Kind::Text, "a text"),
+    Key::new("api.listen", &["CTUTOR_LISTEN"], Kind::Text, "`HOST:PORT`"),
+    Key::new("api.user_may_start", &["CTUTOR_USER_MAY_START"], Kind::List, "a list of workflow types"),
+    Key::new("api.cors_origins", &["CTUTOR_CORS_ORIGINS"], Kind::List, "a list of origins"),
+    Key::new("api.drain_timeout", &["CTUTOR_DRAIN_TIMEOUT"], Kind::Text, LENGTH),
+    Key::new("worker.task_queues", &["CTUTOR_TASK_QUEUES"], Kind::List, "a list of one or more task queues"),
+    Key::new(
+        "worker.concurrency",
+        &["CTUTOR_WORKER_CONCURRENCY"],
+        Kind::Number,
+        "an integer from 1 to 10000",
+    ),
+    Key::new("worker.identity", &["CTUTOR_WORKER_IDENTITY"], Kind::Text, "a text"),
+    Key::new("worker.grace_period", &["CTUTOR_WORKER_GRACE_PERIOD"], Kind::Text, LENGTH),
+    Key::new(
+        "limits.payload_size_bytes_max",
+        &["CTUTOR_LIMITS_PAYLOAD_SIZE_BYTES_MAX"],
+        Kind::Number,
+        "an integer from 1024 to 67108864",
+    ),
+    Key::new(
+        "limits.page_items_max",
+        &["CTUTOR_LIMITS_PAGE_ITEMS_MAX"],
+        Kind::Number,
+        "an integer from 1 to 10000",
+    ),
+    Key::new(
+        "limits.history_page_items_max",
+        &["CTUTOR_LIMITS_HISTORY_PAGE_ITEMS_MAX"],
+        Kind::Number,
+        "an integer from 1 to 10000",
+    ),
+    Key::new("log.filter", &["CTUTOR_LOG", "RUST_LOG"], Kind::Text, "directives such as `warn,ctutor=debug`"),
+    Key::new("log.format", &["CTUTOR_LOG_FORMAT"], Kind::Text, "`text` or `json`"),
+    Key::new("client.url", &["CTUTOR_URL"], Kind::Url, "a URL such as `http://127.0.0.1:8000`"),
+    Key::new("client.token", &["CTUTOR_TOKEN"], Kind::Secret, "a token of `ctutor token create`"),
+];
+
+const LENGTH: &str = "a length of time such as `500ms`, `10s` or `1h30m`";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DEFAULTS;
+
+    /// Keys as `default.toml` shows them, those without a default behind a `#`.
+    fn documented() -> Vec<String> {
+        let mut section = String::new();
+        let mut found = Vec::new();
+        for line in DEFAULTS.lines() {
+            if let Some(name) = line.strip_prefix('[') {
+                section = format!("{}.", name.trim_end_matches(']'));
+            } else if let Some((name, _)) = line.trim_start_matches('#').split_once(" = ")
+                && !name.starts_with(' ')
+            {
+                found.push(format!("{section}{name}"));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_file_of_defaults_shows_every_key_in_this_order() {
+        let known: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
+        assert_eq!(documented(), known);
+    }
+
+    #[test]
+    fn no_variable_sets_two_keys() {
+        let mut names: Vec<&str> = KEYS.iter().flat_map(|key| key.env).copied().collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -1,0 +1,27 @@
+use ctutor_engine::client;
+use serde::Deserialize;
+
+use super::Between;
+
+/// `[limits]`: bounds on what callers may send and ask for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Largest input, memo and set of search attributes.
+    pub(crate) payload_size_bytes_max: Between<1_024, 67_108_864>,
+    /// Most items of a page.
+    pub(crate) page_items_max: Between<1, 10_000>,
+    /// Most history events of a page.
+    pub(crate) history_page_items_max: Between<1, 10_000>,
+}
+
+impl From<&Limits> for client::Limits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            payload_size_bytes_max: limits.payload_size_bytes_max.as_usize(),
+            page_items_max: limits.page_items_max.get(),
+            history_page_items_max: limits.history_page_items_max.get(),
+            ..Self::default()
+        }
+    }
+}

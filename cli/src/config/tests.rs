@@ -1,0 +1,182 @@
+use super::{
+    Config, Environment, Error, Flags, KEYS, Loaded,
+    layer::{Layer, Source},
+};
+
+fn load<const N: usize>(file: &str, variables: [(&str, &str); N], flags: Flags) -> Result<Loaded, Error> {
+    let layers = vec![Layer::of_defaults(), Layer::of_text(file, "ctutor.toml".into())?];
+    Loaded::of_layers(layers, Environment::from(variables), flags)
+}
+
+fn fault<const N: usize>(file: &str, variables: [(&str, &str); N]) -> String {
+    load(file, variables, Flags::default()).unwrap_err().to_string()
+}
+
+fn concurrency(config: &Config) -> u32 {
+    config.worker.concurrency.get()
+}
+
+#[test]
+fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
+    let file = "[worker]\nconcurrency = 2\n";
+    let variables = [("CTUTOR_WORKER_CONCURRENCY", "3")];
+    let mut flags = Flags::default();
+    flags.set("worker.concurrency", "--concurrency", Some(4));
+    for (file, variables, flags, expected, source) in [
+        ("", None, Flags::default(), 100, Source::Default),
+        (file, None, Flags::default(), 2, Source::File("ctutor.toml".into())),
+        (file, Some(variables), Flags::default(), 3, Source::Variable("CTUTOR_WORKER_CONCURRENCY")),
+        (file, Some(variables), flags, 4, Source::Flag("--concurrency")),
+    ] {
+        let loaded = match variables {
+            Some(variables) => load(file, variables, flags),
+            None => load(file, [], flags),
+        }
+        .unwrap();
+        assert_eq!(concurrency(&loaded.config), expected);
+        assert_eq!(loaded.source("worker.concurrency"), Some(&source));
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_engine() {
+    let config = load("", [], Flags::default()).unwrap().config;
+    let (ours, theirs) =
+        (ctutor_engine::client::Limits::from(&config.limits), ctutor_engine::client::Limits::default());
+    assert_eq!(ours.payload_size_bytes_max, theirs.payload_size_bytes_max);
+    assert_eq!(ours.page_items_max, theirs.page_items_max);
+    assert_eq!(ours.history_page_items_max, theirs.history_page_items_max);
+    let worker = ctutor_engine::worker::WorkerOptions::default();
+    assert_eq!(config.worker.grace_period.0, worker.grace_period);
+    assert_eq!(config.worker.concurrency.as_usize(), worker.activity_slots);
+}
+
+#[test]
+fn lists_and_secrets_come_from_the_environment() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let loaded = load(
+        "",
+        [
+            ("CTUTOR_TASK_QUEUES", " a, b,,a "),
+            ("CTUTOR_JWT_SECRET", secret),
+            ("DATABASE_URL", "postgres://ada:s3cret@db/ctutor"),
+            ("REDIS_URL", ""),
+            ("CTUTOR_NAMESPACE", "123"),
+        ],
+        Flags::default(),
+    )
+    .unwrap();
+    let queues: Vec<String> = loaded.config.worker.task_queues.iter().map(ToString::to_string).collect();
+    assert_eq!(queues, ["a", "b"]);
+    assert_eq!(loaded.config.namespace.as_str(), "123");
+    assert!(loaded.config.redis.url.is_none(), "an empty variable counts as not set");
+    let debug = format!("{:?}", loaded.config);
+    assert!(!debug.contains("s3cret") && !debug.contains(secret), "{debug}");
+}
+
+#[test]
+fn of_two_variables_of_a_key_the_first_wins() {
+    let both = [("RUST_LOG", "debug"), ("CTUTOR_LOG", "trace")];
+    let loaded = load("", both, Flags::default()).unwrap();
+    assert_eq!(loaded.source("log.filter"), Some(&Source::Variable("CTUTOR_LOG")));
+}
+
+#[test]
+fn unknown_keys_of_the_file_are_named() {
+    let fault = fault("nonsense = 1\n[worker]\nslots = 1\n[extra]\na = 1\n", []);
+    let lines: Vec<&str> = fault.lines().collect();
+    assert_eq!(lines.len(), 3, "{fault}");
+    assert!(
+        fault.contains("unknown key `worker.slots` in `ctutor.toml`; known in `[worker]` are: task_queues, ")
+    );
+    assert!(
+        fault.contains("unknown key `nonsense` in `ctutor.toml`; known are: namespace, data, database, ")
+    );
+    assert!(fault.contains("unknown key `extra` in `ctutor.toml`"));
+}
+
+#[test]
+fn wrong_values_are_told_with_key_source_and_what_is_allowed() {
+    assert_eq!(
+        fault("", [("CTUTOR_WORKER_CONCURRENCY", "many")]),
+        "`worker.concurrency` (from environment variable CTUTOR_WORKER_CONCURRENCY) is not valid: \
+         it is string \"many\"; it must be an integer from 1 to 10000"
+    );
+    assert_eq!(
+        fault("[worker]\nconcurrency = 0\n", []),
+        "`worker.concurrency` (from file ctutor.toml) is not valid: `0` is out of bounds; \
+         it must be an integer from 1 to 10000"
+    );
+    assert_eq!(
+        fault("[worker]\ngrace_period = \"10\"\n", []),
+        "`worker.grace_period` (from file ctutor.toml) is not valid: `10` lacks a unit; known are: d, h, m, s, ms; \
+         it must be a length of time such as `500ms`, `10s` or `1h30m`"
+    );
+    for (name, value, key) in [
+        ("CTUTOR_NAMESPACE", "a\tb", "namespace"),
+        ("CTUTOR_LISTEN", "8000", "api.listen"),
+        ("CTUTOR_TASK_QUEUES", ",", "worker.task_queues"),
+        ("CTUTOR_LOG", "ctutor=loud", "log.filter"),
+        ("CTUTOR_LOG_FORMAT", "xml", "log.format"),
+        ("CTUTOR_URL", "127.0.0.1:8000", "client.url"),
+    ] {
+        let fault = fault("", [(name, value)]);
+        let expected = format!("`{key}` (from environment variable {name}) is not valid: ");
+        assert!(fault.starts_with(&expected), "{fault}");
+    }
+}
+
+#[test]
+fn a_wrong_secret_is_not_repeated() {
+    for (name, value) in [
+        ("CTUTOR_JWT_SECRET", "s3cret"),
+        ("DATABASE_URL", "mysql://ada:s3cret@db/ctutor"),
+        ("REDIS_URL", "http://:s3cret@cache"),
+    ] {
+        let fault = fault("", [(name, value)]);
+        assert!(fault.contains(name) && !fault.contains("s3cret"), "{fault}");
+    }
+    let fault = fault("[auth]\njwt_secret = [\"s3cret\"]\n", []);
+    assert!(!fault.contains("s3cret"), "{fault}");
+    let broken = super::tests::fault("[auth]\njwt_secret = s3cret\n", []);
+    assert!(
+        broken.starts_with("`ctutor.toml` is no TOML at line 2: ") && !broken.contains("s3cret"),
+        "{broken}"
+    );
+}
+
+#[test]
+fn what_is_in_force_is_shown_without_secrets() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let variables = [("DATABASE_URL", "postgres://ada:s3cret@db/ctutor"), ("CTUTOR_JWT_SECRET", secret)];
+    let loaded = load("[api]\nlisten = \"0.0.0.0:80\"\n", variables, Flags::default()).unwrap();
+    let (toml, json) = (loaded.to_toml(), loaded.to_json());
+    for line in [
+        "namespace = \"default\"  # default",
+        "url = \"postgres://ada:***@db/ctutor\"  # environment variable DATABASE_URL",
+        "jwt_secret = \"***\"  # environment variable CTUTOR_JWT_SECRET",
+        "listen = \"0.0.0.0:80\"  # file ctutor.toml",
+        "#issuer is not set",
+        "concurrency = 100  # default",
+        "user_may_start = [\"student_testing\"]  # default",
+    ] {
+        assert!(toml.contains(&format!("{line}\n")), "{line} in:\n{toml}");
+    }
+    assert!(!toml.contains(secret) && !json.to_string().contains(secret));
+    assert_eq!(json["database.url"]["value"], "postgres://ada:***@db/ctutor");
+    assert_eq!(json.as_object().unwrap().len(), KEYS.len());
+    assert!(toml::from_str::<toml::Table>(&toml).is_ok(), "{toml}");
+}
+
+#[test]
+fn the_same_in_two_ways_is_refused_unless_one_outranks_the_other() {
+    let secret = [("CTUTOR_JWT_SECRET", "0123456789abcdef0123456789abcdef")];
+    let both = [secret[0], ("CTUTOR_JWT_SECRET_FILE", "/run/secret")];
+    let prefers = |loaded: &Loaded| loaded.prefers("auth.jwt_secret", "auth.jwt_secret_file");
+    assert_eq!(prefers(&load("", secret, Flags::default()).unwrap()), Ok(true));
+    assert!(prefers(&load("", both, Flags::default()).unwrap()).is_err());
+    let mut flags = Flags::default();
+    flags.set("auth.jwt_secret_file", "--jwt-secret-file", Some("/run/other"));
+    assert_eq!(prefers(&load("", secret, flags).unwrap()), Ok(false));
+    assert_eq!(prefers(&load("", [], Flags::default()).unwrap()), Ok(false));
+}

@@ -1,0 +1,34 @@
+use ctutor_engine::ids::TaskQueue;
+use serde::{Deserialize, Deserializer, de::Error};
+
+use super::{Between, Length};
+
+/// `[worker]`: what a worker serves.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Worker {
+    /// The queues that it serves, each once.
+    #[serde(deserialize_with = "task_queues")]
+    pub(crate) task_queues: Vec<TaskQueue>,
+    /// Most activities at once.
+    pub(crate) concurrency: Between<1, 10_000>,
+    /// What it is called.
+    pub(crate) identity: Option<String>,
+    /// How long running activities may go on after the worker was asked to stop.
+    pub(crate) grace_period: Length,
+}
+
+fn task_queues<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<TaskQueue>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let mut queues = Vec::with_capacity(names.len());
+    for name in &names {
+        let queue = TaskQueue::parse(name.trim()).map_err(D::Error::custom)?;
+        if !queues.contains(&queue) {
+            queues.push(queue);
+        }
+    }
+    if queues.is_empty() {
+        return Err(D::Error::custom("it names no task queue"));
+    }
+    Ok(queues)
+}

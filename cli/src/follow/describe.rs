@@ -1,0 +1,132 @@
+//! Events and heartbeats in one line each.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::{
+    client::{Activity, HistoryEvent},
+    output::clock_time,
+};
+
+/// The most characters of a payload that are shown in a line.
+const PAYLOAD_CHARACTERS_MAX: usize = 80;
+
+/// An event: when, which, what.
+pub(crate) fn event_line(event: &HistoryEvent) -> String {
+    let mut line = format!("{}  {:>4}  {}", clock_time(&event.at), event.sequence, event.event_type);
+    let summary = summary(&event.attributes);
+    if !summary.is_empty() {
+        line += "  ";
+        line += &summary;
+    }
+    line
+}
+
+/// The attributes that people look for, whatever the type of the event.
+pub(crate) fn summary(attributes: &Value) -> String {
+    let mut parts = Vec::new();
+    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
+    parts.extend(text("workflowType").or_else(|| text("activityType")).map(ToOwned::to_owned));
+    if let Some(id) = attributes.get("scheduledEventId") {
+        parts.push(format!("of event {id}"));
+    }
+    if let Some(attempt) = attributes.get("attempt").and_then(Value::as_u64).filter(|attempt| *attempt > 1) {
+        parts.push(format!("attempt {attempt}"));
+    }
+    if let Some(millis) = attributes.get("startToFireTimeoutMs").and_then(Value::as_u64) {
+        parts.push(format!("in {millis} ms"));
+    }
+    parts.extend(text("reason").map(|reason| format!("reason: {reason}")));
+    parts.extend(text("timeoutType").map(|kind| format!("timeout {kind}")));
+    if let Some(failure) = attributes.get("failure") {
+        let part = |name: &str| failure.get(name).and_then(Value::as_str).unwrap_or_default();
+        parts.push(format!("{} ({})", part("message"), part("type")));
+    }
+    for name in ["input", "result"] {
+        parts.extend(
+            attributes.get(name).map(|payload| format!("{name} {}", shortened(&payload.to_string()))),
+        );
+    }
+    parts.join("  ")
+}
+
+/// A heartbeat: which activity, how far, and its message.
+pub(crate) fn progress_line(activity: &Activity) -> String {
+    let mut line = activity.activity_type.clone();
+    if activity.attempt > 1 {
+        // Writing to a text cannot fail.
+        let _ = write!(line, " (attempt {})", activity.attempt);
+    }
+    let Some(heartbeat) = &activity.heartbeat else { return line };
+    if let (Some(completed), Some(total)) = (heartbeat.completed, heartbeat.total) {
+        let _ = write!(line, "  {completed}/{total}");
+    }
+    if let Some(progress) = heartbeat.progress {
+        let _ = write!(line, "  {:.0}%", progress * 100.0);
+    }
+    if let Some(message) = heartbeat.message.as_deref().filter(|message| !message.is_empty()) {
+        let _ = write!(line, "  {message}");
+    }
+    line
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(PAYLOAD_CHARACTERS_MAX) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(attributes: Value) -> HistoryEvent {
+        serde_json::from_value(json!({
+            "sequence": 7, "type": "SOME_TYPE", "at": "2026-11-22T13:54:14.012Z", "attributes": attributes,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_event_is_told_in_one_line() {
+        let scheduled = json!({"activityId": "1", "activityType": "simulate", "input": {"a": [1, 2]}});
+        assert_eq!(
+            event_line(&event(scheduled)),
+            "13:54:14.012     7  SOME_TYPE  simulate  input {\"a\":[1,2]}"
+        );
+        assert_eq!(event_line(&event(json!({}))), "13:54:14.012     7  SOME_TYPE");
+    }
+
+    #[test]
+    fn what_people_look_for_is_in_the_summary() {
+        for (attributes, expected) in [
+            (json!({"scheduledEventId": 5, "attempt": 2, "identity": "w"}), "of event 5  attempt 2"),
+            (json!({"timerId": "1", "startToFireTimeoutMs": 2000}), "in 2000 ms"),
+            (json!({"reason": "enough"}), "reason: enough"),
+            (
+                json!({"scheduledEventId": 5, "failure": {"message": "no", "type": "Io"}}),
+                "of event 5  no (Io)",
+            ),
+            (json!({"result": "x".repeat(100)}), &format!("result \"{}…", "x".repeat(79))),
+        ] {
+            assert_eq!(summary(&attributes), expected);
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_tells_how_far_it_is() {
+        let activity = |attempt: u32, heartbeat: Value| -> Activity {
+            serde_json::from_value(json!({"type": "simulate", "attempt": attempt, "heartbeat": heartbeat}))
+                .unwrap()
+        };
+        let full = json!({"progress": 0.6, "completed": 3.0, "total": 5.0, "message": "hello"});
+        assert_eq!(progress_line(&activity(1, full)), "simulate  3/5  60%  hello");
+        let bare = json!({"progress": null, "completed": null, "total": null, "message": null});
+        assert_eq!(progress_line(&activity(2, bare)), "simulate (attempt 2)");
+        assert_eq!(progress_line(&activity(1, Value::Null)), "simulate");
+    }
+}

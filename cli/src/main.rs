@@ -1,0 +1,78 @@
+//! The `ctutor` command.
+
+mod args;
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod follow;
+mod logging;
+mod output;
+mod process;
+mod secret;
+mod shutdown;
+
+use std::{io, process::ExitCode};
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::{
+    cli::Cli,
+    config::{Environment, Loaded},
+};
+
+/// What scripts see of a mistake in the call or in the configuration; `clap` uses the same.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::note(format_args!("ctutor: {}", described(&error)));
+            if error.is::<config::Error>() { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let loaded = Loaded::load(cli.config.as_deref(), Environment::of_process(), cli.flags())?;
+    logging::init(&loaded.config, &loaded.environment);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the threads of the process cannot be started")?;
+    runtime.block_on(cli.command.run(&loaded))
+}
+
+/// The error and what led to it, without what an outer one says already.
+fn described(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text += ": ";
+            text += &cause;
+        }
+    }
+    text
+}
+
+/// Whoever reads our stdout has enough, as `head` does.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes_once() {
+        let error = anyhow::anyhow!("connection refused").context("the database cannot be reached");
+        assert_eq!(described(&error), "the database cannot be reached: connection refused");
+        let error = anyhow::anyhow!("no").context("it said: no");
+        assert_eq!(described(&error), "it said: no");
+    }
+}

@@ -1,0 +1,73 @@
+use ctutor_engine::{
+    Engine,
+    registry::Registry,
+    worker::{Handle, WorkerOptions},
+};
+
+use super::Services;
+use crate::{
+    config::{Config, Worker},
+    output::Block,
+};
+
+/// A worker before it runs: what it will do, for people.
+#[derive(Debug)]
+pub(crate) struct WorkerPart {
+    options: WorkerOptions,
+    registry: Registry,
+}
+
+impl WorkerPart {
+    /// The worker that the configuration describes.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { options: options(&config.worker), registry: registry() }
+    }
+
+    /// What it is called, serves and knows.
+    pub(crate) fn describe(&self, namespace: impl ToString) -> Block {
+        let queues = names(self.options.task_queues.iter());
+        let workflows = self.registry.workflows().map(|workflow| {
+            let queue = &workflow.options.task_queue;
+            format!("{} (on {queue})", workflow.workflow_type)
+        });
+        Block::default()
+            .line("worker", &self.options.identity)
+            .line("namespace", namespace)
+            .line("task queues", queues)
+            .line("slots", self.options.activity_slots)
+            .line("workflows", names(workflows))
+            .line("activities", names(self.registry.activity_types()))
+    }
+
+    /// Works until the process stops.
+    pub(crate) fn start(self, services: &mut Services, engine: &Engine) -> Handle {
+        let service = engine.worker(self.registry, self.options);
+        let handle = service.handle();
+        let shutdown = services.shutdown();
+        services.spawn("worker", async { Ok(service.run(shutdown).await?) });
+        handle
+    }
+}
+
+/// What the workers of this program can run.
+fn registry() -> Registry {
+    ctutor_workflows::registry()
+}
+
+fn options(config: &Worker) -> WorkerOptions {
+    let mut options = WorkerOptions {
+        task_queues: config.task_queues.clone(),
+        activity_slots: config.concurrency.as_usize(),
+        grace_period: config.grace_period.0,
+        ..WorkerOptions::default()
+    };
+    if let Some(identity) = &config.identity {
+        options.identity.clone_from(identity);
+    }
+    options
+}
+
+fn names(names: impl Iterator<Item = impl ToString>) -> String {
+    let names: Vec<String> = names.map(|name| name.to_string()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join("\n") }
+}

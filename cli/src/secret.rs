@@ -1,0 +1,162 @@
+//! The secret that signs and checks tokens: configured, or kept in the data directory.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use anyhow::Context;
+use rand::{TryRng, rngs::SysRng};
+
+use crate::config::{Error, JwtSecret, Loaded};
+
+/// The file in the data directory.
+pub(crate) const FILE_NAME: &str = "jwt-secret";
+
+/// A secret, and where it was.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) secret: JwtSecret,
+    /// For messages.
+    pub(crate) source: String,
+}
+
+/// The configured secret, else that of the data directory, if there is one.
+pub(crate) fn find(loaded: &Loaded) -> anyhow::Result<Option<Found>> {
+    if let Some(found) = configured(loaded)? {
+        return Ok(Some(found));
+    }
+    let path = loaded.config.data.join(FILE_NAME);
+    if path.exists() { read(&path).map(Some) } else { Ok(None) }
+}
+
+/// The same, where there must be one.
+pub(crate) fn require(loaded: &Loaded) -> anyhow::Result<Found> {
+    let found = find(loaded)?;
+    Ok(found.ok_or_else(|| {
+        Error::missing(
+            "auth.jwt_secret",
+            "set CTUTOR_JWT_SECRET to at least 32 random bytes, or name a file that holds them with \
+             CTUTOR_JWT_SECRET_FILE or `--jwt-secret-file`",
+        )
+    })?)
+}
+
+/// The same, and one is made in the data directory where there is none.
+pub(crate) fn find_or_create(loaded: &Loaded) -> anyhow::Result<Found> {
+    if let Some(found) = configured(loaded)? {
+        return Ok(found);
+    }
+    let data = &loaded.config.data;
+    let path = data.join(FILE_NAME);
+    if !path.exists() {
+        create_data_directory(data)?;
+        create(&path).with_context(|| format!("the token secret `{}` cannot be made", path.display()))?;
+    }
+    read(&path)
+}
+
+/// Makes the data directory, for its owner alone.
+pub(crate) fn create_data_directory(data: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .with_context(|| format!("the data directory `{}` cannot be made", data.display()))
+}
+
+fn configured(loaded: &Loaded) -> anyhow::Result<Option<Found>> {
+    let auth = &loaded.config.auth;
+    if loaded.prefers("auth.jwt_secret", "auth.jwt_secret_file")? {
+        let source = loaded.source("auth.jwt_secret").map_or_else(String::new, ToString::to_string);
+        return Ok(auth.jwt_secret.clone().map(|secret| Found { secret, source }));
+    }
+    auth.jwt_secret_file.as_deref().map(read).transpose()
+}
+
+fn read(path: &Path) -> anyhow::Result<Found> {
+    let shown = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Error::one(format!("the token secret `{shown}` cannot be read: {error}")))?;
+    // Editors and `echo` end files with a line end that nobody means.
+    let secret = JwtSecret::try_from(text.trim_end_matches(['\r', '\n']).to_owned()).map_err(|fault| {
+        Error::one(format!(
+            "the token secret `{shown}` is not valid: {fault}; it must be a text of at least 32 bytes"
+        ))
+    })?;
+    Ok(Found { secret, source: format!("`{shown}`") })
+}
+
+/// Written under another name first: a reader finds the whole secret or none, and of two makers one wins.
+fn create(path: &Path) -> io::Result<()> {
+    let mut bytes = [0_u8; 32];
+    SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
+    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+
+    let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{secret}")?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::config::{Environment, Flags};
+
+    fn loaded(data: &Path, environment: Environment) -> Loaded {
+        let mut flags = Flags::default();
+        flags.set("data", "--data", data.to_str());
+        Loaded::load(None, environment, flags).unwrap()
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let loaded = loaded(&folder.path().join("a/b"), Environment::default());
+        assert!(find(&loaded).unwrap().is_none());
+
+        find_or_create(&loaded).unwrap();
+        let path = loaded.config.data.join(FILE_NAME);
+        let made = fs::read_to_string(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&loaded.config.data).unwrap().count(), 1);
+
+        find_or_create(&loaded).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), made);
+        assert_eq!(find(&loaded).unwrap().unwrap().source, format!("`{}`", path.display()));
+    }
+
+    #[test]
+    fn of_two_makers_the_first_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        create(&path).unwrap();
+        let made = fs::read_to_string(&path).unwrap();
+        create(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), made);
+    }
+
+    #[test]
+    fn a_short_or_missing_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("short");
+        fs::write(&path, "short\n").unwrap();
+        let variable = [("CTUTOR_JWT_SECRET_FILE", path.to_str().unwrap())];
+        let error = find(&loaded(folder.path(), Environment::from(variable))).unwrap_err().to_string();
+        assert!(error.contains("/short` is not valid: it has 5 bytes"), "{error}");
+        fs::remove_file(&path).unwrap();
+        let error = require(&loaded(folder.path(), Environment::from(variable))).unwrap_err().to_string();
+        assert!(error.contains("/short` cannot be read"), "{error}");
+    }
+}

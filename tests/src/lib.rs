@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+pub mod client;
+pub mod guard;
+pub mod postgres;
+pub mod process;
+pub mod redis;
+pub mod wait;

@@ -1,0 +1,165 @@
+//! What the workspace promises about its own shape.
+#![expect(clippy::unwrap_used, reason = "clippy takes the helpers of an integration test for other code")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// Which of our crates each may depend on. A crate that is missing here fails the test, so that its place is
+/// decided and not found.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("ctutor-macros", &[]),
+    ("ctutor-entity", &[]),
+    ("ctutor-migration", &[]),
+    ("ctutor-git", &[]),
+    ("ctutor-gitlab", &[]),
+    ("ctutor-sandbox", &[]),
+    ("ctutor-forge", &[]),
+    ("ctutor-engine", &["ctutor-entity", "ctutor-macros", "ctutor-migration"]),
+    ("ctutor-workflows", &["ctutor-engine", "ctutor-git", "ctutor-gitlab", "ctutor-sandbox"]),
+    ("ctutor-api", &["ctutor-engine", "ctutor-workflows"]),
+    (
+        "ctutor",
+        &[
+            "ctutor-api",
+            "ctutor-engine",
+            "ctutor-entity",
+            "ctutor-forge",
+            "ctutor-git",
+            "ctutor-gitlab",
+            "ctutor-macros",
+            "ctutor-migration",
+            "ctutor-sandbox",
+            "ctutor-workflows",
+        ],
+    ),
+    ("ctutor-tests", &[]),
+];
+
+/// Its own tests may use the harness, which depends on none of ours.
+const HARNESS: &str = "ctutor-tests";
+
+const FILE_LINES_MAX: usize = 600;
+
+#[test]
+fn dependencies_run_one_way() {
+    let allowed: BTreeMap<&str, BTreeSet<&str>> =
+        ALLOWED.iter().map(|(name, may)| (*name, may.iter().copied().collect())).collect();
+    let mut faults = Vec::new();
+    for package in metadata().workspace_packages() {
+        let Some(may) = allowed.get(package.name.as_str()) else {
+            faults.push(format!("`{}` has no place in the list of this test", package.name));
+            continue;
+        };
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
+            let name = dependency.name.as_str();
+            let for_tests = dependency.kind == DependencyKind::Development;
+            if !may.contains(name) && !(for_tests && (name == HARNESS || name == package.name.as_str())) {
+                faults.push(format!("`{}` may not depend on `{name}`", package.name));
+            }
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn every_source_file_is_open_to_view() {
+    let mut faults = Vec::new();
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        if lines > FILE_LINES_MAX {
+            faults
+                .push(format!("{} has {lines} lines, at most {FILE_LINES_MAX} are allowed", path.display()));
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn nothing_is_left_open() {
+    // Put together here, so that this file is not found.
+    let marks = [
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("#[", "ignore"),
+        concat!("FIX", "ME"),
+    ];
+    let mut faults = Vec::new();
+    for (path, text) in sources() {
+        for (index, line) in text.lines().enumerate() {
+            if let Some(mark) = marks.iter().find(|mark| line.contains(**mark)) {
+                faults.push(format!("{}:{} has `{mark}`", path.display(), index + 1));
+            }
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn every_crate_has_a_readme_as_its_documentation() {
+    let mut faults = Vec::new();
+    for package in metadata().workspace_packages() {
+        let folder = folder(package);
+        match fs::read_to_string(folder.join("README.md")) {
+            Ok(readme) if readme.lines().count() > 60 => {
+                faults.push(format!("the README of `{}` has more than 60 lines", package.name));
+            }
+            Ok(_) => {}
+            Err(_) => faults.push(format!("`{}` has no README.md", package.name)),
+        }
+        let roots = ["src/lib.rs", "src/main.rs"].map(|root| folder.join(root));
+        let root = roots.iter().find_map(|root| fs::read_to_string(root).ok()).unwrap_or_default();
+        if !root.contains("#![doc = include_str!(\"../README.md\")]") {
+            faults.push(format!("`{}` does not include its README as its documentation", package.name));
+        }
+    }
+    assert_none(&faults);
+}
+
+fn assert_none(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+fn metadata() -> Metadata {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    MetadataCommand::new()
+        .manifest_path(manifest)
+        .no_deps()
+        .other_options(vec!["--offline".into()])
+        .exec()
+        .unwrap()
+}
+
+fn folder(package: &Package) -> PathBuf {
+    package.manifest_path.parent().unwrap().into()
+}
+
+/// The Rust files of the workspace with their text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let metadata = metadata();
+    let mut files = Vec::new();
+    for package in metadata.workspace_packages() {
+        collect(&folder(package), &mut files);
+    }
+    let root = metadata.workspace_root.as_std_path();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path.strip_prefix(root).unwrap().to_owned(), text)
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}

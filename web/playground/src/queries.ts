@@ -1,0 +1,92 @@
+/** The tabs of someone who comes for the first time, in the order of use. */
+export const firstTabs = [
+  {
+    query: `# 1. Start a workflow. Ctrl+Enter runs the query; copy the id from the answer.
+mutation StartWorkflow($input: StartWorkflowInput!) {
+  startWorkflow(input: $input) {
+    created
+    workflow {
+      id
+      workflowId
+      type
+      status
+    }
+    userErrors {
+      code
+      message
+      path
+    }
+  }
+}
+`,
+    variables: JSON.stringify(
+      { input: { type: "example_long_running", input: { duration: 20, message: "Hello" } } },
+      null,
+      2,
+    ),
+  },
+  {
+    query: `# 2. Watch it: put the id of step 1 into the variables and run.
+# First the whole state, then every change until the end.
+subscription WatchWorkflow($id: ID!) {
+  workflowStream(id: $id) {
+    __typename
+    ... on WorkflowSnapshot {
+      cursor
+      workflow {
+        workflowId
+        status
+      }
+    }
+    ... on HistoryAppended {
+      cursor
+      events {
+        sequence
+        type
+        at
+      }
+    }
+    ... on ActivityProgressed {
+      at
+      activity {
+        type
+        attempt
+        heartbeat {
+          progress
+          message
+        }
+      }
+    }
+    ... on StreamEnded {
+      workflow {
+        status
+        result
+      }
+    }
+  }
+}
+`,
+    variables: JSON.stringify({ id: "" }, null, 2),
+  },
+  {
+    query: `# 3. List the newest runs.
+query ListWorkflows($first: Int = 20, $filter: WorkflowFilter) {
+  workflows(first: $first, filter: $filter) {
+    nodes {
+      id
+      workflowId
+      type
+      status
+      createdAt
+      closedAt
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+`,
+    variables: JSON.stringify({ first: 20 }, null, 2),
+  },
+];

@@ -1,0 +1,66 @@
+use std::{path::PathBuf, sync::Arc};
+
+use ctutor_git::{LocalSources, RepositoryCache};
+use ctutor_sandbox::{Policy, Sandbox};
+
+use crate::testing::{SecretFolder, TestingStation, plan::Maxima};
+
+/// What the activities need of their worker.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where mirrors of repositories are kept, and temporary folders made.
+    pub cache_folder: PathBuf,
+    /// Where the secrets lie, one file each.
+    pub secrets_folder: PathBuf,
+    /// Whether repositories of this machine may be named.
+    pub local_sources: LocalSources,
+    /// What happens where nothing can be confined.
+    pub sandbox: Policy,
+    /// Folders that confined programs see beside the system's, such as a Python installation.
+    pub sandbox_read_only: Vec<PathBuf>,
+    /// The most that a test may ask for.
+    pub maxima: Maxima,
+}
+
+/// Why the workflows cannot be offered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder of the repositories.
+    #[error("the repository cache in `{}` cannot be used", folder.display())]
+    Cache {
+        /// The folder.
+        folder: PathBuf,
+        /// What failed.
+        source: ctutor_git::Error,
+    },
+}
+
+impl Options {
+    /// The usual options, with everything below one folder.
+    #[must_use]
+    pub fn below(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        Self {
+            cache_folder: folder.join("cache"),
+            secrets_folder: folder.join("secrets"),
+            local_sources: LocalSources::Refused,
+            sandbox: Policy::Confined,
+            sandbox_read_only: Vec::new(),
+            maxima: Maxima::default(),
+        }
+    }
+
+    pub(crate) async fn station(&self) -> Result<TestingStation, Error> {
+        let git = ctutor_git::Options { local_sources: self.local_sources, ..ctutor_git::Options::default() };
+        let secrets = Arc::new(SecretFolder(self.secrets_folder.clone()));
+        let cache = RepositoryCache::new(self.cache_folder.join("git"), git, secrets)
+            .map_err(|source| Error::Cache { folder: self.cache_folder.clone(), source })?;
+        let mut options: ctutor_sandbox::Options = self.sandbox.into();
+        options.read_only.clone_from(&self.sandbox_read_only);
+        let sandbox = Sandbox::detect(options).await;
+        if let Err(unavailable) = &sandbox {
+            tracing::warn!(remedy = unavailable.remedy, "{unavailable}; tests of students will be refused");
+        }
+        Ok(TestingStation::new(cache, sandbox, self.maxima.clone(), self.cache_folder.join("scratch")))
+    }
+}

@@ -1,0 +1,212 @@
+//! The activities of `student_testing`.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ctutor_engine::{
+    activity,
+    activity::{ActivityContext, ActivityError, Progress as Heartbeat},
+    payload::Payload,
+};
+use ctutor_git::Watch;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Job, Progress, Stage, execute,
+    plan::TestPlan,
+    report::Report,
+    repository::Repository,
+    station::{TestingStation, broken_failure, git_failure},
+};
+
+/// Between two signs of life while nothing else is to be told.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
+/// A repository to fetch.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct FetchRepository {
+    /// What to fetch.
+    pub repository: Repository,
+    /// What it is called in the progress.
+    pub stage: FetchStage,
+}
+
+/// Which of the two repositories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FetchStage {
+    /// The reference.
+    DownloadingExample,
+    /// The student's.
+    DownloadingSubmission,
+}
+
+/// What a revision meant.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Fetched {
+    /// The full commit ID.
+    pub commit: String,
+}
+
+/// A test to run; both commits are full ones.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RunTests {
+    /// The tests.
+    pub reference: Repository,
+    /// What is tested.
+    pub submission: Repository,
+    /// What to run; the reference's own plan when none is given.
+    pub plan: Option<TestPlan>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    stage: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<&'a str>,
+}
+
+/// Fetches a repository and finds out which commit its revision means.
+#[activity(
+    start_to_close = "5m",
+    heartbeat = "30s",
+    retry(initial = "1s", backoff = 2.0, max_interval = "10s", max_attempts = 3)
+)]
+pub async fn fetch_repository(ctx: &ActivityContext, input: FetchRepository) -> Result<Fetched, ActivityError> {
+    let station = ctx.resource::<TestingStation>()?;
+    let stage = match input.stage {
+        FetchStage::DownloadingExample => "downloading_example",
+        FetchStage::DownloadingSubmission => "downloading_submission",
+    };
+    let scratch = scratch_folder(&station)?;
+    let into = scratch.path().join("tree");
+    let checkout = check_out(ctx, &station, &input.repository, &into, stage).await?;
+    Ok(Fetched { commit: checkout })
+}
+
+/// Runs the tests of the reference against the submission, confined.
+///
+/// Whatever the student's program does ends in a report. A lost worker, or an environment that another worker may
+/// not share, is worth another attempt; a broken reference is not.
+#[activity(
+    start_to_close = "25m",
+    heartbeat = "30s",
+    retry(initial = "1s", backoff = 2.0, max_interval = "10s", max_attempts = 3)
+)]
+pub async fn run_tests(ctx: &ActivityContext, input: RunTests) -> Result<Report, ActivityError> {
+    let station = ctx.resource::<TestingStation>()?;
+    let sandbox = station.sandbox()?;
+    let scratch = scratch_folder(&station)?;
+    let (reference, student) = (scratch.path().join("reference"), scratch.path().join("student"));
+    check_out(ctx, &station, &input.reference, &reference, "downloading_example").await?;
+    check_out(ctx, &station, &input.submission, &student, "downloading_submission").await?;
+    let job = Job {
+        reference: &within(&reference, input.reference.path.as_deref())?,
+        student: &within(&student, input.submission.path.as_deref())?,
+        plan: input.plan.as_ref(),
+        maxima: &station.maxima,
+        sandbox,
+        scratch: scratch.path(),
+    };
+    let last = Mutex::new(None);
+    let tell = |progress: Progress| {
+        let heartbeat = running(&progress);
+        ctx.report(heartbeat.clone());
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(heartbeat);
+    };
+    let cancel = ctx.cancellation();
+    let report = tokio::select! {
+        report = execute(job, tell, &cancel) => report.map_err(|error| broken_failure(&error))?,
+        () = stay_alive(ctx, &last) => return Err(ActivityError::canceled()),
+    };
+    let total = f64::from(report.summary.total);
+    ctx.report(heartbeat("storing", total, total, None));
+    Ok(report)
+}
+
+/// Repeats the last word while a slow test says nothing; ends when the activity is asked to stop and the
+/// execution, which hears of it too, has not ended by itself.
+async fn stay_alive(ctx: &ActivityContext, last: &Mutex<Option<Heartbeat>>) {
+    while ctx.sleep(SIGN_OF_LIFE).await.is_ok() {
+        let word = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match word {
+            Some(word) => ctx.report(word),
+            None => ctx.heartbeat(),
+        };
+    }
+    std::future::pending().await
+}
+
+async fn check_out(
+    ctx: &ActivityContext,
+    station: &TestingStation,
+    repository: &Repository,
+    into: &Path,
+    stage: &'static str,
+) -> Result<String, ActivityError> {
+    ctx.report(heartbeat(stage, 0.0, 0.0, None));
+    let source = repository.source().map_err(|error| git_failure(&error))?;
+    let told = Arc::new(Mutex::new((0_u64, 0_u64)));
+    let listener = told.clone();
+    let watch = Watch::new(ctx.cancellation()).on_progress(move |progress| {
+        if let ctutor_git::Progress::Receiving { objects, objects_total, .. } = progress {
+            *listener.lock().unwrap_or_else(PoisonError::into_inner) = (objects, objects_total);
+        }
+    });
+    let checkout = station.cache.checkout(&source, into, &watch);
+    tokio::pin!(checkout);
+    loop {
+        tokio::select! {
+            checkout = &mut checkout => {
+                let checkout = checkout.map_err(|error| git_failure(&error))?;
+                return Ok(checkout.commit.to_string());
+            }
+            // The checkout hears of a cancellation by itself.
+            _ = ctx.sleep(Duration::from_millis(500)), if !ctx.is_canceled() => {
+                let (done, total) = *told.lock().unwrap_or_else(PoisonError::into_inner);
+                #[expect(clippy::cast_precision_loss, reason = "objects are counted in millions at most")]
+                ctx.report(heartbeat(stage, done as f64, total as f64, None));
+            }
+        }
+    }
+}
+
+fn running(progress: &Progress) -> Heartbeat {
+    let stage = match progress.stage {
+        Stage::Preparing => "preparing",
+        Stage::Running => "running",
+    };
+    heartbeat(stage, f64::from(progress.done), f64::from(progress.total), progress.current.as_deref())
+}
+
+fn heartbeat(stage: &str, completed: f64, total: f64, current: Option<&str>) -> Heartbeat {
+    let percent = (total > 0.0).then(|| completed / total * 100.0);
+    let message = current.map_or_else(|| stage.replace('_', " "), |test| format!("{stage}: {test}"));
+    let details = Payload::encode(&Details { stage, percent, current }).ok();
+    Heartbeat { completed, total, message, details }
+}
+
+fn scratch_folder(station: &TestingStation) -> Result<tempfile::TempDir, ActivityError> {
+    let failed = |error: std::io::Error| {
+        ActivityError::retryable("ScratchFolder", format!("no temporary folder could be made: {error}"))
+    };
+    std::fs::create_dir_all(&station.scratch).map_err(failed)?;
+    tempfile::Builder::new().prefix("test-").tempdir_in(&station.scratch).map_err(failed)
+}
+
+/// A folder of a checkout. What leads out of it is no folder of it.
+fn within(tree: &Path, path: Option<&str>) -> Result<PathBuf, ActivityError> {
+    let Some(path) = path else { return Ok(tree.to_owned()) };
+    let inner = !path.is_empty()
+        && Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !inner {
+        return Err(ActivityError::non_retryable("Validation", "`path` is empty, absolute or has `..`"));
+    }
+    Ok(tree.join(path))
+}

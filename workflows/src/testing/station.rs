@@ -1,0 +1,73 @@
+use std::path::PathBuf;
+
+use ctutor_engine::activity::ActivityError;
+use ctutor_git::RepositoryCache;
+use ctutor_sandbox::{Sandbox, Unavailable};
+
+use super::{Broken, plan::Maxima};
+
+/// What a worker lends to the testing activities.
+#[derive(Debug)]
+pub struct TestingStation {
+    pub(super) cache: RepositoryCache,
+    pub(super) sandbox: Result<Sandbox, Unavailable>,
+    pub(super) maxima: Maxima,
+    pub(super) scratch: PathBuf,
+}
+
+impl TestingStation {
+    /// A station of these parts. Without a sandbox every test is refused, with the reason.
+    #[must_use]
+    pub fn new(
+        cache: RepositoryCache,
+        sandbox: Result<Sandbox, Unavailable>,
+        maxima: Maxima,
+        scratch: PathBuf,
+    ) -> Self {
+        Self { cache, sandbox, maxima, scratch }
+    }
+
+    pub(super) fn sandbox(&self) -> Result<&Sandbox, ActivityError> {
+        self.sandbox.as_ref().map_err(|unavailable| {
+            let message = format!("{unavailable}; {}", unavailable.remedy);
+            ActivityError::non_retryable("SandboxUnavailable", message)
+        })
+    }
+}
+
+/// The failure of an activity that a fault of the repository leads to.
+pub(super) fn git_failure(error: &ctutor_git::Error) -> ActivityError {
+    if matches!(error, ctutor_git::Error::Canceled) {
+        return ActivityError::canceled();
+    }
+    let message = with_causes(error);
+    if error.is_retryable() {
+        ActivityError::retryable("RepositoryUnavailable", message)
+    } else {
+        ActivityError::non_retryable("RepositoryUnusable", message)
+    }
+}
+
+/// The failure of an activity that a broken environment leads to.
+pub(super) fn broken_failure(error: &Broken) -> ActivityError {
+    if matches!(error, Broken::Canceled) {
+        return ActivityError::canceled();
+    }
+    let message = with_causes(error);
+    if error.is_retryable() {
+        ActivityError::retryable("TestEnvironmentBroken", message)
+    } else {
+        ActivityError::non_retryable("TestEnvironmentBroken", message)
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

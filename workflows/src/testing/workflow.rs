@@ -1,0 +1,119 @@
+use ctutor_engine::{
+    workflow,
+    workflow::{Context, WorkflowError},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    activities::{FetchRepository, FetchStage, RunTests, fetch_repository, run_tests},
+    plan::TestPlan,
+    report::Report,
+    repository::Repository,
+};
+use crate::samples::Envelope;
+
+/// What `student_testing` takes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StudentTestingInput {
+    /// The student's repository.
+    pub submission: Repository,
+    /// The repository with the tests.
+    pub reference: Repository,
+    /// What to run; the file `ctutor-test.toml` of the reference when none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<TestPlan>,
+}
+
+/// What `student_testing` returns.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct StudentTested {
+    /// `passed / max(total, 1)`, from 0 to 1.
+    pub score: f64,
+    /// Tests passed.
+    pub passed: u32,
+    /// Tests failed.
+    pub failed: u32,
+    /// Tests left out; they count in the total.
+    pub skipped: u32,
+    /// Tests in all.
+    pub total: u32,
+    /// The commit of the student's repository that was tested.
+    pub submission_commit: String,
+    /// The commit of the reference that tested it.
+    pub reference_commit: String,
+    /// When the test was taken up, RFC 3339.
+    pub started_at: String,
+    /// When the report was there, RFC 3339.
+    pub completed_at: String,
+    /// Between the two.
+    pub duration_seconds: f64,
+    /// Test by test.
+    pub report: Report,
+}
+
+/// The numbers that lists show.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct StudentTestingMetadata {
+    /// `student_testing`.
+    pub workflow_type: String,
+    /// Tests passed.
+    pub passed: u32,
+    /// Tests failed.
+    pub failed: u32,
+    /// Tests in all.
+    pub total: u32,
+}
+
+/// Tests a student's repository with those of a reference, and reports a score.
+///
+/// A submission that fails, loops or crashes is a finished test with a low score. The run fails only when the
+/// test could not be made: a repository is not there, the reference has no tests, nothing can be confined.
+#[derive(Debug, Default)]
+pub struct StudentTesting;
+
+#[workflow(name = "student_testing", queue = "testing", execution_timeout = "30m")]
+impl StudentTesting {
+    /// Tests a student's repository against a reference, confined, and reports a score.
+    #[run]
+    async fn run(
+        ctx: &Context<Self>,
+        input: StudentTestingInput,
+    ) -> Result<Envelope<StudentTested, StudentTestingMetadata>, WorkflowError> {
+        let started_at = ctx.now();
+        let fetch = |repository: &Repository, stage| {
+            ctx.activity(fetch_repository, FetchRepository { repository: repository.clone(), stage })
+        };
+        let reference = fetch(&input.reference, FetchStage::DownloadingExample).await?.commit;
+        let submission = fetch(&input.submission, FetchStage::DownloadingSubmission).await?.commit;
+        let tests = RunTests {
+            reference: input.reference.at(&reference),
+            submission: input.submission.at(&submission),
+            plan: input.plan,
+        };
+        let report = ctx.activity(run_tests, tests).await?;
+        let completed_at = ctx.now();
+        let summary = report.summary;
+        let result = StudentTested {
+            score: report.score(),
+            passed: summary.passed,
+            failed: summary.failed,
+            skipped: summary.skipped,
+            total: summary.total,
+            submission_commit: submission,
+            reference_commit: reference,
+            started_at: started_at.to_string(),
+            completed_at: completed_at.to_string(),
+            duration_seconds: completed_at.since(started_at).as_secs_f64(),
+            report,
+        };
+        let metadata = StudentTestingMetadata {
+            workflow_type: "student_testing".to_owned(),
+            passed: summary.passed,
+            failed: summary.failed,
+            total: summary.total,
+        };
+        Ok(Envelope::completed(result, metadata))
+    }
+}
