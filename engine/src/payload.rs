@@ -8,11 +8,24 @@ use serde_json::value::RawValue;
 /// Largest input and result of a workflow or an activity, in bytes, unless configured otherwise.
 pub const SIZE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// Class of the failure of code whose input, result or checkpoint is larger than [`SIZE_BYTES_MAX`].
+pub const TOO_LARGE: &str = "PayloadTooLarge";
+
 /// A JSON text, kept as it was written: key order and number spelling survive.
 ///
 /// Cloning is cheap.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Arc<str>);
+
+/// A payload is larger than [`SIZE_BYTES_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} has {size_bytes} bytes, at most {SIZE_BYTES_MAX} are allowed")]
+pub struct TooLarge {
+    /// Whose payload it is.
+    pub what: String,
+    /// Its size in bytes.
+    pub size_bytes: usize,
+}
 
 /// A payload that could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +93,19 @@ impl Payload {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl Payload {
+    /// Checks the bound of payloads.
+    ///
+    /// # Errors
+    /// [`TooLarge`], which says that `what` is.
+    pub fn check_size(&self, what: impl Into<String>) -> Result<(), TooLarge> {
+        match self.size_bytes() {
+            size_bytes if size_bytes > SIZE_BYTES_MAX => Err(TooLarge { what: what.into(), size_bytes }),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 
 use crate::{
     activity::{Activity, ActivityContext, ActivityError, Resources},
+    failure::Failure,
     ids::{ActivityType, WorkflowType},
     machine::SharedCore,
-    payload::Payload,
+    payload::{self, Payload},
     workflow::{Context, Workflow, WorkflowError, WorkflowInfo, WorkflowOptions},
 };
 
@@ -136,7 +137,11 @@ fn begin<W: Workflow>(
         })?;
         let context = Context::new(core, info, W::default());
         let result = W::run(context, input).await?;
-        Payload::encode(&result).map_err(WorkflowError::from)
+        let result = Payload::encode(&result)?;
+        result.check_size(format!("the result of `{}`", W::NAME)).map_err(|error| {
+            WorkflowError::Failed(Failure::new(payload::TOO_LARGE, error.to_string()).non_retryable())
+        })?;
+        Ok(result)
     }
     .boxed()
 }
@@ -180,9 +185,13 @@ fn execute<A: Activity>(
             ActivityError::non_retryable("InvalidInput", format!("the input of `{}`: {error}", A::NAME))
         })?;
         let result = A::execute(ctx.typed(), input).await?;
-        Payload::encode(&result).map_err(|error| {
+        let result = Payload::encode(&result).map_err(|error| {
             ActivityError::non_retryable("Payload", format!("the result of `{}`: {error}", A::NAME))
-        })
+        })?;
+        result
+            .check_size(format!("the result of `{}`", A::NAME))
+            .map_err(|error| ActivityError::non_retryable(payload::TOO_LARGE, error.to_string()))?;
+        Ok(result)
     }
     .boxed()
 }

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod guard;
+pub mod load;
 pub mod postgres;
 pub mod process;
 pub mod redis;

@@ -20,6 +20,8 @@ pub struct Options {
     pub sandbox_read_only: Vec<PathBuf>,
     /// The most that a test may ask for.
     pub maxima: Maxima,
+    /// How many tests run at once.
+    pub tests_at_once_max: usize,
 }
 
 /// Why the workflows cannot be offered.
@@ -47,6 +49,7 @@ impl Options {
             sandbox: Policy::Confined,
             sandbox_read_only: Vec::new(),
             maxima: Maxima::default(),
+            tests_at_once_max: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
 
@@ -61,6 +64,7 @@ impl Options {
         if let Err(unavailable) = &sandbox {
             tracing::warn!(remedy = unavailable.remedy, "{unavailable}; tests of students will be refused");
         }
-        Ok(TestingStation::new(cache, sandbox, self.maxima.clone(), self.cache_folder.join("scratch")))
+        let scratch = self.cache_folder.join("scratch");
+        Ok(TestingStation::new(cache, sandbox, self.maxima.clone(), scratch, self.tests_at_once_max))
     }
 }

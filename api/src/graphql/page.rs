@@ -111,9 +111,18 @@ pub(super) fn exclusive(one: &str, other: &str) -> Error {
     coded(code::BAD_USER_INPUT, format!("`{one}` and `{other}` cannot be given together"))
 }
 
-/// What a page costs: each item as much as what is asked of it.
-pub(super) fn page_cost(size: Option<i32>, default: usize, child_complexity: usize) -> usize {
-    let size = size.map_or(default, |size| usize::try_from(size).unwrap_or(0));
+/// What a page costs: each item as much as what is asked of it. Sizes that will be refused count as the largest.
+///
+/// The expressions of fields read their argument by themselves and hand over what came of it. The reading that
+/// would be generated for them refuses a query whose variable is left out, though that is what nullable ones are for.
+pub(super) fn page_cost<E>(
+    size: Result<Option<i32>, E>,
+    default: u32,
+    allowed: &RangeInclusive<u32>,
+    child_complexity: usize,
+) -> usize {
+    let size = size.ok().flatten().map_or(default, |size| u32::try_from(size).unwrap_or(0));
+    let size = usize::try_from(size.min(*allowed.end())).unwrap_or(usize::MAX);
     size.saturating_mul(child_complexity).saturating_add(1)
 }
 
@@ -172,9 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn the_cost_of_a_page_cannot_overflow() {
-        assert_eq!(page_cost(None, 20, 3), 61);
-        assert_eq!(page_cost(Some(-5), 20, 3), 1);
-        assert_eq!(page_cost(Some(i32::MAX), 20, usize::MAX), usize::MAX);
+    fn the_cost_of_a_page_is_bounded_and_cannot_overflow() {
+        let cost = |size, child| page_cost(Ok::<_, ()>(size), 20, &PAGE_ITEMS, child);
+        assert_eq!(cost(None, 3), 61);
+        assert_eq!(cost(Some(5), 3), 16);
+        assert_eq!(cost(Some(-5), 3), 1);
+        assert_eq!(cost(Some(i32::MAX), 3), 301);
+        assert_eq!(cost(Some(2), usize::MAX), usize::MAX);
+        assert_eq!(page_cost(Err("left out"), 20, &PAGE_ITEMS, 3), 61);
     }
 }

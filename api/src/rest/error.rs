@@ -22,6 +22,8 @@ pub mod code {
     pub const INVALID: &str = "VAL_001";
     /// The body is too large.
     pub const TOO_LARGE: &str = "VAL_002";
+    /// The body did not arrive in time.
+    pub const TOO_SLOW: &str = "HTTP_408";
     /// No token, or one that is refused.
     pub const UNAUTHENTICATED: &str = "AUTH_001";
     /// The caller may not do this.
@@ -46,6 +48,7 @@ pub(super) enum Error {
     Unauthenticated { message: String, challenge: Option<header::HeaderValue> },
     Invalid { message: String, details: serde_json::Value },
     TooLarge { message: String },
+    TooSlow,
     Forbidden { message: String },
     NotFound,
     Conflict { message: String, details: serde_json::Value },
@@ -71,6 +74,12 @@ impl Error {
             }
             Self::Invalid { message, details } => (StatusCode::BAD_REQUEST, code::INVALID, message, details),
             Self::TooLarge { message } => (StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE, message, none),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                code::TOO_SLOW,
+                "the body did not arrive in time".to_owned(),
+                none,
+            ),
             Self::Forbidden { message } => (StatusCode::FORBIDDEN, code::FORBIDDEN, message, none),
             Self::NotFound => (StatusCode::NOT_FOUND, code::NOT_FOUND, "no such task".to_owned(), none),
             Self::Conflict { message, details } => (StatusCode::CONFLICT, code::CONFLICT, message, details),
@@ -106,7 +115,7 @@ fn respond(status: StatusCode, code: &str, message: &str, details: serde_json::V
         error["details"] = details;
     }
     let body = Json(json!({ "error": error, "detail": message }));
-    (status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
+    (status, body).into_response()
 }
 
 pub(super) async fn method_not_allowed() -> Response {

@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    http::{HeaderValue, header},
+    middleware,
+    response::Response,
     routing::{delete, get, post},
 };
 use tokio_util::sync::CancellationToken;
@@ -57,5 +60,14 @@ pub(crate) fn router(twin: Twin) -> Router {
         .route("/tasks/{task_id}/result", get(result::result))
         .route("/tasks/{task_id}/cancel", delete(cancel::cancel))
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(middleware::map_response(keep_out_of_caches))
         .with_state(twin)
+}
+
+/// Answers depend on the caller: nobody may keep them.
+async fn keep_out_of_caches(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }

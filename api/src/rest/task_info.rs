@@ -4,6 +4,7 @@ use ctutor_engine::{
     client::{Activity, ActivityStatus, WorkflowExecution},
     clock::Timestamp,
     failure::Failure,
+    payload::Payload,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -106,7 +107,7 @@ pub(super) fn progress(status: TaskStatus, pending: &[Activity]) -> Option<Value
     }
     let reports = pending.iter().filter_map(|activity| Some((activity, activity.heartbeat.as_ref()?)));
     let (activity, report) = reports.max_by_key(|(_, report)| report.at)?;
-    let mut progress = match report.details.as_ref().map(|details| details.to_value()) {
+    let mut progress = match report.details.as_ref().map(Payload::to_value) {
         Some(Value::Object(details)) => details,
         Some(Value::Null) | None => Map::new(),
         Some(other) => Map::from_iter([("details".to_owned(), other)]),
@@ -172,7 +173,6 @@ mod tests {
     use ctutor_engine::{
         client::{ActivityHeartbeat, WorkflowStatus},
         ids::{ActivityType, Namespace, RunId, TaskQueue, WorkflowId, WorkflowType},
-        payload::Payload,
     };
 
     use super::*;

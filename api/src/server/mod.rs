@@ -4,7 +4,7 @@ mod health;
 mod observe;
 mod options;
 
-use std::{future::IntoFuture, io, sync::Arc, time::Duration};
+use std::{future::IntoFuture, io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -79,7 +79,6 @@ impl Server {
     }
 
     /// The routes alone, for a server of one's own.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }
@@ -103,17 +102,15 @@ pub async fn serve(listener: TcpListener, server: Server) -> io::Result<()> {
         gauges.idle().await;
         Ok(())
     };
-    let too_late = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(drain_timeout).await;
-    };
+    let mut drained = pin!(drained);
     tokio::select! {
-        result = drained => result,
-        () = too_late => {
-            tracing::warn!(sockets = gauges.sockets(), "gave up waiting for clients to go");
-            Ok(())
-        }
+        result = &mut drained => return result,
+        () = shutdown.cancelled() => {}
     }
+    tokio::time::timeout(drain_timeout, drained).await.unwrap_or_else(|_| {
+        tracing::warn!(sockets = gauges.sockets(), "gave up waiting for clients to go");
+        Ok(())
+    })
 }
 
 /// Lets pages of other origins call; without any, browsers keep them out.

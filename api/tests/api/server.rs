@@ -50,9 +50,26 @@ async fn the_first_page_is_served_with_its_policy() {
         "{policy}"
     );
     assert_eq!(response.headers()["cache-control"], "no-cache");
-    assert!(response.text().await.unwrap().contains("ctutor"));
+    let page = response.text().await.unwrap();
+    match page.split_once("src=\"./assets/").and_then(|(_, rest)| rest.split_once('"')) {
+        Some((asset, _)) => check_asset(&api, asset).await,
+        None => assert!(page.contains("npm run build"), "{page}"),
+    }
     let (status, _) = answer(api.request(Method::GET, "/assets/none.js")).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+/// Assets are compressed beforehand and have their hash in their name.
+async fn check_asset(api: &Api, name: &str) {
+    let response = api.request(Method::GET, &format!("/assets/{name}")).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let headers = response.headers().clone();
+    assert_eq!(headers["content-encoding"], "gzip");
+    assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(headers["cache-control"], "public, max-age=31536000, immutable");
+    let again =
+        api.request(Method::GET, &format!("/assets/{name}")).header("if-none-match", &headers["etag"]);
+    assert_eq!(again.send().await.unwrap().status(), StatusCode::NOT_MODIFIED);
 }
 
 #[tokio::test]

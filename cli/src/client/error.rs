@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{fmt, io};
 
-use reqwest::{StatusCode, Url};
+use reqwest::StatusCode;
 use serde::Deserialize;
 
 /// Why a call to the API gave nothing.
@@ -8,27 +8,30 @@ use serde::Deserialize;
 pub(crate) enum Error {
     /// Nobody listens there.
     #[error("no ctutor at {url}; start one with `ctutor dev`, or name another with `--url` or CTUTOR_URL")]
-    Unreachable {
-        url: Url,
+    Unreachable { url: String },
+    /// Nobody can be reached there.
+    #[error("no connection to {url} can be made")]
+    NoConnection {
+        url: String,
         #[source]
         source: reqwest::Error,
     },
     /// The connection broke, or no answer came in time.
     #[error("the connection to {url} was lost")]
     Lost {
-        url: Url,
+        url: String,
         #[source]
         source: reqwest::Error,
     },
     /// A stream ended in its midst, because the server goes away or the token expired.
     #[error("{url} ended the stream")]
-    Cut { url: Url },
+    Cut { url: String },
     /// A stream of a run that was completed without the end of the run.
     #[error("the stream ended before the workflow execution did")]
     NoEnd,
     /// Somebody else answered.
     #[error("{url} answered {status} and no GraphQL; is it the address of a ctutor?")]
-    NotOurs { url: Url, status: StatusCode },
+    NotOurs { url: String, status: StatusCode },
     /// The token was refused.
     #[error(
         "{token} was refused: {message}; make one with `ctutor token create`, and pass it with CTUTOR_TOKEN or `--token`"
@@ -46,20 +49,32 @@ pub(crate) enum Error {
     /// The answer does not have the shape that this version knows.
     #[error("the answer of {url} cannot be read; is it another version of ctutor?")]
     Answer {
-        url: Url,
+        url: String,
         #[source]
         source: serde_json::Error,
     },
     /// An event stream that is larger than any of ours.
     #[error("{url} sent an event that is too large")]
-    EventTooLarge { url: Url },
+    EventTooLarge { url: String },
 }
 
 impl Error {
+    /// What became of a request that was not answered.
+    pub(super) fn unanswered(url: String, source: reqwest::Error) -> Self {
+        if is_refused(&source) {
+            return Self::Unreachable { url };
+        }
+        if source.is_connect() { Self::NoConnection { url, source } } else { Self::Lost { url, source } }
+    }
+
     /// Whether the same call may succeed a little later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Lost { .. } | Self::Cut { .. } | Self::NoEnd => true,
+            Self::Unreachable { .. }
+            | Self::NoConnection { .. }
+            | Self::Lost { .. }
+            | Self::Cut { .. }
+            | Self::NoEnd => true,
             // A proxy whose server is away.
             Self::NotOurs { status, .. } => status.is_server_error(),
             Self::Graphql(errors) => errors.iter().any(|error| error.code() == Some("UNAVAILABLE")),
@@ -76,6 +91,21 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// Whether nobody listens where the request went.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// An entry of `errors`.

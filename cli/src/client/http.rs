@@ -17,7 +17,7 @@ use crate::config::Loaded;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time for an answer that is no stream.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A stream that is silent for longer is dead: the server sends a comment every 12 s.
 const SILENCE_MAX: Duration = Duration::from_secs(40);
@@ -29,7 +29,7 @@ const ACCEPT_JSON: &str = "application/graphql-response+json, application/json;q
 pub(crate) struct Client {
     http: reqwest::Client,
     /// What the user named, for messages.
-    url: Url,
+    url: String,
     endpoint: Url,
     credentials: Credentials,
 }
@@ -45,18 +45,18 @@ struct Answer {
 impl Client {
     /// A client for the configured address and token.
     pub(crate) fn new(loaded: &Loaded) -> anyhow::Result<Self> {
-        let url = loaded.config.client.url.0.clone();
-        let endpoint = endpoint(&url);
+        let url = &loaded.config.client.url;
+        let endpoint = endpoint(&url.0);
         let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(SILENCE_MAX.max(ANSWER_TIMEOUT))
+            .read_timeout(SILENCE_MAX)
             .user_agent(concat!("ctutor/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&url) {
+        if is_loopback(&url.0) {
             // A proxy of the environment is for the world outside.
             http = http.no_proxy();
         }
         let http = http.build().context("the HTTP client cannot be made")?;
-        Ok(Self { http, url, endpoint, credentials: Credentials::find(loaded)? })
+        Ok(Self { http, url: url.to_string(), endpoint, credentials: Credentials::find(loaded)? })
     }
 
     /// Runs a query or mutation and gives its `data`.
@@ -111,10 +111,7 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        request.send().await.map_err(|source| {
-            let url = self.url.clone();
-            if source.is_connect() { Error::Unreachable { url, source } } else { Error::Lost { url, source } }
-        })
+        request.send().await.map_err(|source| Error::unanswered(self.url.clone(), source))
     }
 
     async fn data_of(&self, response: Response) -> Result<Value, Error> {

@@ -144,13 +144,14 @@ pub(crate) struct TaskQueue {
     pub(crate) backlog: i64,
     pub(crate) running: i64,
     pub(crate) oldest_age: Option<String>,
-    pub(crate) workers: Connection<WorkerName>,
+    pub(crate) workers: Count,
 }
 
-/// What a worker is called.
+/// How many items a list has.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct WorkerName {
-    pub(crate) identity: String,
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Count {
+    pub(crate) total_count: i64,
 }
 
 /// A registered workflow type.

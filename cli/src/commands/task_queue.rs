@@ -48,13 +48,12 @@ impl Command {
 pub(super) fn table(queues: &[TaskQueue]) -> Table {
     let mut table = Table::new(["TASK QUEUE", "BACKLOG", "OLDEST", "RUNNING", "WORKERS"]);
     for queue in queues {
-        let workers: Vec<&str> = queue.workers.nodes.iter().map(|worker| worker.identity.as_str()).collect();
         table.row([
             queue.name.clone(),
             queue.backlog.to_string(),
             queue.oldest_age.clone().unwrap_or_else(|| "-".to_owned()),
             queue.running.to_string(),
-            if workers.is_empty() { "none".to_owned() } else { workers.join(", ") },
+            queue.workers.total_count.to_string(),
         ]);
     }
     table
@@ -70,14 +69,14 @@ mod tests {
     fn queues_are_listed_with_their_workers() {
         let queues: Vec<TaskQueue> = serde_json::from_value(json!([
             {"name": "a", "backlog": 2, "running": 1, "oldestAge": "PT3S",
-             "workers": {"nodes": [{"identity": "w1"}, {"identity": "w2"}]}},
-            {"name": "b", "backlog": 0, "running": 0, "oldestAge": null, "workers": {"nodes": []}},
+             "workers": {"totalCount": 2}},
+            {"name": "b", "backlog": 0, "running": 0, "oldestAge": null, "workers": {"totalCount": 0}},
         ]))
         .unwrap();
         let expected = "\
 TASK QUEUE  BACKLOG  OLDEST  RUNNING  WORKERS
-a           2        PT3S    1        w1, w2
-b           0        -       0        none";
+a           2        PT3S    1        2
+b           0        -       0        0";
         assert_eq!(table(&queues).to_string(), expected);
     }
 }

@@ -1,6 +1,10 @@
+use std::fmt;
+
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
+
+use super::mask;
 
 /// `[client]`: the ctutor that commands talk to.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,6 +20,13 @@ pub(crate) struct Client {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct ApiUrl(pub(crate) Url);
+
+impl fmt::Display for ApiUrl {
+    /// As it may be shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(mask::url(self.0.as_str()).trim_end_matches('/'))
+    }
+}
 
 impl TryFrom<String> for ApiUrl {
     type Error = String;

@@ -87,6 +87,16 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     Key::new("worker.identity", &["CTUTOR_WORKER_IDENTITY"], Kind::Text, "a text"),
     Key::new("worker.grace_period", &["CTUTOR_WORKER_GRACE_PERIOD"], Kind::Text, LENGTH),
+    Key::new("testing.cache_folder", &["CTUTOR_TESTING_CACHE_FOLDER"], Kind::Text, "a path"),
+    Key::new("testing.secrets_folder", &["CTUTOR_TESTING_SECRETS_FOLDER"], Kind::Text, "a path"),
+    Key::new("testing.local_sources", &["CTUTOR_TESTING_LOCAL_SOURCES"], Kind::Text, PERMISSION),
+    Key::new("testing.unconfined", &["CTUTOR_TESTING_UNCONFINED"], Kind::Text, PERMISSION),
+    Key::new(
+        "testing.read_only_folders",
+        &["CTUTOR_TESTING_READ_ONLY_FOLDERS"],
+        Kind::List,
+        "a list of paths",
+    ),
     Key::new(
         "limits.payload_size_bytes_max",
         &["CTUTOR_LIMITS_PAYLOAD_SIZE_BYTES_MAX"],
@@ -110,6 +120,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("client.url", &["CTUTOR_URL"], Kind::Url, "a URL such as `http://127.0.0.1:8000`"),
     Key::new("client.token", &["CTUTOR_TOKEN"], Kind::Secret, "a token of `ctutor token create`"),
 ];
+
+const PERMISSION: &str = "`refused` or `allowed`";
 
 const LENGTH: &str = "a length of time such as `500ms`, `10s` or `1h30m`";
 

@@ -19,6 +19,7 @@ mod log;
 mod mask;
 mod redis;
 mod show;
+mod testing;
 mod worker;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub(crate) use self::{
     loaded::Loaded,
     log::{Format, Log},
     redis::Redis,
+    testing::Testing,
     worker::Worker,
 };
 
@@ -64,6 +66,7 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     pub(crate) api: Api,
     pub(crate) worker: Worker,
+    pub(crate) testing: Testing,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
     pub(crate) client: Client,

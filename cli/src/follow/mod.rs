@@ -88,10 +88,12 @@ impl Follower {
                 give_up_at = None;
             }
             let now = clock.now();
+            if give_up_at.is_none() {
+                self.display.tell(&format!("{error}; trying again"));
+            }
             if now > *give_up_at.get_or_insert(now + PATIENCE) {
                 return Err(error);
             }
-            self.display.tell(&format!("{error}; trying again"));
             clock.sleep_until(now + wait).await;
             wait = (wait * 2).min(RETRY_WAITS.1);
         }

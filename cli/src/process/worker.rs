@@ -1,3 +1,4 @@
+use anyhow::Context;
 use ctutor_engine::{
     Engine,
     registry::Registry,
@@ -19,8 +20,14 @@ pub(crate) struct WorkerPart {
 
 impl WorkerPart {
     /// The worker that the configuration describes.
-    pub(crate) fn new(config: &Config) -> Self {
-        Self { options: options(&config.worker), registry: registry() }
+    ///
+    /// # Errors
+    /// When what its activities need cannot be made.
+    pub(crate) async fn new(config: &Config) -> anyhow::Result<Self> {
+        let registry = ctutor_workflows::registry(&config.testing.options(&config.data)).await.context(
+            "the workflows need a folder of their own; name one with CTUTOR_TESTING_CACHE_FOLDER or `--data`",
+        )?;
+        Ok(Self { options: options(&config.worker), registry })
     }
 
     /// What it is called, serves and knows.
@@ -47,11 +54,6 @@ impl WorkerPart {
         services.spawn("worker", async { Ok(service.run(shutdown).await?) });
         handle
     }
-}
-
-/// What the workers of this program can run.
-fn registry() -> Registry {
-    ctutor_workflows::registry()
 }
 
 fn options(config: &Worker) -> WorkerOptions {

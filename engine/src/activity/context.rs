@@ -6,8 +6,9 @@ use tokio_util::sync::CancellationToken;
 use super::ActivityError;
 use crate::{
     clock::{Clock, Timestamp},
+    failure::MESSAGE_BYTES_MAX,
     ids::{ActivityType, Namespace, RunId, TaskQueue, WorkflowId, WorkflowType},
-    payload::Payload,
+    payload::{self, Payload},
 };
 
 /// How far an activity is; for display, merged when reported faster than anyone reads.
@@ -68,6 +69,8 @@ pub(crate) enum Heartbeat {
     Progress(Progress),
     /// Only a sign of life.
     Alive,
+    /// The activity cannot go on: what it wants to keep cannot be kept.
+    Unusable(ActivityError),
 }
 
 /// Where heartbeats go. Must not block.
@@ -116,11 +119,11 @@ impl<C: Serialize + DeserializeOwned> ActivityContext<C> {
     /// Keeps a value for the next attempt, and reports a sign of life.
     ///
     /// It is stored soon after; [`Self::resume`] of the next attempt gives the last one that was.
-    /// A value without a JSON form counts as a sign of life only.
+    /// A value without a JSON form, or with one larger than [`payload::SIZE_BYTES_MAX`], fails the activity for good.
     pub fn checkpoint(&self, value: &C) -> &Self {
-        self.sink.heartbeat(match Payload::encode(value) {
+        self.sink.heartbeat(match checked_checkpoint(value) {
             Ok(payload) => Heartbeat::Checkpoint(payload),
-            Err(_) => Heartbeat::Alive,
+            Err(error) => Heartbeat::Unusable(error),
         });
         self
     }
@@ -132,7 +135,11 @@ impl<C: Serialize + DeserializeOwned> ActivityContext<C> {
 
     /// As [`Self::progress`], with details for front ends.
     pub fn report(&self, progress: Progress) -> &Self {
-        self.sink.heartbeat(Heartbeat::Progress(progress));
+        let Progress { completed, total, mut message, details } = progress;
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+        // Progress is for display only, so what is too large for it is left out.
+        let details = details.filter(|details| details.check_size("details").is_ok());
+        self.sink.heartbeat(Heartbeat::Progress(Progress { completed, total, message, details }));
         self
     }
 
@@ -188,6 +195,15 @@ impl<C: Serialize + DeserializeOwned> ActivityContext<C> {
             ActivityError::non_retryable("MissingResource", format!("this worker has no resource `{name}`"))
         })
     }
+}
+
+fn checked_checkpoint<C: Serialize>(value: &C) -> Result<Payload, ActivityError> {
+    let payload = Payload::encode(value)
+        .map_err(|error| ActivityError::non_retryable("Payload", format!("a checkpoint: {error}")))?;
+    payload
+        .check_size("a checkpoint")
+        .map_err(|error| ActivityError::non_retryable(payload::TOO_LARGE, error.to_string()))?;
+    Ok(payload)
 }
 
 /// The activity was asked to stop.

@@ -73,7 +73,6 @@ impl Core {
             return Some(outcome);
         }
         activity.waker = Some(waker.clone());
-        self.waits += 1;
         None
     }
 
@@ -148,11 +147,11 @@ impl Activities {
         Ok(())
     }
 
-    /// Whether an activity is under way that somebody may wait for.
+    /// Whether an activity is asked for or under way that somebody may wait for.
     pub(super) fn has_open(&self) -> bool {
-        self.by_sequence
-            .values()
-            .any(|activity| matches!(activity.state, State::Scheduled(_)) && activity.outcome.is_none())
+        self.by_sequence.values().any(|activity| {
+            matches!(activity.state, State::Asked | State::Scheduled(_)) && activity.outcome.is_none()
+        })
     }
 
     fn forget_if_settled(&mut self, sequence: u32) {

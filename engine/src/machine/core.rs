@@ -27,7 +27,6 @@ impl SharedCore {
             activities: Activities::default(),
             timers: Timers::default(),
             cancellation: Cancellation::default(),
-            waits: 0,
         })))
     }
 
@@ -48,8 +47,6 @@ pub(crate) struct Core {
     pub(crate) activities: Activities,
     pub(crate) timers: Timers,
     pub(crate) cancellation: Cancellation,
-    /// How many of our futures said "not yet" in the current poll.
-    pub(crate) waits: u32,
 }
 
 impl Core {
@@ -72,7 +69,7 @@ impl Core {
 
     /// Whether anything of ours is still open that could move the code on.
     pub(super) fn has_open_waits(&self) -> bool {
-        self.activities.has_open() || self.timers.next_due().is_some()
+        self.activities.has_open() || self.timers.has_open() || self.cancellation.is_awaited()
     }
 
     pub(crate) fn random_u64(&mut self) -> u64 {

@@ -1,13 +1,13 @@
 //! Polling the workflow's future.
+//!
+//! The waker knows on which thread, and when, the machine works on the run. Whatever wakes the code from anywhere
+//! else is not ours: a timer of the runtime, a socket, a channel whose other end lives outside of the workflow.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
+    thread::ThreadId,
 };
 
 use futures_util::future::BoxFuture;
@@ -15,13 +15,16 @@ use futures_util::future::BoxFuture;
 use super::SharedCore;
 use crate::{payload::Payload, workflow::WorkflowError};
 
+/// Most polls of one activation. Code that wakes itself more often than that would go on for ever.
+const POLLS_MAX: u32 = 10_000;
+
 pub(super) type WorkflowFuture = BoxFuture<'static, Result<Payload, WorkflowError>>;
 
 /// What came of a poll.
 pub(super) enum Polled {
     /// The code waits for something of ours.
     Waiting,
-    /// The code waits, and for nothing of ours.
+    /// The code waits, and for nothing of ours; or something that is not ours woke it.
     ForeignAwait,
     /// The code returned.
     Done(Result<Payload, WorkflowError>),
@@ -30,34 +33,81 @@ pub(super) enum Polled {
 }
 
 /// Polls until nothing moves any more.
-pub(super) fn poll_until_idle(future: &mut WorkflowFuture, core: &SharedCore) -> Polled {
-    let flag = Arc::new(Woken::default());
-    let waker = Waker::from(flag.clone());
-    loop {
-        flag.0.store(false, Ordering::Relaxed);
-        core.lock().waits = 0;
-        let polled =
-            catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *future).poll(&mut Context::from_waker(&waker))));
+pub(super) fn poll_until_idle(future: &mut WorkflowFuture, core: &SharedCore, wakes: &Wakes) -> Polled {
+    let waker = wakes.waker();
+    for _ in 0..POLLS_MAX {
+        wakes.state().woken = false;
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+        let Wakened { woken, foreign, .. } = *wakes.state();
         match polled {
             Err(panic) => return Polled::Panicked(words_of(panic.as_ref())),
+            Ok(_) if foreign => return Polled::ForeignAwait,
             Ok(Poll::Ready(result)) => return Polled::Done(result),
-            Ok(Poll::Pending) if flag.0.load(Ordering::Relaxed) => {}
-            // Adapters such as `join_all` poll only those children that were woken, so a poll in which none of
-            // our futures spoke proves something only when none of them is open at all.
-            Ok(Poll::Pending) if core.lock().waits == 0 && !core.lock().has_open_waits() => {
-                return Polled::ForeignAwait;
-            }
-            Ok(Poll::Pending) => return Polled::Waiting,
+            Ok(Poll::Pending) if woken => {}
+            // Adapters such as `join_all` poll only those children that were woken, so what counts is whether
+            // anything of ours is open, not whether it spoke in this poll.
+            Ok(Poll::Pending) if core.lock().has_open_waits() => return Polled::Waiting,
+            Ok(Poll::Pending) => return Polled::ForeignAwait,
         }
+    }
+    Polled::ForeignAwait
+}
+
+/// Who wakes the code of a run.
+#[derive(Clone, Default)]
+pub(super) struct Wakes(Arc<WakeState>);
+
+#[derive(Default)]
+struct WakeState(Mutex<Wakened>);
+
+#[derive(Default)]
+struct Wakened {
+    /// The thread that works on the run now.
+    at_work: Option<ThreadId>,
+    woken: bool,
+    foreign: bool,
+}
+
+/// Tells that this thread works on the run, until it is dropped.
+pub(super) struct AtWork(Wakes);
+
+impl Wakes {
+    /// From now on this thread may wake the code.
+    pub(super) fn at_work(&self) -> AtWork {
+        self.state().at_work = Some(std::thread::current().id());
+        AtWork(self.clone())
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::from(self.0.clone())
+    }
+
+    fn state(&self) -> MutexGuard<'_, Wakened> {
+        self.0.state()
     }
 }
 
-#[derive(Default)]
-struct Woken(AtomicBool);
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.state().at_work = None;
+    }
+}
 
-impl Wake for Woken {
+impl WakeState {
+    fn state(&self) -> MutexGuard<'_, Wakened> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for WakeState {
     fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut state = self.state();
+        state.woken = true;
+        state.foreign |= state.at_work != Some(std::thread::current().id());
     }
 }
 

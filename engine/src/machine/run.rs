@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::{
     Command, CommandKind, Nondeterminism, SharedCore, WorkflowTaskError,
-    executor::{Polled, WorkflowFuture, poll_until_idle},
+    executor::{Polled, Wakes, WorkflowFuture, poll_until_idle},
 };
 use crate::{
     clock::Timestamp,
@@ -22,6 +22,7 @@ pub struct Run {
     workflow_type: WorkflowType,
     core: SharedCore,
     future: WorkflowFuture,
+    wakes: Wakes,
     last_event_id: EventId,
     close: Option<Close>,
 }
@@ -56,9 +57,19 @@ impl Run {
         };
         let core = SharedCore::new(first.time, started.random_seed);
         let workflow_type = info.workflow_type.clone();
-        let future = definition.begin(core.clone(), info, started.input.clone());
-        let mut run = Self { workflow_type, core, future, last_event_id: first.event_id, close: None };
+        // The runtime's budget would make some of its futures wait for a wake-up that does not come here.
+        let future = tokio::task::unconstrained(definition.begin(core.clone(), info, started.input.clone()));
+        let mut run = Self {
+            workflow_type,
+            core,
+            future: Box::pin(future),
+            wakes: Wakes::default(),
+            last_event_id: first.event_id,
+            close: None,
+        };
+        let at_work = run.wakes.at_work();
         run.activate()?;
+        drop(at_work);
         Ok(run)
     }
 
@@ -74,7 +85,27 @@ impl Run {
             return Err(self.broken(reason));
         }
         self.last_event_id = event.event_id;
+        let _at_work = self.wakes.at_work();
         if is_record_of_command(&event.attributes) { self.match_command(event) } else { self.deliver(event) }
+    }
+
+    /// Checks that a history which ended here holds all that the code asked for.
+    ///
+    /// Commands are recorded together with the event that led to them, so only the first event can be the last
+    /// one and have commands that await their record.
+    ///
+    /// # Errors
+    /// [`WorkflowTaskError::Nondeterminism`] when the code asks for more.
+    pub fn end_replay(&self) -> Result<(), WorkflowTaskError> {
+        let asked = self.core.lock().commands.front().map(ToString::to_string);
+        match asked {
+            Some(expected) if self.last_event_id > 1 => Err(self.disagreement(Nondeterminism {
+                expected,
+                recorded: "missing: the history ends before it".to_owned(),
+                event_id: self.last_event_id + 1,
+            })),
+            _ => Ok(()),
+        }
     }
 
     /// Records what the code asked for since the last call, at `now`.
@@ -171,9 +202,11 @@ impl Run {
             EventAttributes::ActivityTaskScheduled(_) | EventAttributes::ActivityTaskCancelRequested(_) => {
                 core.activities.recorded(command.sequence, event.event_id);
             }
-            EventAttributes::TimerStarted(_) | EventAttributes::TimerCanceled(_) => {
-                core.timers.recorded(command.sequence, event.event_id, event.time);
+            EventAttributes::TimerStarted(e) => {
+                let length_ms = e.start_to_fire_timeout_ms;
+                core.timers.started(command.sequence, event.event_id, event.time, length_ms);
             }
+            EventAttributes::TimerCanceled(_) => core.timers.canceled(command.sequence),
             EventAttributes::WorkflowExecutionCompleted(e) => {
                 self.close = Some(Close::Completed(e.result.clone()));
             }
@@ -186,7 +219,7 @@ impl Run {
     }
 
     fn activate(&mut self) -> Result<(), WorkflowTaskError> {
-        match poll_until_idle(&mut self.future, &self.core) {
+        match poll_until_idle(&mut self.future, &self.core, &self.wakes) {
             Polled::Waiting => Ok(()),
             Polled::ForeignAwait => Err(WorkflowTaskError::ForeignAwait {
                 workflow_type: self.workflow_type.clone(),

@@ -21,7 +21,6 @@ pub(crate) struct Timers {
 }
 
 struct Timer {
-    length: Duration,
     state: State,
     outcome: Option<TimerOutcome>,
     waker: Option<Waker>,
@@ -47,7 +46,7 @@ impl Core {
         let sequence = self.next_sequence();
         self.timers
             .by_sequence
-            .insert(sequence, Timer { length, state: State::Asked, outcome: None, waker: None });
+            .insert(sequence, Timer { state: State::Asked, outcome: None, waker: None });
         let attributes =
             TimerStarted { timer_id: sequence.to_string(), start_to_fire_timeout_ms: millis(length) };
         self.command(sequence, CommandKind::StartTimer(attributes));
@@ -64,7 +63,6 @@ impl Core {
             return Some(outcome);
         }
         timer.waker = Some(waker.clone());
-        self.waits += 1;
         None
     }
 
@@ -99,18 +97,27 @@ impl Core {
 }
 
 impl Timers {
-    /// A command of this timer was recorded as `event_id` at `time`.
-    pub(super) fn recorded(&mut self, sequence: u32, event_id: EventId, time: Timestamp) {
+    /// A timer was recorded as started. Its recorded length counts, whatever the code asks for today.
+    pub(super) fn started(&mut self, sequence: u32, event_id: EventId, time: Timestamp, length_ms: i64) {
         let Some(timer) = self.by_sequence.get_mut(&sequence) else { return };
-        match timer.state {
-            State::Asked => {
-                timer.state = State::Running { started_event_id: event_id, due: time + timer.length };
-            }
-            State::CancelAsked => {
-                self.by_sequence.remove(&sequence);
-            }
-            State::Running { .. } => {}
+        if timer.state == State::Asked {
+            let due = Timestamp(time.0.saturating_add(length_ms));
+            timer.state = State::Running { started_event_id: event_id, due };
         }
+    }
+
+    /// A timer was recorded as taken back.
+    pub(super) fn canceled(&mut self, sequence: u32) {
+        if self.by_sequence.get(&sequence).is_some_and(|timer| timer.state == State::CancelAsked) {
+            self.by_sequence.remove(&sequence);
+        }
+    }
+
+    /// Whether a timer is asked for or running that somebody may wait for.
+    pub(super) fn has_open(&self) -> bool {
+        self.by_sequence
+            .values()
+            .any(|timer| timer.state != State::CancelAsked && timer.outcome.is_none())
     }
 
     /// A timer rang; `Err` when the run has no such timer.

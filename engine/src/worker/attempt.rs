@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    heartbeats::{Heartbeats, Pump},
+    heartbeats::{Heartbeats, Pump, PumpEnd},
     runner::Input,
     shared::Shared,
 };
@@ -41,6 +41,8 @@ use crate::{
 
 /// An attempt that runs, as the rest of the worker sees it.
 pub(super) struct AttemptHandle {
+    /// Tells it from an earlier or later one of the same activity.
+    serial: u64,
     pub(super) number: u32,
     /// Since when the database knows that this worker has it; `None`: the commit is on its way.
     pub(super) durable_since: Option<Timestamp>,
@@ -96,31 +98,70 @@ pub(super) async fn load(
         .collect())
 }
 
-/// Starts an attempt in a task of its own.
-pub(super) fn spawn(
-    shared: &Arc<Shared>,
-    tracker: &TaskTracker,
-    attempt: Attempt,
+/// An attempt that this worker has and that may begin at any moment. It counts as at hand from now on: otherwise
+/// it could be taken for one that was forgotten, and be given to another worker.
+pub(super) struct Prepared {
+    pub(super) attempt: Attempt,
     slot: OwnedSemaphorePermit,
-) {
-    let key = (attempt.run_id, attempt.scheduled_event_id);
-    let (canceled, lost) = (CancellationToken::new(), CancellationToken::new());
-    if attempt.cancel_requested {
-        canceled.cancel();
+    canceled: CancellationToken,
+    lost: CancellationToken,
+    at_hand: AtHand,
+}
+
+/// The entry among the attempts of the worker, as long as it lives.
+struct AtHand {
+    shared: Arc<Shared>,
+    key: (RunId, EventId),
+    serial: u64,
+}
+
+impl Prepared {
+    pub(super) fn new(shared: &Arc<Shared>, attempt: Attempt, slot: OwnedSemaphorePermit) -> Self {
+        let (canceled, lost) = (CancellationToken::new(), CancellationToken::new());
+        if attempt.cancel_requested {
+            canceled.cancel();
+        }
+        let key = (attempt.run_id, attempt.scheduled_event_id);
+        let handle = AttemptHandle {
+            serial: shared.next_serial(),
+            number: attempt.number,
+            durable_since: attempt.durable.then(|| shared.clock.now()),
+            canceled: canceled.clone(),
+            lost: lost.clone(),
+        };
+        let at_hand = AtHand { shared: shared.clone(), key, serial: handle.serial };
+        shared.attempts().insert(key, handle);
+        Self { attempt, slot, canceled, lost, at_hand }
     }
-    let handle = AttemptHandle {
-        number: attempt.number,
-        durable_since: attempt.durable.then(|| shared.clock.now()),
-        canceled: canceled.clone(),
-        lost: lost.clone(),
-    };
-    shared.attempts().insert(key, handle);
+}
+
+impl Drop for AtHand {
+    fn drop(&mut self) {
+        let mut attempts = self.shared.attempts();
+        // The next attempt may have come before this one was cleared away.
+        if attempts.get(&self.key).is_some_and(|handle| handle.serial == self.serial) {
+            attempts.remove(&self.key);
+        }
+    }
+}
+
+/// Starts an attempt in a task of its own.
+pub(super) fn spawn(shared: &Arc<Shared>, tracker: &TaskTracker, prepared: Prepared) {
+    let Prepared { attempt, slot, canceled, lost, at_hand } = prepared;
+    let (run_id, event_id) = at_hand.key;
+    if attempt.durable
+        && let Some(handle) = shared.attempts().get_mut(&at_hand.key)
+    {
+        handle.durable_since.get_or_insert(shared.clock.now());
+    }
     let execution =
         Execution { shared: shared.clone(), started_at: shared.clock.now(), attempt, canceled, lost };
     tracker.spawn(async move {
         let shared = execution.shared.clone();
         execution.run(slot).await;
-        shared.attempts().remove(&key);
+        drop(at_hand);
+        // A run that is kept at hand for this activity need not be any more.
+        let _ = shared.tell(run_id, Input::AttemptEnded(event_id));
         shared.due.notify_one();
     });
 }
@@ -151,7 +192,12 @@ impl Execution {
             self.canceled.clone(),
             self.lost.clone(),
         );
-        let ended = self.execute(heartbeats, &mut pump).await;
+        let mut ended = self.execute(heartbeats.clone(), &mut pump).await;
+        if let Some(error) = heartbeats.take_fault()
+            && !matches!(ended, Ended::Lost)
+        {
+            ended = Ended::Returned(Err(error));
+        }
         // What was said last is stored before the end, so that a retry resumes from it.
         let checkpoint = pump.finish(matches!(ended, Ended::Lost)).await;
         drop(slot);
@@ -161,6 +207,13 @@ impl Execution {
     }
 
     async fn execute(&self, heartbeats: Arc<Heartbeats>, pump: &mut Pump) -> Ended {
+        if self.lost.is_cancelled() {
+            return Ended::Lost;
+        }
+        if self.canceled.is_cancelled() {
+            // It was asked to stop before it began, so there is nothing to clean up.
+            return Ended::Returned(Err(ActivityError::canceled()));
+        }
         let code = self.code(heartbeats);
         tokio::pin!(code);
         let deadline = self.deadline();
@@ -175,7 +228,10 @@ impl Execution {
             () = self.lost.cancelled() => Ended::Lost,
             () = self.shared.stopping.cancelled() => Ended::WorkerStops,
             timeout = expiry(&self.shared, deadline) => Ended::TimedOut(timeout),
-            () = pump.run(self.attempt.scheduled.heartbeat_timeout_ms) => Ended::TimedOut(TimeoutType::Heartbeat),
+            ended = pump.run(self.attempt.scheduled.heartbeat_timeout_ms) => match ended {
+                PumpEnd::Silence => Ended::TimedOut(TimeoutType::Heartbeat),
+                PumpEnd::Fault => Ended::Returned(Err(ActivityError::canceled())),
+            },
             () = given_up => Ended::Returned(Err(ActivityError::canceled())),
         }
     }
@@ -267,7 +323,11 @@ impl Execution {
                 let failure = Failure::new("WorkerStopped", message).non_retryable();
                 Some(self.after_failure(Failed { failure, delay: None, timeout: None }, checkpoint))
             }
-            Ended::WorkerStops => Some(End::Again { end: AttemptEnd::GiveBack { checkpoint }, due: None }),
+            Ended::WorkerStops => {
+                let now = self.shared.clock.now();
+                let expires_at = expires_at(&self.attempt.scheduled, self.attempt.scheduled_at, now);
+                Some(End::Again { end: AttemptEnd::GiveBack { checkpoint, expires_at }, due: None })
+            }
         }
     }
 
@@ -302,8 +362,9 @@ impl Execution {
         match decision {
             Ok(visible_at) => {
                 let failure = serde_json::to_string(&failure).expect("a failure has a JSON form");
+                let expires_at = expires_at(scheduled, self.attempt.scheduled_at, visible_at);
                 End::Again {
-                    end: AttemptEnd::Retry { visible_at, failure, checkpoint },
+                    end: AttemptEnd::Retry { visible_at, failure, checkpoint, expires_at },
                     due: Some(visible_at),
                 }
             }
@@ -411,6 +472,18 @@ async fn expiry(shared: &Shared, deadline: Option<(Timestamp, TimeoutType)>) -> 
         }
         None => std::future::pending().await,
     }
+}
+
+/// When an attempt that may begin at `visible_at` times out, if no worker takes it before.
+pub(crate) fn expires_at(
+    scheduled: &ActivityTaskScheduled,
+    scheduled_at: Timestamp,
+    visible_at: Timestamp,
+) -> Option<Timestamp> {
+    let after = |start: Timestamp| move |ms: i64| Timestamp(start.0.saturating_add(ms));
+    let to_start = scheduled.schedule_to_start_timeout_ms.map(after(visible_at));
+    let to_close = scheduled.schedule_to_close_timeout_ms.map(after(scheduled_at));
+    [to_start, to_close].into_iter().flatten().min()
 }
 
 /// What a timeout is recorded as.

@@ -4,7 +4,7 @@
 //! database more rarely. Checkpoints are stored as fast as the database takes them, the latest in place of those
 //! that waited. Both renew the heartbeat timeout, and each stored one brings back whether the activity was asked to stop.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
 use crate::{
-    activity::{Heartbeat, HeartbeatSink, Progress},
+    activity::{ActivityError, Heartbeat, HeartbeatSink, Progress},
     clock::Timestamp,
     hint::{self, ProgressHint, RunHint},
     notify::Topic,
@@ -32,16 +32,38 @@ struct Said {
     count: i64,
     checkpoint: Option<Payload>,
     progress: Option<Progress>,
+    fault: Option<ActivityError>,
+}
+
+/// Why the pump ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PumpEnd {
+    /// No heartbeat came for the length of the timeout.
+    Silence,
+    /// The activity said something that cannot be kept; see [`Heartbeats::take_fault`].
+    Fault,
+}
+
+impl Heartbeats {
+    /// What is wrong with what the activity said, if anything is.
+    pub(super) fn take_fault(&self) -> Option<ActivityError> {
+        self.said().fault.take()
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl HeartbeatSink for Heartbeats {
     fn heartbeat(&self, heartbeat: Heartbeat) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.said();
         said.count += 1;
         match heartbeat {
             Heartbeat::Checkpoint(payload) => said.checkpoint = Some(payload),
             Heartbeat::Progress(progress) => said.progress = Some(progress),
             Heartbeat::Alive => {}
+            Heartbeat::Unusable(error) => said.fault = Some(error),
         }
         drop(said);
         self.news.notify_one();
@@ -92,15 +114,15 @@ impl Pump {
         }
     }
 
-    /// Ends when no heartbeat came for the length of the timeout.
-    pub(super) async fn run(&mut self, timeout_ms: Option<i64>) {
+    /// Passes on what the activity says.
+    pub(super) async fn run(&mut self, timeout_ms: Option<i64>) -> PumpEnd {
         let mut last_heartbeat = self.shared.clock.now();
         loop {
             self.pass_on();
             let now = self.shared.clock.now();
             let expires = timeout_ms.map(|ms| Timestamp(last_heartbeat.0.saturating_add(ms)));
             if expires.is_some_and(|expires| expires <= now) {
-                return;
+                return PumpEnd::Silence;
             }
             let next = [expires, self.next_due()].into_iter().flatten().min().unwrap_or(Timestamp::NEVER);
             let clock = self.shared.clock.clone();
@@ -108,6 +130,9 @@ impl Pump {
                 () = self.heartbeats.news.notified() => {
                     last_heartbeat = clock.now();
                     self.take();
+                    if self.heartbeats.said().fault.is_some() {
+                        return PumpEnd::Fault;
+                    }
                 }
                 output = stored(&mut self.storing) => self.on_stored(output),
                 () = clock.sleep_until(next) => {}
@@ -132,7 +157,7 @@ impl Pump {
     }
 
     fn take(&mut self) {
-        let mut said = self.heartbeats.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.heartbeats.said();
         self.sequence = said.count;
         if let Some(checkpoint) = said.checkpoint.take() {
             self.unstored_checkpoint = Some(checkpoint.clone());

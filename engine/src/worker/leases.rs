@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{runner::Input, shared::Shared};
+use super::{attempt::expires_at, runner::Input, shared::Shared};
 use crate::{
     ids::{EventId, RunId},
     store::{self, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, Rescue, RescueWorkflowTasks},
@@ -48,15 +48,15 @@ async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::E
         shared.store.write(super::registration(shared)).await?;
     }
     // What came after the question is not in the answer.
-    let runs: Vec<(RunId, bool)> = shared
+    let runs: Vec<(RunId, Option<i64>)> = shared
         .runs()
         .iter()
         .filter(|(_, entry)| entry.since < asked_at)
-        .map(|(run_id, _)| (*run_id, held.runs.contains_key(run_id)))
+        .map(|(run_id, _)| (*run_id, held.runs.get(run_id).copied()))
         .collect();
-    for (run_id, is_held) in runs {
+    for (run_id, inbox) in runs {
         // A runner that has gone meanwhile needs no telling.
-        let _ = shared.tell(run_id, if is_held { Input::Inbox } else { Input::Lost });
+        let _ = shared.tell(run_id, inbox.map_or(Input::Lost, Input::Inbox));
     }
     for (key, attempt) in shared.attempts().iter() {
         match held.activities.get(key) {
@@ -75,6 +75,11 @@ async fn give_strays_back(
     strays: &mut Strays,
     held: &store::Held,
 ) -> Result<(), store::Error> {
+    if shared.is_claiming() {
+        // What is being claimed is not at hand yet, however long that takes.
+        *strays = Strays::default();
+        return Ok(());
+    }
     let runs: HashSet<RunId> = {
         let at_hand = shared.runs();
         held.runs.keys().filter(|run_id| !at_hand.contains_key(run_id)).copied().collect()
@@ -90,18 +95,34 @@ async fn give_strays_back(
         shared.store.write(RescueWorkflowTasks { now, which }).await?;
         shared.due.notify_one();
     }
-    for key in activities.intersection(&strays.activities) {
+    let again: Vec<_> = activities.intersection(&strays.activities).copied().collect();
+    give_activities_back(shared, held, &again).await?;
+    *strays = Strays { runs, activities };
+    Ok(())
+}
+
+/// Gives back activities that were claimed and never began: their claim, or its answer, was lost.
+async fn give_activities_back(
+    shared: &Shared,
+    held: &store::Held,
+    keys: &[(RunId, EventId)],
+) -> Result<(), store::Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let scheduled = shared.store.scheduled_activities(keys).await?;
+    for key in keys {
+        let now = shared.clock.now();
         let lease = ActivityLease {
             run_id: key.0,
             scheduled_event_id: key.1,
             attempt: held.activities[key].0,
             owner: Some(shared.worker_id),
         };
-        let now = shared.clock.now();
-        let end = AttemptEnd::GiveBack { checkpoint: None };
+        let expires_at = scheduled.get(key).and_then(|scheduled| expires_at(scheduled, now, now));
+        let end = AttemptEnd::GiveBack { checkpoint: None, expires_at };
         shared.store.write(ActivityReport { lease, end, now }).await?;
-        shared.due.notify_one();
     }
-    *strays = Strays { runs, activities };
+    shared.due.notify_one();
     Ok(())
 }

@@ -38,6 +38,9 @@ pub(super) struct Shared {
     runs: Mutex<HashMap<RunId, RunEntry>>,
     attempts: Mutex<HashMap<(RunId, EventId), AttemptHandle>>,
     wake_ups: Mutex<std::collections::BTreeSet<Timestamp>>,
+    serials: AtomicU64,
+    /// A claim is under way: rows may name this worker before it knows.
+    claiming: AtomicBool,
 }
 
 /// A run at hand.
@@ -77,7 +80,22 @@ impl Shared {
             runs: Mutex::default(),
             attempts: Mutex::default(),
             wake_ups: Mutex::default(),
+            serials: AtomicU64::new(0),
+            claiming: AtomicBool::new(false),
         }
+    }
+
+    /// A number that no other attempt of this process has.
+    pub(super) fn next_serial(&self) -> u64 {
+        self.serials.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn set_claiming(&self, claiming: bool) {
+        self.claiming.store(claiming, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_claiming(&self) -> bool {
+        self.claiming.load(Ordering::SeqCst)
     }
 
     /// A place for an activity, if one is free.

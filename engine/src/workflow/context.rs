@@ -18,7 +18,7 @@ use crate::{
     history::ActivityTaskScheduled,
     ids::{ActivityType, Namespace, RunId, TaskQueue, WorkflowId, WorkflowType},
     machine::{SharedCore, TimerOutcome},
-    payload::Payload,
+    payload::{self, Payload},
     retry::RetryPolicy,
 };
 
@@ -116,11 +116,31 @@ impl<W> Context<W> {
 
     /// Ends when somebody asks the run to stop.
     pub async fn cancelled(&self) {
-        std::future::poll_fn(|cx| match self.core.lock().poll_cancellation(cx.waker()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        })
-        .await;
+        Cancelled { core: self.core.clone(), waiter: None }.await;
+    }
+}
+
+/// Waits for the request to stop.
+struct Cancelled {
+    core: SharedCore,
+    waiter: Option<u64>,
+}
+
+impl Future for Cancelled {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<()> {
+        let Self { core, waiter } = &mut *self;
+        let requested = core.lock().poll_cancellation(waiter, cx.waker());
+        if requested { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter {
+            self.core.lock().leave_cancellation(waiter);
+        }
     }
 }
 
@@ -185,7 +205,10 @@ impl<A: Activity> ActivityCall<A> {
 
     fn request(&self, input: &A::Input) -> Result<ActivityTaskScheduled, ActivityFailure> {
         let input = Payload::encode(input)
-            .map_err(|error| unreadable::<A>(String::new(), format!("the input of the activity: {error}")))?;
+            .map_err(|error| unusable::<A>(String::new(), "Payload", format!("the input of the activity: {error}")))?;
+        input.check_size("the input of the activity").map_err(|error| {
+            unusable::<A>(String::new(), payload::TOO_LARGE, error.to_string())
+        })?;
         let options = &self.options;
         Ok(ActivityTaskScheduled {
             activity_id: String::new(),
@@ -219,7 +242,8 @@ impl<A: Activity> Future for ActivityCall<A> {
         self.state = CallState::Done;
         Poll::Ready(outcome.and_then(|result| {
             result.decode().map_err(|error| {
-                unreadable::<A>(sequence.to_string(), format!("the result of the activity: {error}"))
+                let message = format!("the result of the activity: {error}");
+                unusable::<A>(sequence.to_string(), "Payload", message)
             })
         }))
     }
@@ -233,12 +257,12 @@ impl<A: Activity> Drop for ActivityCall<A> {
     }
 }
 
-fn unreadable<A: Activity>(activity_id: String, message: String) -> ActivityFailure {
+fn unusable<A: Activity>(activity_id: String, kind: &str, message: String) -> ActivityFailure {
     ActivityFailure {
         activity_type: ActivityType::trusted(A::NAME),
         activity_id,
         kind: ActivityFailureKind::Failed,
-        failure: Failure::new("Payload", message).non_retryable(),
+        failure: Failure::new(kind, message).non_retryable(),
     }
 }
 

@@ -14,6 +14,7 @@ use ctutor_engine::{
 use ctutor_git::Watch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::SemaphorePermit;
 
 use super::{
     Job, Progress, Stage, execute,
@@ -102,6 +103,7 @@ pub async fn fetch_repository(ctx: &ActivityContext, input: FetchRepository) -> 
 pub async fn run_tests(ctx: &ActivityContext, input: RunTests) -> Result<Report, ActivityError> {
     let station = ctx.resource::<TestingStation>()?;
     let sandbox = station.sandbox()?;
+    let _place = place(ctx, &station).await?;
     let scratch = scratch_folder(&station)?;
     let (reference, student) = (scratch.path().join("reference"), scratch.path().join("student"));
     check_out(ctx, &station, &input.reference, &reference, "downloading_example").await?;
@@ -128,6 +130,25 @@ pub async fn run_tests(ctx: &ActivityContext, input: RunTests) -> Result<Report,
     let total = f64::from(report.summary.total);
     ctx.report(heartbeat("storing", total, total, None));
     Ok(report)
+}
+
+/// Waits for one of the places where tests run.
+async fn place<'a>(
+    ctx: &ActivityContext,
+    station: &'a TestingStation,
+) -> Result<SemaphorePermit<'a>, ActivityError> {
+    loop {
+        tokio::select! {
+            biased;
+            permit = station.places.acquire() => {
+                return permit.map_err(|_| ActivityError::retryable("WorkerStopped", "the worker stops"));
+            }
+            slept = ctx.sleep(SIGN_OF_LIFE) => {
+                slept?;
+                ctx.report(heartbeat("waiting", 0.0, 0.0, None));
+            }
+        }
+    }
 }
 
 /// Repeats the last word while a slow test says nothing; ends when the activity is asked to stop and the

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use ctutor_engine::activity::ActivityError;
 use ctutor_git::RepositoryCache;
 use ctutor_sandbox::{Sandbox, Unavailable};
+use tokio::sync::Semaphore;
 
 use super::{Broken, plan::Maxima};
 
@@ -13,18 +14,21 @@ pub struct TestingStation {
     pub(super) sandbox: Result<Sandbox, Unavailable>,
     pub(super) maxima: Maxima,
     pub(super) scratch: PathBuf,
+    /// Tests are work for the processor; more at once than there are cores would only time out together.
+    pub(super) places: Semaphore,
 }
 
 impl TestingStation {
-    /// A station of these parts. Without a sandbox every test is refused, with the reason.
+    /// A station of these parts, where so many tests run at once. Without a sandbox every test is refused, with the reason.
     #[must_use]
     pub fn new(
         cache: RepositoryCache,
         sandbox: Result<Sandbox, Unavailable>,
         maxima: Maxima,
         scratch: PathBuf,
+        at_once_max: usize,
     ) -> Self {
-        Self { cache, sandbox, maxima, scratch }
+        Self { cache, sandbox, maxima, scratch, places: Semaphore::new(at_once_max.max(1)) }
     }
 
     pub(super) fn sandbox(&self) -> Result<&Sandbox, ActivityError> {

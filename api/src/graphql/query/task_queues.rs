@@ -17,7 +17,9 @@ pub(super) struct TaskQueuesQuery;
 #[Object]
 impl TaskQueuesQuery {
     /// Task queues with their backlog, by name.
-    #[graphql(complexity = "page_cost(first, 50, child_complexity)")]
+    #[graphql(complexity = r#"page_cost(
+            __ctx.param_value(__variables_definition, __field, "first", None), 50, &PAGE_ITEMS, child_complexity
+        )"#)]
     async fn task_queues(
         &self,
         ctx: &Context<'_>,

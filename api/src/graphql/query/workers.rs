@@ -12,7 +12,9 @@ pub(super) struct WorkersQuery;
 #[Object]
 impl WorkersQuery {
     /// Live workers, oldest first.
-    #[graphql(complexity = "page_cost(first, 50, child_complexity)")]
+    #[graphql(complexity = r#"page_cost(
+            __ctx.param_value(__variables_definition, __field, "first", None), 50, &PAGE_ITEMS, child_complexity
+        )"#)]
     async fn workers(
         &self,
         ctx: &Context<'_>,

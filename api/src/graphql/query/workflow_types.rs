@@ -17,7 +17,9 @@ pub(super) struct WorkflowTypesQuery;
 #[Object]
 impl WorkflowTypesQuery {
     /// Workflow types known from registered workers, by name.
-    #[graphql(complexity = "page_cost(first, 50, child_complexity)")]
+    #[graphql(complexity = r#"page_cost(
+            __ctx.param_value(__variables_definition, __field, "first", None), 50, &PAGE_ITEMS, child_complexity
+        )"#)]
     async fn workflow_types(
         &self,
         ctx: &Context<'_>,

@@ -25,7 +25,11 @@ pub(super) struct WorkflowsQuery;
 impl WorkflowsQuery {
     /// Runs, newest first unless ordered.
     #[expect(clippy::too_many_arguments, reason = "they are those of the field")]
-    #[graphql(complexity = "page_cost(first.or(last), 20, child_complexity)")]
+    #[graphql(complexity = r#"page_cost(
+            __ctx.param_value(__variables_definition, __field, "first", None), 20, &PAGE_ITEMS, child_complexity
+        ).max(page_cost(
+            __ctx.param_value(__variables_definition, __field, "last", None), 20, &PAGE_ITEMS, child_complexity
+        ))"#)]
     async fn workflows(
         &self,
         ctx: &Context<'_>,

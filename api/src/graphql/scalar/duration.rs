@@ -124,7 +124,7 @@ impl fmt::Display for Duration {
         }
         f.write_str("P")?;
         write_part(f, seconds / DAY, "D")?;
-        if seconds % DAY == 0 && milliseconds == 0 {
+        if seconds.is_multiple_of(DAY) && milliseconds == 0 {
             return Ok(());
         }
         f.write_str("T")?;

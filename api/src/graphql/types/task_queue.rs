@@ -50,7 +50,9 @@ impl TaskQueue {
     }
 
     /// Live workers that serve it, oldest first.
-    #[graphql(complexity = "page_cost(first, 20, child_complexity)")]
+    #[graphql(complexity = r#"page_cost(
+            __ctx.param_value(__variables_definition, __field, "first", None), 20, &PAGE_ITEMS, child_complexity
+        )"#)]
     async fn workers(
         &self,
         ctx: &Context<'_>,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Description, ID, Object};
-use ctutor_engine::client::WorkerInfo;
+use ctutor_engine::{client::WorkerInfo, ids};
 
 use crate::graphql::{id::NodeId, scalar::DateTime};
 
@@ -28,17 +28,17 @@ impl Worker {
 
     /// Queues that it serves.
     async fn task_queues(&self) -> Vec<&str> {
-        self.0.task_queues.iter().map(|name| name.as_str()).collect()
+        self.0.task_queues.iter().map(ids::TaskQueue::as_str).collect()
     }
 
     /// Workflow types that it registered.
     async fn types(&self) -> Vec<&str> {
-        self.0.workflow_types.iter().map(|name| name.as_str()).collect()
+        self.0.workflow_types.iter().map(ids::WorkflowType::as_str).collect()
     }
 
     /// Activity types that it registered.
     async fn activity_types(&self) -> Vec<&str> {
-        self.0.activity_types.iter().map(|name| name.as_str()).collect()
+        self.0.activity_types.iter().map(ids::ActivityType::as_str).collect()
     }
 
     /// Most activities at once.

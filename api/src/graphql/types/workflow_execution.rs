@@ -124,7 +124,9 @@ impl WorkflowExecution {
     }
 
     /// Past events, oldest first. `totalCount` is that of all events, whatever `types` says.
-    #[graphql(complexity = "page_cost(first, 100, child_complexity)")]
+    #[graphql(complexity = r#"page_cost(
+            __ctx.param_value(__variables_definition, __field, "first", None), 100, &HISTORY_PAGE_ITEMS, child_complexity
+        )"#)]
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -145,7 +147,9 @@ impl WorkflowExecution {
     }
 
     /// Activities, in order of scheduling.
-    #[graphql(complexity = "page_cost(first, 50, child_complexity)")]
+    #[graphql(complexity = r#"page_cost(
+            __ctx.param_value(__variables_definition, __field, "first", None), 50, &PAGE_ITEMS, child_complexity
+        )"#)]
     async fn activities(
         &self,
         ctx: &Context<'_>,

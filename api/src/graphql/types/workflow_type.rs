@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_graphql::{Context, Description, Object, Result};
-use ctutor_engine::client::WorkflowTypeInfo;
+use ctutor_engine::{client::WorkflowTypeInfo, ids::TaskQueue};
 
 use crate::graphql::{
     loader::Loaders,
@@ -50,7 +50,7 @@ impl WorkflowType {
         let workers = ctx.data_unchecked::<Loaders>().workers().await?;
         let knowing = workers.iter().filter(|worker| worker.get().workflow_types.contains(&self.0.name));
         let queues: BTreeSet<_> =
-            knowing.flat_map(|worker| worker.get().task_queues.iter().map(|name| name.as_str())).collect();
+            knowing.flat_map(|worker| worker.get().task_queues.iter().map(TaskQueue::as_str)).collect();
         Ok(queues.into_iter().map(str::to_owned).collect())
     }
 }

@@ -66,8 +66,9 @@ impl Args {
             database: database.masked(),
             data: loaded.is_explicit("data").then(|| config.data.display().to_string()),
         };
+        let worker = WorkerPart::new(config).await?;
         let mut services = Services::new(&engine, shutdown);
-        let mut worker = WorkerPart::new(config).start(&mut services, &engine);
+        let mut worker = worker.start(&mut services, &engine);
         process::serve(&mut services, &engine, config, verifier, listener);
         let ready = async {
             worker.ready().await;

@@ -25,7 +25,7 @@ impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let url = process::database_url(loaded)?;
         let shutdown = shutdown::on_signals()?;
-        let worker = WorkerPart::new(&loaded.config);
+        let worker = WorkerPart::new(&loaded.config).await?;
         let engine = process::open(loaded, url).await?;
         process::refuse_old_schema(&engine).await?;
         if loaded.config.redis.url.is_none() {

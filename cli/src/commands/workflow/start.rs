@@ -43,6 +43,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LENGTH")]
     timeout: Option<Length>,
 
+    /// When an open run has the workflow ID
+    #[arg(long, value_name = "POLICY")]
+    on_conflict: Option<OnConflict>,
+
+    /// When a closed run has the workflow ID
+    #[arg(long, value_name = "POLICY")]
+    reuse: Option<Reuse>,
+
+    /// The same key and input give the same run, for a day
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+
     /// Watch it to its end, then print its result
     #[arg(long, conflicts_with = "wait")]
     follow: bool,
@@ -57,6 +69,26 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) client: ClientArgs,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum OnConflict {
+    /// Refuse
+    Fail,
+    /// Answer with the open run
+    UseExisting,
+    /// Terminate it and start
+    TerminateExisting,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Reuse {
+    /// Refuse
+    Reject,
+    /// Start when the closed run did not complete
+    FailedOnly,
+    /// Start
+    Allow,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,7 +141,30 @@ impl Args {
         set("priority", self.priority.map(|priority| json!(priority)));
         set("delay", self.delay.map(|delay| json!(delay.to_iso8601())));
         set("timeout", self.timeout.map(|timeout| json!(timeout.to_iso8601())));
+        set("onConflict", self.on_conflict.map(|policy| json!(policy.as_str())));
+        set("reusePolicy", self.reuse.map(|policy| json!(policy.as_str())));
+        set("idempotencyKey", self.idempotency_key.as_ref().map(|key| json!(key)));
         fields.into()
+    }
+}
+
+impl OnConflict {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "FAIL",
+            Self::UseExisting => "USE_EXISTING",
+            Self::TerminateExisting => "TERMINATE_EXISTING",
+        }
+    }
+}
+
+impl Reuse {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "REJECT_DUPLICATE",
+            Self::FailedOnly => "ALLOW_DUPLICATE_FAILED_ONLY",
+            Self::Allow => "ALLOW_DUPLICATE",
+        }
     }
 }
 
@@ -155,19 +210,21 @@ mod tests {
     }
 
     fn start_input(line: &str) -> Value {
-        let args = Line::parse_from(line.split(' ')).args;
+        let args = Line::parse_from(line.split_whitespace()).args;
         args.start_input(args.input.as_deref().map(|input| read_input(input).unwrap()))
     }
 
     #[test]
     fn only_what_was_said_is_sent() {
         assert_eq!(start_input("x example"), json!({"type": "example"}));
-        let full = r#"x example -i {"a":1} --id b --queue q --priority -5 --delay 5s --timeout 1m500ms"#;
+        let full = r#"x example -i {"a":1} --id b --queue q --priority -5 --delay 5s --timeout 1m500ms
+                    --on-conflict use-existing --reuse failed-only --idempotency-key k"#;
         assert_eq!(
             start_input(full),
             json!({
                 "type": "example", "input": {"a": 1}, "workflowId": "b", "taskQueue": "q", "priority": -5,
-                "delay": "PT5S", "timeout": "PT60.5S",
+                "delay": "PT5S", "timeout": "PT60.5S", "onConflict": "USE_EXISTING",
+                "reusePolicy": "ALLOW_DUPLICATE_FAILED_ONLY", "idempotencyKey": "k",
             })
         );
     }

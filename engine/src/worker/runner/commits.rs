@@ -1,0 +1,165 @@
+//! Steps on their way to the database, and what follows when they have arrived.
+
+use futures_util::{StreamExt, future::BoxFuture};
+use tokio::sync::oneshot;
+
+use super::{Next, Runner};
+use crate::{
+    client::WorkflowStatus,
+    failure::Failure,
+    hint::{self, WorkerHint},
+    history::WorkflowExecutionTerminated,
+    ids::EventId,
+    machine::Run,
+    store::{self, CloseOutput, CloseRun, StepOutput},
+    worker::{
+        attempt::{self, Prepared},
+        poller,
+    },
+};
+
+/// A commit under way.
+pub(super) struct Committing {
+    pub(super) output: BoxFuture<'static, Result<StepOutput, store::Error>>,
+    pub(super) last_event_id: EventId,
+    pub(super) closes_run: bool,
+    pub(super) lets_go: bool,
+    pub(super) answers: Vec<oneshot::Sender<bool>>,
+    /// Attempts that may begin only when their start is durable.
+    pub(super) begin: Vec<Prepared>,
+    pub(super) begun: Vec<EventId>,
+    pub(super) cancel: Vec<EventId>,
+}
+
+/// A commit that has arrived, or was refused.
+pub(super) struct Committed {
+    result: Result<StepOutput, store::Error>,
+    commit: Committing,
+}
+
+pub(super) async fn arrive(mut commit: Committing) -> Committed {
+    let output = std::mem::replace(&mut commit.output, Box::pin(std::future::pending()));
+    Committed { result: output.await, commit }
+}
+
+impl Runner {
+    /// The next commit that arrives; `None` at once when none is under way.
+    pub(super) async fn next_commit(&mut self) -> Option<Committed> {
+        self.commits.next().await
+    }
+
+    pub(super) async fn on_committed(&mut self, run: &Run, committed: Committed) -> Next {
+        let Committed { result, commit } = committed;
+        match result {
+            Ok(StepOutput::Committed) => {}
+            Ok(StepOutput::Stale) => {
+                tracing::debug!(run.id = %self.task.run_id, "the run has passed to another worker");
+                self.forsake(commit);
+                return self.abandon().await;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    run.id = %self.task.run_id, error = &error as &dyn std::error::Error,
+                    "a step could not be committed; the run is taken up anew"
+                );
+                self.forsake(commit);
+                return self.abandon().await;
+            }
+        }
+        let (closes_run, lets_go) = (commit.closes_run, commit.lets_go);
+        self.settle(commit);
+        if closes_run {
+            return Next::Finished;
+        }
+        if lets_go {
+            if let Some(due) = run.next_timer() {
+                self.shared.wake_at(due);
+            }
+            // A message that came meanwhile has made the run due at once.
+            self.shared.due.notify_one();
+            return Next::Finished;
+        }
+        if run.last_event_id() > self.shared.options.history_events_max {
+            self.abandon().await;
+            self.terminate_oversized(run.last_event_id());
+            return Next::Finished;
+        }
+        Next::Continue
+    }
+
+    /// Waits for what is on its way, whose outcome others wait for, and takes nothing more.
+    pub(super) async fn abandon(&mut self) -> Next {
+        while let Some(Committed { result, commit }) = self.next_commit().await {
+            match result {
+                Ok(StepOutput::Committed) => self.settle(commit),
+                Ok(StepOutput::Stale) | Err(_) => self.forsake(commit),
+            }
+        }
+        Next::Finished
+    }
+
+    /// A commit was accepted: what waited for it goes on.
+    fn settle(&self, commit: Committing) {
+        for answer in commit.answers {
+            // An attempt that was lost meanwhile does not wait for the answer.
+            let _ = answer.send(true);
+        }
+        for mut prepared in commit.begin {
+            prepared.attempt.durable = true;
+            attempt::spawn(&self.shared, &self.tracker, prepared);
+        }
+        let now = self.shared.clock.now();
+        for event_id in commit.begun {
+            if let Some(attempt) = self.shared.attempts().get_mut(&(self.task.run_id, event_id)) {
+                attempt.durable_since = Some(now);
+            }
+        }
+        for event_id in commit.cancel {
+            if let Some(attempt) = self.shared.attempts().get(&(self.task.run_id, event_id)) {
+                attempt.canceled.cancel();
+            }
+        }
+        hint::publish_history(&*self.shared.bus, self.task.run_id, commit.last_event_id);
+        if commit.closes_run {
+            poller::stop_attempts(&self.shared, self.task.run_id);
+        }
+    }
+
+    /// A commit was refused: attempts that began before it was decided have no row, and never had.
+    ///
+    /// Those who wait for an answer get none, and turn to the database.
+    fn forsake(&self, commit: Committing) {
+        for event_id in commit.begun {
+            if let Some(attempt) = self.shared.attempts().get(&(self.task.run_id, event_id)) {
+                attempt.lost.cancel();
+            }
+        }
+    }
+
+    fn terminate_oversized(&self, events: EventId) {
+        let (shared, run_id) = (self.shared.clone(), self.task.run_id);
+        let limit = shared.options.history_events_max;
+        let reason = format!("the history has {events} events, at most {limit} are allowed");
+        tracing::error!(run.id = %run_id, "{reason}; the run is terminated");
+        self.tracker.spawn(async move {
+            let failure = Failure::new("HistoryLimitExceeded", reason.clone());
+            let close = CloseRun {
+                run_id,
+                status: WorkflowStatus::Terminated.as_str(),
+                event: WorkflowExecutionTerminated { reason: Some(reason), identity: None }.into(),
+                failure: serde_json::to_string(&failure).ok(),
+                now: shared.clock.now(),
+            };
+            match shared.store.write(close).await {
+                Ok(CloseOutput::Closed { last_event_id, .. }) => {
+                    hint::publish_history(&*shared.bus, run_id, last_event_id);
+                }
+                Ok(CloseOutput::NotOpen) => {}
+                Err(error) => {
+                    tracing::error!(%error, run.id = %run_id, "an oversized run could not be terminated");
+                }
+            }
+            hint::publish_worker(&*shared.bus, shared.worker_id, &WorkerHint::Closed(run_id));
+        });
+    }
+}

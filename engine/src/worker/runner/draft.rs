@@ -1,0 +1,183 @@
+//! The step that is being put together, until it is sent on its way.
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::{
+    Runner,
+    commits::{Committing, arrive},
+};
+use crate::{
+    clock::Timestamp,
+    failure::Failure,
+    history::{ActivityTaskScheduled, EventAttributes, HistoryEvent},
+    ids::EventId,
+    machine::{Close, Run},
+    store::{ActivityLease, AfterStep, NewActivityTask, StartedBy, Step, TakenActivity},
+    worker::attempt::{self, Attempt, Prepared},
+};
+
+/// What goes into the next step.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) events: Vec<HistoryEvent>,
+    pub(super) scheduled: Vec<NewActivityTask>,
+    pub(super) closed: Vec<ActivityLease>,
+    pub(super) cancel_requested: Vec<EventId>,
+    pub(super) answers: Vec<oneshot::Sender<bool>>,
+    /// Attempts that may begin only when their start is durable.
+    pub(super) begin: Vec<Prepared>,
+    pub(super) begin_early: Vec<Prepared>,
+}
+
+impl Runner {
+    /// Takes what the code asked for into the draft.
+    pub(super) fn record(&mut self, run: &mut Run) {
+        for event in run.record_commands(self.shared.clock.now()) {
+            match &event.attributes {
+                EventAttributes::ActivityTaskScheduled(scheduled) => {
+                    let new = self.schedule(event.event_id, event.time, scheduled);
+                    self.draft.scheduled.push(new);
+                }
+                EventAttributes::ActivityTaskCancelRequested(request) => {
+                    self.draft.cancel_requested.push(request.scheduled_event_id);
+                }
+                _ => {}
+            }
+            self.draft.events.push(event);
+        }
+    }
+
+    /// Puts an activity on its queue, or right into a free place of this worker.
+    fn schedule(
+        &mut self,
+        event_id: EventId,
+        at: Timestamp,
+        scheduled: &ActivityTaskScheduled,
+    ) -> NewActivityTask {
+        let mut new = NewActivityTask {
+            scheduled_event_id: event_id,
+            namespace: self.shared.namespace.to_string(),
+            activity_type: scheduled.activity_type.to_string(),
+            task_queue: scheduled.task_queue.to_string(),
+            priority: self.task.priority,
+            scheduled_at: at,
+            expires_at: attempt::expires_at(scheduled, at, at),
+            taken: None,
+        };
+        let here = self.shared.serves_activity(scheduled) && !self.shared.draining.is_cancelled();
+        let Some(slot) = here.then(|| self.shared.try_slot()).flatten() else { return new };
+        new.taken = Some(TakenActivity {
+            worker_id: self.shared.worker_id,
+            worker_identity: self.shared.options.identity.clone(),
+            lease_expires_at: self.shared.lease_end(),
+        });
+        let first = Attempt {
+            run_id: self.task.run_id,
+            scheduled_event_id: event_id,
+            workflow_id: self.execution.workflow_id.clone(),
+            workflow_type: self.execution.workflow_type.clone(),
+            scheduled: scheduled.clone(),
+            scheduled_at: at,
+            number: 1,
+            checkpoint: None,
+            last_failure: None,
+            cancel_requested: false,
+            durable: false,
+        };
+        self.local.insert(event_id);
+        let prepared = Prepared::new(&self.shared, first, slot);
+        // At most once means that the start is durable before the code runs; otherwise the code may as well run
+        // while the commit is on its way.
+        if scheduled.retry_policy.maximum_attempts == 1 {
+            self.draft.begin.push(prepared);
+        } else {
+            self.draft.begin_early.push(prepared);
+        }
+        new
+    }
+
+    /// Sends the draft on its way, when there is anything in it; the answer is when the run wants to go on.
+    pub(super) async fn submit(&mut self, run: &Run) -> Option<Timestamp> {
+        let next_timer = run.next_timer();
+        let after = self.after(run, next_timer);
+        let nothing = self.draft.events.is_empty() && self.draft.closed.is_empty();
+        if self.leaving || nothing && matches!(after, AfterStep::Keep) {
+            return next_timer;
+        }
+        let draft = std::mem::take(&mut self.draft);
+        let expected_event_id = self.next_event_id;
+        self.next_event_id = run.last_event_id() + 1;
+        let started = std::mem::take(&mut self.unstarted).then(|| StartedBy {
+            at: self.shared.clock.now(),
+            worker_identity: self.shared.options.identity.clone(),
+        });
+        let closes_run = matches!(after, AfterStep::Close { .. });
+        let lets_go = matches!(after, AfterStep::Release { .. });
+        // A history that is too long is dealt with when this step has arrived.
+        let too_long = run.last_event_id() > self.shared.options.history_events_max;
+        self.leaving = closes_run || lets_go || too_long;
+        let begun = draft.begin_early.iter().map(|early| early.attempt.scheduled_event_id).collect();
+        let step = Step {
+            run_id: self.task.run_id,
+            owner: self.shared.worker_id,
+            epoch: self.task.epoch,
+            expected_event_id,
+            events: draft.events,
+            consumed_messages: self.consumed_messages,
+            scheduled: draft.scheduled,
+            closed: draft.closed,
+            cancel_requested: draft.cancel_requested.clone(),
+            started,
+            after,
+        };
+        let output: BoxFuture<'static, _> = match self.shared.store.enqueue(step).await {
+            Ok(output) => Box::pin(output),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        };
+        for prepared in draft.begin_early {
+            attempt::spawn(&self.shared, &self.tracker, prepared);
+        }
+        let commit = Committing {
+            output,
+            last_event_id: run.last_event_id(),
+            closes_run,
+            lets_go,
+            answers: draft.answers,
+            begin: draft.begin,
+            begun,
+            cancel: draft.cancel_requested,
+        };
+        self.commits.push_back(Box::pin(arrive(commit)));
+        next_timer
+    }
+
+    /// What becomes of the workflow task after the draft.
+    fn after(&self, run: &Run, next_timer: Option<Timestamp>) -> AfterStep {
+        let now = self.shared.clock.now();
+        match run.close() {
+            Some(Close::Completed(result)) => close("COMPLETED", now, Some(result.as_str().to_owned()), None),
+            Some(Close::Failed(failure)) => close("FAILED", now, None, Some(failure)),
+            Some(Close::Canceled) => close("CANCELED", now, None, None),
+            None if !self.local.is_empty() => AfterStep::Keep,
+            None => {
+                let soon = now + self.shared.options.sticky_wait_max;
+                let draining = self.shared.draining.is_cancelled();
+                match next_timer {
+                    Some(due) if due <= soon && !draining => AfterStep::Keep,
+                    due => AfterStep::Release { visible_at: due.unwrap_or(Timestamp::NEVER) },
+                }
+            }
+        }
+    }
+}
+
+fn close(
+    status: &'static str,
+    at: Timestamp,
+    result: Option<String>,
+    failure: Option<&Failure>,
+) -> AfterStep {
+    let failure = failure.map(|failure| serde_json::to_string(failure).expect("a failure has a JSON form"));
+    AfterStep::Close { status, at, result, failure }
+}

@@ -1,0 +1,349 @@
+//! One run at hand: replayed, fed with what happens, its steps committed.
+//!
+//! | state | left when |
+//! | --- | --- |
+//! | replaying | the history is applied → working; code and history disagree → the task is given back with the failure |
+//! | working | nothing is left to do here → let go; the run ended → closed; a commit is refused → lost |
+//! | let go, closed, lost | – |
+//!
+//! Whatever came in while a step was on its way to the database becomes the next step, and may be on its way
+//! before the first has arrived: the writer keeps their order.
+
+mod commits;
+mod draft;
+mod watchdog;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesOrdered};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::shared::Shared;
+use crate::{
+    activity::ActivityClose,
+    clock::Timestamp,
+    failure::Failure,
+    history::{EventAttributes, EventType, HistoryEvent},
+    ids::EventId,
+    machine::{Run, WorkflowTaskError},
+    store::{
+        self, ACTIVITY_CLOSED, ActivityLease, CANCEL_REQUESTED, ClaimedWorkflowTask,
+        FailWorkflowTask, LoadedRun,
+    },
+    workflow::WorkflowInfo,
+};
+use commits::Committed;
+use draft::Draft;
+use watchdog::Watchdog;
+
+/// Events after which a step is sent on its way, though more could be done at once.
+const STEP_EVENTS_MAX: usize = 1_000;
+
+/// What a runner is told.
+pub(super) enum Input {
+    /// Messages up to this number may lie in the inbox.
+    Inbox(i64),
+    /// An activity that this worker ran has ended; the answer is whether that was committed.
+    ActivityClosed { close: Box<ActivityClose>, lease: ActivityLease, committed: oneshot::Sender<bool> },
+    /// An attempt of the run has ended in this process, in whatever way.
+    AttemptEnded(EventId),
+    /// The run is no longer this worker's.
+    Lost,
+}
+
+/// Works on a run until nothing is left to do here.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    tracker: TaskTracker,
+    task: ClaimedWorkflowTask,
+    loaded: LoadedRun,
+    inputs: mpsc::UnboundedReceiver<Input>,
+) {
+    let run_id = task.run_id;
+    let epoch = task.epoch;
+    let attempt = task.attempt;
+    let mut runner = Runner::new(shared.clone(), tracker, task, &loaded, inputs);
+    if let Err(error) = runner.work(loaded).await {
+        runner.abandon().await;
+        fail_task(&shared, &runner, attempt, &error).await;
+    }
+    shared.forget_run(run_id, epoch);
+    // A place for another run is free.
+    shared.due.notify_one();
+}
+
+/// Gives a run back that cannot be worked on, to be tried again after a while.
+async fn fail_task(shared: &Shared, runner: &Runner, attempt: u32, error: &WorkflowTaskError) {
+    let wait = Duration::from_secs(1 << attempt.min(6));
+    let visible_at = shared.clock.now() + wait.min(Duration::from_secs(60));
+    let failure = Failure::new(error.kind(), error.to_string());
+    let write = FailWorkflowTask {
+        run_id: runner.task.run_id,
+        owner: shared.worker_id,
+        epoch: runner.task.epoch,
+        failure: serde_json::to_string(&failure).expect("a failure has a JSON form"),
+        visible_at,
+    };
+    match shared.store.write(write).await {
+        Ok(true) => tracing::error!(
+            workflow.id = %runner.execution.workflow_id, run.id = %runner.task.run_id, attempt = attempt + 1,
+            "{error}; the workflow task is tried again later"
+        ),
+        // A run that was closed while it was loaded has a history that seems not to fit.
+        Ok(false) => {
+            tracing::debug!(run.id = %runner.task.run_id, "{error}; but the run is in other hands now");
+        }
+        Err(failed) => tracing::error!(
+            workflow.id = %runner.execution.workflow_id, run.id = %runner.task.run_id,
+            error = &failed as &dyn std::error::Error,
+            "{error}; the workflow task could not be given back, which is made up for later"
+        ),
+    }
+    shared.wake_at(visible_at);
+}
+
+struct Runner {
+    shared: Arc<Shared>,
+    tracker: TaskTracker,
+    task: ClaimedWorkflowTask,
+    execution: crate::client::WorkflowExecution,
+    inputs: mpsc::UnboundedReceiver<Input>,
+    draft: Draft,
+    /// First event of the next step.
+    next_event_id: EventId,
+    consumed_messages: i64,
+    unstarted: bool,
+    /// Activities of this run that run in this process.
+    local: HashSet<EventId>,
+    commits: FuturesOrdered<BoxFuture<'static, Committed>>,
+    look_into_inbox: bool,
+    /// The last step of this runner is on its way: what comes in now is for whoever has the run next.
+    leaving: bool,
+}
+
+enum Next {
+    Continue,
+    Finished,
+}
+
+impl Runner {
+    fn new(
+        shared: Arc<Shared>,
+        tracker: TaskTracker,
+        task: ClaimedWorkflowTask,
+        loaded: &LoadedRun,
+        inputs: mpsc::UnboundedReceiver<Input>,
+    ) -> Self {
+        Self {
+            next_event_id: task.next_event_id,
+            unstarted: loaded.execution.started_at.is_none(),
+            execution: loaded.execution.clone(),
+            shared,
+            tracker,
+            task,
+            inputs,
+            draft: Draft::default(),
+            consumed_messages: 0,
+            local: HashSet::new(),
+            commits: FuturesOrdered::new(),
+            look_into_inbox: false,
+            leaving: false,
+        }
+    }
+
+    async fn work(&mut self, loaded: LoadedRun) -> Result<(), WorkflowTaskError> {
+        let mut run = self.replay(&loaded.events)?;
+        self.record(&mut run);
+        for message in loaded.messages {
+            self.take_message(&mut run, &message)?;
+        }
+        // Whatever was in the inbox when the run was claimed has been taken now, or long before.
+        self.consumed_messages = self.consumed_messages.max(self.task.inbox_sequence);
+        loop {
+            self.drain_inputs(&mut run)?;
+            if self.look_into_inbox {
+                self.read_inbox(&mut run).await?;
+            }
+            self.fire_timers(&mut run)?;
+            let waits = self.submit(&mut run).await;
+            if let Next::Finished = self.wait(&mut run, waits).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn replay(&self, events: &[HistoryEvent]) -> Result<Run, WorkflowTaskError> {
+        let workflow_type = self.execution.workflow_type.clone();
+        let history =
+            |reason: String| WorkflowTaskError::History { workflow_type: workflow_type.clone(), reason };
+        let definition = self
+            .shared
+            .registry
+            .find_workflow(&workflow_type)
+            .ok_or_else(|| history("its type is not registered with this worker".to_owned()))?;
+        let (first, rest) = events.split_first().ok_or_else(|| history("it has no events".to_owned()))?;
+        let last = events.last().map_or(0, |event| event.event_id);
+        if last + 1 != self.task.next_event_id {
+            let expected = self.task.next_event_id - 1;
+            return Err(history(format!("its last event is {last}, but event {expected} was committed")));
+        }
+        let info = WorkflowInfo {
+            namespace: self.execution.namespace.clone(),
+            workflow_id: self.execution.workflow_id.clone(),
+            run_id: self.task.run_id,
+            workflow_type: workflow_type.clone(),
+            task_queue: self.execution.task_queue.clone(),
+        };
+        let watch = Watchdog::begin(&self.shared, &self.execution);
+        let mut run = Run::begin(&definition, info, first)?;
+        for event in rest {
+            run.apply(event)?;
+        }
+        run.end_replay()?;
+        watch.end();
+        Ok(run)
+    }
+
+    /// Takes everything that has come in.
+    fn drain_inputs(&mut self, run: &mut Run) -> Result<(), WorkflowTaskError> {
+        while let Ok(input) = self.inputs.try_recv() {
+            self.take_input(run, input)?;
+        }
+        Ok(())
+    }
+
+    fn take_input(&mut self, run: &mut Run, input: Input) -> Result<(), WorkflowTaskError> {
+        match input {
+            Input::Inbox(last) => self.look_into_inbox |= last > self.consumed_messages,
+            Input::AttemptEnded(event_id) => {
+                self.local.remove(&event_id);
+            }
+            Input::ActivityClosed { close, lease, committed } => {
+                self.local.remove(&lease.scheduled_event_id);
+                if run.close().is_some() {
+                    // Without an answer the attempt turns to the database, which knows how this ends.
+                    return Ok(());
+                }
+                self.draft.closed.push(lease);
+                self.draft.answers.push(committed);
+                self.close_activity(run, *close)?;
+            }
+            Input::Lost => {
+                // Everything that was not committed is void; the inputs are answered by being dropped.
+                self.inputs.close();
+            }
+        }
+        Ok(())
+    }
+
+    fn close_activity(&mut self, run: &mut Run, close: ActivityClose) -> Result<(), WorkflowTaskError> {
+        for attributes in close.into_events(run.last_event_id() + 1) {
+            self.happen(run, attributes)?;
+        }
+        Ok(())
+    }
+
+    async fn read_inbox(&mut self, run: &mut Run) -> Result<(), WorkflowTaskError> {
+        self.look_into_inbox = false;
+        let messages = match self.shared.store.inboxes(&[self.task.run_id]).await {
+            Ok(messages) => messages,
+            Err(error) => {
+                tracing::warn!(%error, run.id = %self.task.run_id, "an inbox could not be read; it is tried again");
+                return Ok(());
+            }
+        };
+        for (_, message) in messages {
+            self.take_message(run, &message)?;
+        }
+        Ok(())
+    }
+
+    fn take_message(&mut self, run: &mut Run, message: &store::Message) -> Result<(), WorkflowTaskError> {
+        // Messages of a step that is still on its way lie in the inbox until it arrives.
+        if message.sequence <= self.consumed_messages || run.close().is_some() {
+            return Ok(());
+        }
+        self.consumed_messages = message.sequence;
+        let unreadable = |error: String| WorkflowTaskError::History {
+            workflow_type: self.execution.workflow_type.clone(),
+            reason: format!(
+                "message {} of kind `{}` cannot be read: {error}",
+                message.sequence, message.kind
+            ),
+        };
+        match message.kind.as_str() {
+            CANCEL_REQUESTED => {
+                let event =
+                    EventAttributes::from_json(EventType::WorkflowExecutionCancelRequested, &message.body)
+                        .map_err(|error| unreadable(error.to_string()))?;
+                self.happen(run, event)
+            }
+            ACTIVITY_CLOSED => {
+                let close: ActivityClose =
+                    serde_json::from_str(&message.body).map_err(|error| unreadable(error.to_string()))?;
+                self.local.remove(&close.scheduled_event_id);
+                self.close_activity(run, close)
+            }
+            _ => Err(unreadable("the kind is unknown to this version".to_owned())),
+        }
+    }
+
+    fn fire_timers(&mut self, run: &mut Run) -> Result<(), WorkflowTaskError> {
+        while run.close().is_none() && self.draft.events.len() < STEP_EVENTS_MAX {
+            let Some(fired) = run.due_timer(self.shared.clock.now()) else { break };
+            self.happen(run, fired.into())?;
+        }
+        Ok(())
+    }
+
+    /// Lets an event from outside happen, with all that the code makes of it.
+    fn happen(&mut self, run: &mut Run, attributes: EventAttributes) -> Result<(), WorkflowTaskError> {
+        if run.close().is_some() {
+            return Ok(());
+        }
+        let event =
+            HistoryEvent { event_id: run.last_event_id() + 1, time: self.shared.clock.now(), attributes };
+        let watch = Watchdog::begin(&self.shared, &self.execution);
+        run.apply(&event)?;
+        watch.end();
+        self.draft.events.push(event);
+        self.record(run);
+        Ok(())
+    }
+
+    /// Waits for whatever happens next.
+    async fn wait(&mut self, run: &mut Run, timer: Option<Timestamp>) -> Result<Next, WorkflowTaskError> {
+        if self.leaving {
+            return Ok(match self.next_commit().await {
+                Some(committed) => self.on_committed(run, committed).await,
+                None => Next::Finished,
+            });
+        }
+        let draining = self.shared.draining.clone();
+        let drain = async {
+            if draining.is_cancelled() {
+                std::future::pending::<()>().await;
+            }
+            draining.cancelled().await;
+        };
+        let clock = self.shared.clock.clone();
+        let timer = async {
+            match timer {
+                Some(due) => clock.sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(committed) = self.commits.next() => return Ok(self.on_committed(run, committed).await),
+            input = self.inputs.recv() => match input {
+                Some(input) => self.take_input(run, input)?,
+                None => return Ok(self.abandon().await),
+            },
+            () = timer => {}
+            () = drain => {}
+        }
+        Ok(Next::Continue)
+    }
+}

@@ -1,0 +1,8 @@
+//! The waits between blows. They are what a session is made of, so they come from the seed and from nowhere else.
+
+use std::time::Duration;
+
+/// Lets the system run undisturbed for a while.
+pub(super) async fn let_run(while_: Duration) {
+    tokio::time::sleep(while_).await;
+}
