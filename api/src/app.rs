@@ -69,8 +69,8 @@ impl App {
         }
     }
 
-    /// Without a queue and with an ordinary priority, the type's own queue is always the answer, and the engine
-    /// knows it: so the types are only looked up for the others.
+    /// Without a queue and with an ordinary priority, the type's own queue is always the answer, and the
+    /// engine knows it: so the types are only looked up for the others.
     async fn choose_queue(&self, start: &mut StartWorkflow) -> Result<(), store::Error> {
         if start.task_queue.is_some() || queues::of_priority(start.priority) == queues::ORDINARY {
             return Ok(());

@@ -16,8 +16,11 @@ pub(crate) enum Fault {
 impl Fault {
     /// Logs a fault of the database and tells which kind it is.
     pub(crate) fn of_store(error: &store::Error) -> Self {
-        if error.is_overload() {
-            tracing::warn!(error = chain(error), "the database is overloaded, a request was turned away");
+        if error.is_unavailable() {
+            tracing::warn!(
+                error = chain(error),
+                "the database is away or cannot keep up, a request was turned away"
+            );
             return Self::Unavailable;
         }
         tracing::error!(error = chain(error), "a request failed");
@@ -28,7 +31,7 @@ impl Fault {
     pub(crate) fn message(self) -> &'static str {
         match self {
             Self::Internal => "internal error",
-            Self::Unavailable => "the service is overloaded, try again later",
+            Self::Unavailable => "the service cannot do it now, try again later",
         }
     }
 }

@@ -16,7 +16,11 @@ pub mod notify;
 pub mod payload;
 pub mod registry;
 pub mod retry;
+#[cfg(test)]
+mod simulation;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod worker;
 pub mod workflow;
 

@@ -80,6 +80,14 @@ impl Server {
         format!("postgres://postgres@localhost/{database}?host={}", self.folder.path().display())
     }
 
+    /// Runs a statement in one of its databases and returns what it gives, a row a line.
+    ///
+    /// # Errors
+    /// The server does not answer or refuses it.
+    pub fn sql(&self, database: &str, statement: &str) -> Result<String> {
+        psql(&self.url(database), statement)
+    }
+
     /// For making databases on it.
     #[must_use]
     pub fn cluster(&self) -> Cluster {

@@ -33,6 +33,17 @@ pub struct Process {
     folder: TempDir,
 }
 
+/// What became of a command that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Exit status.
+    pub status: i32,
+    /// All that it wrote to standard output.
+    pub stdout: String,
+    /// All that it wrote to standard error.
+    pub stderr: String,
+}
+
 impl Ctutor {
     /// With these arguments.
     pub fn new<I: IntoIterator<Item: AsRef<OsStr>>>(args: I) -> Self {
@@ -83,6 +94,16 @@ impl Ctutor {
                 bail!("`ctutor {}` ended with status {status}\n{}", self.shown(), process.guard.last_words())
             }
         }
+    }
+
+    /// Runs it to its end, however that is.
+    ///
+    /// # Errors
+    /// It did not end in time.
+    pub fn finish(&self) -> Result<Finished> {
+        let process = self.start()?;
+        let status = process.wait()?;
+        Ok(Finished { status, stdout: process.stdout(), stderr: process.stderr() })
     }
 
     fn shown(&self) -> String {

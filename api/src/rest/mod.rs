@@ -47,7 +47,7 @@ pub(crate) struct Twin {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// The routes. Those with fixed words come first here, and the router prefers them to those with an id anyway.
+/// The routes. The router prefers those with fixed words to those with an id, whatever their order.
 pub(crate) fn router(twin: Twin) -> Router {
     Router::new()
         .route("/tasks", get(list::list))

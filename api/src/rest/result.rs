@@ -37,7 +37,7 @@ pub(super) async fn result(
     Ok((status, Json(TaskResult::new(&execution, &pending, twin.app.client.clock().now()))))
 }
 
-/// The run at its end, or as it is when the wait is over: by its time, by the token's, or by that of the server.
+/// The run at its end, or as it is when the wait is over: by its time, the token's, or that of the server.
 async fn wait(
     twin: &Twin,
     principal: &Principal,

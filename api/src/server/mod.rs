@@ -36,7 +36,7 @@ pub struct Server {
 impl Server {
     /// Puts the API together. Must be called within a Tokio runtime.
     ///
-    /// When `shutdown` is cancelled, streams end so that their clients come back, and waiting requests are answered.
+    /// When `shutdown` is cancelled, streams end so that their clients come back, and waiting calls are answered.
     #[must_use]
     pub fn new(
         client: Client,

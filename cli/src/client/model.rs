@@ -56,10 +56,6 @@ pub(crate) struct Workflow {
 pub(crate) struct WorkflowStatus(pub(crate) String);
 
 impl WorkflowStatus {
-    pub(crate) fn is_closed(&self) -> bool {
-        !matches!(self.0.as_str(), "PENDING" | "RUNNING" | "CANCELING")
-    }
-
     pub(crate) fn is_completed(&self) -> bool {
         self.0 == "COMPLETED"
     }
@@ -221,13 +217,5 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(error.to_string(), "INVALID: \"x\" is not of type \"integer\" (at input.duration)");
-    }
-
-    #[test]
-    fn states_of_a_newer_server_count_as_closed_but_not_as_completed() {
-        assert!(!WorkflowStatus("CANCELING".into()).is_closed());
-        assert!(WorkflowStatus("TIMED_OUT".into()).is_closed());
-        let newer = WorkflowStatus("PAUSED_FOREVER".into());
-        assert!(newer.is_closed() && !newer.is_completed());
     }
 }

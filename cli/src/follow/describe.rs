@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    fn event(attributes: Value) -> HistoryEvent {
+    fn event(attributes: &Value) -> HistoryEvent {
         serde_json::from_value(json!({
             "sequence": 7, "type": "SOME_TYPE", "at": "2026-11-22T13:54:14.012Z", "attributes": attributes,
         }))
@@ -95,10 +95,10 @@ mod tests {
     fn an_event_is_told_in_one_line() {
         let scheduled = json!({"activityId": "1", "activityType": "simulate", "input": {"a": [1, 2]}});
         assert_eq!(
-            event_line(&event(scheduled)),
+            event_line(&event(&scheduled)),
             "13:54:14.012     7  SOME_TYPE  simulate  input {\"a\":[1,2]}"
         );
-        assert_eq!(event_line(&event(json!({}))), "13:54:14.012     7  SOME_TYPE");
+        assert_eq!(event_line(&event(&json!({}))), "13:54:14.012     7  SOME_TYPE");
     }
 
     #[test]

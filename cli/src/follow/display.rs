@@ -24,8 +24,23 @@ pub(crate) enum Style {
 #[derive(Debug)]
 pub(crate) struct Display {
     style: Style,
-    /// On a terminal, heartbeats move a bar; elsewhere they are lines like all others.
-    bar: Option<ProgressBar>,
+    heartbeats: Heartbeats,
+    /// Made for the first heartbeat.
+    bar: Option<Bar>,
+}
+
+/// How heartbeats are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heartbeats {
+    /// On a terminal they move a bar.
+    Bar,
+    /// Elsewhere they are lines like all others.
+    Lines,
+}
+
+#[derive(Debug)]
+struct Bar {
+    inner: ProgressBar,
     has_share: bool,
 }
 
@@ -36,9 +51,8 @@ const TICK: Duration = Duration::from_millis(100);
 
 impl Display {
     pub(crate) fn new(style: Style) -> Self {
-        let wants_bar = style == Style::Narrative && io::stderr().is_terminal();
-        let bar = wants_bar.then(|| ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr()));
-        Self { style, bar, has_share: false }
+        let heartbeats = if io::stderr().is_terminal() { Heartbeats::Bar } else { Heartbeats::Lines };
+        Self { style, heartbeats, bar: None }
     }
 
     pub(crate) fn snapshot(&self, workflow: &Workflow) {
@@ -58,17 +72,11 @@ impl Display {
             return;
         }
         let line = progress_line(activity);
-        let Some(bar) = &self.bar else { return output::note(line) };
+        if self.heartbeats == Heartbeats::Lines {
+            return output::note(line);
+        }
         let share = activity.heartbeat.as_ref().and_then(|heartbeat| heartbeat.progress);
-        if bar.message().is_empty() || self.has_share != share.is_some() {
-            self.has_share = share.is_some();
-            bar.set_style(bar_style(self.has_share));
-            bar.enable_steady_tick(TICK);
-        }
-        bar.set_message(line);
-        if let Some(share) = share {
-            bar.set_position(steps(share));
-        }
+        self.bar.get_or_insert_with(|| Bar::new(share.is_some())).update(line, share);
     }
 
     /// Prints an item for programs.
@@ -79,7 +87,7 @@ impl Display {
     /// Tells the user something, above the bar if there is one.
     pub(crate) fn tell(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| output::note(line)),
+            Some(bar) => bar.inner.suspend(|| output::note(line)),
             None => output::note(line),
         }
     }
@@ -87,7 +95,7 @@ impl Display {
     /// Takes the bar away.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+            bar.inner.finish_and_clear();
         }
     }
 }
@@ -95,6 +103,26 @@ impl Display {
 impl Drop for Display {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+impl Bar {
+    fn new(has_share: bool) -> Self {
+        let inner = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());
+        inner.set_style(bar_style(has_share));
+        inner.enable_steady_tick(TICK);
+        Self { inner, has_share }
+    }
+
+    fn update(&mut self, line: String, share: Option<f64>) {
+        if self.has_share != share.is_some() {
+            self.has_share = share.is_some();
+            self.inner.set_style(bar_style(self.has_share));
+        }
+        self.inner.set_message(line);
+        if let Some(share) = share {
+            self.inner.set_position(steps(share));
+        }
     }
 }
 

@@ -9,6 +9,10 @@ pub(crate) struct Block {
 impl Block {
     /// Adds a line.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers give a text of theirs or one that they just made"
+    )]
     pub(crate) fn line(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.lines.push((name.into(), value.to_string()));
         self

@@ -186,7 +186,10 @@ impl Watch {
             let subscription = self.subscription.as_mut().expect("the first phase subscribed");
             match subscription.try_recv() {
                 Some(Delivery::Message(next)) => message = Some(next),
-                Some(Delivery::Gap) => history = EventId::MAX,
+                Some(Delivery::Gap) => {
+                    self.queue.push_back(WatchItem::Reset(ResetReason::BrokerGap));
+                    history = EventId::MAX;
+                }
                 None => {}
             }
         }
@@ -227,17 +230,15 @@ impl Watch {
     async fn catch_up(&mut self) -> Result<(), WatchError> {
         let page = self.client.limits.history_page_items_max;
         // The run is read before its events, so that it never shows an end whose event would follow.
-        let execution = self.execution().await?;
+        let mut execution = self.execution().await?;
         while self.last_sent < execution.history_length {
             let events = self.client.history(self.run_id, self.last_sent, page, &[]).await?;
             let Some(last) = events.last() else { break };
             self.last_sent = last.event_id;
-            let execution = if self.last_sent > execution.history_length {
-                self.execution().await?
-            } else {
-                execution.clone()
-            };
-            self.queue.push_back(WatchItem::Events(events, Box::new(execution)));
+            if self.last_sent > execution.history_length {
+                execution = self.execution().await?;
+            }
+            self.queue.push_back(WatchItem::Events(events, Box::new(execution.clone())));
         }
         if execution.status.is_closed() && self.last_sent >= execution.history_length {
             self.queue.push_back(WatchItem::Ended(Box::new(execution)));

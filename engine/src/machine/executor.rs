@@ -37,7 +37,8 @@ pub(super) fn poll_until_idle(future: &mut WorkflowFuture, core: &SharedCore, wa
     let waker = wakes.waker();
     for _ in 0..POLLS_MAX {
         wakes.state().woken = false;
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
         let Wakened { woken, foreign, .. } = *wakes.state();
         match polled {
             Err(panic) => return Polled::Panicked(words_of(panic.as_ref())),

@@ -24,6 +24,9 @@ mod executor;
 mod run;
 mod timer;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::{Command, CommandKind};
 pub use error::{Nondeterminism, WorkflowTaskError};
 pub use run::{Close, Run};

@@ -44,9 +44,7 @@ impl Core {
     /// Asks for a timer; the answer is its number.
     pub(crate) fn start_timer(&mut self, length: Duration) -> u32 {
         let sequence = self.next_sequence();
-        self.timers
-            .by_sequence
-            .insert(sequence, Timer { state: State::Asked, outcome: None, waker: None });
+        self.timers.by_sequence.insert(sequence, Timer { state: State::Asked, outcome: None, waker: None });
         let attributes =
             TimerStarted { timer_id: sequence.to_string(), start_to_fire_timeout_ms: millis(length) };
         self.command(sequence, CommandKind::StartTimer(attributes));
@@ -115,9 +113,7 @@ impl Timers {
 
     /// Whether a timer is asked for or running that somebody may wait for.
     pub(super) fn has_open(&self) -> bool {
-        self.by_sequence
-            .values()
-            .any(|timer| timer.state != State::CancelAsked && timer.outcome.is_none())
+        self.by_sequence.values().any(|timer| timer.state != State::CancelAsked && timer.outcome.is_none())
     }
 
     /// A timer rang; `Err` when the run has no such timer.

@@ -8,7 +8,7 @@ use crate::{
     hint,
     history::RetryState,
     store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ExpiredActivity, ReportOutput},
-    worker::attempt::{next_attempt, timeout_failure},
+    worker::deadlines::{expires_at, next_attempt, timeout_failure},
 };
 
 /// Most of them in one go.
@@ -17,11 +17,14 @@ const ACTIVITIES_MAX: u64 = 500;
 pub(super) async fn end(service: &Service, scope: Scope) -> Result<(), store::Error> {
     let now = service.clock.now();
     // Every lease has ended at the end of time.
-    let as_of = if scope == Scope::All { Timestamp::NEVER } else { now };
-    let expired = service.store.expired_activities(as_of, now, ACTIVITIES_MAX).await?;
+    let (as_of, alive) = match scope {
+        Scope::All => (Timestamp::NEVER, service.store.local_workers()),
+        Scope::Expired => (now, Vec::new()),
+    };
+    let expired = service.store.expired_activities(as_of, &alive, now, ACTIVITIES_MAX).await?;
     for activity in expired {
         let lost = activity.lease.owner.is_some();
-        let end = if lost { end_of_lost(&activity, now) } else { end_of_waiting(&activity) };
+        let end = if lost { end_of_lost(&activity, now) } else { end_of_waiting(&activity, now) };
         let lease = activity.lease;
         let outcome = service.store.write(ActivityReport { lease, end, now }).await?;
         let ReportOutput::Accepted(wake) = outcome else { continue };
@@ -50,6 +53,7 @@ fn end_of_lost(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
             visible_at: now,
             failure: serde_json::to_string(&failure).expect("a failure has a JSON form"),
             checkpoint: None,
+            expires_at: expires_at(scheduled, activity.scheduled_at, now),
         },
         Err(retry_state) => {
             let started = StartedAttempt {
@@ -63,13 +67,13 @@ fn end_of_lost(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
     }
 }
 
-fn end_of_waiting(activity: &ExpiredActivity) -> AttemptEnd {
+fn end_of_waiting(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
     let scheduled = &activity.scheduled;
-    let (start, all) = (scheduled.schedule_to_start_timeout_ms, scheduled.schedule_to_close_timeout_ms);
-    let (timeout, limit) = match (start, all) {
-        (Some(start), Some(all)) if all <= start => (TimeoutType::ScheduleToClose, Some(all)),
-        (Some(start), _) => (TimeoutType::ScheduleToStart, Some(start)),
-        (None, all) => (TimeoutType::ScheduleToClose, all),
+    let to_close = scheduled.schedule_to_close_timeout_ms;
+    let closes_at = to_close.map(|ms| Timestamp(activity.scheduled_at.0.saturating_add(ms)));
+    let (timeout, limit) = match closes_at {
+        Some(due) if due <= now => (TimeoutType::ScheduleToClose, to_close),
+        _ => (TimeoutType::ScheduleToStart, scheduled.schedule_to_start_timeout_ms),
     };
     let mut failure = timeout_failure(timeout, limit, scheduled);
     failure.cause = activity.last_failure.clone().map(Box::new);

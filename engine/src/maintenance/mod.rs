@@ -63,7 +63,7 @@ impl Service {
     /// Works until `shutdown`. Failures are logged and tried again.
     pub async fn run(self, shutdown: CancellationToken) {
         if self.store.is_exclusive() {
-            // Nobody else can work with this database, so whoever held leases is dead.
+            // Nobody else can work with this database, so whoever held leases and is not of this process is dead.
             self.log("taking over from the process before", self.rescue(Scope::All).await);
         }
         let mut next_sweep = self.clock.now();
@@ -85,7 +85,7 @@ impl Service {
     async fn rescue(&self, scope: Scope) -> Result<(), store::Error> {
         let which = match scope {
             Scope::Expired => Rescue::Expired,
-            Scope::All => Rescue::All,
+            Scope::All => Rescue::AllExcept(self.store.local_workers()),
         };
         let queues = self.store.write(RescueWorkflowTasks { now: self.clock.now(), which }).await?;
         for queue in queues {
@@ -107,6 +107,6 @@ impl Service {
 enum Scope {
     /// Those whose leases are over.
     Expired,
-    /// All.
+    /// All that no worker of this process holds.
     All,
 }

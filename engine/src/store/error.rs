@@ -1,4 +1,4 @@
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// What can go wrong with the database.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -42,12 +42,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same request may well succeed a little later.
+    /// Whether the same request may well succeed a little later, because the database is away or cannot keep up.
     #[must_use]
-    pub fn is_overload(&self) -> bool {
+    pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Overloaded { .. } => true,
-            Self::Database(source) => matches!(**source, DbErr::ConnectionAcquire(_)),
+            Self::Database(source) => is_away(source),
             _ => false,
         }
     }
@@ -56,6 +56,24 @@ impl Error {
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         Self::Database(std::sync::Arc::new(error))
+    }
+}
+
+/// Whether the connection, and not the statement, is at fault.
+fn is_away(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(source))
+    | DbErr::Exec(RuntimeErr::SqlxError(source))
+    | DbErr::Query(RuntimeErr::SqlxError(source))) = error
+    else {
+        return matches!(error, DbErr::ConnectionAcquire(_));
+    };
+    match &**source {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        // PostgreSQL's connection exceptions, and what it says while it ends or starts.
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0"))
+        }
+        _ => false,
     }
 }
 

@@ -11,7 +11,15 @@ mod wake;
 mod write;
 mod writer;
 
-use std::{fmt, fs::File, sync::Arc};
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashSet,
+    fmt,
+    fs::File,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use ctutor_migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
@@ -27,16 +35,18 @@ pub(crate) use read::{
 pub(crate) use wake::Wake;
 pub(crate) use write::{
     activity::{ActivityReport, AttemptEnd, ReportOutput},
+    activity_task::{ActivityLease, NewActivityTask, TakenActivity},
     claim::{Claim, ClaimActivityTasks, ClaimWorkflowTasks, ClaimedActivityTask, ClaimedWorkflowTask},
     heartbeat::{HeartbeatOutput, StoredHeartbeat},
     lease::{
         FailWorkflowTask, Held, RegisterWorker, RemoveWorkers, RenewLeases, Rescue, RescueWorkflowTasks,
     },
     start::{Start, StartOutput},
-    step::{ActivityLease, AfterStep, NewActivityTask, StartedBy, Step, StepOutput, TakenActivity},
+    step::{AfterStep, StartedBy, Step, StepOutput},
     stop::{CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun, ForgetRequests},
 };
 
+use crate::ids::WorkerId;
 use sql::Reader;
 use writer::Submit;
 
@@ -53,6 +63,8 @@ pub struct Store {
     writer: writer::Handle,
     /// Held as long as the store is: an SQLite file belongs to one process at a time.
     lock: Option<Arc<File>>,
+    /// The workers of this process.
+    local_workers: Arc<Mutex<HashSet<WorkerId>>>,
 }
 
 impl fmt::Debug for Store {
@@ -76,6 +88,7 @@ impl Store {
             reader: connections.reader,
             writer,
             lock: lock.map(Arc::new),
+            local_workers: Arc::default(),
         })
     }
 
@@ -100,6 +113,16 @@ impl Store {
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
         self.lock.is_some()
+    }
+
+    /// Remembers a worker of this process: what it holds is in good hands.
+    pub(crate) fn add_local_worker(&self, worker_id: WorkerId) {
+        self.local_workers.lock().unwrap_or_else(PoisonError::into_inner).insert(worker_id);
+    }
+
+    /// The workers of this process.
+    pub(crate) fn local_workers(&self) -> Vec<WorkerId> {
+        self.local_workers.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// What was written so far.

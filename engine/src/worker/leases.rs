@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{attempt::expires_at, runner::Input, shared::Shared};
+use super::{deadlines::expires_at, runner::Input, shared::Shared};
 use crate::{
     ids::{EventId, RunId},
     store::{self, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, Rescue, RescueWorkflowTasks},
@@ -31,6 +31,8 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 struct Strays {
     runs: HashSet<RunId>,
     activities: HashSet<(RunId, EventId)>,
+    /// Which claim was under way, or none, when they were found.
+    claims: u64,
 }
 
 async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::Error> {
@@ -75,9 +77,9 @@ async fn give_strays_back(
     strays: &mut Strays,
     held: &store::Held,
 ) -> Result<(), store::Error> {
-    if shared.is_claiming() {
-        // What is being claimed is not at hand yet, however long that takes.
-        *strays = Strays::default();
+    // Asked before looking at what is at hand: what a claim took is at hand when it ends, and may not be before.
+    let claims = shared.claims();
+    if claims % 2 == 1 && claims == strays.claims {
         return Ok(());
     }
     let runs: HashSet<RunId> = {
@@ -97,7 +99,7 @@ async fn give_strays_back(
     }
     let again: Vec<_> = activities.intersection(&strays.activities).copied().collect();
     give_activities_back(shared, held, &again).await?;
-    *strays = Strays { runs, activities };
+    *strays = Strays { runs, activities, claims };
     Ok(())
 }
 

@@ -15,13 +15,17 @@
 //! again. A worker that stalls past its leases finds out at its next commit or renewal. A worker that stops gives
 //! everything back at once. A worker that cannot reach the database keeps running activities, and claims nothing.
 
-pub(crate) mod attempt;
+mod attempt;
+pub(crate) mod deadlines;
 mod heartbeats;
 mod leases;
 mod options;
 mod poller;
 mod runner;
 mod shared;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -90,6 +94,7 @@ impl Service {
         options: WorkerOptions,
     ) -> Self {
         let shared = Arc::new(Shared::new(store, bus, clock, namespace, registry, options));
+        shared.store.add_local_worker(shared.worker_id);
         Self { shared, ready: watch::Sender::new(false) }
     }
 

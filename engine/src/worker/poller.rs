@@ -1,6 +1,6 @@
 //! Claiming due tasks.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -8,12 +8,17 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{attempt, runner, shared::Shared};
+use super::{
+    attempt::{self, Prepared},
+    runner,
+    shared::Shared,
+};
 use crate::{
+    failure::Failure,
     hint::WorkerHint,
     ids::{ActivityType, RunId, TaskQueue, WorkflowType},
     notify::{Delivery, Topic},
-    store::{self, Claim, ClaimActivityTasks, ClaimWorkflowTasks},
+    store::{self, Claim, ClaimActivityTasks, ClaimWorkflowTasks, ClaimedWorkflowTask, LoadedRun},
 };
 
 /// Most tasks of one claim.
@@ -83,7 +88,7 @@ fn on_worker_hint(shared: &Shared, delivery: &Delivery) {
     match serde_json::from_slice(message) {
         // Absence of the runner means that the run was let go: then the message made it due.
         Ok(WorkerHint::Inbox(run_id)) => {
-            if shared.tell(run_id, runner::Input::Inbox).is_err() {
+            if shared.tell(run_id, runner::Input::Inbox(i64::MAX)).is_err() {
                 shared.due.notify_one();
             }
         }
@@ -138,10 +143,12 @@ impl Claims {
     async fn take(&self, shared: &Arc<Shared>, tracker: &TaskTracker) -> Result<bool, store::Error> {
         let runs = shared.options.runs_max.saturating_sub(shared.runs().len()).min(CLAIM_TASKS_MAX);
         let slots = shared.slots_free().min(CLAIM_TASKS_MAX);
+        shared.mark_claim();
         let (workflows, activities) = tokio::join!(
             self.take_workflow_tasks(shared, tracker, runs),
             self.take_activity_tasks(shared, tracker, slots),
         );
+        shared.mark_claim();
         Ok((runs > 0 && workflows? == runs) || (slots > 0 && activities? == slots))
     }
 
@@ -158,12 +165,8 @@ impl Claims {
         if claimed.is_empty() {
             return Ok(0);
         }
-        let run_ids: Vec<RunId> = claimed.iter().map(|task| task.run_id).collect();
-        let mut loaded = shared.store.load_runs(&shared.namespace, &run_ids).await?;
         let taken = claimed.len();
-        for task in claimed {
-            // A run that ended between the claim and the load has no row any more.
-            let Some(run) = loaded.remove(&task.run_id) else { continue };
+        for (task, run) in load_runs(shared, claimed).await? {
             let (inputs, receiver) = mpsc::unbounded_channel();
             let entry = super::shared::RunEntry { epoch: task.epoch, since: shared.clock.now(), inputs };
             shared.runs().insert(task.run_id, entry);
@@ -192,10 +195,44 @@ impl Claims {
         let taken = claimed.len();
         let attempts = attempt::load(shared, claimed).await?;
         for (attempt, slot) in attempts.into_iter().zip(slots) {
-            attempt::spawn(shared, tracker, attempt, slot);
+            attempt::spawn(shared, tracker, Prepared::new(shared, attempt, slot));
         }
         Ok(taken)
     }
+}
+
+/// Reads what claimed runs need. A run that cannot be read is given back by itself, lest it holds up the others.
+async fn load_runs(
+    shared: &Shared,
+    claimed: Vec<ClaimedWorkflowTask>,
+) -> Result<Vec<(ClaimedWorkflowTask, LoadedRun)>, store::Error> {
+    let run_ids: Vec<RunId> = claimed.iter().map(|task| task.run_id).collect();
+    let mut loaded = match shared.store.load_runs(&shared.namespace, &run_ids).await {
+        Err(store::Error::Unreadable { .. }) => load_readable(shared, &claimed).await?,
+        loaded => loaded?,
+    };
+    // A run that ended between the claim and the load has no row any more.
+    let with_run = |task: ClaimedWorkflowTask| loaded.remove(&task.run_id).map(|run| (task, run));
+    Ok(claimed.into_iter().filter_map(with_run).collect())
+}
+
+async fn load_readable(
+    shared: &Shared,
+    claimed: &[ClaimedWorkflowTask],
+) -> Result<HashMap<RunId, LoadedRun>, store::Error> {
+    let mut readable = HashMap::new();
+    for task in claimed {
+        match shared.store.load_runs(&shared.namespace, &[task.run_id]).await {
+            Ok(loaded) => readable.extend(loaded),
+            Err(error @ store::Error::Unreadable { .. }) => {
+                tracing::error!(run.id = %task.run_id, %error, "a run cannot be read; it is tried again later");
+                let failure = Failure::new("HistoryError", error.to_string());
+                shared.store.write(runner::given_back(shared, task, &failure)).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(readable)
 }
 
 fn at(claim: &Claim, shared: &Shared, at_most: usize) -> Claim {

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -39,8 +42,8 @@ pub(super) struct Shared {
     attempts: Mutex<HashMap<(RunId, EventId), AttemptHandle>>,
     wake_ups: Mutex<std::collections::BTreeSet<Timestamp>>,
     serials: AtomicU64,
-    /// A claim is under way: rows may name this worker before it knows.
-    claiming: AtomicBool,
+    /// Goes up when a claim begins and when it ends, so it is odd while one is under way.
+    claims: AtomicU64,
 }
 
 /// A run at hand.
@@ -81,7 +84,7 @@ impl Shared {
             attempts: Mutex::default(),
             wake_ups: Mutex::default(),
             serials: AtomicU64::new(0),
-            claiming: AtomicBool::new(false),
+            claims: AtomicU64::new(0),
         }
     }
 
@@ -90,12 +93,13 @@ impl Shared {
         self.serials.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn set_claiming(&self, claiming: bool) {
-        self.claiming.store(claiming, Ordering::SeqCst);
+    /// A claim begins or ends. While one is under way, rows may name this worker before it knows.
+    pub(super) fn mark_claim(&self) {
+        self.claims.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn is_claiming(&self) -> bool {
-        self.claiming.load(Ordering::SeqCst)
+    pub(super) fn claims(&self) -> u64 {
+        self.claims.load(Ordering::SeqCst)
     }
 
     /// A place for an activity, if one is free.

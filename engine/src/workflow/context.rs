@@ -204,11 +204,12 @@ impl<A: Activity> ActivityCall<A> {
     }
 
     fn request(&self, input: &A::Input) -> Result<ActivityTaskScheduled, ActivityFailure> {
-        let input = Payload::encode(input)
-            .map_err(|error| unusable::<A>(String::new(), "Payload", format!("the input of the activity: {error}")))?;
-        input.check_size("the input of the activity").map_err(|error| {
-            unusable::<A>(String::new(), payload::TOO_LARGE, error.to_string())
+        let input = Payload::encode(input).map_err(|error| {
+            unusable::<A>(String::new(), "Payload", format!("the input of the activity: {error}"))
         })?;
+        input
+            .check_size("the input of the activity")
+            .map_err(|error| unusable::<A>(String::new(), payload::TOO_LARGE, error.to_string()))?;
         let options = &self.options;
         Ok(ActivityTaskScheduled {
             activity_id: String::new(),

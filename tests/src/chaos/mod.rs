@@ -55,6 +55,17 @@ pub struct Options {
     pub blows: usize,
     /// Decides everything that is not the machine's own timing.
     pub seed: u64,
+    /// What becomes of the logs of a session that goes well.
+    pub logs: Logs,
+}
+
+/// What becomes of the logs, and of the embedded database, of a session that goes well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logs {
+    /// They stay, and their folder is printed.
+    Keep,
+    /// They go.
+    Remove,
 }
 
 /// What a session that went well has seen.
@@ -104,7 +115,11 @@ impl fmt::Display for Report {
             "{} submissions repeated, {} streams taken up again, {} gaps told of",
             self.repeats, self.reconnects, self.gaps
         )?;
-        writeln!(f, "{} events checked, {} further attempts of activities", self.events, self.further_attempts)?;
+        writeln!(
+            f,
+            "{} events checked, {} further attempts of activities",
+            self.events, self.further_attempts
+        )?;
         write!(
             f,
             "{} error lines in the logs, {:.1} s from the last blow to the last end, {:.1} s in all",
@@ -120,7 +135,7 @@ impl fmt::Display for Report {
 /// # Errors
 /// Something that must hold did not; the message says what, where the logs are and how to run it again.
 pub async fn run(options: &Options) -> Result<Report> {
-    let Options { shape, runs, blows, seed } = options;
+    let Options { shape, runs, blows, seed, logs: _ } = options;
     session::run(options).await.with_context(|| {
         format!(
             "chaos failed; again with: cargo run -p ctutor-tests --bin chaos -- --database {} --runs {runs} \

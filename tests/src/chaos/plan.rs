@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
-use super::Shape;
+use super::{Options, Shape};
 
 /// Independent streams of one seed, so that a change in one part leaves the others as they were.
 #[derive(Debug, Clone, Copy)]
@@ -178,6 +178,15 @@ impl Blow {
         }
     }
 
+    /// How often an activity can lose its worker by it.
+    fn losses(self) -> u32 {
+        match self {
+            Self::KillAll | Self::KillWorker(_) | Self::HaltWorker(_) => 1,
+            Self::KillAllTwice => 2,
+            _ => 0,
+        }
+    }
+
     fn draw(rng: &mut StdRng, shape: Shape) -> Self {
         let one_of_two = rng.random_range(0..2);
         match (shape, rng.random_range(0..100)) {
@@ -208,16 +217,31 @@ pub(super) struct Planned {
     pub(super) away: Duration,
 }
 
-impl Planned {
-    pub(super) fn draw(rng: &mut StdRng, shape: Shape) -> Self {
-        let blow = Blow::draw(rng, shape);
+/// Losses of workers in a row that an activity survives, whose third attempt is the last.
+const LOSSES_MAX: u32 = 2;
+
+/// Draws all blows of a session.
+///
+/// An activity that loses a worker in each of its attempts fails, and rightly so. As that is not what a session is
+/// for, a pause in which the longest activity can end follows whenever it has lost as many as it may.
+pub(super) fn blows(options: &Options) -> Vec<Planned> {
+    let mut rng = rng(options.seed, Stream::Blows);
+    let mut losses = 0;
+    let draw = |_| {
+        let blow = Blow::draw(&mut rng, options.shape);
         let away = match blow {
             // Longer than leases last.
             Blow::HaltWorker(_) => rng.random_range(9_000..11_000),
             Blow::HaltRedis => rng.random_range(500..4_000),
             _ => rng.random_range(0..1_500),
         };
-        let before = Duration::from_millis(rng.random_range(200..2_500));
-        Self { before, blow, away: Duration::from_millis(away) }
-    }
+        let mut before = rng.random_range(200..2_500);
+        losses += blow.losses();
+        if losses > LOSSES_MAX {
+            losses = blow.losses();
+            before += 5_500;
+        }
+        Planned { before: Duration::from_millis(before), blow, away: Duration::from_millis(away) }
+    };
+    (0..options.blows).map(draw).collect()
 }

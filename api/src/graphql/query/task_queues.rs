@@ -18,7 +18,8 @@ pub(super) struct TaskQueuesQuery;
 impl TaskQueuesQuery {
     /// Task queues with their backlog, by name.
     #[graphql(complexity = r#"page_cost(
-            __ctx.param_value(__variables_definition, __field, "first", None), 50, &PAGE_ITEMS, child_complexity
+            __ctx.param_value(__variables_definition, __field, "first", None),
+            50, &PAGE_ITEMS, child_complexity
         )"#)]
     async fn task_queues(
         &self,

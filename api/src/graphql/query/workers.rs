@@ -13,7 +13,8 @@ pub(super) struct WorkersQuery;
 impl WorkersQuery {
     /// Live workers, oldest first.
     #[graphql(complexity = r#"page_cost(
-            __ctx.param_value(__variables_definition, __field, "first", None), 50, &PAGE_ITEMS, child_complexity
+            __ctx.param_value(__variables_definition, __field, "first", None),
+            50, &PAGE_ITEMS, child_complexity
         )"#)]
     async fn workers(
         &self,

@@ -18,7 +18,8 @@ pub(super) struct WorkflowTypesQuery;
 impl WorkflowTypesQuery {
     /// Workflow types known from registered workers, by name.
     #[graphql(complexity = r#"page_cost(
-            __ctx.param_value(__variables_definition, __field, "first", None), 50, &PAGE_ITEMS, child_complexity
+            __ctx.param_value(__variables_definition, __field, "first", None),
+            50, &PAGE_ITEMS, child_complexity
         )"#)]
     async fn workflow_types(
         &self,

@@ -26,9 +26,11 @@ impl WorkflowsQuery {
     /// Runs, newest first unless ordered.
     #[expect(clippy::too_many_arguments, reason = "they are those of the field")]
     #[graphql(complexity = r#"page_cost(
-            __ctx.param_value(__variables_definition, __field, "first", None), 20, &PAGE_ITEMS, child_complexity
+            __ctx.param_value(__variables_definition, __field, "first", None),
+            20, &PAGE_ITEMS, child_complexity
         ).max(page_cost(
-            __ctx.param_value(__variables_definition, __field, "last", None), 20, &PAGE_ITEMS, child_complexity
+            __ctx.param_value(__variables_definition, __field, "last", None),
+            20, &PAGE_ITEMS, child_complexity
         ))"#)]
     async fn workflows(
         &self,

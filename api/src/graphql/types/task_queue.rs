@@ -51,7 +51,8 @@ impl TaskQueue {
 
     /// Live workers that serve it, oldest first.
     #[graphql(complexity = r#"page_cost(
-            __ctx.param_value(__variables_definition, __field, "first", None), 20, &PAGE_ITEMS, child_complexity
+            __ctx.param_value(__variables_definition, __field, "first", None),
+            20, &PAGE_ITEMS, child_complexity
         )"#)]
     async fn workers(
         &self,

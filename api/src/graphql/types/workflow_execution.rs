@@ -125,7 +125,8 @@ impl WorkflowExecution {
 
     /// Past events, oldest first. `totalCount` is that of all events, whatever `types` says.
     #[graphql(complexity = r#"page_cost(
-            __ctx.param_value(__variables_definition, __field, "first", None), 100, &HISTORY_PAGE_ITEMS, child_complexity
+            __ctx.param_value(__variables_definition, __field, "first", None),
+            100, &HISTORY_PAGE_ITEMS, child_complexity
         )"#)]
     async fn history(
         &self,
@@ -148,7 +149,8 @@ impl WorkflowExecution {
 
     /// Activities, in order of scheduling.
     #[graphql(complexity = r#"page_cost(
-            __ctx.param_value(__variables_definition, __field, "first", None), 50, &PAGE_ITEMS, child_complexity
+            __ctx.param_value(__variables_definition, __field, "first", None),
+            50, &PAGE_ITEMS, child_complexity
         )"#)]
     async fn activities(
         &self,

@@ -3,7 +3,7 @@
 use ctutor_entity::workflow_execution::Column;
 use sea_orm::{
     ColumnTrait, Condition, ExprTrait,
-    sea_query::{Expr, LikeExpr, SimpleExpr},
+    sea_query::{Expr, Func, SimpleExpr},
 };
 
 use crate::{
@@ -36,8 +36,11 @@ pub(super) fn condition(filter: &WorkflowFilter) -> Condition {
         condition = condition.add(Column::WorkflowId.eq(workflow_id.as_str()));
     }
     if let Some(prefix) = &filter.workflow_id_prefix {
-        let escaped = prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        condition = condition.add(Column::WorkflowId.like(LikeExpr::new(format!("{escaped}%")).escape('\\')));
+        // Not `LIKE`, for which SQLite does not tell upper from lower case.
+        let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
+        let id = Expr::col((ctutor_entity::workflow_execution::Entity, Column::WorkflowId));
+        let start = Func::cust("SUBSTR").arg(id).arg(1).arg(length);
+        condition = condition.add(Expr::expr(start).eq(prefix.as_str()));
     }
     if let Some(queue) = &filter.task_queue {
         condition = condition.add(Column::TaskQueue.eq(queue.as_str()));
@@ -81,7 +84,7 @@ pub(super) fn order_key(field: WorkflowOrderField) -> SimpleExpr {
             Expr::col((ctutor_entity::workflow_execution::Entity, Column::CreatedAtMs))
         }
         WorkflowOrderField::ClosedAt => {
-            return Expr::expr(sea_orm::sea_query::Func::coalesce([
+            return Expr::expr(Func::coalesce([
                 Expr::col((ctutor_entity::workflow_execution::Entity, Column::ClosedAtMs)),
                 Expr::val(i64::MAX),
             ]));

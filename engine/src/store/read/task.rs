@@ -92,15 +92,18 @@ impl Store {
             .collect())
     }
 
-    /// Activities whose leases had ended by `leases_ended_by`, and such as have waited too long for a worker.
+    /// Activities whose leases had ended by `leases_ended_by`, unless one of the workers `alive` has them, and such
+    /// as have waited too long for a worker.
     pub(crate) async fn expired_activities(
         &self,
         leases_ended_by: Timestamp,
+        alive: &[WorkerId],
         now: Timestamp,
         at_most: u64,
     ) -> Result<Vec<ExpiredActivity>, Error> {
         use activity_task::Column;
-        let held = Condition::all().add(Column::Owner.is_not_null());
+        let alive = alive.iter().map(|worker_id| worker_id.0);
+        let held = Condition::all().add(Column::Owner.is_not_null()).add(Column::Owner.is_not_in(alive));
         let waiting = Condition::all().add(Column::Owner.is_null());
         let lost = Condition::any()
             .add(held.add(Column::LeaseExpiresAtMs.lt(leases_ended_by.0)))

@@ -5,16 +5,14 @@ use std::collections::HashMap;
 
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
-use uuid::Uuid;
 
 use super::{
     Operation,
+    activity_task::{ActivityLease, LEASE_COLUMNS, LeaseRow, delete_activities},
     message::{self, NewMessage},
-    step::{ActivityLease, LEASE_COLUMNS, delete_activities},
 };
 use crate::{
     clock::Timestamp,
-    ids::EventId,
     store::{
         Wake,
         sql::{Tx, json},
@@ -33,9 +31,15 @@ pub(crate) struct ActivityReport {
 #[derive(Debug, Clone)]
 pub(crate) enum AttemptEnd {
     /// Another attempt, with what the last heartbeats said.
-    Retry { visible_at: Timestamp, failure: String, checkpoint: Option<String> },
+    Retry {
+        visible_at: Timestamp,
+        failure: String,
+        checkpoint: Option<String>,
+        /// When it times out, if no worker takes it before.
+        expires_at: Option<Timestamp>,
+    },
     /// The same attempt again, as if it had not begun: its worker stops before it could do anything.
-    GiveBack { checkpoint: Option<String> },
+    GiveBack { checkpoint: Option<String>, expires_at: Option<Timestamp> },
     /// The activity has ended; the run gets this message.
     Close { kind: &'static str, body: String },
 }
@@ -58,83 +62,68 @@ impl Operation for ActivityReport {
 }
 
 async fn apply(tx: Tx<'_>, items: &[ActivityReport]) -> Result<Vec<ReportOutput>, DbErr> {
-    let held = held(tx, items).await?;
-    let mut outputs: HashMap<(Uuid, EventId), ReportOutput> = HashMap::new();
+    let mut held = held(tx, items).await?;
+    let mut outputs: Vec<ReportOutput> = vec![ReportOutput::Refused; items.len()];
     let mut messages: Vec<NewMessage> = Vec::new();
-    let mut closed: Vec<ActivityLease> = Vec::new();
-    for item in items {
-        let key = (item.lease.run_id.0, item.lease.scheduled_event_id);
-        let Some(task_queue) = held.get(&key) else { continue };
+    let mut closed: Vec<(usize, ActivityLease)> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        // The first report of an attempt decides; a second one in the same batch finds it decided.
+        let Some(task_queue) = held.remove(&item.lease) else { continue };
         let AttemptEnd::Close { kind, body } = &item.end else {
             again(tx, item).await?;
-            outputs.insert(key, ReportOutput::Accepted(Some(Wake::of(None, task_queue))));
+            outputs[index] = ReportOutput::Accepted(Some(Wake::of(None, &task_queue)));
             continue;
         };
-        closed.push(item.lease);
+        closed.push((index, item.lease));
         messages.push(NewMessage { run_id: item.lease.run_id, kind, body: body.clone(), now: item.now });
     }
-    delete_activities(tx, &closed).await?;
+    let leases: Vec<ActivityLease> = closed.iter().map(|(_, lease)| *lease).collect();
+    delete_activities(tx, &leases).await?;
     if !messages.is_empty() {
         let wakes = message::apply(tx, &messages).await?;
-        for (lease, wake) in closed.iter().zip(wakes) {
-            outputs.insert((lease.run_id.0, lease.scheduled_event_id), ReportOutput::Accepted(wake));
+        for ((index, _), wake) in closed.iter().zip(wakes) {
+            outputs[*index] = ReportOutput::Accepted(wake);
         }
     }
-    Ok(items
-        .iter()
-        .map(|item| {
-            let key = (item.lease.run_id.0, item.lease.scheduled_event_id);
-            outputs.get(&key).cloned().unwrap_or(ReportOutput::Refused)
-        })
-        .collect())
+    Ok(outputs)
 }
 
 /// The attempts that are still their reporters', with the queues of their activities.
-async fn held(tx: Tx<'_>, items: &[ActivityReport]) -> Result<HashMap<(Uuid, EventId), String>, DbErr> {
-    let leases: Vec<_> = items
-        .iter()
-        .map(|item| {
-            serde_json::json!({
-                "run_id": item.lease.run_id,
-                "scheduled_event_id": item.lease.scheduled_event_id,
-                "attempt": item.lease.attempt,
-                "owner": item.lease.owner,
-            })
-        })
-        .collect();
+async fn held(tx: Tx<'_>, items: &[ActivityReport]) -> Result<HashMap<ActivityLease, String>, DbErr> {
+    let leases: Vec<LeaseRow> = items.iter().map(|item| LeaseRow::from(&item.lease)).collect();
     let sql = format!(
-        "SELECT a.run_id, a.scheduled_event_id, a.task_queue FROM {rows} JOIN activity_task a \
-         ON a.run_id = v.run_id AND a.scheduled_event_id = v.scheduled_event_id AND a.attempt = v.attempt \
-         AND a.owner IS NOT DISTINCT FROM v.owner {lock}",
+        "SELECT a.run_id, a.scheduled_event_id, a.attempt, a.owner, a.task_queue FROM {rows} \
+         JOIN activity_task a ON a.run_id = v.run_id AND a.scheduled_event_id = v.scheduled_event_id \
+         AND a.attempt = v.attempt AND a.owner IS NOT DISTINCT FROM v.owner {lock}",
         rows = tx.dialect.rows(1, LEASE_COLUMNS),
         lock = tx.dialect.lock_a(),
     );
-    let mut held = HashMap::new();
-    for row in tx.query(sql, vec![json(&leases)]).await? {
-        let key = (row.try_get("", "run_id")?, row.try_get("", "scheduled_event_id")?);
-        held.insert(key, row.try_get("", "task_queue")?);
-    }
-    Ok(held)
+    let rows = tx.query(sql, vec![json(&leases)]).await?;
+    rows.iter().map(|row| Ok((ActivityLease::read(row)?, row.try_get("", "task_queue")?))).collect()
 }
 
 async fn again(tx: Tx<'_>, item: &ActivityReport) -> Result<(), DbErr> {
-    let (more, visible_at, failure, checkpoint) = match &item.end {
-        AttemptEnd::Retry { visible_at, failure, checkpoint } => {
-            (1, *visible_at, Some(failure.clone()), checkpoint.clone())
+    let (more, visible_at, failure, checkpoint, expires_at) = match &item.end {
+        AttemptEnd::Retry { visible_at, failure, checkpoint, expires_at } => {
+            (1, *visible_at, Some(failure.clone()), checkpoint.clone(), *expires_at)
         }
-        AttemptEnd::GiveBack { checkpoint } => (0, item.now, None, checkpoint.clone()),
+        AttemptEnd::GiveBack { checkpoint, expires_at } => {
+            (0, item.now, None, checkpoint.clone(), *expires_at)
+        }
         AttemptEnd::Close { .. } => return Ok(()),
     };
     tx.execute(
         "UPDATE activity_task SET attempt = attempt + $1, visible_at_ms = $2, owner = NULL, \
          lease_expires_at_ms = NULL, started_at_ms = NULL, last_failure = COALESCE($3, last_failure), \
-         checkpoint = COALESCE($4, checkpoint) WHERE run_id = $5 AND scheduled_event_id = $6"
+         checkpoint = COALESCE($4, checkpoint), expires_at_ms = $5 \
+         WHERE run_id = $6 AND scheduled_event_id = $7"
             .to_owned(),
         vec![
             more.into(),
             visible_at.0.into(),
             failure.into(),
             checkpoint.into(),
+            expires_at.map(|at| at.0).into(),
             item.lease.run_id.0.into(),
             item.lease.scheduled_event_id.into(),
         ],

@@ -40,6 +40,8 @@ pub(crate) struct ClaimedWorkflowTask {
     pub(crate) run_id: RunId,
     pub(crate) epoch: i64,
     pub(crate) next_event_id: EventId,
+    /// Number of the last message that was put into the inbox.
+    pub(crate) inbox_sequence: i64,
     pub(crate) priority: i32,
     pub(crate) attempt: u32,
 }
@@ -84,14 +86,16 @@ impl Operation for ClaimActivityTasks {
     }
 }
 
-/// One statement a queue, so that each can walk its part of the index in order and stop early.
+/// One statement a queue, so that each can walk its part of the index in order and stop early. The rows are chosen
+/// before the update, once: a sub-query could be evaluated again and take more than was asked for.
 async fn workflow_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedWorkflowTask>, DbErr> {
     let sql = format!(
-        "UPDATE workflow_task SET owner = $1, epoch = epoch + 1, lease_expires_at_ms = $2, visible_at_ms = $3 \
-         WHERE run_id IN (SELECT run_id FROM workflow_task WHERE namespace = $4 AND task_queue = $5 \
+        "WITH due AS MATERIALIZED (SELECT run_id FROM workflow_task WHERE namespace = $4 AND task_queue = $5 \
          AND workflow_type IN ({types}) AND owner IS NULL AND visible_at_ms <= $7 \
          ORDER BY priority DESC, visible_at_ms LIMIT $8 {skip}) \
-         RETURNING run_id, epoch, next_event_id, priority, attempt",
+         UPDATE workflow_task SET owner = $1, epoch = epoch + 1, lease_expires_at_ms = $2, visible_at_ms = $3 \
+         WHERE run_id IN (SELECT run_id FROM due) \
+         RETURNING run_id, epoch, next_event_id, inbox_sequence, priority, attempt",
         types = tx.dialect.texts(6),
         skip = tx.dialect.skip_locked(),
     );
@@ -116,6 +120,7 @@ async fn workflow_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedWorkflow
                 run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
                 epoch: row.try_get("", "epoch")?,
                 next_event_id: row.try_get("", "next_event_id")?,
+                inbox_sequence: row.try_get("", "inbox_sequence")?,
                 priority: row.try_get("", "priority")?,
                 attempt: attempt(row.try_get("", "attempt")?),
             });
@@ -126,11 +131,13 @@ async fn workflow_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedWorkflow
 
 async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivityTask>, DbErr> {
     let sql = format!(
-        "UPDATE activity_task SET owner = $1, worker_identity = $2, lease_expires_at_ms = $3, started_at_ms = $7, \
-         heartbeat_sequence = 0, heartbeat_at_ms = NULL, progress = NULL \
-         WHERE (run_id, scheduled_event_id) IN (SELECT run_id, scheduled_event_id FROM activity_task \
+        "WITH due AS MATERIALIZED (SELECT run_id, scheduled_event_id FROM activity_task \
          WHERE namespace = $4 AND task_queue = $5 AND activity_type IN ({types}) AND owner IS NULL \
-         AND visible_at_ms <= $7 ORDER BY priority DESC, visible_at_ms LIMIT $8 {skip}) \
+         AND visible_at_ms <= $7 AND (expires_at_ms IS NULL OR expires_at_ms > $7) \
+         ORDER BY priority DESC, visible_at_ms LIMIT $8 {skip}) \
+         UPDATE activity_task SET owner = $1, worker_identity = $2, lease_expires_at_ms = $3, started_at_ms = $7, \
+         heartbeat_sequence = 0, heartbeat_at_ms = NULL, progress = NULL \
+         WHERE (run_id, scheduled_event_id) IN (SELECT run_id, scheduled_event_id FROM due) \
          RETURNING run_id, scheduled_event_id, attempt, cancel_requested, checkpoint, last_failure, scheduled_at_ms",
         types = tx.dialect.texts(6),
         skip = tx.dialect.skip_locked(),

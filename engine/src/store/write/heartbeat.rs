@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Operation, step::ActivityLease};
+use super::{Operation, activity_task::ActivityLease};
 use crate::{
     clock::Timestamp,
     ids::EventId,
@@ -92,20 +92,16 @@ async fn apply(tx: Tx<'_>, items: &[StoredHeartbeat]) -> Result<Vec<HeartbeatOut
          FROM {source} WHERE activity_task.run_id = v.run_id \
          AND activity_task.scheduled_event_id = v.scheduled_event_id AND activity_task.attempt = v.attempt \
          AND activity_task.owner = v.owner \
-         RETURNING activity_task.run_id, activity_task.scheduled_event_id, cancel_requested"
+         RETURNING activity_task.run_id, activity_task.scheduled_event_id, activity_task.attempt, activity_task.owner, \
+         cancel_requested"
     );
     let rows: Vec<Row<'_>> = latest.into_values().collect();
-    let mut outputs: HashMap<(Uuid, EventId), HeartbeatOutput> = HashMap::new();
+    let mut outputs: HashMap<ActivityLease, HeartbeatOutput> = HashMap::new();
     for row in tx.query(sql, vec![json(&rows)]).await? {
         let canceled: bool = row.try_get("", "cancel_requested")?;
         let output = if canceled { HeartbeatOutput::CancelRequested } else { HeartbeatOutput::Alive };
-        outputs.insert((row.try_get("", "run_id")?, row.try_get("", "scheduled_event_id")?), output);
+        outputs.insert(ActivityLease::read(&row)?, output);
     }
-    Ok(items
-        .iter()
-        .map(|item| {
-            let key = (item.lease.run_id.0, item.lease.scheduled_event_id);
-            outputs.get(&key).copied().unwrap_or(HeartbeatOutput::Lost)
-        })
-        .collect())
+    let output = |item: &StoredHeartbeat| outputs.get(&item.lease).copied().unwrap_or(HeartbeatOutput::Lost);
+    Ok(items.iter().map(output).collect())
 }

@@ -84,28 +84,31 @@ pub(crate) struct FailWorkflowTask {
 }
 
 impl Operation for FailWorkflowTask {
-    type Output = ();
+    /// Whether the run was the sender's to give back.
+    type Output = bool;
 
-    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<()>, DbErr>> {
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<bool>, DbErr>> {
         Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
             for item in items {
-                tx.execute(
-                    "UPDATE workflow_task SET owner = NULL, lease_expires_at_ms = NULL, attempt = attempt + 1, \
-                     failure = $1, visible_at_ms = $2 WHERE run_id = $3 AND owner = $4 AND epoch = $5"
-                        .to_owned(),
-                    vec![
-                        item.failure.clone().into(),
-                        item.visible_at.0.into(),
-                        item.run_id.0.into(),
-                        item.owner.0.into(),
-                        item.epoch.into(),
-                    ],
-                )
-                .await?;
+                outputs.push(fail(tx, item).await?);
             }
-            Ok(vec![(); items.len()])
+            Ok(outputs)
         })
     }
+}
+
+async fn fail(tx: Tx<'_>, item: &FailWorkflowTask) -> Result<bool, DbErr> {
+    let sql = "UPDATE workflow_task SET owner = NULL, lease_expires_at_ms = NULL, attempt = attempt + 1, \
+               failure = $1, visible_at_ms = $2 WHERE run_id = $3 AND owner = $4 AND epoch = $5";
+    let values = vec![
+        item.failure.clone().into(),
+        item.visible_at.0.into(),
+        item.run_id.0.into(),
+        item.owner.0.into(),
+        item.epoch.into(),
+    ];
+    Ok(tx.execute(sql.to_owned(), values).await? > 0)
 }
 
 /// Takes workflow tasks from workers whose leases are over, and makes them due.
@@ -124,8 +127,8 @@ pub(crate) enum Rescue {
     Worker(WorkerId),
     /// Some of a worker that finds itself holding what it does not work on.
     Runs(WorkerId, Vec<RunId>),
-    /// All: no other process can be alive.
-    All,
+    /// All but those of these workers: no other process can be alive.
+    AllExcept(Vec<WorkerId>),
 }
 
 impl Operation for RescueWorkflowTasks {
@@ -151,7 +154,7 @@ async fn rescue(tx: Tx<'_>, item: &RescueWorkflowTasks) -> Result<HashSet<String
             format!("owner = $2 AND run_id IN ({})", tx.dialect.uuids(3)),
             vec![worker_id.0.into(), json(runs)],
         ),
-        Rescue::All => ("owner IS NOT NULL".to_owned(), vec![]),
+        Rescue::AllExcept(alive) => (format!("owner NOT IN ({})", tx.dialect.uuids(2)), vec![json(alive)]),
     };
     let sql = format!(
         "UPDATE workflow_task SET owner = NULL, lease_expires_at_ms = NULL, visible_at_ms = $1 WHERE run_id IN \

@@ -1,7 +1,9 @@
 //! What is written. One file an operation; each takes many at once and runs inside the writer's transaction.
 
 pub(crate) mod activity;
+pub(crate) mod activity_task;
 pub(crate) mod claim;
+mod execution;
 pub(crate) mod heartbeat;
 pub(crate) mod lease;
 pub(crate) mod message;

@@ -14,6 +14,9 @@ use crate::{
     store::sql::{Kind, Tx, json},
 };
 
+/// Most tries to insert a run when others of its workflow id end at the same time.
+const INSERT_TRIES_MAX: usize = 3;
+
 /// A run to accept; everything in it was checked.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Start {
@@ -97,13 +100,34 @@ impl Operation for Start {
 async fn apply(tx: Tx<'_>, items: &[Start]) -> Result<Vec<StartOutput>, DbErr> {
     let mut outputs: HashMap<Uuid, StartOutput> = HashMap::new();
     remember_requests(tx, items, &mut outputs).await?;
-    let open: Vec<&Start> = items.iter().filter(|item| !outputs.contains_key(&item.run_id)).collect();
-    insert_executions(tx, &open, &mut outputs).await?;
-    let accepted: Vec<&Start> =
-        open.iter().copied().filter(|item| !outputs.contains_key(&item.run_id)).collect();
-    insert_tasks(tx, &accepted).await?;
-    forget_refused(tx, &open, &outputs).await?;
-    Ok(items.iter().map(|item| outputs.remove(&item.run_id).unwrap_or(StartOutput::Created)).collect())
+    let asked: Vec<&Start> = items.iter().filter(|item| !outputs.contains_key(&item.run_id)).collect();
+    let mut undecided = asked.clone();
+    for _ in 0..INSERT_TRIES_MAX {
+        undecided = insert_executions(tx, &undecided, &mut outputs).await?;
+        if undecided.is_empty() {
+            break;
+        }
+    }
+    if let Some(item) = undecided.first() {
+        return Err(DbErr::Custom(format!("runs of workflow `{}` come and go too fast", item.workflow_id)));
+    }
+    forget_refused(tx, &asked, &outputs).await?;
+    Ok(items.iter().map(|item| output(item, &outputs)).collect())
+}
+
+fn output(item: &Start, outputs: &HashMap<Uuid, StartOutput>) -> StartOutput {
+    match outputs.get(&item.run_id) {
+        // The first use of the key came in this very batch, and was refused: so is this one.
+        Some(StartOutput::Replayed(first)) if outputs.get(&first.0).is_some_and(is_refused) => {
+            outputs[&first.0].clone()
+        }
+        Some(output) => output.clone(),
+        None => StartOutput::Created,
+    }
+}
+
+fn is_refused(output: &StartOutput) -> bool {
+    matches!(output, StartOutput::Open { .. } | StartOutput::Closed { .. })
 }
 
 /// Stores the idempotency keys; a key that is there already decides its start.
@@ -147,13 +171,14 @@ async fn remember_requests(
 ///
 /// Closed runs are looked for after the insert: a run of the same id that was open at that moment has made the
 /// insert fail, and one that had closed by then is seen by the look-up, so none slips through between the two.
-async fn insert_executions(
+/// The answer is what is undecided: the run that was in the way has ended between the two.
+async fn insert_executions<'a>(
     tx: Tx<'_>,
-    items: &[&Start],
+    items: &[&'a Start],
     outputs: &mut HashMap<Uuid, StartOutput>,
-) -> Result<(), DbErr> {
+) -> Result<Vec<&'a Start>, DbErr> {
     if items.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let rows = tx.dialect.rows(1, COLUMNS);
     let insert = format!(
@@ -170,32 +195,56 @@ async fn insert_executions(
         .iter()
         .map(|row| row.try_get("", "run_id"))
         .collect::<Result<_, _>>()?;
-    let others = format!(
+    let same_id = format!(
         "SELECT v.run_id AS asked, e.run_id, e.owner, e.status, e.closed_at_ms FROM {rows} \
          JOIN workflow_execution e ON e.namespace = v.namespace AND e.workflow_id = v.workflow_id \
-         AND e.run_id <> v.run_id ORDER BY e.created_at_ms, e.run_id"
+         ORDER BY e.created_at_ms, e.run_id"
     );
     let by_run: HashMap<Uuid, &Start> = items.iter().map(|item| (item.run_id, *item)).collect();
-    for row in tx.query(others, vec![json(items)]).await? {
-        let asked: Uuid = row.try_get("", "asked")?;
-        if let Some(output) = obstacle(by_run[&asked], inserted.contains(&asked), &row)? {
-            outputs.insert(asked, output);
+    let mut there: HashSet<Uuid> = HashSet::new();
+    for row in tx.query(same_id, vec![json(items)]).await? {
+        let (asked, run_id): (Uuid, Uuid) = (row.try_get("", "asked")?, row.try_get("", "run_id")?);
+        if asked == run_id {
+            // Also when a process repeats a start whose commit it could not confirm.
+            there.insert(asked);
+            continue;
         }
+        // The latest run of the id is what a reuse policy speaks of.
+        match obstacle(by_run[&asked], inserted.contains(&asked), &row)? {
+            Obstacle::Refuses(output) => outputs.insert(asked, output),
+            Obstacle::Reusable => outputs.remove(&asked),
+            Obstacle::None => None,
+        };
     }
-    Ok(())
+    let accepted = |item: &&&Start| inserted.contains(&item.run_id) && !outputs.contains_key(&item.run_id);
+    insert_tasks(tx, &items.iter().filter(accepted).copied().collect::<Vec<_>>()).await?;
+    let undecided = |item: &&&Start| !there.contains(&item.run_id) && !outputs.contains_key(&item.run_id);
+    Ok(items.iter().filter(undecided).copied().collect())
 }
 
-fn obstacle(item: &Start, inserted: bool, other: &QueryResult) -> Result<Option<StartOutput>, DbErr> {
+/// What another run of the same workflow id is to a start.
+enum Obstacle {
+    Refuses(StartOutput),
+    Reusable,
+    None,
+}
+
+fn obstacle(item: &Start, inserted: bool, other: &QueryResult) -> Result<Obstacle, DbErr> {
     let run_id = RunId(other.try_get("", "run_id")?);
     let owner: Option<String> = other.try_get("", "owner")?;
     let closed_at: Option<i64> = other.try_get("", "closed_at_ms")?;
     if closed_at.is_none() {
         // When our own row went in, the other open one is not there: it is a later one of the same batch.
-        return Ok((!inserted).then_some(StartOutput::Open { run_id, owner }));
+        let refuses = Obstacle::Refuses(StartOutput::Open { run_id, owner });
+        return Ok(if inserted { Obstacle::None } else { refuses });
     }
     let status: String = other.try_get("", "status")?;
     let reusable = item.reusable.is_some_and(|states| states.contains(&status.as_str()));
-    Ok((inserted && !reusable).then_some(StartOutput::Closed { run_id, owner }))
+    Ok(match inserted {
+        false => Obstacle::None,
+        true if reusable => Obstacle::Reusable,
+        true => Obstacle::Refuses(StartOutput::Closed { run_id, owner }),
+    })
 }
 
 async fn insert_tasks(tx: Tx<'_>, items: &[&Start]) -> Result<(), DbErr> {
@@ -204,18 +253,17 @@ async fn insert_tasks(tx: Tx<'_>, items: &[&Start]) -> Result<(), DbErr> {
     }
     let rows = tx.dialect.rows(1, COLUMNS);
     let parameter = json(items);
-    // A process that repeats a start whose commit it could not confirm finds its own rows.
     let tasks = format!(
         "INSERT INTO workflow_task (run_id, namespace, workflow_type, task_queue, priority, visible_at_ms, epoch, \
          next_event_id, inbox_sequence, attempt) \
          SELECT run_id, namespace, workflow_type, task_queue, priority, visible_at_ms, 0, 2, 0, 0 \
-         FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+         FROM {rows} WHERE true"
     );
     tx.execute(tasks, vec![parameter.clone()]).await?;
     let events = format!(
         "INSERT INTO history_event (run_id, event_id, event_type, time_ms, attributes) \
          SELECT run_id, 1, 'WorkflowExecutionStarted', created_at_ms, attributes \
-         FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+         FROM {rows} WHERE true"
     );
     tx.execute(events, vec![parameter]).await?;
     Ok(())

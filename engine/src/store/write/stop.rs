@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{
     Operation,
+    execution::{ExecutionRow, append_events, remove_open_rows, write_executions},
     message::{self, NewMessage},
-    step::{ExecutionRow, append_events, remove_open_rows, write_executions},
 };
 use crate::{
     clock::Timestamp,
@@ -98,6 +98,9 @@ impl Operation for CancelRun {
 }
 
 async fn cancel(tx: Tx<'_>, item: &CancelRun) -> Result<CancelOutput, DbErr> {
+    // Steps lock the workflow task before the execution; the other way round the two would wait for each other.
+    let lock = format!("SELECT a.run_id FROM workflow_task a WHERE a.run_id = $1 {}", tx.dialect.lock_a());
+    tx.query(lock, vec![item.run_id.0.into()]).await?;
     let marked = tx
         .execute(
             "UPDATE workflow_execution SET cancel_requested = true \

@@ -48,7 +48,7 @@ impl Runner {
         self.commits.next().await
     }
 
-    pub(super) async fn on_committed(&mut self, run: &Run, committed: Committed) -> Next {
+    pub(super) async fn on_committed(&mut self, run: &mut Run, committed: Committed) -> Next {
         let Committed { result, commit } = committed;
         match result {
             Ok(StepOutput::Committed) => {}

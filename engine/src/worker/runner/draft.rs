@@ -14,7 +14,10 @@ use crate::{
     ids::EventId,
     machine::{Close, Run},
     store::{ActivityLease, AfterStep, NewActivityTask, StartedBy, Step, TakenActivity},
-    worker::attempt::{self, Attempt, Prepared},
+    worker::{
+        attempt::{self, Attempt, Prepared},
+        deadlines::expires_at,
+    },
 };
 
 /// What goes into the next step.
@@ -62,7 +65,7 @@ impl Runner {
             task_queue: scheduled.task_queue.to_string(),
             priority: self.task.priority,
             scheduled_at: at,
-            expires_at: attempt::expires_at(scheduled, at, at),
+            expires_at: expires_at(scheduled, at, at),
             taken: None,
         };
         let here = self.shared.serves_activity(scheduled) && !self.shared.draining.is_cancelled();
@@ -98,7 +101,7 @@ impl Runner {
     }
 
     /// Sends the draft on its way, when there is anything in it; the answer is when the run wants to go on.
-    pub(super) async fn submit(&mut self, run: &Run) -> Option<Timestamp> {
+    pub(super) async fn submit(&mut self, run: &mut Run) -> Option<Timestamp> {
         let next_timer = run.next_timer();
         let after = self.after(run, next_timer);
         let nothing = self.draft.events.is_empty() && self.draft.closed.is_empty();

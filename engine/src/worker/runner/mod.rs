@@ -28,8 +28,8 @@ use crate::{
     ids::EventId,
     machine::{Run, WorkflowTaskError},
     store::{
-        self, ACTIVITY_CLOSED, ActivityLease, CANCEL_REQUESTED, ClaimedWorkflowTask,
-        FailWorkflowTask, LoadedRun,
+        self, ACTIVITY_CLOSED, ActivityLease, CANCEL_REQUESTED, ClaimedWorkflowTask, FailWorkflowTask,
+        LoadedRun,
     },
     workflow::WorkflowInfo,
 };
@@ -39,6 +39,8 @@ use watchdog::Watchdog;
 
 /// Events after which a step is sent on its way, though more could be done at once.
 const STEP_EVENTS_MAX: usize = 1_000;
+/// Longest wait before a failed workflow task is tried again.
+const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 /// What a runner is told.
 pub(super) enum Input {
@@ -62,32 +64,36 @@ pub(super) async fn run(
 ) {
     let run_id = task.run_id;
     let epoch = task.epoch;
-    let attempt = task.attempt;
     let mut runner = Runner::new(shared.clone(), tracker, task, &loaded, inputs);
     if let Err(error) = runner.work(loaded).await {
         runner.abandon().await;
-        fail_task(&shared, &runner, attempt, &error).await;
+        fail_task(&shared, &mut runner, &error).await;
     }
     shared.forget_run(run_id, epoch);
     // A place for another run is free.
     shared.due.notify_one();
 }
 
-/// Gives a run back that cannot be worked on, to be tried again after a while.
-async fn fail_task(shared: &Shared, runner: &Runner, attempt: u32, error: &WorkflowTaskError) {
-    let wait = Duration::from_secs(1 << attempt.min(6));
-    let visible_at = shared.clock.now() + wait.min(Duration::from_secs(60));
-    let failure = Failure::new(error.kind(), error.to_string());
-    let write = FailWorkflowTask {
-        run_id: runner.task.run_id,
+/// What gives a run back that cannot be worked on, to be tried again after a while.
+pub(super) fn given_back(shared: &Shared, task: &ClaimedWorkflowTask, failure: &Failure) -> FailWorkflowTask {
+    let wait = Duration::from_secs(1 << task.attempt.min(6)).min(RETRY_INTERVAL_MAX);
+    let visible_at = shared.clock.now() + wait;
+    shared.wake_at(visible_at);
+    FailWorkflowTask {
+        run_id: task.run_id,
         owner: shared.worker_id,
-        epoch: runner.task.epoch,
-        failure: serde_json::to_string(&failure).expect("a failure has a JSON form"),
+        epoch: task.epoch,
+        failure: serde_json::to_string(failure).expect("a failure has a JSON form"),
         visible_at,
-    };
+    }
+}
+
+async fn fail_task(shared: &Shared, runner: &mut Runner, error: &WorkflowTaskError) {
+    let attempt = runner.task.attempt + 1;
+    let write = given_back(shared, &runner.task, &Failure::new(error.kind(), error.to_string()));
     match shared.store.write(write).await {
         Ok(true) => tracing::error!(
-            workflow.id = %runner.execution.workflow_id, run.id = %runner.task.run_id, attempt = attempt + 1,
+            workflow.id = %runner.execution.workflow_id, run.id = %runner.task.run_id, attempt,
             "{error}; the workflow task is tried again later"
         ),
         // A run that was closed while it was loaded has a history that seems not to fit.
@@ -100,7 +106,6 @@ async fn fail_task(shared: &Shared, runner: &Runner, attempt: u32, error: &Workf
             "{error}; the workflow task could not be given back, which is made up for later"
         ),
     }
-    shared.wake_at(visible_at);
 }
 
 struct Runner {

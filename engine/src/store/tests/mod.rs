@@ -1,0 +1,161 @@
+//! The store suite: written once, run on SQLite and on PostgreSQL.
+
+mod activities;
+mod lists;
+mod starts;
+mod steps;
+
+use uuid::Uuid;
+
+use super::{
+    ActivityLease, AfterStep, Claim, ClaimWorkflowTasks, ClaimedWorkflowTask, NewActivityTask, Start,
+    StartOutput, Step, Store, TakenActivity,
+};
+use crate::{
+    clock::Timestamp,
+    history::{EventAttributes, HistoryEvent, TimerStarted, WorkflowExecutionStarted},
+    ids::{EventId, Namespace, RunId, TaskQueue, WorkerId, WorkflowType},
+    payload::Payload,
+};
+
+/// Runs each test on both databases.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                let database = crate::testing::TestStore::sqlite().await;
+                super::$name(&database.store).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                let database = crate::testing::TestStore::postgres().await;
+                super::$name(&database.store).await;
+            })*
+        }
+    };
+}
+pub(super) use on_both;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+fn namespace() -> Namespace {
+    Namespace::trusted("default")
+}
+
+fn start(workflow_id: &str) -> Start {
+    let attributes = EventAttributes::from(WorkflowExecutionStarted {
+        workflow_type: WorkflowType::trusted("t"),
+        task_queue: TaskQueue::trusted("q"),
+        input: Payload::null(),
+        workflow_execution_timeout_ms: None,
+        start_at_ms: None,
+        identity: None,
+        random_seed: u64::MAX,
+    });
+    Start {
+        run_id: Uuid::now_v7(),
+        namespace: "default".into(),
+        workflow_id: workflow_id.into(),
+        workflow_type: "t".into(),
+        task_queue: "q".into(),
+        priority: 0,
+        owner: Some("ada".into()),
+        input: "null".into(),
+        memo: "{}".into(),
+        search_attributes: "{}".into(),
+        created_at_ms: NOW,
+        start_at_ms: None,
+        visible_at_ms: NOW,
+        execution_timeout_ms: None,
+        deadline_at_ms: None,
+        attributes: attributes.to_json(),
+        caller: "ada".into(),
+        request_id: None,
+        input_hash: String::new(),
+        reusable: None,
+    }
+}
+
+async fn started(store: &Store, workflow_id: &str) -> RunId {
+    let start = start(workflow_id);
+    let run_id = RunId(start.run_id);
+    assert_eq!(store.write(start).await.unwrap(), StartOutput::Created);
+    run_id
+}
+
+fn claim(worker_id: WorkerId) -> Claim {
+    Claim {
+        worker_id,
+        worker_identity: "w".into(),
+        namespace: "default".into(),
+        task_queues: vec!["q".into()],
+        types: vec!["t".into()],
+        at_most: 10,
+        now: NOW,
+        lease_expires_at: Timestamp(NOW.0 + 8_000),
+    }
+}
+
+async fn claimed(store: &Store, worker_id: WorkerId) -> Vec<ClaimedWorkflowTask> {
+    store.write(ClaimWorkflowTasks(claim(worker_id))).await.unwrap()
+}
+
+fn timer(event_id: EventId) -> HistoryEvent {
+    let attributes = TimerStarted { timer_id: event_id.to_string(), start_to_fire_timeout_ms: 1 }.into();
+    HistoryEvent { event_id, time: NOW, attributes }
+}
+
+/// A step of one event that keeps the run.
+fn step(worker_id: WorkerId, task: &ClaimedWorkflowTask, event_id: EventId) -> Step {
+    Step {
+        run_id: task.run_id,
+        owner: worker_id,
+        epoch: task.epoch,
+        expected_event_id: event_id,
+        events: vec![timer(event_id)],
+        consumed_messages: 0,
+        scheduled: Vec::new(),
+        closed: Vec::new(),
+        cancel_requested: Vec::new(),
+        started: None,
+        after: AfterStep::Keep,
+    }
+}
+
+fn activity(event_id: EventId, taken_by: Option<WorkerId>) -> NewActivityTask {
+    NewActivityTask {
+        scheduled_event_id: event_id,
+        namespace: "default".into(),
+        activity_type: "t".into(),
+        task_queue: "q".into(),
+        priority: 0,
+        scheduled_at: NOW,
+        expires_at: None,
+        taken: taken_by.map(|worker_id| TakenActivity {
+            worker_id,
+            worker_identity: "w".into(),
+            lease_expires_at: Timestamp(NOW.0 + 8_000),
+        }),
+    }
+}
+
+fn lease(run_id: RunId, event_id: EventId, owner: Option<WorkerId>) -> ActivityLease {
+    ActivityLease { run_id, scheduled_event_id: event_id, attempt: 1, owner }
+}
+
+async fn event_ids(store: &Store, run_id: RunId) -> Vec<EventId> {
+    store.history(run_id, 0, 1_000, &[]).await.unwrap().iter().map(|event| event.event_id).collect()
+}
+
+impl Store {
+    /// How many rows there are that only open runs have.
+    pub(crate) async fn open_rows(&self) -> i64 {
+        let sql = "SELECT (SELECT COUNT(*) FROM workflow_task) + (SELECT COUNT(*) FROM activity_task) \
+                   + (SELECT COUNT(*) FROM message) AS open_rows";
+        let rows = self.reader.query(sql.to_owned(), Vec::new()).await.unwrap();
+        rows[0].try_get("", "open_rows").unwrap()
+    }
+}

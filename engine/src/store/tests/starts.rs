@@ -1,0 +1,105 @@
+use super::{NOW, claim, claimed, on_both, start, started};
+use crate::{
+    history::WorkflowExecutionTerminated,
+    ids::{RunId, WorkerId},
+    store::{
+        CancelOutput, CancelRun, ClaimWorkflowTasks, CloseOutput, CloseRun, DeleteRun, StartOutput, Store,
+    },
+};
+
+on_both! {
+    an_open_run_is_an_obstacle_and_a_closed_one_as_the_policy_says,
+    an_idempotency_key_answers_for_its_first_use,
+    claims_take_the_highest_priority_of_the_known_types_and_queues,
+    a_run_that_never_began_is_canceled_at_once,
+}
+
+async fn close(store: &Store, run_id: RunId, status: &'static str) -> CloseOutput {
+    let event = WorkflowExecutionTerminated { reason: None, identity: None }.into();
+    store.write(CloseRun { run_id, status, event, failure: None, now: NOW }).await.unwrap()
+}
+
+async fn an_open_run_is_an_obstacle_and_a_closed_one_as_the_policy_says(store: &Store) {
+    let (first, second) = (start("a"), start("a"));
+    let first_id = RunId(first.run_id);
+    // Both in one batch, or one after the other: the first one wins.
+    let (one, two) = tokio::join!(store.write(first), store.write(second));
+    assert_eq!(one.unwrap(), StartOutput::Created);
+    assert_eq!(two.unwrap(), StartOutput::Open { run_id: first_id, owner: Some("ada".into()) });
+    assert!(matches!(close(store, first_id, "FAILED").await, CloseOutput::Closed { last_event_id: 2, .. }));
+    assert_eq!(close(store, first_id, "FAILED").await, CloseOutput::NotOpen);
+    let refused = store.write(start("a")).await.unwrap();
+    assert_eq!(refused, StartOutput::Closed { run_id: first_id, owner: Some("ada".into()) });
+    let again = super::Start { reusable: Some(&["FAILED"]), ..start("a") };
+    let again_id = RunId(again.run_id);
+    assert_eq!(store.write(again).await.unwrap(), StartOutput::Created);
+    close(store, again_id, "COMPLETED").await;
+    let after = super::Start { reusable: Some(&["FAILED"]), ..start("a") };
+    assert!(
+        matches!(store.write(after).await.unwrap(), StartOutput::Closed { run_id, .. } if run_id == again_id)
+    );
+    assert!(store.write(DeleteRun { run_id: first_id }).await.unwrap());
+    assert!(!store.write(DeleteRun { run_id: first_id }).await.unwrap());
+    assert!(super::event_ids(store, first_id).await.is_empty());
+}
+
+async fn an_idempotency_key_answers_for_its_first_use(store: &Store) {
+    let keyed = |id: &str, hash: &str| super::Start {
+        request_id: Some("key".into()),
+        input_hash: hash.into(),
+        ..start(id)
+    };
+    let first = keyed("a", "h");
+    let first_id = RunId(first.run_id);
+    assert_eq!(store.write(first.clone()).await.unwrap(), StartOutput::Created);
+    assert_eq!(store.write(keyed("b", "h")).await.unwrap(), StartOutput::Replayed(first_id));
+    assert_eq!(store.write(keyed("b", "other")).await.unwrap(), StartOutput::IdempotencyMismatch);
+    // A process that could not confirm its commit asks again with the same run, even after that has ended.
+    assert_eq!(store.write(first.clone()).await.unwrap(), StartOutput::Created);
+    close(store, first_id, "FAILED").await;
+    assert_eq!(store.write(first).await.unwrap(), StartOutput::Created);
+    assert!(claimed(store, WorkerId::new()).await.is_empty(), "no task of a run that has ended");
+    // Refused together: the second use of a key must not point at a run that never was.
+    let other = |id: &str| super::Start { request_id: Some("other".into()), ..start(id) };
+    let open = started(store, "open").await;
+    let (one, two) = tokio::join!(store.write(other("open")), store.write(other("open")));
+    for output in [one, two] {
+        assert!(matches!(output.unwrap(), StartOutput::Open { run_id, .. } if run_id == open));
+    }
+}
+
+async fn claims_take_the_highest_priority_of_the_known_types_and_queues(store: &Store) {
+    let mut expected = Vec::new();
+    for (priority, task_queue, workflow_type) in [(1, "q", "t"), (5, "q", "t"), (9, "q", "u"), (9, "p", "t")]
+    {
+        let start = super::Start {
+            priority,
+            task_queue: task_queue.into(),
+            workflow_type: workflow_type.into(),
+            ..start(&format!("{priority}{task_queue}{workflow_type}"))
+        };
+        expected.push(RunId(start.run_id));
+        store.write(start).await.unwrap();
+    }
+    let one = || ClaimWorkflowTasks(super::Claim { at_most: 1, ..claim(WorkerId::new()) });
+    assert_eq!(store.write(one()).await.unwrap()[0].run_id, expected[1]);
+    assert_eq!(store.write(one()).await.unwrap()[0].run_id, expected[0]);
+    assert!(store.write(one()).await.unwrap().is_empty());
+    let both = super::Claim { task_queues: vec!["q".into(), "p".into()], ..claim(WorkerId::new()) };
+    assert_eq!(store.write(ClaimWorkflowTasks(both)).await.unwrap()[0].run_id, expected[3]);
+}
+
+async fn a_run_that_never_began_is_canceled_at_once(store: &Store) {
+    let cancel = |run_id| {
+        let request = crate::history::WorkflowExecutionCancelRequested { reason: None, identity: None };
+        store.write(CancelRun { run_id, request, now: NOW })
+    };
+    let run = started(store, "a").await;
+    assert_eq!(cancel(run).await.unwrap(), CancelOutput::Closed { last_event_id: 3 });
+    assert_eq!(super::event_ids(store, run).await, [1, 2, 3]);
+    assert_eq!(cancel(run).await.unwrap(), CancelOutput::NotOpen);
+    let begun = started(store, "b").await;
+    claimed(store, WorkerId::new()).await;
+    assert!(matches!(cancel(begun).await.unwrap(), CancelOutput::Requested(_)));
+    assert_eq!(cancel(begun).await.unwrap(), CancelOutput::AlreadyRequested);
+}

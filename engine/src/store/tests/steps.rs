@@ -1,0 +1,140 @@
+use super::{NOW, activity, claimed, event_ids, lease, namespace, on_both, started, step};
+use crate::{
+    clock::Timestamp,
+    history::WorkflowExecutionCancelRequested,
+    ids::WorkerId,
+    store::{AfterStep, CancelRun, FailWorkflowTask, Rescue, RescueWorkflowTasks, Step, StepOutput, Store},
+};
+
+on_both! {
+    a_stale_step_changes_nothing,
+    steps_of_one_batch_are_judged_each_by_its_own_lease,
+    an_activity_that_begins_and_ends_in_one_batch_leaves_only_events,
+    a_message_beside_a_release_makes_the_run_due,
+    a_run_that_had_messages_can_be_let_go_later,
+    one_bad_item_fails_alone,
+    a_failed_task_waits_and_a_rescue_makes_due,
+}
+
+async fn a_stale_step_changes_nothing(store: &Store) {
+    let worker = WorkerId::new();
+    let run = started(store, "a").await;
+    let task = claimed(store, worker).await.remove(0);
+    let good = step(worker, &task, 2);
+    let stale = [
+        Step { epoch: task.epoch + 1, ..good.clone() },
+        Step { owner: WorkerId::new(), ..good.clone() },
+        step(worker, &task, 3),
+        Step { closed: vec![lease(run, 7, Some(worker))], ..good.clone() },
+    ];
+    for step in stale {
+        assert_eq!(store.write(step).await.unwrap(), StepOutput::Stale);
+    }
+    assert_eq!(event_ids(store, run).await, [1]);
+    assert_eq!(store.write(good.clone()).await.unwrap(), StepOutput::Committed);
+    assert_eq!(store.write(good).await.unwrap(), StepOutput::Stale);
+    assert_eq!(event_ids(store, run).await, [1, 2]);
+}
+
+async fn steps_of_one_batch_are_judged_each_by_its_own_lease(store: &Store) {
+    let worker = WorkerId::new();
+    let run = started(store, "a").await;
+    let task = claimed(store, worker).await.remove(0);
+    let old = Step { epoch: task.epoch - 1, ..step(worker, &task, 2) };
+    let release =
+        Step { after: AfterStep::Release { visible_at: Timestamp::NEVER }, ..step(worker, &task, 2) };
+    let late = step(worker, &task, 3);
+    let outputs = tokio::join!(store.write(old), store.write(release), store.write(late));
+    let outputs = [outputs.0.unwrap(), outputs.1.unwrap(), outputs.2.unwrap()];
+    assert_eq!(outputs, [StepOutput::Stale, StepOutput::Committed, StepOutput::Stale]);
+    assert_eq!(event_ids(store, run).await, [1, 2]);
+}
+
+async fn an_activity_that_begins_and_ends_in_one_batch_leaves_only_events(store: &Store) {
+    let worker = WorkerId::new();
+    let run = started(store, "a").await;
+    let task = claimed(store, worker).await.remove(0);
+    let begins = Step { scheduled: vec![activity(2, Some(worker))], ..step(worker, &task, 2) };
+    let ends = Step { closed: vec![lease(run, 2, Some(worker))], ..step(worker, &task, 3) };
+    let (one, two) = tokio::join!(store.write(begins), store.write(ends));
+    assert_eq!((one.unwrap(), two.unwrap()), (StepOutput::Committed, StepOutput::Committed));
+    assert_eq!(event_ids(store, run).await, [1, 2, 3]);
+    assert!(store.pending_activities(&[run]).await.unwrap().is_empty());
+}
+
+fn cancel(run_id: crate::ids::RunId) -> CancelRun {
+    CancelRun { run_id, request: WorkflowExecutionCancelRequested { reason: None, identity: None }, now: NOW }
+}
+
+async fn a_message_beside_a_release_makes_the_run_due(store: &Store) {
+    let worker = WorkerId::new();
+    let run = started(store, "a").await;
+    let task = claimed(store, worker).await.remove(0);
+    let release =
+        Step { after: AfterStep::Release { visible_at: Timestamp::NEVER }, ..step(worker, &task, 2) };
+    let (canceled, released) = tokio::join!(store.write(cancel(run)), store.write(release));
+    canceled.unwrap();
+    assert_eq!(released.unwrap(), StepOutput::Committed);
+    assert_eq!(claimed(store, worker).await.len(), 1);
+    assert_eq!(store.inboxes(&[run]).await.unwrap().len(), 1);
+}
+
+async fn a_run_that_had_messages_can_be_let_go_later(store: &Store) {
+    let worker = WorkerId::new();
+    let run = started(store, "a").await;
+    let task = claimed(store, worker).await.remove(0);
+    store.write(cancel(run)).await.unwrap();
+    let release = |step: Step, consumed_messages| Step {
+        consumed_messages,
+        after: AfterStep::Release { visible_at: NOW },
+        ..step
+    };
+    store.write(release(step(worker, &task, 2), 1)).await.unwrap();
+    assert!(store.inboxes(&[run]).await.unwrap().is_empty());
+    let task = claimed(store, worker).await.remove(0);
+    assert_eq!(task.inbox_sequence, 1);
+    let never = AfterStep::Release { visible_at: Timestamp::NEVER };
+    let idle = Step { after: never, ..release(step(worker, &task, 3), task.inbox_sequence) };
+    assert_eq!(store.write(idle).await.unwrap(), StepOutput::Committed);
+    assert!(claimed(store, worker).await.is_empty(), "nothing is new, so nobody is needed");
+}
+
+async fn one_bad_item_fails_alone(store: &Store) {
+    let worker = WorkerId::new();
+    let (good, bad) = (started(store, "a").await, started(store, "b").await);
+    let tasks = claimed(store, worker).await;
+    let of = |run| tasks.iter().find(|task| task.run_id == run).unwrap();
+    // Two events in one place: the database refuses the second.
+    let mut broken = step(worker, of(bad), 2);
+    broken.events.push(super::timer(2));
+    let (one, two) = tokio::join!(store.write(broken), store.write(step(worker, of(good), 2)));
+    assert!(one.is_err());
+    assert_eq!(two.unwrap(), StepOutput::Committed);
+    assert_eq!((event_ids(store, bad).await, event_ids(store, good).await), (vec![1], vec![1, 2]));
+}
+
+async fn a_failed_task_waits_and_a_rescue_makes_due(store: &Store) {
+    let worker = WorkerId::new();
+    let run = started(store, "a").await;
+    let task = claimed(store, worker).await.remove(0);
+    let fail = |epoch, visible_at| FailWorkflowTask {
+        run_id: run,
+        owner: worker,
+        epoch,
+        failure: r#"{"message":"m","type":"T"}"#.into(),
+        visible_at,
+    };
+    assert!(!store.write(fail(task.epoch + 1, NOW)).await.unwrap());
+    assert!(store.write(fail(task.epoch, Timestamp(NOW.0 + 1))).await.unwrap());
+    assert!(claimed(store, worker).await.is_empty());
+    assert_eq!(store.blocked_workflow_task(run).await.unwrap().unwrap().attempt, 1);
+    let other = started(store, "b").await;
+    assert_eq!(claimed(store, worker).await[0].run_id, other);
+    let rescue = |which| store.write(RescueWorkflowTasks { now: NOW, which });
+    assert!(rescue(Rescue::Expired).await.unwrap().is_empty());
+    assert!(rescue(Rescue::AllExcept(vec![worker])).await.unwrap().is_empty());
+    assert_eq!(rescue(Rescue::AllExcept(vec![])).await.unwrap().len(), 1);
+    assert_eq!(claimed(store, worker).await[0].epoch, 2);
+    let loaded = store.load_runs(&namespace(), &[run, other]).await.unwrap();
+    assert_eq!(loaded[&other].events.len(), 1);
+}

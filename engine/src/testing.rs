@@ -1,0 +1,8 @@
+//! Test doubles: stores on both databases, workflows and activities, and an engine on a manual clock.
+
+mod app;
+mod database;
+pub(crate) mod workflows;
+
+pub(crate) use app::{App, caller};
+pub(crate) use database::TestStore;

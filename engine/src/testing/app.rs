@@ -1,0 +1,168 @@
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::{runtime::Runtime, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    TestStore,
+    workflows::{Counted, registry},
+};
+use crate::{
+    Engine,
+    client::{Caller, Limits, StartWorkflow, Visibility, WatchItem, WorkflowExecution},
+    clock::{ManualClock, Timestamp},
+    history::HistoryEvent,
+    ids::{Namespace, RunId, TaskQueue},
+    notify::{Bus, InProcessBus},
+    worker::WorkerOptions,
+};
+
+/// How long nothing moves before the clock is moved: real time, since only the machine knows how long it works.
+const STILL: Duration = Duration::from_millis(30);
+
+pub(crate) fn caller() -> Caller {
+    Caller { subject: "root".into(), visibility: Visibility::All }
+}
+
+/// An engine on SQLite and a clock that stands still.
+pub(crate) struct App {
+    pub(crate) engine: Engine,
+    pub(crate) clock: ManualClock,
+    pub(crate) counted: Arc<Counted>,
+    pub(crate) database: TestStore,
+}
+
+/// A worker that can be stopped, and killed.
+pub(crate) struct TestWorker {
+    stop: CancellationToken,
+    service: JoinHandle<()>,
+    runtime: Option<Runtime>,
+}
+
+impl App {
+    pub(crate) async fn new() -> Self {
+        Self::with_bus(Arc::new(InProcessBus::new())).await
+    }
+
+    pub(crate) async fn with_bus(bus: Arc<dyn Bus>) -> Self {
+        let database = TestStore::sqlite().await;
+        let clock = ManualClock::new(Timestamp(1_700_000_000_000));
+        let engine = Engine::assemble(
+            database.store.clone(),
+            bus,
+            Arc::new(clock.clone()),
+            Namespace::trusted("default"),
+            Limits::default(),
+        );
+        Self { engine, clock, counted: Arc::default(), database }
+    }
+
+    /// A worker in a runtime of its own, so that it can die with all its tasks.
+    pub(crate) async fn worker(&self) -> TestWorker {
+        self.worker_with(registry(&self.counted)).await
+    }
+
+    pub(crate) async fn worker_with(&self, registry: crate::registry::Registry) -> TestWorker {
+        let options =
+            WorkerOptions { task_queues: vec![TaskQueue::trusted("q")], ..WorkerOptions::default() };
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let service = self.engine.worker(registry, options);
+        let mut handle = service.handle();
+        let stop = CancellationToken::new();
+        let shutdown = stop.clone();
+        let service = runtime.spawn(async move { service.run(shutdown).await.unwrap() });
+        handle.ready().await;
+        TestWorker { stop, service, runtime: Some(runtime) }
+    }
+
+    pub(crate) fn maintenance(&self) -> tokio_util::sync::DropGuard {
+        let stop = CancellationToken::new();
+        tokio::spawn(self.engine.maintenance().run(stop.clone()));
+        stop.drop_guard()
+    }
+
+    pub(crate) async fn start(&self, workflow_type: &str, input: Value) -> RunId {
+        let start =
+            StartWorkflow { task_queue: Some("q".into()), ..StartWorkflow::new(workflow_type, input) };
+        self.engine.client().start_workflow(&caller(), start).await.unwrap().execution.run_id
+    }
+
+    /// Follows a run to its end, moving the clock whenever nothing else moves.
+    pub(crate) async fn end(&self, run_id: RunId) -> WorkflowExecution {
+        let mut watch = Box::pin(self.engine.client().watch(&caller(), run_id, Some(0), true));
+        let mut last = 0;
+        loop {
+            match tokio::time::timeout(STILL, watch.next()).await {
+                Ok(Some(Ok(WatchItem::Ended(execution)))) => return *execution,
+                Ok(Some(Ok(WatchItem::Events(events, _)))) => {
+                    for event in events {
+                        assert_eq!(event.event_id, last + 1, "a watcher sees every event once and in order");
+                        last = event.event_id;
+                    }
+                }
+                Ok(Some(Ok(_))) => {}
+                Ok(other) => panic!("no end of {run_id}: {other:?}"),
+                Err(_) => drop(self.clock.skip_to_next_sleeper()),
+            }
+        }
+    }
+
+    /// Moves the clock, step by step, until the condition holds.
+    pub(crate) async fn until<F: Future<Output = bool>>(&self, condition: impl Fn() -> F) {
+        for _ in 0..2_000 {
+            if condition().await {
+                return;
+            }
+            // Real time for what is under way; then the clock.
+            if tokio::time::timeout(STILL, std::future::pending::<()>()).await.is_err() && !condition().await
+            {
+                let _ = self.clock.skip_to_next_sleeper();
+            }
+        }
+        panic!("the condition never held");
+    }
+
+    pub(crate) async fn describe(&self, run_id: RunId) -> WorkflowExecution {
+        let target = crate::client::WorkflowTarget::Run(run_id);
+        self.engine.client().describe(&caller(), &target).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn history(&self, run_id: RunId) -> Vec<HistoryEvent> {
+        self.engine.client().history(run_id, 0, 10_000, &[]).await.unwrap()
+    }
+
+    pub(crate) async fn types(&self, run_id: RunId) -> Vec<&'static str> {
+        self.history(run_id).await.iter().map(|event| event.event_type().as_str()).collect()
+    }
+}
+
+impl TestWorker {
+    /// Asks it to stop; it has ended when this does.
+    pub(crate) async fn stop(mut self, clock: &ManualClock) {
+        self.stop.cancel();
+        while tokio::time::timeout(STILL, &mut self.service).await.is_err() {
+            let _ = clock.skip_to_next_sleeper();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// It dies at once, with all that it was doing.
+    pub(crate) fn kill(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for TestWorker {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

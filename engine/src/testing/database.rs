@@ -1,0 +1,30 @@
+use tempfile::TempDir;
+
+use crate::store::{DatabaseOptions, Store};
+
+/// A store of its own database, which goes with it.
+pub(crate) struct TestStore {
+    pub(crate) store: Store,
+    _folder: Option<TempDir>,
+    _database: Option<ctutor_tests::postgres::Database>,
+}
+
+impl TestStore {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        Self { store: connect(url).await, _folder: Some(folder), _database: None }
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let create = ctutor_tests::postgres::create_database;
+        let database = tokio::task::spawn_blocking(create).await.unwrap().unwrap();
+        Self { store: connect(database.url()).await, _folder: None, _database: Some(database) }
+    }
+}
+
+async fn connect(url: String) -> Store {
+    let store = Store::connect(&DatabaseOptions::new(url)).await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}

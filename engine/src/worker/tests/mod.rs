@@ -1,0 +1,270 @@
+//! Workers on a manual clock.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+
+use crate::{
+    client::{WorkflowExecution, WorkflowStatus, WorkflowTarget},
+    failure::TimeoutType,
+    history::{EventAttributes, RetryState},
+    testing::{App, caller},
+};
+
+fn result(execution: &WorkflowExecution) -> serde_json::Value {
+    execution.result.as_ref().map_or(serde_json::Value::Null, crate::payload::Payload::to_value)
+}
+
+#[tokio::test]
+async fn activities_run_one_after_another_and_many_at_once() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = app.start("twice", json!(10)).await;
+    assert_eq!(result(&app.end(run).await), 40);
+    let run = app.start("fan", json!(50)).await;
+    assert_eq!(result(&app.end(run).await), 2450);
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_timer_of_thirty_days_costs_no_time() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = app.start("days", json!(30)).await;
+    app.until(|| async { app.history(run).await.len() == 2 }).await;
+    let begun = app.describe(run).await.created_at;
+    app.clock.advance(std::time::Duration::from_secs(30 * 86_400));
+    let execution = app.end(run).await;
+    assert_eq!(result(&execution), 30);
+    assert!(execution.closed_at.unwrap().since(begun).as_secs() >= 30 * 86_400);
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_tried_again_after_growing_waits() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = app.start("retried", json!(4)).await;
+    let execution = app.end(run).await;
+    assert_eq!(result(&execution), 4);
+    let took = execution.closed_at.unwrap().since(execution.created_at).as_secs();
+    // How much later depends on when the test moves the clock.
+    assert!(took >= 1 + 2 + 4, "took {took} s");
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_run_whose_activity_was_retried_is_let_go_and_does_not_hold_up_the_end() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = app.start("retried_then_sleeps", json!(2)).await;
+    app.until(|| async { app.types(run).await.contains(&"TimerStarted") }).await;
+    worker.stop(&app.clock).await;
+    let worker = app.worker().await;
+    app.clock.advance(std::time::Duration::from_secs(86_400));
+    assert_eq!(result(&app.end(run).await), 2);
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn every_timeout_ends_a_silent_activity() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let _maintenance = app.maintenance();
+    let kinds = [
+        TimeoutType::StartToClose,
+        TimeoutType::Heartbeat,
+        TimeoutType::ScheduleToClose,
+        TimeoutType::ScheduleToStart,
+    ];
+    for (which, kind) in kinds.into_iter().enumerate() {
+        let run = app.start("silence", json!(which)).await;
+        let execution = app.end(run).await;
+        assert_eq!(execution.status, WorkflowStatus::Failed, "{kind:?}");
+        let history = app.history(run).await;
+        let timed_out = history.iter().find_map(|event| match &event.attributes {
+            EventAttributes::ActivityTaskTimedOut(timed_out) => Some(timed_out),
+            _ => None,
+        });
+        assert_eq!(timed_out.expect("a timeout").timeout_type, kind);
+    }
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn what_is_too_large_fails_for_good() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    for workflow in ["large", "large_result"] {
+        let run = app.start(workflow, json!(null)).await;
+        let failure = app.end(run).await.failure.expect("a failure");
+        assert_eq!((failure.kind.as_str(), failure.non_retryable), ("PayloadTooLarge", true), "{workflow}");
+    }
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_retry_resumes_from_the_last_checkpoint() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = app.start("counting", json!(101)).await;
+    assert_eq!(result(&app.end(run).await), 3);
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn cancellation_reaches_activities_timers_and_runs_that_never_began() {
+    let app = App::new().await;
+    let cancel = async |run| {
+        app.engine.client().cancel_workflow(&caller(), &WorkflowTarget::Run(run), None).await.unwrap()
+    };
+    // A worker was here once, so the types are known.
+    app.worker().await.stop(&app.clock).await;
+    let never_began = app.start("twice", json!(1)).await;
+    assert_eq!(cancel(never_began).await.execution.status, WorkflowStatus::Canceled);
+    let worker = app.worker().await;
+    for (workflow, input, scheduled) in
+        [("once", json!(null), "ActivityTaskScheduled"), ("days", json!(3), "TimerStarted")]
+    {
+        let run = app.start(workflow, input).await;
+        app.until(|| async { app.types(run).await.contains(&scheduled) }).await;
+        cancel(run).await;
+        assert_eq!(app.end(run).await.status, WorkflowStatus::Canceled, "{workflow}");
+    }
+    let run = app.start("cleaning", json!(null)).await;
+    app.until(|| async { app.describe(run).await.status == WorkflowStatus::Running }).await;
+    cancel(run).await;
+    let execution = app.end(run).await;
+    assert_eq!((execution.status, result(&execution)), (WorkflowStatus::Completed, json!(42)));
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn termination_ends_a_run_at_once_and_stops_its_activity() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = app.start("once", json!(null)).await;
+    app.until(|| async { app.counted.begun.load(Ordering::SeqCst) == 1 }).await;
+    let target = WorkflowTarget::Run(run);
+    app.engine.client().terminate_workflow(&caller(), &target, None).await.unwrap();
+    assert_eq!(app.end(run).await.status, WorkflowStatus::Terminated);
+    worker.stop(&app.clock).await;
+    assert_eq!(app.counted.ended.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_run_that_takes_too_long_times_out_though_nobody_serves_it() {
+    let app = App::new().await;
+    app.worker().await.stop(&app.clock).await;
+    let run = app.start("days", json!(200)).await;
+    let _maintenance = app.maintenance();
+    app.clock.advance(std::time::Duration::from_secs(101 * 86_400));
+    assert_eq!(app.end(run).await.status, WorkflowStatus::TimedOut);
+}
+
+#[tokio::test]
+async fn another_worker_continues_after_a_crash() {
+    let app = App::new().await;
+    let first = app.worker().await;
+    let _maintenance = app.maintenance();
+    let run = app.start("counting", json!(20)).await;
+    app.until(|| async {
+        let pending = app.engine.client().pending_activities(&[run]).await.unwrap();
+        pending.iter().any(|activity| activity.heartbeat.as_ref().is_some_and(|beat| beat.sequence >= 3))
+    })
+    .await;
+    first.kill();
+    let second = app.worker().await;
+    let execution = app.end(run).await;
+    assert!(result(&execution).as_u64().unwrap() >= 1, "it resumed from a checkpoint");
+    second.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn what_may_run_once_is_not_run_again_after_a_crash() {
+    let app = App::new().await;
+    let first = app.worker().await;
+    let _maintenance = app.maintenance();
+    let run = app.start("once", json!(null)).await;
+    app.until(|| async { app.counted.begun.load(Ordering::SeqCst) == 1 }).await;
+    first.kill();
+    let second = app.worker().await;
+    let execution = app.end(run).await;
+    assert_eq!(execution.status, WorkflowStatus::Failed);
+    assert_eq!(app.counted.begun.load(Ordering::SeqCst), 1);
+    let history = app.history(run).await;
+    let state = history.iter().find_map(|event| match &event.attributes {
+        EventAttributes::ActivityTaskTimedOut(timed_out) => Some(timed_out.retry_state),
+        _ => None,
+    });
+    assert_eq!(state, Some(RetryState::MaximumAttemptsReached));
+    second.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_stopping_worker_gives_back_what_it_holds() {
+    let app = App::new().await;
+    let first = app.worker().await;
+    let run = app.start("counting", json!(60)).await;
+    app.until(|| async { !app.engine.client().pending_activities(&[run]).await.unwrap().is_empty() }).await;
+    first.stop(&app.clock).await;
+    let pending = app.engine.client().pending_activities(&[run]).await.unwrap();
+    assert_eq!((pending.len(), pending[0].attempt), (1, 1));
+    let second = app.worker().await;
+    assert_eq!(app.end(run).await.status, WorkflowStatus::Completed);
+    second.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn code_that_awaits_what_is_not_ours_or_panics_blocks_its_task_visibly() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    for (workflow, kind) in
+        [("foreign", "NondeterminismError"), ("restless", "NondeterminismError"), ("panicking", "PanicError")]
+    {
+        let run = app.start(workflow, json!(null)).await;
+        app.until(|| async {
+            let blocked = app.engine.client().blocked_workflow_task(run).await.unwrap();
+            blocked.is_some_and(|blocked| blocked.failure.kind == kind && blocked.attempt >= 2)
+        })
+        .await;
+        assert!(!app.describe(run).await.status.is_closed());
+        app.engine.client().terminate_workflow(&caller(), &WorkflowTarget::Run(run), None).await.unwrap();
+    }
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_run_that_code_and_history_disagree_on_waits_for_mended_code() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = app.start("days", json!(1)).await;
+    app.until(|| async { app.types(run).await.contains(&"TimerStarted") }).await;
+    worker.stop(&app.clock).await;
+    let broken = app.worker_with(crate::registry::Registry::new().workflow::<Changed>()).await;
+    app.clock.advance(std::time::Duration::from_secs(86_400));
+    app.until(|| async { app.engine.client().blocked_workflow_task(run).await.unwrap().is_some() }).await;
+    let blocked = app.engine.client().blocked_workflow_task(run).await.unwrap().unwrap();
+    assert!(blocked.failure.message.contains("but event 2 is TimerStarted (1)"), "{blocked:?}");
+    broken.stop(&app.clock).await;
+    let mended = app.worker().await;
+    assert_eq!(result(&app.end(run).await), 1);
+    assert!(app.engine.client().blocked_workflow_task(run).await.unwrap().is_none());
+    mended.stop(&app.clock).await;
+}
+
+/// What `days` became in a broken release.
+#[derive(Default)]
+struct Changed;
+
+/// Asks for an activity in the place of the timer.
+#[crate::workflow(name = "days", queue = "q")]
+impl Changed {
+    #[run]
+    async fn run(
+        ctx: &crate::workflow::Context<Self>,
+        _input: u64,
+    ) -> Result<u64, crate::workflow::WorkflowError> {
+        Ok(ctx.activity(crate::testing::workflows::double, 1).await?.into())
+    }
+}

@@ -1,0 +1,127 @@
+//! The program as its users type it.
+
+use ctutor_tests::process::{Ctutor, Finished};
+use serde_json::{Value, json};
+
+use crate::{deployment::Deployment, runs::find};
+
+in_both_shapes!(runs_are_started_seen_and_stopped, what_works_and_what_waits_is_shown);
+
+const FAILED: i32 = 1;
+const MISUSED: i32 = 2;
+
+async fn runs_are_started_seen_and_stopped(deployment: &mut Deployment) {
+    let root = deployment.root();
+    let input = r#"{"duration": 1, "message": "hello"}"#;
+    let call = |args: [&str; 6]| deployment.client_command(args);
+    let start = ["workflow", "start", "example_long_running", "--input", input];
+    let with = |flag| call([start[0], start[1], start[2], start[3], start[4], flag]);
+
+    let waited: Value = read(&with("--wait").run().unwrap());
+    assert_eq!((&waited["status"], &waited["result"]["message"]), (&json!("completed"), &json!("hello")));
+    let followed = with("--follow").finish().unwrap();
+    assert_eq!(followed.status, 0, "{followed:?}");
+    assert_eq!(read(&followed.stdout)["result"]["duration_requested"], 1);
+    let args = ["workflow", "start", "example_long_running", "--input", input, "--follow", "--json"];
+    let items: Vec<Value> = deployment.client_command(args).run().unwrap().lines().map(read).collect();
+    assert_eq!(items[0]["__typename"], "WorkflowSnapshot");
+    assert_eq!(items.last().unwrap()["workflow"]["status"], "COMPLETED");
+
+    let failing = r#"{"should_fail": true}"#;
+    let failed = call(["workflow", "start", "example_error_handling", "--input", failing, "--wait"]);
+    let failed = failed.finish().unwrap();
+    assert_eq!((failed.status, failed.stdout.as_str()), (FAILED, ""), "{failed:?}");
+    assert!(failed.stderr.contains("Simulated failure at step 1"), "{failed:?}");
+
+    let long = ["workflow", "start", "example_long_running", "--id", "to-stop", "--json"];
+    let started: Value = read(&call(long).run().unwrap());
+    assert_eq!(started["workflowId"], "to-stop");
+    let shown: Value = read(&deployment.client_command(["workflow", "show", "to-stop", "--json"]).run().unwrap());
+    assert_eq!((&shown["id"], &shown["owner"]), (&started["id"], &json!("cli")));
+    deployment.client_command(["workflow", "cancel", "to-stop"]).run().unwrap();
+    let end = deployment.client_command(["workflow", "follow", "to-stop"]).finish().unwrap();
+    assert_eq!(end.status, FAILED, "{end:?}");
+    assert_eq!(find(&root, started["id"].as_str().unwrap()).await.unwrap()["status"], "CANCELED");
+
+    let list: Value = read(&deployment.client_command(["workflow", "list", "--json"]).run().unwrap());
+    assert_eq!(list["nodes"].as_array().unwrap().len(), 5);
+    let args = ["workflow", "list", "--status", "failed,canceled", "--json"];
+    let list: Value = read(&deployment.client_command(args).run().unwrap());
+    let statuses: Vec<&Value> = list["nodes"].as_array().unwrap().iter().map(|run| &run["status"]).collect();
+    assert_eq!(statuses, ["CANCELED", "FAILED"]);
+    deployment.client_command(["workflow", "delete", "to-stop"]).run().unwrap();
+    let gone = deployment.client_command(["workflow", "show", "to-stop"]).finish().unwrap();
+    assert!(gone.status == FAILED && gone.stderr.contains("`to-stop`"), "{gone:?}");
+}
+
+async fn what_works_and_what_waits_is_shown(deployment: &mut Deployment) {
+    let workers = deployment.client_command(["worker", "status"]).run().unwrap();
+    let queues = deployment.client_command(["task-queue", "list"]).run().unwrap();
+    for queue in ["computor-high-priority", "computor-tasks", "computor-low-priority", "testing"] {
+        assert!(workers.contains(queue) && queues.contains(queue), "{workers}\n{queues}");
+    }
+    let json = deployment.client_command(["worker", "status", "--json"]).run().unwrap();
+    serde_json::from_str::<Value>(&json).unwrap();
+    let types = deployment.client_command(["types"]).run().unwrap();
+    assert!(types.contains("student_testing") && types.contains("example_data_processing"), "{types}");
+
+    let wrong = deployment.client_command(["workflow", "start", "no_such_type"]).finish().unwrap();
+    assert!(wrong.status == FAILED && wrong.stderr.contains("no_such_type"), "{wrong:?}");
+    assert_eq!(wrong.stdout, "");
+    let input = r#"{"duration": "soon"}"#;
+    let args = ["workflow", "start", "example_long_running", "--input", input];
+    let wrong = deployment.client_command(args).finish().unwrap();
+    assert!(wrong.status == FAILED && wrong.stderr.contains("duration"), "{wrong:?}");
+    let refused = deployment.client_command(["workflow", "list", "--token", "x"]).finish().unwrap();
+    assert!(refused.status == FAILED && refused.stderr.contains("ctutor token create"), "{refused:?}");
+}
+
+#[test]
+fn the_schema_is_the_one_of_the_tree() {
+    let kept = include_str!("../../../schema.graphql");
+    assert_eq!(Ctutor::new(["schema"]).run().unwrap().trim_end(), kept.trim_end());
+}
+
+#[test]
+fn the_configuration_is_shown_without_its_secrets() {
+    let shown = Ctutor::new(["config"])
+        .env("DATABASE_URL", "postgres://ada:pass-of-ada@db.example/ctutor")
+        .env("REDIS_URL", "redis://:pass-of-redis@redis.example")
+        .env("CTUTOR_JWT_SECRET", "a-secret-for-tokens-that-is-long-enough")
+        .env("CTUTOR_TOKEN", "a-token-of-mine")
+        .run()
+        .unwrap();
+    assert!(shown.contains("db.example") && shown.contains("redis.example"), "{shown}");
+    for secret in ["pass-of-ada", "pass-of-redis", "a-secret-for-tokens", "a-token-of-mine"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_misused_or_not_there_is_told_with_its_exit_code() {
+    let unknown = finish(&["workflow", "list", "--url", "http://ctutor.invalid:1", "--token", "x"]);
+    assert!(unknown.status == FAILED && unknown.stderr.contains("ctutor.invalid"), "{unknown:?}");
+    // Nobody may listen on this port.
+    let nobody = finish(&["workflow", "list", "--url", "http://127.0.0.1:1", "--token", "x"]);
+    assert!(nobody.status == FAILED && nobody.stderr.contains("ctutor dev"), "{nobody:?}");
+    for args in [&["workflow", "lits"][..], &["dev", "--port", "many"], &["worker", "start"], &["api"]] {
+        let misused = finish(args);
+        assert_eq!((misused.status, misused.stdout.as_str()), (MISUSED, ""), "{args:?}: {misused:?}");
+        assert!(!misused.stderr.is_empty());
+    }
+    let short = Ctutor::new(["api"])
+        .env("DATABASE_URL", "postgres://localhost/none")
+        .env("CTUTOR_JWT_SECRET", "short")
+        .finish()
+        .unwrap();
+    assert!(short.status == MISUSED && short.stderr.contains("32"), "{short:?}");
+    assert_eq!(finish(&["--version"]).status, 0);
+}
+
+fn finish(args: &[&str]) -> Finished {
+    Ctutor::new(args).finish().unwrap()
+}
+
+fn read(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}

@@ -1,0 +1,23 @@
+//! The real program in both of its shapes: alone on SQLite, and as one API with workers on PostgreSQL and Redis.
+#![expect(clippy::unwrap_used, reason = "clippy takes the helpers of an integration test for other code")]
+
+#[macro_use]
+mod deployment;
+mod course;
+mod runs;
+mod watch;
+
+mod authentication;
+mod cancellation;
+mod command_line;
+mod data_processing;
+mod error_handling;
+mod graphql_refusals;
+mod long_running;
+mod priority;
+mod rest_refusals;
+mod restart;
+mod secrets;
+mod student_testing;
+mod visibility;
+mod workers;
