@@ -4,6 +4,7 @@ use axum::body::Body;
 use serde_json::{Map, Value};
 
 use super::error::Error;
+use crate::transport;
 
 /// Time for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -14,12 +15,12 @@ pub(super) async fn object(
     bytes_max: usize,
     known: &[&str],
 ) -> Result<Map<String, Value>, Error> {
-    let reading = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, bytes_max));
+    let reading = tokio::time::timeout(BODY_TIMEOUT, transport::read_bounded(body, bytes_max));
     // Reading fails beyond the bound, or when the client goes, who will not read the answer then.
     let bytes = reading
         .await
         .map_err(|_| Error::TooSlow)?
-        .map_err(|_| Error::TooLarge { message: format!("the body is longer than {bytes_max} bytes") })?;
+        .ok_or_else(|| Error::TooLarge { message: format!("the body is longer than {bytes_max} bytes") })?;
     let value: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Error::invalid("body", format!("the body is not JSON: {error}")))?;
     let Value::Object(fields) = value else {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::{Json, body::Body, extract::State};
-use ctutor_engine::{client::StartWorkflow, clock::Timestamp};
+use ctutor_engine::client::{StartTime, StartWorkflow};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -27,7 +27,7 @@ pub(super) async fn submit(
     body: Body,
 ) -> Result<Json<Submitted>, Error> {
     let fields = body::object(body, twin.body_bytes_max, FIELDS).await?;
-    let start = read(fields, twin.app.client.clock().now())?;
+    let start = read(fields)?;
     let started = twin.app.start(&principal, start).await?;
     Ok(Json(Submitted {
         task_id: started.execution.workflow_id.as_str().to_owned(),
@@ -37,7 +37,7 @@ pub(super) async fn submit(
 }
 
 /// The request for the engine. Fields that are null count as left out.
-fn read(mut fields: Map<String, Value>, now: Timestamp) -> Result<StartWorkflow, Error> {
+fn read(mut fields: Map<String, Value>) -> Result<StartWorkflow, Error> {
     fields.retain(|_, value| !value.is_null());
     let task_name = text(&mut fields, "task_name")?
         .ok_or_else(|| Error::invalid("task_name", "`task_name` is required"))?;
@@ -49,7 +49,7 @@ fn read(mut fields: Map<String, Value>, now: Timestamp) -> Result<StartWorkflow,
     Ok(StartWorkflow {
         task_queue: text(&mut fields, "queue")?,
         workflow_id: text(&mut fields, "workflow_id")?,
-        start_at: delay(&mut fields)?.map(|delay| now + delay),
+        start: delay(&mut fields)?.map(StartTime::After),
         priority: priority(&mut fields)?,
         ..StartWorkflow::new(task_name, parameters)
     })
@@ -84,7 +84,7 @@ mod tests {
 
     fn submission(value: Value) -> Result<StartWorkflow, String> {
         let Value::Object(fields) = value else { panic!("not an object") };
-        read(fields, Timestamp(1_000)).map_err(|error| match error {
+        read(fields).map_err(|error| match error {
             Error::Invalid { message, .. } => message,
             other => panic!("{other:?}"),
         })
@@ -95,16 +95,13 @@ mod tests {
         let start = submission(json!({ "task_name": "t", "queue": null, "delay": 0 })).unwrap();
         assert_eq!(start.workflow_type, "t");
         assert_eq!(start.input, json!({}));
-        assert_eq!(
-            (start.task_queue, start.workflow_id, start.start_at, start.priority),
-            (None, None, None, 0)
-        );
+        assert_eq!((start.task_queue, start.workflow_id, start.start, start.priority), (None, None, None, 0));
     }
 
     #[test]
-    fn a_delay_is_an_instant_from_now() {
+    fn a_delay_is_counted_from_the_start() {
         let start = submission(json!({ "task_name": "t", "delay": 1.5 })).unwrap();
-        assert_eq!(start.start_at, Some(Timestamp(2_500)));
+        assert_eq!(start.start, Some(StartTime::After(Duration::from_millis(1_500))));
     }
 
     #[test]

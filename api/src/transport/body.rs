@@ -31,6 +31,11 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, options: &HttpOptions)
     }
 }
 
+/// Reads a whole body for those with errors of their own; nothing when it is too long or breaks off.
+pub(crate) async fn read_bounded(body: Body, allowed: usize) -> Option<Bytes> {
+    collect(body, allowed, false).await.ok()
+}
+
 async fn collect(body: Body, allowed: usize, is_announced: bool) -> Result<Bytes, Refusal> {
     let mut chunks = body.into_data_stream();
     let mut collected = BytesMut::new();

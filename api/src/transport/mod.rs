@@ -54,6 +54,7 @@ use axum::routing::any;
 use tokio_util::sync::CancellationToken;
 
 pub use auth::{AuthError, Authenticate, Caller, bearer_token};
+pub(crate) use body::read_bounded;
 pub use error::code;
 pub use gauges::Gauges;
 pub use options::{DocumentsOptions, HttpOptions, Introspection, Options, SseOptions};

@@ -309,8 +309,8 @@ pub struct StartWorkflow {
     pub task_queue: Option<String>,
     /// -100 to 100; higher first.
     pub priority: i32,
-    /// Not before this instant.
-    pub start_at: Option<Timestamp>,
+    /// Not before this time from now, or this instant; when there is none, at once.
+    pub start: Option<StartTime>,
     /// Longest time; the type's own when there is none.
     pub execution_timeout: Option<Duration>,
     /// Free notes; a JSON object.
@@ -335,13 +335,33 @@ impl StartWorkflow {
             workflow_id: None,
             task_queue: None,
             priority: 0,
-            start_at: None,
+            start: None,
             execution_timeout: None,
             memo: serde_json::json!({}),
             search_attributes: serde_json::json!({}),
             conflict_policy: ConflictPolicy::Fail,
             reuse_policy: ReusePolicy::RejectDuplicate,
             idempotency_key: None,
+        }
+    }
+}
+
+/// When a run may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub enum StartTime {
+    /// Not before this instant.
+    At(Timestamp),
+    /// Not before this time after the start was accepted.
+    After(Duration),
+}
+
+impl StartTime {
+    /// The instant, for a start that is accepted at `now`.
+    #[must_use]
+    pub fn instant(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(instant) => instant,
+            Self::After(delay) => now + delay,
         }
     }
 }

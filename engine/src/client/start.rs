@@ -12,7 +12,7 @@ use super::{
     WorkflowTarget,
 };
 use crate::{
-    clock::{Timestamp, millis},
+    clock::millis,
     hint,
     history::{EventAttributes, WorkflowExecutionStarted},
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
@@ -39,7 +39,7 @@ impl Client {
         for _ in 0..TERMINATE_TRIES_MAX {
             let output = self.store.try_write(prepared.clone()).await?;
             match output {
-                StartOutput::Created => return Ok(self.created(caller, &prepared, &start)),
+                StartOutput::Created => return Ok(self.created(caller, &prepared)),
                 StartOutput::Replayed(run_id) => return self.replayed(caller, run_id).await,
                 StartOutput::IdempotencyMismatch => {
                     let key = start.idempotency_key.clone().unwrap_or_default();
@@ -89,17 +89,18 @@ impl Client {
         };
         let now = self.clock.now();
         let timeout = span("timeout", start.execution_timeout.or(known.info.execution_timeout))?;
-        if start.start_at.is_some_and(|at| at > now + SPAN_MAX) {
+        let start_at = start.start.map(|start| start.instant(now));
+        if start_at.is_some_and(|at| at > now + SPAN_MAX) {
             return Err(invalid("startAt", "the start lies more than ten years ahead"));
         }
         let request_id = checked_key(start.idempotency_key.as_deref())?;
-        let begins = start.start_at.map_or(now, |at| at.max(now));
+        let begins = start_at.map_or(now, |at| at.max(now));
         let attributes = EventAttributes::from(WorkflowExecutionStarted {
             workflow_type: WorkflowType::trusted(&start.workflow_type),
             task_queue: task_queue.clone(),
             input: input.clone(),
             workflow_execution_timeout_ms: timeout.map(millis),
-            start_at_ms: start.start_at,
+            start_at_ms: start_at,
             identity: Some(caller.subject.clone()),
             random_seed: rand::rng().next_u64(),
         });
@@ -115,7 +116,7 @@ impl Client {
             memo: memo.as_str().to_owned(),
             search_attributes: search_attributes.as_str().to_owned(),
             created_at_ms: now,
-            start_at_ms: start.start_at,
+            start_at_ms: start_at,
             visible_at_ms: begins,
             execution_timeout_ms: timeout.map(millis),
             deadline_at_ms: timeout.map(|timeout| begins + timeout),
@@ -135,7 +136,7 @@ impl Client {
         })
     }
 
-    fn created(&self, caller: &Caller, prepared: &Start, start: &StartWorkflow) -> Started {
+    fn created(&self, caller: &Caller, prepared: &Start) -> Started {
         let task_queue = TaskQueue::trusted(&prepared.task_queue);
         hint::publish_queue(&*self.bus, &self.namespace, &task_queue);
         let execution = WorkflowExecution {
@@ -153,7 +154,7 @@ impl Client {
             memo: Payload::trusted(prepared.memo.as_str()),
             search_attributes: Payload::trusted(prepared.search_attributes.as_str()),
             created_at: prepared.created_at_ms,
-            start_at: start.start_at,
+            start_at: prepared.start_at_ms,
             started_at: None,
             closed_at: None,
             execution_timeout: prepared
@@ -251,7 +252,7 @@ fn hash(start: &StartWorkflow) -> String {
         workflow_id: Option<&'a str>,
         task_queue: Option<&'a str>,
         priority: i32,
-        start_at: Option<Timestamp>,
+        start: Option<super::StartTime>,
         memo: &'a serde_json::Value,
         search_attributes: &'a serde_json::Value,
     }
@@ -261,7 +262,7 @@ fn hash(start: &StartWorkflow) -> String {
         workflow_id: start.workflow_id.as_deref(),
         task_queue: start.task_queue.as_deref(),
         priority: start.priority,
-        start_at: start.start_at,
+        start: start.start,
         memo: &start.memo,
         search_attributes: &start.search_attributes,
     };

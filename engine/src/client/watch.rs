@@ -180,7 +180,7 @@ impl Watch {
                     progress.insert(hint.scheduled_event_id, hint);
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "a hint about a run cannot be read; polling makes up for it")
+                    tracing::debug!(%error, "a hint about a run cannot be read; polling makes up for it");
                 }
             }
             let subscription = self.subscription.as_mut().expect("the first phase subscribed");

@@ -177,7 +177,7 @@ impl Activity {
             activity_type: self.activity_type.clone(),
             activity_id: self.activity_id.clone(),
             kind,
-            failure,
+            failure: Box::new(failure),
         }
     }
 

@@ -86,6 +86,23 @@ pub(super) fn is_transient(error: &DbErr) -> bool {
     // Serialization failure and deadlock on PostgreSQL.
     source
         .as_database_error()
-        .and_then(sea_orm::sqlx::error::DatabaseError::code)
+        .and_then(sqlx::error::DatabaseError::code)
         .is_some_and(|code| code == "40001" || code == "40P01")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, sync::Arc};
+
+    use super::*;
+
+    #[test]
+    fn a_broken_connection_may_be_better_later_and_a_wrong_statement_will_not() {
+        let runtime = |error| RuntimeErr::SqlxError(Arc::new(error));
+        let broken = || runtime(sqlx::Error::Io(io::ErrorKind::BrokenPipe.into()));
+        for error in [DbErr::Conn(broken()), DbErr::Exec(broken()), DbErr::Query(broken())] {
+            assert!(Error::from(error).is_unavailable());
+        }
+        assert!(!Error::from(DbErr::Query(runtime(sqlx::Error::RowNotFound))).is_unavailable());
+    }
 }

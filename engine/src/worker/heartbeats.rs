@@ -235,7 +235,7 @@ impl Pump {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, run.id = %self.lease.run_id, "a heartbeat could not be stored")
+                tracing::warn!(%error, run.id = %self.lease.run_id, "a heartbeat could not be stored");
             }
         }
     }

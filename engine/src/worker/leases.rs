@@ -41,7 +41,8 @@ async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::E
         worker_id: shared.worker_id,
         now: asked_at,
         lease_expires_at: shared.lease_end(),
-        slots_used: u32::try_from(shared.slots_used()).unwrap_or(u32::MAX),
+        // Not the places taken: a claim under way holds those that it hopes to fill.
+        slots_used: u32::try_from(shared.attempts().len()).unwrap_or(u32::MAX),
         draining: shared.draining.is_cancelled(),
     };
     let held = shared.store.write(renewal).await?;

@@ -80,7 +80,7 @@ impl Handle {
     /// Activities that run now.
     #[must_use]
     pub fn slots_used(&self) -> usize {
-        self.shared.slots_used()
+        self.shared.attempts().len()
     }
 }
 
@@ -139,7 +139,10 @@ async fn drain(shared: &Shared, tracker: &TaskTracker) {
         () = tracker.wait() => return,
         () = grace => {}
     }
-    tracing::info!(activities = shared.slots_used(), "the grace period is over; activities are given back");
+    tracing::info!(
+        activities = shared.attempts().len(),
+        "the grace period is over; activities are given back"
+    );
     shared.stopping.cancel();
     tracker.wait().await;
 }
@@ -155,7 +158,7 @@ async fn give_everything_back(shared: &Shared) {
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "runs could not be given back; others take them when the leases end")
+            tracing::warn!(%error, "runs could not be given back; others take them when the leases end");
         }
     }
     if let Err(error) = shared.store.write(farewell).await {

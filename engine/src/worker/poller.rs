@@ -94,7 +94,7 @@ fn on_worker_hint(shared: &Shared, delivery: &Delivery) {
         }
         Ok(WorkerHint::Closed(run_id)) => lose_run(shared, run_id),
         Err(error) => {
-            tracing::debug!(%error, "a hint to this worker cannot be read; polling makes up for it")
+            tracing::debug!(%error, "a hint to this worker cannot be read; polling makes up for it");
         }
     }
 }

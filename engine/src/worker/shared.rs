@@ -111,10 +111,6 @@ impl Shared {
         self.slots.available_permits()
     }
 
-    pub(super) fn slots_used(&self) -> usize {
-        self.options.activity_slots - self.slots.available_permits()
-    }
-
     /// When a lease that is taken or renewed now ends.
     pub(super) fn lease_end(&self) -> Timestamp {
         self.clock.now() + self.options.lease_duration

@@ -66,7 +66,6 @@ impl<W> Context<W> {
     /// The state of this run, to read and to change.
     ///
     /// The guard cannot be kept across an `await`: the compiler refuses, as the future must be `Send`.
-    #[must_use]
     pub fn state(&self) -> MutexGuard<'_, W> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -263,7 +262,7 @@ fn unusable<A: Activity>(activity_id: String, kind: &str, message: String) -> Ac
         activity_type: ActivityType::trusted(A::NAME),
         activity_id,
         kind: ActivityFailureKind::Failed,
-        failure: Failure::new(kind, message).non_retryable(),
+        failure: Box::new(Failure::new(kind, message).non_retryable()),
     }
 }
 

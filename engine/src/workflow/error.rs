@@ -49,7 +49,7 @@ pub struct ActivityFailure {
     /// In which way.
     pub kind: ActivityFailureKind,
     /// What was recorded.
-    pub failure: Failure,
+    pub failure: Box<Failure>,
 }
 
 /// The ways in which an activity ends without a result.
@@ -78,14 +78,8 @@ impl From<ActivityFailure> for WorkflowError {
         match error.kind {
             ActivityFailureKind::Canceled => Self::Canceled,
             ActivityFailureKind::Failed | ActivityFailureKind::TimedOut(_) => {
-                let Failure { message, kind, details, non_retryable, .. } = error.failure.clone();
-                Self::Failed(Failure {
-                    message,
-                    kind,
-                    details,
-                    non_retryable,
-                    cause: Some(Box::new(error.failure)),
-                })
+                let Failure { message, kind, details, non_retryable, .. } = (*error.failure).clone();
+                Self::Failed(Failure { message, kind, details, non_retryable, cause: Some(error.failure) })
             }
         }
     }

@@ -183,8 +183,7 @@ impl Cluster {
     async fn halt_worker(&mut self, number: usize, planned: Planned) -> Result<()> {
         let name = format!("worker-{number}");
         let part = self.parts.iter().find(|part| part.name == name).context("there is no such worker")?;
-        self.losses.note();
-        part.process()?.signal(Signal::Stop)?;
+        self.losses.while_doing(|| part.process()?.signal(Signal::Stop))?;
         pace::let_run(planned.away).await;
         part.process()?.signal(Signal::Continue)
     }
@@ -238,11 +237,12 @@ impl Cluster {
         let hit: Vec<usize> = (0..self.parts.len()).filter(|index| whom(&self.parts[*index])).collect();
         for index in hit {
             let part = &mut self.parts[index];
-            if part.role.has_worker() {
-                self.losses.note();
-            }
             part.base = None;
-            let result = how(part.process()?);
+            let result = if part.role.has_worker() {
+                self.losses.while_doing(|| how(part.process()?))
+            } else {
+                how(part.process()?)
+            };
             result.with_context(|| format!("`{}` did not end as it should", part.identity()))?;
             self.publish_addresses();
             self.save_log(index)?;

@@ -1,25 +1,32 @@
 //! When workers were lost, to judge how many attempts an activity may have used.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-/// Instants in milliseconds since 1970. Cloning is cheap.
+/// Cloning is cheap.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Losses(Arc<Mutex<Vec<i64>>>);
+pub(super) struct Losses(Arc<Mutex<Vec<RangeInclusive<i64>>>>);
 
 impl Losses {
-    /// A worker is about to be lost.
-    pub(super) fn note(&self) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "compared with instants that the processes under test wrote"
-        )]
-        let now = chrono::Utc::now().timestamp_millis();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+    /// Notes that a worker was lost while this was done. The signal that ends it takes a while to be sent, so the
+    /// instant is not known better.
+    pub(super) fn while_doing<T>(&self, what: impl FnOnce() -> T) -> T {
+        let began = now_ms();
+        let done = what();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(began..=now_ms());
+        done
     }
 
-    /// How many workers were lost from one instant to another.
+    /// How many workers may have been lost from one instant to another, in milliseconds since 1970.
     pub(super) fn between(&self, from_ms: i64, to_ms: i64) -> usize {
         let losses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        losses.iter().filter(|loss| (from_ms..=to_ms).contains(*loss)).count()
+        losses.iter().filter(|loss| *loss.start() <= to_ms && from_ms <= *loss.end()).count()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "compared with instants that the processes under test wrote")]
+fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
 }

@@ -35,8 +35,10 @@ async fn runs_are_started_seen_and_stopped(deployment: &mut Deployment) {
 
     let long = ["workflow", "start", "example_long_running", "--id", "to-stop", "--json"];
     let started: Value = read(&call(long).run().unwrap());
+    let started = &started["workflow"];
     assert_eq!(started["workflowId"], "to-stop");
-    let shown: Value = read(&deployment.client_command(["workflow", "show", "to-stop", "--json"]).run().unwrap());
+    let shown: Value =
+        read(&deployment.client_command(["workflow", "show", "to-stop", "--json"]).run().unwrap());
     assert_eq!((&shown["id"], &shown["owner"]), (&started["id"], &json!("cli")));
     deployment.client_command(["workflow", "cancel", "to-stop"]).run().unwrap();
     let end = deployment.client_command(["workflow", "follow", "to-stop"]).finish().unwrap();

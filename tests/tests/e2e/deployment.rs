@@ -50,7 +50,6 @@ pub(crate) struct Deployment {
     data: TempDir,
     servers: Option<Servers>,
     settings: Vec<(String, String)>,
-    outputs: String,
 }
 
 #[derive(Debug)]
@@ -93,7 +92,6 @@ impl Deployment {
             data: TempDir::with_prefix("ctutor-data-")?,
             servers,
             settings: Vec::new(),
-            outputs: String::new(),
         })
     }
 
@@ -186,16 +184,9 @@ impl Deployment {
         self.take(DEV)
     }
 
-    /// Keeps the outputs of a process that was taken out, for [`Deployment::outputs`].
-    pub(crate) fn keep_outputs(&mut self, process: &Process) {
-        self.outputs += &process.stdout();
-        self.outputs += &process.stderr();
-    }
-
     /// What all processes wrote so far.
     pub(crate) fn outputs(&self) -> String {
-        let running = self.processes.iter().map(|(_, process)| process.stdout() + &process.stderr());
-        running.fold(self.outputs.clone(), |all, one| all + &one)
+        self.processes.iter().map(|(_, process)| process.stdout() + &process.stderr()).collect()
     }
 
     /// Whether a text is in any row or file that is kept, but for the folder of secrets.

@@ -21,7 +21,7 @@ async fn what_is_wrong_is_refused_by_name_and_not_stored(deployment: &mut Deploy
 }
 
 async fn refused_starts(root: &Client, ada: &Client) {
-    let large = "x".repeat(2_050_000);
+    let large = "x".repeat(2_100_000);
     let cases = [
         (root, json!({ "type": "no_such_type" }), "INVALID", json!(["input", "type"])),
         (

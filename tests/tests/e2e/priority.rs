@@ -19,7 +19,10 @@ async fn a_priority_chooses_the_queue_unless_one_is_named(deployment: &mut Deplo
     let root = deployment.root();
     for (priority, queue) in QUEUES {
         let run = submit(&root, priority).await;
-        assert_eq!((&run.accepted["taskQueue"], &run.accepted["priority"]), (&json!(queue), &json!(priority)));
+        assert_eq!(
+            (&run.accepted["taskQueue"], &run.accepted["priority"]),
+            (&json!(queue), &json!(priority))
+        );
         assert_eq!(ended(&root, &run).await.unwrap()["status"], "COMPLETED");
     }
     let named =

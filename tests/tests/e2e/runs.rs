@@ -67,20 +67,6 @@ pub(crate) async fn ended(client: &Client, run: &Run) -> Result<Value> {
     .await
 }
 
-/// Waits until the runs's own view holds something.
-pub(crate) async fn until(
-    client: &Client,
-    run: &Run,
-    what: &str,
-    holds: impl Fn(&Value) -> bool,
-) -> Result<Value> {
-    wait::until_async(what, async || {
-        let found = find(client, &run.id).await?;
-        Ok(holds(&found).then_some(found))
-    })
-    .await
-}
-
 /// How many runs the caller sees.
 pub(crate) async fn count(client: &Client) -> Result<i64> {
     let data = client.data("{ workflows(first: 1) { totalCount } }", json!({})).await?;

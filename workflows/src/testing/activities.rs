@@ -79,7 +79,10 @@ struct Details<'a> {
     heartbeat = "30s",
     retry(initial = "1s", backoff = 2.0, max_interval = "10s", max_attempts = 3)
 )]
-pub async fn fetch_repository(ctx: &ActivityContext, input: FetchRepository) -> Result<Fetched, ActivityError> {
+pub async fn fetch_repository(
+    ctx: &ActivityContext,
+    input: FetchRepository,
+) -> Result<Fetched, ActivityError> {
     let station = ctx.resource::<TestingStation>()?;
     let stage = match input.stage {
         FetchStage::DownloadingExample => "downloading_example",

@@ -1,8 +1,5 @@
 use async_graphql::{Enum, InputObject, MaybeUndefined};
-use ctutor_engine::{
-    client::{self, StartWorkflow},
-    clock::Timestamp,
-};
+use ctutor_engine::client::{self, StartTime, StartWorkflow};
 
 use crate::graphql::{
     scalar::{DateTime, Duration, Json},
@@ -71,25 +68,25 @@ pub enum ReusePolicy {
 
 impl StartWorkflowInput {
     /// The request for the engine, which checks what is not checked by its types.
-    pub(in crate::graphql) fn into_engine(self, now: Timestamp) -> Result<StartWorkflow, UserError> {
+    pub(in crate::graphql) fn into_engine(self) -> Result<StartWorkflow, UserError> {
         let input = match self.input {
             MaybeUndefined::Undefined => serde_json::json!({}),
             MaybeUndefined::Null => serde_json::Value::Null,
             MaybeUndefined::Value(json) => to_json("input", json)?,
         };
-        let start_at = match (self.start_at, self.delay) {
+        let start = match (self.start_at, self.delay) {
             (Some(_), Some(_)) => {
                 return Err(invalid("delay", "`startAt` and `delay` cannot be given together"));
             }
-            (Some(start_at), None) => Some(start_at.0),
-            (None, Some(delay)) => Some(now + delay.0),
+            (Some(start_at), None) => Some(StartTime::At(start_at.0)),
+            (None, Some(delay)) => Some(StartTime::After(delay.0)),
             (None, None) => None,
         };
         Ok(StartWorkflow {
             workflow_id: self.workflow_id,
             task_queue: self.task_queue,
             priority: self.priority.unwrap_or(0),
-            start_at,
+            start,
             execution_timeout: self.timeout.map(|timeout| timeout.0),
             memo: object("memo", self.memo)?,
             search_attributes: object("searchAttributes", self.search_attributes)?,

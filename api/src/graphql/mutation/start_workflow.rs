@@ -22,7 +22,7 @@ impl StartWorkflowMutation {
         #[graphql(desc = "What to start.")] input: StartWorkflowInput,
     ) -> Result<WorkflowPayload> {
         let app = ctx.data_unchecked::<Arc<App>>();
-        let start = match input.into_engine(app.client.clock().now()) {
+        let start = match input.into_engine() {
             Ok(start) => start,
             Err(error) => return Ok(refused(error)),
         };

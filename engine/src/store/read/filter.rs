@@ -83,12 +83,10 @@ pub(super) fn order_key(field: WorkflowOrderField) -> SimpleExpr {
         WorkflowOrderField::CreatedAt => {
             Expr::col((ctutor_entity::workflow_execution::Entity, Column::CreatedAtMs))
         }
-        WorkflowOrderField::ClosedAt => {
-            return Expr::expr(Func::coalesce([
-                Expr::col((ctutor_entity::workflow_execution::Entity, Column::ClosedAtMs)),
-                Expr::val(i64::MAX),
-            ]));
-        }
+        WorkflowOrderField::ClosedAt => Expr::expr(Func::coalesce([
+            Expr::col((ctutor_entity::workflow_execution::Entity, Column::ClosedAtMs)),
+            Expr::val(i64::MAX),
+        ])),
         WorkflowOrderField::Priority => {
             Expr::col((ctutor_entity::workflow_execution::Entity, Column::Priority))
         }

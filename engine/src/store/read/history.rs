@@ -29,7 +29,7 @@ impl Store {
                 select.filter(Column::EventType.is_in(types.iter().map(|event_type| event_type.as_str())));
         }
         let rows = select.order_by_asc(Column::EventId).limit(at_most).all(&self.reader.inner).await?;
-        rows.into_iter().map(read).collect()
+        rows.iter().map(read).collect()
     }
 
     /// Whole histories, by run and position.
@@ -40,7 +40,7 @@ impl Store {
             .order_by_asc(Column::EventId)
             .all(&self.reader.inner)
             .await?;
-        rows.into_iter().map(|row| Ok((RunId(row.run_id), read(row)?))).collect()
+        rows.iter().map(|row| Ok((RunId(row.run_id), read(row)?))).collect()
     }
 
     /// Certain events of certain runs, such as those that scheduled activities.
@@ -62,7 +62,7 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let row = Model::from_query_result(row, "")?;
-                Ok((RunId(row.run_id), read(row)?))
+                Ok((RunId(row.run_id), read(&row)?))
             })
             .collect()
     }
@@ -74,7 +74,7 @@ struct KeyRow {
     event_id: EventId,
 }
 
-fn read(row: Model) -> Result<HistoryEvent, Error> {
+fn read(row: &Model) -> Result<HistoryEvent, Error> {
     let unreadable = |column, reason: String| Error::Unreadable {
         table: "history_event",
         column,
