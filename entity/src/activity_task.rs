@@ -48,6 +48,8 @@ pub struct Model {
     pub heartbeat_at_ms: Option<i64>,
     /// Counts the heartbeats of this attempt.
     pub heartbeat_sequence: i64,
+    /// Attempts that ended because their worker was lost; they do not count against the retry policy.
+    pub worker_losses: i32,
     /// Why the attempt before failed; JSON text.
     #[sea_orm(column_type = "Text", nullable)]
     pub last_failure: Option<String>,

@@ -163,6 +163,7 @@ fn activity_task() -> TableCreateStatement {
         .col(ColumnDef::new("progress").text())
         .col(ColumnDef::new("heartbeat_at_ms").big_integer())
         .col(ColumnDef::new("heartbeat_sequence").big_integer().not_null())
+        .col(ColumnDef::new("worker_losses").integer().not_null().default(0))
         .col(ColumnDef::new("last_failure").text())
         .primary_key(Index::create().col("run_id").col("scheduled_event_id"))
         .to_owned()

@@ -8,9 +8,11 @@ use crate::{
     hint,
     history::RetryState,
     store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ExpiredActivity, ReportOutput},
-    worker::deadlines::{expires_at, next_attempt, timeout_failure},
+    worker::deadlines::{expires_at, timeout_failure},
 };
 
+/// Most workers that one activity may lose: one that kills whoever runs it must not go round for ever.
+const WORKER_LOSSES_MAX: u32 = 20;
 /// Most of them in one go.
 const ACTIVITIES_MAX: u64 = 500;
 
@@ -45,14 +47,11 @@ fn end_of_lost(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
     let message =
         format!("worker `{identity}` was lost while it ran activity `{}`", activity.scheduled.activity_type);
     let failure = Failure::new("WorkerLost", message);
-    let timeout = TimeoutType::Heartbeat;
     let (scheduled, attempt) = (&activity.scheduled, activity.lease.attempt);
-    match next_attempt(scheduled, activity.scheduled_at, attempt, &failure, None, Some(timeout), now) {
+    match after_loss(activity, now) {
         // There is no reason to wait: the activity did nothing wrong.
-        Ok(_) => AttemptEnd::Retry {
-            visible_at: now,
+        Ok(()) => AttemptEnd::Lost {
             failure: serde_json::to_string(&failure).expect("a failure has a JSON form"),
-            checkpoint: None,
             expires_at: expires_at(scheduled, activity.scheduled_at, now),
         },
         Err(retry_state) => {
@@ -62,8 +61,22 @@ fn end_of_lost(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
                 identity,
                 last_failure: activity.last_failure.clone(),
             };
-            close(activity, Some(started), timeout, failure, retry_state)
+            close(activity, Some(started), TimeoutType::Heartbeat, failure, retry_state)
         }
+    }
+}
+
+/// Whether an activity whose worker was lost is tried again. The retry policy speaks of failures, and this is none,
+/// so only three things end it: it may run at most once, it has no time left, or it has lost too many workers.
+fn after_loss(activity: &ExpiredActivity, now: Timestamp) -> Result<(), RetryState> {
+    let scheduled = &activity.scheduled;
+    let at_most_once = scheduled.retry_policy.maximum_attempts == 1;
+    if at_most_once || activity.worker_losses + 1 >= WORKER_LOSSES_MAX {
+        return Err(RetryState::MaximumAttemptsReached);
+    }
+    match scheduled.schedule_to_close_timeout_ms {
+        Some(ms) if now.0 >= activity.scheduled_at.0.saturating_add(ms) => Err(RetryState::Timeout),
+        _ => Ok(()),
     }
 }
 

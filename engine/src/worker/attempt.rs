@@ -61,6 +61,8 @@ pub(super) struct Attempt {
     pub(super) number: u32,
     pub(super) checkpoint: Option<Payload>,
     pub(super) last_failure: Option<Failure>,
+    /// How many of the attempts before were lost with their workers.
+    pub(super) worker_losses: u32,
     pub(super) cancel_requested: bool,
     /// The database knows already that this worker has it.
     pub(super) durable: bool,
@@ -91,6 +93,7 @@ pub(super) async fn load(
                 number: task.attempt,
                 checkpoint: task.checkpoint.and_then(|text| Payload::parse(text).ok()),
                 last_failure: task.last_failure.and_then(|text| serde_json::from_str(&text).ok()),
+                worker_losses: task.worker_losses,
                 cancel_requested: task.cancel_requested,
                 durable: true,
             })
@@ -352,7 +355,7 @@ impl Execution {
             next_attempt(
                 scheduled,
                 self.attempt.scheduled_at,
-                self.attempt.number,
+                self.attempt.number.saturating_sub(self.attempt.worker_losses),
                 &failure,
                 delay,
                 timeout,

@@ -33,7 +33,8 @@ pub(crate) fn timeout_failure(
     Failure::new("Timeout", message)
 }
 
-/// When the next attempt may begin, or why there is none.
+/// When the next attempt may begin, or why there is none; `attempt` counts those that were not lost with their
+/// workers.
 pub(crate) fn next_attempt(
     scheduled: &ActivityTaskScheduled,
     scheduled_at: Timestamp,

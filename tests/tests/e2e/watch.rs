@@ -38,7 +38,7 @@ pub(crate) enum Transport {
 /// A stream under way.
 #[derive(Debug)]
 pub(crate) enum Live {
-    WebSocket(Subscription),
+    WebSocket(Box<Subscription>),
     EventStream(EventStream),
     Resuming(Box<Resuming>),
 }
@@ -53,7 +53,7 @@ impl Live {
     pub(crate) async fn open(client: &Client, transport: Transport, run: &Run) -> Result<Self> {
         let variables = json!({ "id": run.id });
         Ok(match transport {
-            Transport::WebSocket => Self::WebSocket(client.subscribe(STREAM, variables).await?),
+            Transport::WebSocket => Self::WebSocket(Box::new(client.subscribe(STREAM, variables).await?)),
             Transport::EventStream => Self::EventStream(client.event_stream(STREAM, variables).await?),
         })
     }

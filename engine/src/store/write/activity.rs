@@ -40,6 +40,8 @@ pub(crate) enum AttemptEnd {
     },
     /// The same attempt again, as if it had not begun: its worker stops before it could do anything.
     GiveBack { checkpoint: Option<String>, expires_at: Option<Timestamp> },
+    /// Another attempt at once: the worker was lost, which is not the activity's fault.
+    Lost { failure: String, expires_at: Option<Timestamp> },
     /// The activity has ended; the run gets this message.
     Close { kind: &'static str, body: String },
 }
@@ -103,20 +105,23 @@ async fn held(tx: Tx<'_>, items: &[ActivityReport]) -> Result<HashMap<ActivityLe
 }
 
 async fn again(tx: Tx<'_>, item: &ActivityReport) -> Result<(), DbErr> {
-    let (more, visible_at, failure, checkpoint, expires_at) = match &item.end {
+    let (more, losses, visible_at, failure, checkpoint, expires_at) = match &item.end {
         AttemptEnd::Retry { visible_at, failure, checkpoint, expires_at } => {
-            (1, *visible_at, Some(failure.clone()), checkpoint.clone(), *expires_at)
+            (1, 0, *visible_at, Some(failure.clone()), checkpoint.clone(), *expires_at)
         }
         AttemptEnd::GiveBack { checkpoint, expires_at } => {
-            (0, item.now, None, checkpoint.clone(), *expires_at)
+            (0, 0, item.now, None, checkpoint.clone(), *expires_at)
+        }
+        AttemptEnd::Lost { failure, expires_at } => {
+            (1, 1, item.now, Some(failure.clone()), None, *expires_at)
         }
         AttemptEnd::Close { .. } => return Ok(()),
     };
     tx.execute(
         "UPDATE activity_task SET attempt = attempt + $1, visible_at_ms = $2, owner = NULL, \
          lease_expires_at_ms = NULL, started_at_ms = NULL, last_failure = COALESCE($3, last_failure), \
-         checkpoint = COALESCE($4, checkpoint), expires_at_ms = $5 \
-         WHERE run_id = $6 AND scheduled_event_id = $7"
+         checkpoint = COALESCE($4, checkpoint), expires_at_ms = $5, worker_losses = worker_losses + $6 \
+         WHERE run_id = $7 AND scheduled_event_id = $8"
             .to_owned(),
         vec![
             more.into(),
@@ -124,6 +129,7 @@ async fn again(tx: Tx<'_>, item: &ActivityReport) -> Result<(), DbErr> {
             failure.into(),
             checkpoint.into(),
             expires_at.map(|at| at.0).into(),
+            losses.into(),
             item.lease.run_id.0.into(),
             item.lease.scheduled_event_id.into(),
         ],

@@ -52,6 +52,7 @@ pub(crate) struct ClaimedActivityTask {
     pub(crate) run_id: RunId,
     pub(crate) scheduled_event_id: EventId,
     pub(crate) attempt: u32,
+    pub(crate) worker_losses: u32,
     pub(crate) cancel_requested: bool,
     pub(crate) checkpoint: Option<String>,
     pub(crate) last_failure: Option<String>,
@@ -138,7 +139,8 @@ async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivity
          UPDATE activity_task SET owner = $1, worker_identity = $2, lease_expires_at_ms = $3, started_at_ms = $7, \
          heartbeat_sequence = 0, heartbeat_at_ms = NULL, progress = NULL \
          WHERE (run_id, scheduled_event_id) IN (SELECT run_id, scheduled_event_id FROM due) \
-         RETURNING run_id, scheduled_event_id, attempt, cancel_requested, checkpoint, last_failure, scheduled_at_ms",
+         RETURNING run_id, scheduled_event_id, attempt, worker_losses, cancel_requested, checkpoint, \
+         last_failure, scheduled_at_ms",
         types = tx.dialect.texts(6),
         skip = tx.dialect.skip_locked(),
     );
@@ -163,6 +165,7 @@ async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivity
                 run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
                 scheduled_event_id: row.try_get("", "scheduled_event_id")?,
                 attempt: attempt(row.try_get("", "attempt")?),
+                worker_losses: attempt(row.try_get("", "worker_losses")?),
                 cancel_requested: row.try_get("", "cancel_requested")?,
                 checkpoint: row.try_get("", "checkpoint")?,
                 last_failure: row.try_get("", "last_failure")?,

@@ -85,6 +85,7 @@ impl Runner {
             number: 1,
             checkpoint: None,
             last_failure: None,
+            worker_losses: 0,
             cancel_requested: false,
             durable: false,
         };
