@@ -30,7 +30,8 @@ build: setup-dev $(playground)/dist/index.html ## Build the `ctutor` that is shi
 
 .PHONY: test
 test: setup-test $(playground)/dist/index.html ## Run all tests
-	cargo build --workspace --bins --tests
+	cargo build --workspace --bins --tests --examples
+	scripts/conformance
 	scripts/with-servers cargo nextest run --workspace
 	cargo test --doc --workspace
 

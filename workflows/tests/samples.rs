@@ -1,5 +1,7 @@
 //! The sample workflows on a real engine with an embedded database and a clock that skips.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 use std::{sync::Arc, time::Duration};
 
 use ctutor_engine::{

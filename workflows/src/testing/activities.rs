@@ -164,7 +164,7 @@ async fn stay_alive(ctx: &ActivityContext, last: &Mutex<Option<Heartbeat>>) {
             None => ctx.heartbeat(),
         };
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn check_out(

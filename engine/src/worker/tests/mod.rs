@@ -181,6 +181,28 @@ async fn another_worker_continues_after_a_crash() {
 }
 
 #[tokio::test]
+async fn lost_workers_do_not_count_against_the_retry_policy() {
+    // The activity may be tried five times, and loses six workers.
+    const LOSSES: u32 = 6;
+    let app = App::new().await;
+    let mut worker = app.worker().await;
+    let _maintenance = app.maintenance();
+    let run = app.start("counting", json!(100)).await;
+    for attempt in 1..=LOSSES {
+        app.until(|| async {
+            let pending = app.engine.client().pending_activities(&[run]).await.unwrap();
+            pending.iter().any(|activity| activity.attempt == attempt && activity.heartbeat.is_some())
+        })
+        .await;
+        worker.kill();
+        worker = app.worker().await;
+    }
+    let execution = app.end(run).await;
+    assert_eq!(execution.status, WorkflowStatus::Completed);
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
 async fn what_may_run_once_is_not_run_again_after_a_crash() {
     let app = App::new().await;
     let first = app.worker().await;
