@@ -7,7 +7,7 @@
 //! 1. [`scan`] reads the text once, without recursion, and bounds bytes, tokens and the nesting of brackets.
 //!    Only then may the recursive parser see it.
 //! 2. The parser makes the tree, whose depth the first gate has bounded.
-//! 3. [`measure`] visits every selection once and every fragment once, adding what a spread stands for
+//! 3. [`measure`](fn@measure) visits every selection once and every fragment once, adding what a spread stands for
 //!    instead of walking it, and compares the sums with the [`Limits`].
 
 mod lexer;
