@@ -2,8 +2,10 @@
 export const firstTabs = [
   {
     query: `# 1. Start a workflow. Ctrl+Enter runs the query; copy the id from the answer.
-mutation StartWorkflow($input: StartWorkflowInput!) {
-  startWorkflow(input: $input) {
+mutation StartWorkflow {
+  startWorkflow(
+    input: { type: "example_long_running", input: { duration: 20, message: "Hello" } }
+  ) {
     created
     workflow {
       id
@@ -19,11 +21,6 @@ mutation StartWorkflow($input: StartWorkflowInput!) {
   }
 }
 `,
-    variables: JSON.stringify(
-      { input: { type: "example_long_running", input: { duration: 20, message: "Hello" } } },
-      null,
-      2,
-    ),
   },
   {
     query: `# 2. Watch it: put the id of step 1 into the variables and run.
