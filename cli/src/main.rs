@@ -1,4 +1,4 @@
-//! The `ctutor` command.
+#![doc = include_str!("../README.md")]
 
 mod args;
 mod cli;
