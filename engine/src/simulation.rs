@@ -25,7 +25,7 @@ const WORKERS_MAX: usize = 3;
 /// Real time for what is under way before the clock moves.
 const STILL: Duration = Duration::from_millis(4);
 /// Moves of the clock after which a run that has not ended never will.
-const MOVES_MAX: usize = 3_000;
+const MOVES_MAX: usize = 20_000;
 
 /// Loses, repeats and delays.
 #[derive(Debug)]
@@ -122,8 +122,16 @@ async fn simulate(seed: u64) {
     assert_eq!(app.database.store.open_rows().await, 0, "seed {seed}: {count} runs left rows behind");
 }
 
+/// Waits until nothing is written any more, and then moves the clock.
 async fn move_on(app: &App) {
-    let _ = tokio::time::timeout(STILL, std::future::pending::<()>()).await;
+    let counters = app.database.store.counters();
+    loop {
+        let before = counters.writes.load(Ordering::Relaxed);
+        let _ = tokio::time::timeout(STILL, std::future::pending::<()>()).await;
+        if counters.writes.load(Ordering::Relaxed) == before {
+            break;
+        }
+    }
     let _ = app.clock.skip_to_next_sleeper();
 }
 

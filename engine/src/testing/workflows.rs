@@ -54,12 +54,12 @@ pub(crate) async fn count_seconds(ctx: &ActivityContext<u32>, input: u32) -> Res
     Ok(first)
 }
 
-/// May begin once only, and then works for an hour.
+/// May begin once only, and then works for a minute.
 #[activity(start_to_close = "2h", retry(max_attempts = 1))]
 pub(crate) async fn once(ctx: &ActivityContext) -> Result<(), ActivityError> {
     let counted = ctx.resource::<Counted>()?;
     counted.begun.fetch_add(1, Ordering::SeqCst);
-    ctx.sleep(Duration::from_secs(3600)).await?;
+    ctx.sleep(Duration::from_secs(60)).await?;
     counted.ended.fetch_add(1, Ordering::SeqCst);
     Ok(())
 }
