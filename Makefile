@@ -32,8 +32,8 @@ build: setup-dev $(playground)/dist/index.html ## Build the `ctutor` that is shi
 test: setup-test $(playground)/dist/index.html ## Run all tests
 	cargo build --workspace --bins --tests --examples
 	scripts/conformance
-	scripts/with-servers cargo nextest run --workspace
 	cargo test --doc --workspace
+	scripts/with-servers cargo nextest run --workspace
 
 .PHONY: verify
 verify: setup-test $(playground)/dist/index.html lint test ## Run exactly what the CI runs
