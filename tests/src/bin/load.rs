@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use ctutor_tests::load::{self, Shape};
 
@@ -63,7 +63,10 @@ async fn main() -> Result<()> {
         heartbeat_seconds: arguments.heartbeat_seconds,
         queries: arguments.queries,
     };
-    let figures = load::measure(shape, &arguments.program, &plan).await?;
+    // What is measured runs in a folder of its own.
+    let program = arguments.program.canonicalize();
+    let program = program.with_context(|| format!("no program `{}`", arguments.program.display()))?;
+    let figures = load::measure(shape, &program, &plan).await?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&figures.to_json())?);
     } else {
