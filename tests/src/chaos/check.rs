@@ -25,15 +25,10 @@ const COUNT: &str = "query ($filter: WorkflowFilter) { workflows(first: 1, filte
 const WORKERS: &str = "query { workers(first: 100) { totalCount nodes { identity slotsUsed } } \
                        taskQueues(first: 100) { nodes { name backlog running } } }";
 
-/// How often an activity is tried.
-const ATTEMPTS_MAX: u64 = 3;
-
 /// How a run ended, and what it took.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Ended {
     pub(super) completed: bool,
-    /// Its activity lost as many workers as it had attempts.
-    pub(super) exhausted: bool,
     pub(super) events: usize,
     pub(super) further_attempts: usize,
 }
@@ -50,16 +45,11 @@ pub(super) async fn run(client: &Client, accepted: &Accepted, seen: &Seen, losse
     history.check_seen(seen)?;
     ensure!(workflow["status"] == seen.status.as_str(), "the watcher saw it end as {}", seen.status);
     ensure!(workflow["historyLength"] == events.len(), "its length is {}", workflow["historyLength"]);
-    let exhausted = history.exhausted;
     let completed = workflow["status"] == "COMPLETED";
     ensure!(history.closing() == format!("WORKFLOW_EXECUTION_{}", seen.status), "its end is another");
-    if exhausted {
-        ensure!(!completed, "it completed though an activity ran out of attempts");
-    } else {
-        check_outcome(&accepted.work, &workflow)?;
-        history.check_size(&accepted.work)?;
-    }
-    Ok(Ended { completed, exhausted, events: events.len(), further_attempts })
+    check_outcome(&accepted.work, &workflow)?;
+    history.check_size(&accepted.work)?;
+    Ok(Ended { completed, events: events.len(), further_attempts })
 }
 
 /// The run with its whole history.
@@ -120,18 +110,12 @@ struct History<'a> {
     types: Vec<&'a str>,
     activities: BTreeMap<u64, Course>,
     timers: BTreeMap<u64, Course>,
-    exhausted: bool,
 }
 
 impl<'a> History<'a> {
     fn new(events: &'a [Value]) -> Result<Self> {
-        let mut history = Self {
-            events,
-            types: Vec::new(),
-            activities: BTreeMap::new(),
-            timers: BTreeMap::new(),
-            exhausted: false,
-        };
+        let mut history =
+            Self { events, types: Vec::new(), activities: BTreeMap::new(), timers: BTreeMap::new() };
         for (index, event) in events.iter().enumerate() {
             ensure!(event["sequence"] == index + 1, "event {} is {event}", index + 1);
             history.take(index as u64 + 1, event).with_context(|| format!("in {event}"))?;
@@ -162,15 +146,7 @@ impl<'a> History<'a> {
                 ensure!(course.started.is_some(), "it never started");
                 ensure!(!std::mem::replace(&mut course.ended, true), "it ended twice");
             }
-            "ACTIVITY_TASK_TIMED_OUT" => {
-                let course = self.activities.get_mut(&of("scheduledEventId")?).context("not scheduled")?;
-                ensure!(!std::mem::replace(&mut course.ended, true), "it ended twice");
-                let (attempt, _) = course.started.context("it never started")?;
-                ensure!(attempt == ATTEMPTS_MAX, "it has attempts left");
-                ensure!(attributes["retryState"] == "MAXIMUM_ATTEMPTS_REACHED", "it has attempts left");
-                ensure!(attributes["failure"]["type"] == "WorkerLost", "no worker was lost");
-                self.exhausted = true;
-            }
+            "ACTIVITY_TASK_TIMED_OUT" => bail!("an activity was given up, though lost workers do not count"),
             "TIMER_STARTED" => {
                 self.timers.insert(sequence, begun);
             }

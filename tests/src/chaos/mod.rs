@@ -77,8 +77,6 @@ pub struct Report {
     pub completed: usize,
     /// Workflows that failed as they should.
     pub failed: usize,
-    /// Of these, those whose activity lost as many workers as it had attempts.
-    pub exhausted: usize,
     /// Submissions that were sent again.
     pub repeats: usize,
     /// Streams that were taken up again.
@@ -104,11 +102,10 @@ impl fmt::Display for Report {
         writeln!(f, "{all} blows: {}", blows.join(", "))?;
         writeln!(
             f,
-            "{} runs: {} completed, {} failed as they should, {} of them for lost workers",
+            "{} runs: {} completed, {} failed as they should",
             self.completed + self.failed,
             self.completed,
-            self.failed,
-            self.exhausted
+            self.failed
         )?;
         writeln!(
             f,

@@ -142,7 +142,6 @@ async fn check_all(cluster: &Cluster, ended: &[Watched], report: &mut Report) ->
             .with_context(|| format!("`{}`, {:?}", accepted.workflow_id, accepted.work))?;
         report.completed += usize::from(found.completed);
         report.failed += usize::from(!found.completed);
-        report.exhausted += usize::from(found.exhausted);
         report.repeats += accepted.repeats;
         report.reconnects += seen.reconnects;
         report.gaps += seen.gaps;
