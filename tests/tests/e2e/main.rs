@@ -15,6 +15,7 @@ mod error_handling;
 mod graphql_refusals;
 mod long_running;
 mod priority;
+mod reports;
 mod rest_refusals;
 mod restart;
 mod secrets;

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    slice,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
@@ -72,12 +73,20 @@ impl<'a> Bench<'a> {
             .prefix("ctutor-test-")
             .tempdir_in(material.scratch)
             .map_err(Broken::files("making the folder of the test"))?;
+        // What lies where the report will be could be taken for it.
+        let is_report = |path: &Path| {
+            plan.junit.as_ref().is_some_and(|junit| is_named(path, slice::from_ref(&junit.report)))
+        };
         let of_reference = |path: &Path| {
-            is_named(path, &plan.reference_files)
+            (is_named(path, &plan.reference_files) && !is_report(path))
                 || (plan.runner == RunnerKind::Pytest && is_below(path, &plan.tests))
         };
-        let of_student =
-            |path: &Path| is_named(path, &plan.student_files) && !is_refused(path) && !of_reference(path);
+        let of_student = |path: &Path| {
+            is_named(path, &plan.student_files)
+                && !is_refused(path)
+                && !is_report(path)
+                && !of_reference(path)
+        };
         let solution = match &plan.solution {
             Some(solution) => {
                 let root = reference.join(solution);

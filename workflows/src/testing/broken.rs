@@ -11,6 +11,8 @@ pub enum Broken {
     NoTests,
     #[error("the tests of the reference cannot be listed: {message}")]
     Listing { message: String },
+    #[error("the solution of the reference does not pass `{test}`: {message}")]
+    Solution { test: String, message: String },
     #[error("`{program}` is not installed where the tests run")]
     RunnerMissing { program: String },
     #[error("the sandbox failed")]
@@ -32,6 +34,7 @@ impl Broken {
             Self::Plan { .. }
             | Self::NoTests
             | Self::Listing { .. }
+            | Self::Solution { .. }
             | Self::TooLarge { .. }
             | Self::Canceled => false,
         }

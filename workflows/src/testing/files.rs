@@ -107,7 +107,8 @@ pub(super) fn is_named(path: &Path, patterns: &[String]) -> bool {
     })
 }
 
-fn is_like(name: &str, pattern: &str) -> bool {
+/// Whether a name is a pattern's, in which `*` is any text.
+pub(super) fn is_like(name: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         None => name == pattern,
         Some((start, rest)) => match name.strip_prefix(start) {

@@ -10,6 +10,7 @@ mod bench;
 mod broken;
 mod execute;
 mod files;
+pub mod junit;
 pub mod plan;
 pub mod report;
 mod repository;

@@ -5,7 +5,7 @@ use std::{fs, io::Read, path::Path, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Broken;
+use super::{Broken, files::is_named};
 
 pub const PLAN_FILE: &str = "ctutor-test.toml";
 const PLAN_BYTES_MAX: u64 = 256 << 10;
@@ -29,12 +29,15 @@ pub struct TestPlan {
     #[serde(default = "default_tests")]
     pub tests: String,
     /// A folder of the reference with a solution, in whose place the student's files come.
-    /// Tests are listed with it; without one, the student's modules are stood in for by empty ones.
+    /// Tests are listed with it. `junit` needs one; for `pytest`, empty modules stand in for one that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solution: Option<String>,
     /// The tests, for `command`. They share one folder and run in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandTest>,
+    /// The command that runs all tests, for `junit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub junit: Option<JunitCommand>,
     #[serde(default)]
     pub limits: LimitOverrides,
 }
@@ -44,6 +47,19 @@ pub struct TestPlan {
 pub enum RunnerKind {
     Pytest,
     Command,
+    Junit,
+}
+
+/// A command that runs tests and writes JUnit XML, as most test frameworks can.
+///
+/// It has `total_timeout_ms` with the solution, and again with the student's files. A hang costs every test that is not
+/// in the report by then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JunitCommand {
+    pub argv: Vec<String>,
+    /// What it writes: a file, a folder with `.xml` files below, `*` within a name.
+    pub report: String,
 }
 
 /// A command and what it should do.
@@ -150,17 +166,46 @@ impl TestPlan {
         if !paths.into_iter().all(|path| is_inner(path)) {
             return broken("a path is empty, absolute or has `..`");
         }
-        match self.runner {
-            RunnerKind::Command if self.commands.is_empty() => broken("`commands` is empty"),
-            RunnerKind::Command if self.commands.len() > COMMANDS_MAX => broken("`commands` are too many"),
-            RunnerKind::Command if self.commands.iter().any(|test| test.argv.is_empty()) => {
+        self.check_runner()
+    }
+
+    fn check_runner(&self) -> Result<(), Broken> {
+        let broken = |message: &str| Err(Broken::Plan { message: message.to_owned() });
+        if self.runner != RunnerKind::Command && !self.commands.is_empty() {
+            return broken("`commands` belong to the runner `command`");
+        }
+        if self.runner != RunnerKind::Junit && self.junit.is_some() {
+            return broken("`junit` belongs to the runner `junit`");
+        }
+        match (self.runner, &self.junit) {
+            (RunnerKind::Command, _) if self.commands.is_empty() => broken("`commands` is empty"),
+            (RunnerKind::Command, _) if self.commands.len() > COMMANDS_MAX => {
+                broken("`commands` are too many")
+            }
+            (RunnerKind::Command, _) if self.commands.iter().any(|test| test.argv.is_empty()) => {
                 broken("a command has an empty `argv`")
             }
-            RunnerKind::Pytest if !self.commands.is_empty() => {
-                broken("`commands` belong to the runner `command`")
-            }
+            (RunnerKind::Junit, None) => broken("`junit` is not there; it needs `argv` and `report`"),
+            (RunnerKind::Junit, Some(junit)) => self.check_junit(junit),
             _ => Ok(()),
         }
+    }
+
+    fn check_junit(&self, junit: &JunitCommand) -> Result<(), Broken> {
+        let broken = |message: &str| Err(Broken::Plan { message: message.to_owned() });
+        if junit.argv.is_empty() {
+            return broken("`junit` has an empty `argv`");
+        }
+        if !is_inner(&junit.report) {
+            return broken("the `report` of `junit` is empty, absolute or has `..`");
+        }
+        if is_named(Path::new(&junit.report), &self.reference_files) {
+            return broken("the `report` of `junit` lies in `reference_files`, which nobody can write");
+        }
+        if self.solution.is_none() {
+            return broken("the runner `junit` needs a `solution`, with which the tests are listed");
+        }
+        Ok(())
     }
 
     pub(super) fn grant(&self, maxima: &Maxima) -> Granted {
@@ -168,9 +213,11 @@ impl TestPlan {
         let ms = |wanted: Option<u64>, default_ms, max: Duration| {
             Duration::from_millis(wanted.unwrap_or(default_ms).max(1)).min(max)
         };
+        // Its command runs with the solution first, and may take as long.
+        let runs = if self.runner == RunnerKind::Junit { 2 } else { 1 };
         Granted {
             test_timeout: ms(wanted.test_timeout_ms, 10_000, maxima.test_timeout),
-            total_timeout: ms(wanted.total_timeout_ms, 120_000, maxima.total_timeout),
+            total_timeout: ms(wanted.total_timeout_ms, 120_000, maxima.total_timeout / runs),
             memory_bytes: wanted.memory_bytes.unwrap_or(512 << 20).min(maxima.memory_bytes),
             processes: wanted.processes.unwrap_or(64).min(maxima.processes),
         }
@@ -234,6 +281,33 @@ mod tests {
         ] {
             parse(text).unwrap_err();
         }
+    }
+
+    #[test]
+    fn a_plan_for_junit_has_a_command_a_report_and_a_solution() {
+        let parse_with = |keys: &str, junit: &str| {
+            parse(&format!("runner = \"junit\"\nstudent_files = [\"a.py\"]\n{keys}\n{junit}"))
+        };
+        let junit = "[junit]\nargv = [\"make\", \"test\"]\nreport = \"build/TEST-*.xml\"";
+        let plan = parse_with("solution = \"solution\"", junit).unwrap();
+        assert_eq!(plan.junit.as_ref().unwrap().argv, ["make", "test"]);
+        // It runs twice, and both runs together have to keep what the worker grants.
+        let long = TestPlan {
+            limits: LimitOverrides { total_timeout_ms: Some(u64::MAX), ..LimitOverrides::default() },
+            ..plan
+        };
+        assert_eq!(long.grant(&Maxima::default()).total_timeout, Maxima::default().total_timeout / 2);
+
+        for (keys, junit) in [
+            ("", junit),
+            ("solution = \"solution\"", ""),
+            ("solution = \"solution\"", "[junit]\nargv = []\nreport = \"a.xml\""),
+            ("solution = \"solution\"", "[junit]\nargv = [\"make\"]\nreport = \"../a.xml\""),
+            ("solution = \"solution\"\nreference_files = [\"build\"]", junit),
+        ] {
+            parse_with(keys, junit).unwrap_err();
+        }
+        parse(&format!("runner = \"pytest\"\nstudent_files = [\"a.py\"]\n{junit}")).unwrap_err();
     }
 
     #[test]

@@ -4,12 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub const MESSAGE_BYTES_MAX: usize = 4 << 10;
+/// For the messages of all tests together: a result has to stay below the largest payload, escapes and names included.
+const MESSAGES_BYTES_MAX: usize = 512 << 10;
 
 /// What came of testing one submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The runner: `pytest` or `command`.
+    /// The runner: `pytest`, `command` or `junit`.
     #[serde(rename = "type")]
     pub kind: String,
     pub version: String,
@@ -68,7 +70,8 @@ pub enum Verdict {
 
 impl Report {
     /// Sums up the tests.
-    pub(super) fn new(kind: &str, name: String, duration: f64, tests: Vec<TestReport>) -> Self {
+    pub(super) fn new(kind: &str, name: String, duration: f64, mut tests: Vec<TestReport>) -> Self {
+        bound_messages(&mut tests);
         let summary = Summary::of(&tests);
         let result = if summary.passed == summary.total { Verdict::Passed } else { Verdict::Failed };
         Self {
@@ -119,13 +122,29 @@ impl Summary {
 
 /// The beginning of a text that a student's program may have made as long as it liked.
 pub(super) fn cap(text: &str) -> String {
+    cap_at(text, MESSAGE_BYTES_MAX)
+}
+
+fn cap_at(text: &str, bytes_max: usize) -> String {
     const MARK: &str = " […]";
 
-    if text.len() <= MESSAGE_BYTES_MAX {
+    if text.len() <= bytes_max {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(MESSAGE_BYTES_MAX - MARK.len());
+    let end = text.floor_char_boundary(bytes_max - MARK.len());
     format!("{}{MARK}", &text[..end])
+}
+
+/// Cuts all messages to the same length if they are too much together.
+fn bound_messages(tests: &mut [TestReport]) {
+    let messages = || tests.iter().filter_map(|test| test.result_message.as_ref());
+    if messages().map(String::len).sum::<usize>() <= MESSAGES_BYTES_MAX {
+        return;
+    }
+    let bytes_max = (MESSAGES_BYTES_MAX / messages().count().max(1)).max(100);
+    for message in tests.iter_mut().filter_map(|test| test.result_message.as_mut()) {
+        *message = cap_at(message, bytes_max);
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +174,20 @@ mod tests {
         assert_eq!(value["tests"][0]["status"], "TIMEDOUT");
         assert_eq!(value["tests"][0]["result"], "FAILED");
         assert_eq!(value["tests"][0]["resultMessage"], "too slow");
+    }
+
+    #[test]
+    fn a_report_of_many_long_messages_stays_storable() {
+        let long = "\"ä\n".repeat(MESSAGE_BYTES_MAX);
+        let failed = |_| TestReport::new("t", Status::Completed, Verdict::Failed, Some(&long));
+        let report = Report::new("junit", "t".to_owned(), 0.0, (0..2_000).map(failed).collect());
+        let stored = serde_json::to_string(&report).expect("plain data");
+        assert!(stored.len() < 1 << 20, "{} bytes", stored.len());
+        assert!(
+            report.tests.iter().all(|test| test.result_message.as_ref().is_some_and(|text| text.len() > 100))
+        );
+        let few = Report::new("junit", "t".to_owned(), 0.0, (0..100).map(failed).collect());
+        assert_eq!(few.tests[0].result_message, Some(cap(&long)));
     }
 
     #[test]

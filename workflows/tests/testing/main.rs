@@ -5,4 +5,5 @@ mod broken;
 mod command;
 mod course;
 mod forging;
+mod junit;
 mod support;

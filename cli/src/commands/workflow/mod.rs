@@ -4,6 +4,7 @@ mod cancel;
 mod delete;
 mod follow;
 mod list;
+mod report;
 mod show;
 mod start;
 mod stop;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Show(show::Args),
     /// Watch a workflow execution until it ends; exits with 0 when it completed and with 1 otherwise
     Follow(follow::Args),
+    /// Print the report of a test: as a table, or as JUnit XML for CI systems
+    Report(report::Args),
     /// Ask a workflow execution to stop; its code may clean up
     Cancel(cancel::Args),
     /// Stop a workflow execution now
@@ -40,6 +43,7 @@ impl Command {
             Self::List(args) => &args.client,
             Self::Show(args) => &args.client,
             Self::Follow(args) => &args.client,
+            Self::Report(args) => &args.client,
             Self::Cancel(args) => &args.stop.client,
             Self::Terminate(args) => &args.stop.client,
             Self::Delete(args) => &args.client,
@@ -53,6 +57,7 @@ impl Command {
             Self::List(args) => args.run(loaded).await,
             Self::Show(args) => args.run(loaded).await,
             Self::Follow(args) => args.run(loaded).await,
+            Self::Report(args) => args.run(loaded).await,
             Self::Cancel(args) => args.run(loaded).await,
             Self::Terminate(args) => args.run(loaded).await,
             Self::Delete(args) => args.run(loaded).await,

@@ -17,9 +17,18 @@ const FIND_TIMEOUT: Duration = Duration::from_secs(30);
 const SHOWN_BYTES_MAX: usize = 1_000;
 
 pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
+    let tests = &bench.plan.commands;
+    check_installed(bench, tests.iter().filter_map(|test| test.argv.first())).await?;
+    Ok(tests.iter().map(|test| test.name.clone()).collect())
+}
+
+/// Refuses a plan for programs that the worker does not have.
+pub(super) async fn check_installed(
+    bench: &Bench<'_>,
+    programs: impl Iterator<Item = &String>,
+) -> Result<(), Broken> {
     // A program with a folder in its name is one that the tests are about to make.
-    let programs =
-        bench.plan.commands.iter().filter_map(|test| test.argv.first()).filter(|name| !name.contains('/'));
+    let programs = programs.filter(|name| !name.contains('/'));
     let argv: Vec<String> =
         ["sh", "-c", FIND, "sh"].into_iter().map(str::to_owned).chain(programs.cloned()).collect();
     let place = bench.place(Whose::Reference)?;
@@ -27,7 +36,7 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
     bench.check_canceled()?;
     match outcome.stdout.text().lines().next() {
         Some(program) => Err(Broken::RunnerMissing { program: program.to_owned() }),
-        None => Ok(bench.plan.commands.iter().map(|test| test.name.clone()).collect()),
+        None => Ok(()),
     }
 }
 

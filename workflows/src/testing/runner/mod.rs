@@ -1,8 +1,11 @@
 //! The ways to run tests. Each lists them before it meets the student's files: a test without a result has failed.
 
 mod command;
+mod junit;
 mod pytest;
 mod session;
+
+use ctutor_sandbox::Captured;
 
 use super::{
     Broken, Progress, Stage,
@@ -11,6 +14,8 @@ use super::{
     report::{Status, TestReport, Verdict},
 };
 
+const TAIL_BYTES_MAX: usize = 1_000;
+
 /// A listener for progress.
 pub(super) type Listener<'a> = &'a mut (dyn FnMut(Progress) + Send);
 
@@ -18,6 +23,7 @@ pub(super) type Listener<'a> = &'a mut (dyn FnMut(Progress) + Send);
 pub(super) enum Runner {
     Pytest,
     Command,
+    Junit,
 }
 
 impl Runner {
@@ -25,6 +31,7 @@ impl Runner {
         match kind {
             RunnerKind::Pytest => Self::Pytest,
             RunnerKind::Command => Self::Command,
+            RunnerKind::Junit => Self::Junit,
         }
     }
 
@@ -32,6 +39,7 @@ impl Runner {
         match self {
             Self::Pytest => "pytest",
             Self::Command => "command",
+            Self::Junit => "junit",
         }
     }
 
@@ -40,6 +48,7 @@ impl Runner {
         match self {
             Self::Pytest => pytest::list(bench).await,
             Self::Command => command::list(bench).await,
+            Self::Junit => junit::list(bench).await,
         }
     }
 
@@ -53,6 +62,7 @@ impl Runner {
         match self {
             Self::Pytest => pytest::run(bench, names, listener).await,
             Self::Command => command::run(bench, listener).await,
+            Self::Junit => junit::run(bench, names, listener).await,
         }
     }
 }
@@ -65,6 +75,12 @@ fn running(done: usize, total: usize, current: Option<&str>) -> Progress {
         total: count(total),
         current: current.map(str::to_owned),
     }
+}
+
+/// The end of a text that a process wrote.
+fn tail(output: &Captured) -> String {
+    let text = output.text();
+    text[text.ceil_char_boundary(text.len().saturating_sub(TAIL_BYTES_MAX))..].trim().to_owned()
 }
 
 fn not_run(name: &str) -> TestReport {

@@ -23,6 +23,7 @@ use super::{
     command::describe,
     not_run, running,
     session::{Current, Session, Step, file_of},
+    tail,
 };
 use crate::testing::{
     Broken,
@@ -35,7 +36,6 @@ const PROBE: &str = include_str!("pytest_probe.py");
 const INI: &str = "[pytest]\n";
 /// How long the interpreter and pytest may take to start, on a machine that is busy.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-const STDERR_BYTES_SHOWN: usize = 1_000;
 
 /// What a process is asked to do.
 struct Orders<'a> {
@@ -79,7 +79,9 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
         Some(tests) => Ok(tests),
         // Pytest does not come as far as a list when there is nothing to put on it.
         None if session.finished == Some(5) => Err(Broken::NoTests),
-        None => Err(Broken::Listing { message: format!("{}\n{}", describe(outcome.exit), tail(&outcome)) }),
+        None => {
+            Err(Broken::Listing { message: format!("{}\n{}", describe(outcome.exit), tail(&outcome.stderr)) })
+        }
     }
 }
 
@@ -135,7 +137,10 @@ fn conclude(
     } else if outcome.exit == Exit::TimedOut {
         (Status::TimedOut, describe(outcome.exit))
     } else {
-        (Status::Crashed, format!("{}\n{}", describe(outcome.exit), tail(&outcome)).trim_end().to_owned())
+        (
+            Status::Crashed,
+            format!("{}\n{}", describe(outcome.exit), tail(&outcome.stderr)).trim_end().to_owned(),
+        )
     };
     Ok(session.settle(remaining, status, &reason))
 }
@@ -227,11 +232,6 @@ async fn passed(mut deadline: watch::Receiver<Instant>) {
             return;
         }
     }
-}
-
-fn tail(outcome: &Outcome) -> String {
-    let text = outcome.stderr.text();
-    text[text.ceil_char_boundary(text.len().saturating_sub(STDERR_BYTES_SHOWN))..].trim().to_owned()
 }
 
 impl Session {

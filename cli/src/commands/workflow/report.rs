@@ -1,0 +1,208 @@
+use std::{fmt::Write, fs, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail};
+use ctutor_workflows::testing::{
+    junit,
+    report::{Report, Verdict},
+};
+use serde_json::Value;
+
+use crate::{
+    args::ClientArgs,
+    client::{Client, Target, Workflow},
+    config::Loaded,
+    output::{self, Block, Table},
+};
+
+/// The workflow type that makes reports.
+const TYPE: &str = "student_testing";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Workflow ID, or ID of a run
+    id: Target,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Write it to this file, instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) client: ClientArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A table for people
+    Text,
+    /// JUnit XML, for CI systems
+    Junit,
+    /// The report as it is stored
+    Json,
+}
+
+impl Args {
+    pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let client = Client::new(loaded)?;
+        let workflow: Workflow = client.decode(client.find_workflow(&self.id).await?)?;
+        let stored = stored_report(&workflow)?;
+        let report: Report = client.decode(stored.clone())?;
+        let text = match self.format() {
+            Format::Text => text(&report),
+            Format::Junit => junit::to_xml(&report),
+            Format::Json => format!("{stored:#}"),
+        };
+        match self.output {
+            Some(path) => fs::write(&path, text + "\n")
+                .with_context(|| format!("`{}` cannot be written", path.display()))?,
+            None => output::data(text)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// The report in the result of a run, or why there is none.
+fn stored_report(workflow: &Workflow) -> anyhow::Result<&Value> {
+    let Workflow { workflow_id, workflow_type, status, closed_at, result, failure, .. } = workflow;
+    if workflow_type != TYPE {
+        bail!("`{workflow_id}` is of type `{workflow_type}`, and only `{TYPE}` makes reports");
+    }
+    if status.is_completed() {
+        let report = result.as_ref().and_then(|result| result.pointer("/result/report"));
+        return report.with_context(|| format!("the result of `{workflow_id}` has no report"));
+    }
+    match (closed_at, failure) {
+        (None, _) => bail!(
+            "`{workflow_id}` is {status} and has no report yet; `ctutor workflow follow {workflow_id}` waits for its end"
+        ),
+        (Some(_), Some(failure)) => bail!("`{workflow_id}` ended as {status}, without a report: {failure}"),
+        (Some(_), None) => bail!("`{workflow_id}` ended as {status}, without a report"),
+    }
+}
+
+/// The score, a table of the tests, and what was said of those that did not pass.
+fn text(report: &Report) -> String {
+    let summary = report.summary;
+    let head = Block::default()
+        .line("name", visible(&report.name))
+        .line("runner", visible(&report.kind))
+        .line("passed", format_args!("{} of {}", summary.passed, summary.total))
+        .line("score", report.score())
+        .maybe("message", report.status_message.as_deref().map(visible));
+    let mut table = Table::new(["RESULT", "STATUS", "SECONDS", "TEST"]);
+    for test in &report.tests {
+        let seconds = format!("{:.3}", test.duration);
+        table.row([name_of(test.result), name_of(test.status), seconds, in_one_line(&test.name)]);
+    }
+    let mut text = format!("{head}\n\n{table}");
+    for test in report.tests.iter().filter(|test| test.result != Verdict::Passed) {
+        let message = visible(test.result_message.as_deref().unwrap_or("-"));
+        let message = message.trim_end().replace('\n', "\n    ");
+        // Writing to a text cannot fail.
+        let _ = write!(text, "\n\n{}\n    {message}", in_one_line(&test.name));
+    }
+    text
+}
+
+/// The name that JSON has for it.
+fn name_of(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn in_one_line(name: &str) -> String {
+    visible(name.trim()).replace(['\n', '\t'], " ")
+}
+
+/// What a student's program wrote must not steer the terminal.
+fn visible(text: &str) -> String {
+    let steers = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    text.replace("\r\n", "\n").replace(steers, "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn workflow(fields: &Value) -> Workflow {
+        let mut workflow = json!({"id": "wfr_1", "workflowId": "a", "type": "student_testing"});
+        workflow.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value(workflow).unwrap()
+    }
+
+    fn report() -> Value {
+        let test = |name: &str, status: &str, result: &str, message: Option<&str>| json!({"name": name, "status": status, "result": result, "resultMessage": message, "duration": 0.25});
+        json!({
+            "type": "pytest", "version": "1.0", "name": "triangle", "status": "COMPLETED", "result": "FAILED",
+            "summary": {"total": 4, "passed": 1, "failed": 2, "skipped": 1}, "duration": 1.5,
+            "tests": [
+                test("t.py::base", "COMPLETED", "PASSED", None),
+                test("t.py::area\n", "COMPLETED", "FAILED", Some("1 is not 2\n\u{1b}[2Jat line 3\n")),
+                test("t.py::loop", "TIMEDOUT", "FAILED", Some("it did not end within 4 s")),
+                test("t.py::rest", "SKIPPED", "SKIPPED", None),
+            ],
+        })
+    }
+
+    #[test]
+    fn people_see_a_table_and_then_what_went_wrong() {
+        let expected = "\
+name    triangle
+runner  pytest
+passed  1 of 4
+score   0.25
+
+RESULT   STATUS     SECONDS  TEST
+PASSED   COMPLETED  0.250    t.py::base
+FAILED   COMPLETED  0.250    t.py::area
+FAILED   TIMEDOUT   0.250    t.py::loop
+SKIPPED  SKIPPED    0.250    t.py::rest
+
+t.py::area
+    1 is not 2
+    \u{fffd}[2Jat line 3
+
+t.py::loop
+    it did not end within 4 s
+
+t.py::rest
+    -";
+        let report: Report = serde_json::from_value(report()).unwrap();
+        assert_eq!(text(&report), expected);
+    }
+
+    #[test]
+    fn the_report_is_in_the_result() {
+        let result = json!({"status": "completed", "result": {"report": report()}});
+        let completed = workflow(&json!({"status": "COMPLETED", "closedAt": "now", "result": result}));
+        assert_eq!(stored_report(&completed).unwrap(), &report());
+    }
+
+    #[test]
+    fn without_a_report_the_reason_is_told() {
+        for (fields, expected) in [
+            (json!({"status": "COMPLETED", "type": "order"}), "of type `order`"),
+            (
+                json!({"status": "RUNNING"}),
+                "`a` is RUNNING and has no report yet; `ctutor workflow follow a`",
+            ),
+            (json!({"status": "COMPLETED", "closedAt": "now"}), "the result of `a` has no report"),
+            (json!({"status": "TERMINATED", "closedAt": "now"}), "ended as TERMINATED, without a report"),
+            (
+                json!({"status": "FAILED", "closedAt": "now", "failure": {"message": "no tests", "type": "T"}}),
+                "ended as FAILED, without a report: no tests (T)",
+            ),
+        ] {
+            let error = stored_report(&workflow(&fields)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The reports that a command left behind. Its processes have ended, so that nothing changes any more.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use super::read::{CASES_MAX, Case, read};
+use crate::testing::files::is_like;
+
+/// For all files together.
+const BYTES_MAX: u64 = 16 << 20;
+const FILES_MAX: usize = 1_000;
+
+/// All that was reported.
+#[derive(Debug, Default)]
+pub(in crate::testing) struct Collected {
+    /// In the order of the files' names.
+    pub(in crate::testing) cases: Vec<Case>,
+    /// What could not be read, and why.
+    pub(in crate::testing) faults: Vec<String>,
+}
+
+/// Reads the reports below `root` that `pattern` names. No link is followed.
+pub(in crate::testing) fn collect(root: &Path, pattern: &str) -> Collected {
+    let mut found = Found::default();
+    found.search(root, pattern);
+    let Found { mut files, faults } = found;
+    files.sort();
+    let mut collected = Collected { cases: Vec::new(), faults };
+    if files.is_empty() && collected.faults.is_empty() {
+        collected.faults.push(format!("no report `{pattern}` was written"));
+    }
+    if files.len() > FILES_MAX {
+        collected.faults.push(format!("there are more than {FILES_MAX} reports"));
+        return collected;
+    }
+    let mut room = BYTES_MAX;
+    for file in &files {
+        match read_file(root, file, &mut room) {
+            Ok(cases) if collected.cases.len() + cases.len() <= CASES_MAX => collected.cases.extend(cases),
+            Ok(_) => {
+                collected.faults.push(format!("the reports have more than {CASES_MAX} tests"));
+                return collected;
+            }
+            Err(fault) => collected.faults.push(format!("`{}`: {fault}", file.display())),
+        }
+    }
+    collected
+}
+
+fn read_file(root: &Path, file: &Path, room: &mut u64) -> Result<Vec<Case>, String> {
+    let unread = |error: io::Error| format!("it cannot be read: {}", error.kind());
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(root.join(file)).map_err(unread)?;
+    let size = opened.take(*room + 1).read_to_end(&mut bytes).map_err(unread)? as u64;
+    if size > *room {
+        return Err(format!("the reports are larger than {BYTES_MAX} bytes"));
+    }
+    *room -= size;
+    // The folder has another name at each run, and some frameworks name tests by their paths. What a program printed
+    // need not be UTF-8, and is no reason to lose the tests.
+    let text = String::from_utf8_lossy(&bytes).replace(&*root.to_string_lossy(), ".");
+    read(&text).map_err(|fault| fault.to_string())
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    /// Below the root.
+    files: Vec<PathBuf>,
+    faults: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    File,
+    Folder,
+    /// A link, a pipe and the like.
+    Neither,
+}
+
+impl Found {
+    fn search(&mut self, root: &Path, pattern: &str) {
+        let mut folders = vec![PathBuf::new()];
+        let mut parts = pattern.trim_end_matches('/').split('/').peekable();
+        while let Some(part) = parts.next() {
+            let is_last = parts.peek().is_none();
+            let mut deeper = Vec::new();
+            for folder in folders {
+                for (path, what) in self.entries(root, &folder, |name| is_like(name, part)) {
+                    match what {
+                        What::Folder => deeper.push(path),
+                        What::File if is_last => self.files.push(path),
+                        What::File => {}
+                        What::Neither => self.refuse(&path),
+                    }
+                }
+            }
+            folders = deeper;
+        }
+        while let Some(folder) = folders.pop() {
+            for (path, what) in self.entries(root, &folder, |_| true) {
+                let is_xml = path.extension().is_some_and(|extension| extension == "xml");
+                match what {
+                    What::Folder => folders.push(path),
+                    What::File if is_xml => self.files.push(path),
+                    What::Neither if is_xml => self.refuse(&path),
+                    What::File | What::Neither => {}
+                }
+            }
+        }
+    }
+
+    fn entries(&mut self, root: &Path, folder: &Path, takes: impl Fn(&str) -> bool) -> Vec<(PathBuf, What)> {
+        let read = || -> io::Result<Vec<(PathBuf, What)>> {
+            let mut entries = Vec::new();
+            for entry in fs::read_dir(root.join(folder))? {
+                let entry = entry?;
+                let name = entry.file_name();
+                if !name.to_str().is_some_and(&takes) {
+                    continue;
+                }
+                let kind = entry.file_type()?;
+                let what = match (kind.is_file(), kind.is_dir()) {
+                    (true, _) => What::File,
+                    (_, true) => What::Folder,
+                    _ => What::Neither,
+                };
+                entries.push((folder.join(name), what));
+            }
+            Ok(entries)
+        };
+        read().unwrap_or_else(|error| {
+            self.faults.push(format!("`{}`: it cannot be read: {}", folder.display(), error.kind()));
+            Vec::new()
+        })
+    }
+
+    fn refuse(&mut self, path: &Path) {
+        self.faults.push(format!("`{}`: it is not a file", path.display()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::testing::report::Verdict;
+
+    const ONE: &str = r#"<testsuite><testcase name="one"/></testsuite>"#;
+    const TWO: &str = r#"<testsuite><testcase name="two"><failure message="no"/></testcase></testsuite>"#;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        folder
+    }
+
+    fn names(collected: &Collected) -> Vec<&str> {
+        collected.cases.iter().map(|case| case.name.as_str()).collect()
+    }
+
+    #[test]
+    fn files_folders_and_parts_of_names_are_found_in_the_order_of_their_names() {
+        let folder = folder(&[
+            ("b/reports/TEST-two.xml", TWO),
+            ("a/reports/TEST-one.xml", ONE),
+            ("a/reports/deep/more.xml", TWO),
+            ("a/reports/one.txt", "text"),
+            ("report.xml", ONE),
+        ]);
+        for (pattern, expected) in [
+            ("report.xml", &["one"][..]),
+            ("*/reports/TEST-*.xml", &["one", "two"]),
+            ("a/reports", &["one", "two"]),
+            ("b/", &["two"]),
+        ] {
+            let collected = collect(folder.path(), pattern);
+            assert_eq!((names(&collected).as_slice(), collected.faults.len()), (expected, 0), "{pattern}");
+        }
+        assert_eq!(collect(folder.path(), "b").cases[0].verdict, Verdict::Failed);
+    }
+
+    #[test]
+    fn a_report_that_is_not_there_is_a_fault() {
+        let folder = folder(&[("a", "file")]);
+        for pattern in ["report.xml", "a/report.xml", "*/x"] {
+            let collected = collect(folder.path(), pattern);
+            assert_eq!(collected.faults, [format!("no report `{pattern}` was written")]);
+        }
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let folder = folder(&[("elsewhere/report.xml", ONE)]);
+        symlink("elsewhere/report.xml", folder.path().join("report.xml")).unwrap();
+        symlink("elsewhere", folder.path().join("build")).unwrap();
+        for pattern in ["report.xml", "build/report.xml", "build"] {
+            let collected = collect(folder.path(), pattern);
+            assert!(collected.cases.is_empty(), "{pattern}");
+            assert!(collected.faults[0].ends_with("it is not a file"), "{collected:?}");
+        }
+    }
+
+    #[test]
+    fn one_bad_file_does_not_spoil_the_others() {
+        let folder = folder(&[("r/a.xml", "<testsuite>"), ("r/b.xml", ONE)]);
+        let collected = collect(folder.path(), "r");
+        assert_eq!(names(&collected), ["one"]);
+        assert_eq!(collected.faults, ["`r/a.xml`: it ends in the middle"]);
+    }
+
+    #[test]
+    fn a_huge_file_is_not_read_to_its_end() {
+        let folder = folder(&[("a.xml", ONE)]);
+        let file = fs::File::create(folder.path().join("b.xml")).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let collected = collect(folder.path(), "*.xml");
+        assert_eq!(names(&collected), ["one"]);
+        assert_eq!(collected.faults, ["`b.xml`: the reports are larger than 16777216 bytes"]);
+    }
+
+    #[test]
+    fn the_folder_of_the_run_is_not_in_the_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("{}/a.test.js", folder.path().display());
+        fs::write(
+            folder.path().join("r.xml"),
+            format!(r#"<testsuite><testcase classname="{name}" name="adds"/></testsuite>"#),
+        )
+        .unwrap();
+        assert_eq!(names(&collect(folder.path(), "r.xml")), ["./a.test.js::adds"]);
+    }
+}

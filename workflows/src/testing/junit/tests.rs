@@ -1,0 +1,258 @@
+//! Reports as frameworks write them, reports as nobody should write them, and our own.
+
+use super::{
+    read::{CASES_MAX, Case, Fault, read},
+    to_xml,
+};
+use crate::testing::report::{
+    MESSAGE_BYTES_MAX, Report, Status, TestReport,
+    Verdict::{self, Failed, Passed, Skipped},
+};
+
+fn told(text: &str) -> Vec<(String, Verdict, String)> {
+    let told = |case: Case| (case.name, case.verdict, case.message.unwrap_or_default());
+    read(text).unwrap().into_iter().map(told).collect()
+}
+
+/// Checks the names and verdicts, and answers the messages.
+fn assert_told(text: &str, expected: &[(&str, Verdict)]) -> Vec<String> {
+    let told = told(text);
+    let verdicts: Vec<_> = told.iter().map(|(name, verdict, _)| (name.as_str(), *verdict)).collect();
+    assert_eq!(verdicts, expected);
+    told.into_iter().map(|(.., message)| message).collect()
+}
+
+#[test]
+fn pytest() {
+    let messages = assert_told(
+        include_str!("samples/pytest.xml"),
+        &[
+            ("tests.test_triangle::test_base", Passed),
+            ("tests.test_triangle::test_area[2-3]", Failed),
+            ("tests.test_triangle.TestMore::test_later", Skipped),
+            ("tests.test_triangle::test_file", Failed),
+            ("tests.test_broken", Failed),
+        ],
+    );
+    let area = "assert 2.5 == 3\n +  where 2.5 = area_of(2, 3)\ndef test_area(base, height):\n>       assert";
+    assert!(messages[1].starts_with(area), "{}", messages[1]);
+    assert!(messages[1].ends_with("test_triangle.py:19: AssertionError"), "{}", messages[1]);
+    assert_eq!(messages[2], "later\n/work/tests/test_triangle.py:30: later");
+    assert_eq!(messages[4], "collection failure\nImportError while importing test module");
+}
+
+#[test]
+fn jest() {
+    let messages = assert_told(
+        include_str!("samples/jest.xml"),
+        &[("area of a triangle", Passed), ("area of a circle", Failed), ("halvings ends", Skipped)],
+    );
+    assert!(messages[1].contains("Expected: 3\nReceived: 2"), "{}", messages[1]);
+}
+
+#[test]
+fn google_test() {
+    let messages = assert_told(
+        include_str!("samples/googletest.xml"),
+        &[
+            ("Triangle::Base", Passed),
+            ("Triangle::Area", Failed),
+            ("Triangle::DISABLED_Later", Skipped),
+            ("Sizes/Halvings::End/0", Passed),
+        ],
+    );
+    // What stands in the message and in the text is told once, and both failures are.
+    assert_eq!(messages[1].matches("Which is: 2").count(), 1);
+    assert!(messages[1].ends_with("triangle_test.cc:11\nagain"), "{}", messages[1]);
+}
+
+#[test]
+fn ctest() {
+    let messages = assert_told(
+        include_str!("samples/ctest.xml"),
+        &[("base", Passed), ("area", Failed), ("later", Skipped), ("needs_display", Skipped)],
+    );
+    assert_eq!(messages, ["", "Failed", "Disabled", "SKIP_RETURN_CODE=77"]);
+}
+
+#[test]
+fn surefire() {
+    let text = include_str!("samples/surefire.xml");
+    let messages = assert_told(
+        text,
+        &[
+            ("at.uni.TriangleTest::base", Passed),
+            ("at.uni.TriangleTest::area", Failed),
+            ("at.uni.TriangleTest::race", Passed),
+            ("at.uni.TriangleTest::crash", Failed),
+            ("at.uni.TriangleTest::later", Skipped),
+        ],
+    );
+    assert!(messages[1].starts_with("expected: <3.0> but was: <2.0>\norg.opentest4j"), "{}", messages[1]);
+    assert!(messages[1].contains("2.5") && !messages[1].contains("not a message"), "{}", messages[1]);
+    assert_eq!(messages[2], "it failed before it passed: too slow\njava.lang.AssertionError: too slow");
+    assert_eq!(messages[3], "java.lang.NullPointerException");
+    assert!((read(text).unwrap()[0].seconds - 1200.25).abs() < f64::EPSILON);
+}
+
+#[test]
+fn nextest() {
+    let messages = assert_told(
+        include_str!("samples/nextest.xml"),
+        &[
+            ("triangle::basic::area", Passed),
+            ("triangle::basic::tests::halvings", Failed),
+            ("triangle::basic::flaky", Passed),
+        ],
+    );
+    assert!(messages[1].contains("attempt to divide by zero"), "{}", messages[1]);
+}
+
+#[test]
+fn suites_in_suites_and_suites_that_fail() {
+    let messages = assert_told(
+        include_str!("samples/nested.xml"),
+        &[
+            ("area::adds", Passed),
+            ("triangle::adds", Passed),
+            ("triangle::adds", Passed),
+            ("set-up of the database", Failed),
+            ("test::top", Passed),
+        ],
+    );
+    assert_eq!(messages[3], "no database\nECONNREFUSED");
+}
+
+#[test]
+fn names_fit_into_a_line() {
+    let text = format!(
+        "\u{feff}<testsuite><testcase name='&#27;[31m&#10;\u{7}'/><testcase/><testcase name='{}'/></testsuite>",
+        "ä".repeat(1000)
+    );
+    let told = told(&text);
+    assert_eq!(told[0].0, "\\u{1b}[31m\\n\\u{7}");
+    assert_eq!(told[1].0, "unnamed");
+    assert_eq!(told[2].0, "ä".repeat(150));
+}
+
+#[test]
+fn what_is_no_report_is_a_fault() {
+    let root = |root: &str| Fault::Root { root: root.to_owned() };
+    for (text, expected) in [
+        ("", Fault::Empty),
+        ("<!-- nothing -->", Fault::Empty),
+        ("<html/>", root("html")),
+        ("<testcase name='a'/>", root("testcase")),
+        ("<testsuite>", Fault::CutOff),
+        ("<testsuites><testsuite><testcase name='a'/></testsuite>", Fault::CutOff),
+    ] {
+        assert_eq!(read(text), Err(expected), "{text}");
+    }
+    for text in [
+        "<testsuite><testcase name='a'",
+        "<testsuite><testcase name='a></testsuite>",
+        "<testsuite><testcase></testsuite>",
+        "<testsuite/><testsuite/>",
+        "</testsuite>",
+        "<testsuite><![CDATA[",
+        "<testsuite><testcase name='&unknown;'/></testsuite>",
+        "<testsuite><testcase name='&#0;'/></testsuite>",
+        "<testsuite>&#xFFFFFFFF;</testsuite>",
+    ] {
+        assert!(matches!(read(text), Err(Fault::Syntax { .. })), "{text}: {:?}", read(text));
+    }
+    // Every beginning of a report is not the report.
+    let whole = include_str!("samples/pytest.xml").trim_end();
+    for end in (0..whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+        read(&whole[..end]).unwrap_err();
+    }
+}
+
+#[test]
+fn spoiled_reports_are_read_or_refused() {
+    // What comes of each is open, but nothing panics and no test is made up.
+    for sample in [include_str!("samples/surefire.xml"), include_str!("samples/nested.xml")] {
+        let cases_max = sample.matches("<testcase").count() + sample.matches("<error").count() + 1;
+        for (at, old) in sample.char_indices() {
+            for new in ["", "<", "&", "\""] {
+                let spoiled = format!("{}{new}{}", &sample[..at], &sample[at + old.len_utf8()..]);
+                if let Ok(cases) = read(&spoiled) {
+                    assert!(cases.len() <= cases_max, "{spoiled}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_are_cut() {
+    let long = "x".repeat(1 << 20);
+    let text = format!(
+        "<testsuite><testcase name='a'><failure message='{long}'>{long}</failure></testcase></testsuite>"
+    );
+    assert_eq!(told(&text)[0].2.len(), MESSAGE_BYTES_MAX);
+}
+
+#[test]
+fn entities_are_not_expanded() {
+    let bomb = "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">]>\
+                <testsuite><testcase name=\"&b;\"/></testsuite>";
+    assert_eq!(read(bomb), Err(Fault::DocumentType));
+    let file = "<!DOCTYPE x [<!ENTITY a SYSTEM \"file:///etc/passwd\">]><testsuite>&a;</testsuite>";
+    assert_eq!(read(file), Err(Fault::DocumentType));
+    let text = "<testsuite><testcase name='a'><failure>&lt;&#x41;&amp;lt;</failure></testcase></testsuite>";
+    assert_eq!(told(text)[0].2, "<A&lt;");
+}
+
+#[test]
+fn depth_and_number_are_bounded() {
+    let deep = "<testsuite>".repeat(100_000);
+    assert_eq!(read(&deep), Err(Fault::TooDeep));
+    let many = format!("<testsuite>{}</testsuite>", "<testcase/>".repeat(CASES_MAX + 1));
+    assert_eq!(read(&many), Err(Fault::TooManyCases));
+    let attributes: String = (0..200_000).map(|number| format!(" a{number}=''")).collect();
+    assert_eq!(told(&format!("<testsuite><testcase name='x'{attributes}/></testsuite>"))[0].0, "x");
+}
+
+fn report() -> Report {
+    let test = |name, status, result, message: Option<&str>| {
+        TestReport::new(name, status, result, message).lasting(0.25)
+    };
+    let tests = vec![
+        test("tests/test_area.py::TestAll::test_area[a::b]", Status::Completed, Passed, None),
+        test("prints", Status::Completed, Failed, Some("1 < 2 & \"3\"\n]]> \u{1b}[31m\u{ffff}")),
+        test("a\u{0}b\nc", Status::TimedOut, Failed, Some("it did not end in time")),
+        test("tests/test_area.py::test_late", Status::Skipped, Skipped, Some("Skipped: later")),
+    ];
+    Report::new("pytest", "triangle & more".to_owned(), 1.5, tests)
+}
+
+#[test]
+fn a_report_is_written() {
+    assert_eq!(to_xml(&report()), include_str!("samples/written.xml").trim_end());
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let report = report();
+    let cases = read(&to_xml(&report)).unwrap();
+    let verdicts: Vec<Verdict> = cases.iter().map(|case| case.verdict).collect();
+    assert!(report.tests.iter().map(|test| &test.result).eq(&verdicts));
+    assert_eq!(cases[0].name, report.tests[0].name);
+    assert_eq!(cases[1].name, "triangle & more::prints");
+    assert_eq!(cases[1].message.as_deref(), Some("1 < 2 & \"3\"\n]]> \u{fffd}[31m\u{fffd}"));
+    assert_eq!(cases[2].message, report.tests[2].result_message);
+    assert!((cases[0].seconds - 0.25).abs() < f64::EPSILON);
+}
+
+#[test]
+fn every_character_can_be_written() {
+    for character in ('\0'..=char::MAX).step_by(97).chain('\0'..='\u{ff}').chain('\u{fff0}'..='\u{10010}') {
+        let text = format!("{character}x");
+        let test = TestReport::new(&text, Status::Completed, Failed, Some(&text));
+        let xml = to_xml(&Report::new("command", text.clone(), 0.0, vec![test]));
+        let is_legal = |one: char| !(one.is_control() && one < ' ' && !matches!(one, '\t' | '\n' | '\r'));
+        assert!(xml.chars().all(|one| is_legal(one) && !matches!(one, '\u{fffe}' | '\u{ffff}')), "{text:?}");
+        assert_eq!(read(&xml).unwrap().len(), 1, "{text:?}");
+    }
+}

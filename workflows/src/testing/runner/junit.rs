@@ -1,0 +1,301 @@
+//! A command that runs tests of any framework and writes JUnit XML.
+//!
+//! It runs twice. The first time it meets the solution of the reference: what it reports then are the tests, and every
+//! one has to pass, or nothing is concluded about students. The second time it meets the student's files. A test that
+//! is not reported then has failed, and one that is new does not count, so that a submission can make the tests
+//! neither fewer nor more.
+//!
+//! The whole command has the time for all tests, each time. A hang costs every test that is not in the report when it is
+//! stopped, which for most frameworks is every test: they write at the end. The runner `pytest` loses one test only.
+//!
+//! The student's code runs inside of what writes the report, so a forged report can be told from a true one less well
+//! than a forged line of the runner `pytest`: no nonce binds it. The bar is this. Nothing of a submission can lie where
+//! the report will be, and no link is followed to it. The framework writes when the student's code has returned, over
+//! whatever lay there. A test that is reported more often than with the solution has failed. A report without any
+//! failure is not believed when the command did not end well. Code that writes a perfect report of the right tests and
+//! leaves the process with status 0 is believed. Where that matters, let the tests start the student's program as a
+//! process of its own, and name the student's files one by one.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use ctutor_sandbox::{Exit, Outcome};
+
+use super::{
+    Listener,
+    command::{check_installed, describe},
+    running, tail,
+};
+use crate::testing::{
+    Broken,
+    bench::{Bench, Whose},
+    junit::{Case, Collected, collect},
+    plan::JunitCommand,
+    report::{Status, TestReport, Verdict},
+};
+
+/// What came of running the command once.
+#[derive(Debug)]
+struct Ran {
+    collected: Collected,
+    exit: Exit,
+    /// What it said at its end.
+    words: String,
+}
+
+pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
+    let command = command_of(bench)?;
+    check_installed(bench, command.argv.first().into_iter()).await?;
+    let ran = run_command(bench, command, Whose::Reference).await?;
+    listed(&ran)
+}
+
+pub(super) async fn run(
+    bench: &Bench<'_>,
+    names: Vec<String>,
+    listener: Listener<'_>,
+) -> Result<Vec<TestReport>, Broken> {
+    listener(running(0, names.len(), None));
+    let ran = run_command(bench, command_of(bench)?, Whose::Student).await?;
+    let reports = judged(&names, &ran, bench.granted.total_timeout);
+    listener(running(names.len(), names.len(), None));
+    Ok(reports)
+}
+
+fn command_of<'a>(bench: &Bench<'a>) -> Result<&'a JunitCommand, Broken> {
+    bench.plan.junit.as_ref().ok_or_else(|| Broken::Plan { message: "`junit` is not there".to_owned() })
+}
+
+async fn run_command(bench: &Bench<'_>, junit: &JunitCommand, whose: Whose) -> Result<Ran, Broken> {
+    let place = bench.place(whose)?;
+    let mut command = bench.command(&place, &junit.argv, bench.granted.total_timeout);
+    // The time that the solution took is not the student's.
+    command.limits.wall = bench.granted.total_timeout;
+    let outcome = bench.sandbox.run(&command, bench.cancel).await?;
+    bench.check_canceled()?;
+    let collected = collect(&place.path, &junit.report);
+    Ok(Ran { collected, exit: outcome.exit, words: words(&outcome) })
+}
+
+/// The names of the tests, all of which have passed.
+fn listed(ran: &Ran) -> Result<Vec<String>, Broken> {
+    let Collected { cases, faults } = &ran.collected;
+    let broken = |message: &str| {
+        let message = format!("with the solution, {message}; {}\n{}", describe(ran.exit), ran.words);
+        Err(Broken::Listing { message: message.trim_end().to_owned() })
+    };
+    if let Some(fault) = faults.first() {
+        return broken(fault);
+    }
+    let mut seen = HashMap::new();
+    let mut names = Vec::with_capacity(cases.len());
+    for case in cases {
+        let number: &mut usize = seen.entry(case.name.as_str()).or_default();
+        let name = numbered(&case.name, *number);
+        *number += 1;
+        if case.verdict != Verdict::Passed {
+            let verdict = if case.verdict == Verdict::Skipped { "it was skipped" } else { "it failed" };
+            let message = case.message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
+            return Err(Broken::Solution { test: name, message: format!("{verdict}{message}") });
+        }
+        names.push(name);
+    }
+    if !ran.exit.is_success() {
+        return broken("the command did not end well");
+    }
+    Ok(names)
+}
+
+/// A report for each of the names.
+fn judged(names: &[String], ran: &Ran, timeout: Duration) -> Vec<TestReport> {
+    let found = Found::new(names, &ran.collected.cases);
+    if let Some(doubt) = doubt(names, &found, ran) {
+        return names.iter().map(|name| failed(name, Status::Crashed, &doubt)).collect();
+    }
+    let (status, reason) = why_missing(&found, ran, timeout);
+    let report = |name: &String| match found.cases.get(name) {
+        _ if found.surplus.contains(name) => {
+            failed(name, Status::Crashed, "it is in the report more often than with the solution")
+        }
+        Some(case) => reported(name, case),
+        None => failed(name, status, &reason),
+    };
+    names.iter().map(report).collect()
+}
+
+/// The cases of a report by the names of the tests.
+#[derive(Debug, Default)]
+struct Found<'a> {
+    cases: HashMap<String, &'a Case>,
+    /// Those that are reported too often, so that nobody knows which report counts.
+    surplus: HashSet<String>,
+    /// Tests that the solution does not have.
+    unknown: Vec<&'a Case>,
+}
+
+impl<'a> Found<'a> {
+    fn new(names: &[String], cases: &'a [Case]) -> Self {
+        let wanted: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let mut by_name: HashMap<&str, Vec<&Case>> = HashMap::new();
+        let mut found = Self::default();
+        for case in cases {
+            if wanted.contains(case.name.as_str()) {
+                by_name.entry(&case.name).or_default().push(case);
+            } else {
+                found.unknown.push(case);
+            }
+        }
+        for (name, cases) in by_name {
+            let expected =
+                (0..).map(|number| numbered(name, number)).take_while(|name| wanted.contains(name.as_str()));
+            let expected: Vec<String> = expected.collect();
+            if cases.len() > expected.len() {
+                found.surplus.extend(expected);
+            } else {
+                found.cases.extend(expected.into_iter().zip(cases));
+            }
+        }
+        found
+    }
+}
+
+/// Why a report that praises everything is not believed.
+fn doubt(names: &[String], found: &Found<'_>, ran: &Ran) -> Option<String> {
+    // A program that hangs when all is done has still done it.
+    if ran.exit.is_success() || ran.exit == Exit::TimedOut {
+        return None;
+    }
+    let has_passed =
+        |name: &String| found.cases.get(name).is_some_and(|case| case.verdict == Verdict::Passed);
+    let nothing_failed = ran.collected.cases.iter().all(|case| case.verdict != Verdict::Failed);
+    (nothing_failed && names.iter().all(has_passed)).then(|| {
+        let text = format!("by its report every test passed, but {}\n{}", describe(ran.exit), ran.words);
+        text.trim_end().to_owned()
+    })
+}
+
+fn why_missing(found: &Found<'_>, ran: &Ran, timeout: Duration) -> (Status, String) {
+    let mut reasons = vec!["it is not in the report".to_owned()];
+    reasons.extend(ran.collected.faults.first().cloned());
+    let status = match ran.exit {
+        Exit::TimedOut => {
+            reasons.push(format!("the command did not end within {} s", timeout.as_secs_f64()));
+            Status::TimedOut
+        }
+        exit => {
+            reasons.extend((!exit.is_success()).then(|| describe(exit)));
+            Status::Crashed
+        }
+    };
+    // Files that cannot be loaded are reported under names of their own.
+    let failure = found.unknown.iter().find(|case| case.verdict == Verdict::Failed);
+    let details = match failure {
+        Some(case) => format!("{}: {}", case.name, case.message.as_deref().unwrap_or("it failed")),
+        None => ran.words.clone(),
+    };
+    (status, format!("{}\n{details}", reasons.join("; ")).trim_end().to_owned())
+}
+
+fn reported(name: &str, case: &Case) -> TestReport {
+    let status = if case.verdict == Verdict::Skipped { Status::Skipped } else { Status::Completed };
+    TestReport::new(name, status, case.verdict, case.message.as_deref()).lasting(case.seconds)
+}
+
+fn failed(name: &str, status: Status, message: &str) -> TestReport {
+    TestReport::new(name, status, Verdict::Failed, Some(message))
+}
+
+/// Names that occur more than once are told apart by their order.
+fn numbered(name: &str, number: usize) -> String {
+    if number == 0 { name.to_owned() } else { format!("{name} [{}]", number + 1) }
+}
+
+fn words(outcome: &Outcome) -> String {
+    let stderr = tail(&outcome.stderr);
+    if stderr.is_empty() { tail(&outcome.stdout) } else { stderr }
+}
+
+#[cfg(test)]
+mod tests {
+    use Verdict::{Failed, Passed, Skipped};
+
+    use super::*;
+
+    fn case(name: &str, verdict: Verdict) -> Case {
+        Case { name: name.to_owned(), verdict, message: None, seconds: 0.5 }
+    }
+
+    fn ran(exit: Exit, cases: &[(&str, Verdict)]) -> Ran {
+        let cases = cases.iter().map(|(name, verdict)| case(name, *verdict)).collect();
+        Ran { collected: Collected { cases, faults: Vec::new() }, exit, words: "words".to_owned() }
+    }
+
+    fn judge(exit: Exit, cases: &[(&str, Verdict)]) -> Vec<(Status, Verdict, String)> {
+        let names = ["a", "a [2]", "b"].map(str::to_owned);
+        let reports = judged(&names, &ran(exit, cases), Duration::from_secs(3));
+        assert!(reports.iter().map(|report| &report.name).eq(&names));
+        let told =
+            |report: TestReport| (report.status, report.result, report.result_message.unwrap_or_default());
+        reports.into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn the_tests_are_those_that_the_solution_passes() {
+        let good = ran(Exit::Exited(0), &[("a", Passed), ("b", Passed), ("a", Passed)]);
+        assert_eq!(listed(&good).unwrap(), ["a", "b", "a [2]"]);
+        for verdict in [Failed, Skipped] {
+            let error = listed(&ran(Exit::Exited(0), &[("a", Passed), ("b", verdict)])).unwrap_err();
+            assert!(matches!(&error, Broken::Solution { test, .. } if test == "b"), "{error}");
+        }
+        for exit in [Exit::Exited(1), Exit::TimedOut] {
+            let error = listed(&ran(exit, &[("a", Passed)])).unwrap_err();
+            assert!(matches!(&error, Broken::Listing { message } if message.contains("words")), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_has_failed_and_what_is_new_does_not_count() {
+        let reports =
+            judge(Exit::Exited(1), &[("new", Failed), ("a", Passed), ("b", Skipped), ("new", Passed)]);
+        assert_eq!(reports[0], (Status::Completed, Passed, String::new()));
+        let message =
+            "it is not in the report; the program ended the tests with exit status 1\nnew: it failed";
+        assert_eq!(reports[1], (Status::Crashed, Failed, message.to_owned()));
+        assert_eq!(reports[2], (Status::Skipped, Skipped, String::new()));
+    }
+
+    #[test]
+    fn a_test_that_is_reported_too_often_has_failed() {
+        let cases = [("b", Passed), ("a", Passed), ("b", Failed), ("a", Failed)];
+        let verdicts: Vec<Verdict> =
+            judge(Exit::Exited(1), &cases).into_iter().map(|(_, one, _)| one).collect();
+        assert_eq!(verdicts, [Passed, Failed, Failed]);
+    }
+
+    #[test]
+    fn praise_is_believed_of_a_command_that_ended_well() {
+        let praise = [("a", Passed), ("a", Passed), ("b", Passed)];
+        for (exit, expected) in [
+            (Exit::Exited(0), Passed),
+            (Exit::TimedOut, Passed),
+            (Exit::Exited(1), Failed),
+            (Exit::Signaled(9), Failed),
+            (Exit::MemoryLimit, Failed),
+        ] {
+            assert!(judge(exit, &praise).iter().all(|(_, verdict, _)| *verdict == expected), "{exit:?}");
+        }
+        // A test of the student's own may fail.
+        let own = [&praise[..], &[("own", Failed)]].concat();
+        assert!(judge(Exit::Exited(1), &own).iter().all(|(_, verdict, _)| *verdict == Passed));
+    }
+
+    #[test]
+    fn a_command_that_hangs_costs_what_is_not_reported() {
+        let reports = judge(Exit::TimedOut, &[("b", Passed)]);
+        let message = "it is not in the report; the command did not end within 3 s\nwords";
+        assert_eq!(reports[0], (Status::TimedOut, Failed, message.to_owned()));
+        assert_eq!(reports[2].1, Passed);
+    }
+}

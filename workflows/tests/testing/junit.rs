@@ -1,0 +1,263 @@
+//! Commands that write JUnit XML.
+
+use std::time::Duration;
+
+use ctutor_workflows::testing::{
+    Broken, Stage,
+    report::{Report, Status, Verdict},
+};
+
+use crate::support::{Place, counts, message};
+
+/// The real pytest, as a lecturer would call it.
+const PYTEST: &str = "
+runner = 'junit'
+name = 'answers'
+student_files = ['answer.py', 'report.xml', 'more']
+reference_files = ['tests']
+solution = 'solution'
+[junit]
+argv = ['python3', '-m', 'pytest', '--quiet', '--junitxml=report.xml', 'tests']
+report = 'report.xml'
+";
+
+/// Shell scripts: the student's writes what the tests then make of it.
+const SHELL: &str = "
+runner = 'junit'
+student_files = ['answer.sh', 'out']
+reference_files = ['check.sh']
+solution = 'solution'
+[junit]
+argv = ['sh', 'check.sh']
+report = 'out/TEST-*.xml'
+";
+
+const CHECK: &str = r#"
+mkdir -p out
+answer=$(sh answer.sh)
+{
+    echo '<testsuites><testsuite name="answers">'
+    echo '<testcase classname="answers" name="there"/>'
+    if [ "$answer" = 42 ]; then
+        echo '<testcase classname="answers" name="right" time="0.5"/>'
+    else
+        echo '<testcase classname="answers" name="right"><failure message="it is not 42"/></testcase>'
+    fi
+    echo '</testsuite></testsuites>'
+} > out/TEST-answers.xml
+[ "$answer" = 42 ]
+"#;
+
+const RIGHT: &str = "def find(): return 42\ndef text(): return 'x'\n";
+const ALL: &str = r#"<testsuite><testcase classname="tests.test_answer" name="test_right"/><testcase classname="tests.test_answer" name="test_text"/></testsuite>"#;
+
+async fn pytest(answer: &str) -> Place {
+    let place = Place::with_answer(answer).await;
+    place.write("reference/ctutor-test.toml", PYTEST);
+    place.write("reference/solution/answer.py", RIGHT);
+    place
+}
+
+async fn shell(answer: &str) -> Place {
+    let place = Place::new().await;
+    place.write("reference/ctutor-test.toml", SHELL);
+    place.write("reference/check.sh", CHECK);
+    place.write("reference/solution/answer.sh", "echo 42");
+    place.write("student/answer.sh", answer);
+    place
+}
+
+async fn report_of(mut place: Place) -> Report {
+    place.test().await.unwrap()
+}
+
+/// Neither test may pass, and each says why.
+async fn assert_nothing_passes(answer: &str, reason: &str) {
+    let report = report_of(pytest(answer).await).await;
+    assert_eq!(counts(&report), (0, 2, 0), "{answer}\n{report:#?}");
+    for test in ["test_right", "test_text"] {
+        assert!(message(&report, test).contains(reason), "{answer}\n{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_writes_junit_xml_is_tested_by_it() {
+    let mut place = pytest(RIGHT).await;
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (2, 0, 0), "{report:#?}");
+    assert_eq!((report.kind.as_str(), report.name.as_str()), ("junit", "answers"));
+    assert_eq!(report.tests[0].name, "tests.test_answer::test_right");
+    let steps: Vec<_> = place.progress.iter().map(|step| (step.stage, step.done, step.total)).collect();
+    assert_eq!(steps, [(Stage::Preparing, 0, 0), (Stage::Running, 0, 2), (Stage::Running, 2, 2)]);
+
+    let report = report_of(pytest("def find(): return 41\ndef text(): return 'x'\n").await).await;
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    assert!(message(&report, "test_right").contains("assert 41 == 42"), "{report:#?}");
+
+    let report = report_of(shell("echo 42").await).await;
+    assert_eq!(counts(&report), (2, 0, 0), "{report:#?}");
+    assert!((report.tests[1].duration - 0.5).abs() < f64::EPSILON);
+    let report = report_of(shell("echo 41").await).await;
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    assert_eq!(message(&report, "right"), "it is not 42");
+}
+
+#[tokio::test]
+async fn a_submission_cannot_make_the_tests_fewer_or_more() {
+    let skipping = "import pytest\ndef find(): pytest.skip('no')\ndef text(): return 'x'\n";
+    let report = report_of(pytest(skipping).await).await;
+    assert_eq!(counts(&report), (1, 0, 1), "{report:#?}");
+
+    // Tests that cannot be loaded are in the report under another name.
+    let place = pytest("def find(:").await;
+    let report = report_of(place).await;
+    assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
+    assert!(message(&report, "test_text").contains("SyntaxError"), "{report:#?}");
+
+    let own = CHECK.replace("echo '<testcase classname=\"answers\" name=\"there\"/>'", "cat more.xml");
+    let mut place = shell("echo '<testcase classname=\"answers\" name=\"own\"/>' > more.xml; echo 42").await;
+    place.write("reference/check.sh", &own);
+    place.write(
+        "reference/solution/answer.sh",
+        "echo '<testcase classname=\"answers\" name=\"there\"/>' > more.xml; echo 42",
+    );
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    assert!(message(&report, "there").starts_with("it is not in the report"), "{report:#?}");
+}
+
+#[tokio::test]
+async fn a_hang_costs_every_test_that_is_not_in_the_report() {
+    let mut place = pytest("def find():\n    while True: pass\ndef text(): return 'x'\n").await;
+    place.maxima.total_timeout = Duration::from_secs(8);
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
+    assert!(report.tests.iter().all(|test| test.status == Status::TimedOut), "{report:#?}");
+    assert!(message(&report, "test_text").contains("did not end within 4 s"), "{report:#?}");
+
+    let mut place = shell("echo 41; cp early.xml out/TEST-early.xml; while :; do :; done").await;
+    place.write("reference/solution/answer.sh", "cp early.xml out/TEST-early.xml; echo 42");
+    place.write("reference/early.xml", r#"<testsuite><testcase name="early"/></testsuite>"#);
+    place.write(
+        "reference/ctutor-test.toml",
+        &SHELL.replace("'check.sh']\nsol", "'check.sh', 'early.xml']\nsol"),
+    );
+    place.maxima.total_timeout = Duration::from_secs(4);
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 2, 0), "{report:#?}");
+}
+
+#[tokio::test]
+async fn leaving_early_is_no_success() {
+    assert_nothing_passes("import os; os._exit(0)", "no report `report.xml` was written").await;
+    assert_nothing_passes("import os\ndef find(): os._exit(3)\n", "exit status 3").await;
+    assert_nothing_passes("import os; os.kill(os.getpid(), 9)", "signal 9").await;
+}
+
+#[tokio::test]
+async fn a_report_in_the_submission_is_not_read() {
+    let mut place = pytest("import os; os._exit(0)").await;
+    place.write("student/report.xml", ALL);
+    assert_eq!(counts(&place.test().await.unwrap()), (0, 2, 0));
+
+    let mut place = shell("exit 1").await;
+    place.write("reference/check.sh", &format!("sh answer.sh && {{\n{CHECK}\n}}"));
+    for name in ["TEST-answers.xml", "TEST-more.xml"] {
+        place.write(&format!("student/out/{name}"), &ALL.replace("tests.test_answer", "answers"));
+    }
+    assert_eq!(counts(&place.test().await.unwrap()), (0, 2, 0));
+}
+
+#[tokio::test]
+async fn a_report_that_the_submission_writes_does_not_outlast_the_true_one() {
+    let forge = format!("open('report.xml', 'w').write({ALL:?})\n");
+    let report = report_of(pytest(&forge).await).await;
+    assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
+    assert!(message(&report, "test_right").contains("AttributeError"), "{report:#?}");
+    // Whoever leaves in a hurry has to leave well.
+    let flee = format!("import os\n{forge}os._exit(1)\n");
+    assert_nothing_passes(&flee, "by its report every test passed, but").await;
+
+    // A copy of a test in a second report is one too many.
+    let forge = r#"mkdir -p out; echo '<testsuite><testcase classname="answers" name="right"/></testsuite>' > out/TEST-a.xml; echo 41"#;
+    let report = report_of(shell(forge).await).await;
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    assert!(message(&report, "right").contains("more often"), "{report:#?}");
+}
+
+#[tokio::test]
+async fn reports_that_cannot_be_read_are_the_submissions_fault() {
+    let bomb =
+        r#"echo '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><testsuite>&b;</testsuite>' > $R"#;
+    let long = "(echo '<testsuite>'; head -c 20000000 /dev/zero | tr '\\0' ' '; echo '</testsuite>') > $R";
+    let many = "(echo '<testsuite>'; yes '<testcase/>' | head -n 30000; echo '</testsuite>') > $R";
+    for (spoil, reason) in [
+        ("rm $R", "no report `out/TEST-*.xml` was written"),
+        ("> $R", "it is empty"),
+        ("echo '<testsuite><testcase ' > $R", "it is no XML"),
+        ("echo '<testsuite>' > $R", "it ends in the middle"),
+        ("echo '<html></html>' > $R", "its root is `html`"),
+        ("yes '<testsuite>' | head -n 1000 > $R", "in one another"),
+        (many, "more than 20000 tests"),
+        (long, "larger than 16777216 bytes"),
+        (bomb, "document type"),
+        ("mv $R good.xml; ln -s ../good.xml $R", "it is not a file"),
+        ("mv out good; ln -s good out", "it is not a file"),
+        ("rm $R; mkfifo $R", "it is not a file"),
+        ("rm $R; mkdir $R", "no report"),
+    ] {
+        // It comes after the report, as what a student's program leaves running can.
+        let mut place = shell(&format!("R=out/TEST-answers.xml; {spoil}")).await;
+        place.write(
+            "reference/check.sh",
+            &format!("{}\nsh answer.sh", CHECK.replace("$(sh answer.sh)", "42")),
+        );
+        place.write("reference/solution/answer.sh", "true");
+        let report = place.test().await.unwrap();
+        assert_eq!(counts(&report), (0, 2, 0), "{spoil}\n{report:#?}");
+        assert!(report.tests.iter().all(|test| test.result == Verdict::Failed));
+        assert!(message(&report, "right").contains(reason), "{spoil}\n{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reference_that_does_not_pass_its_own_tests_is_broken() {
+    let mut place = pytest(RIGHT).await;
+    place.write("reference/solution/answer.py", "def find(): return 42\ndef text(): return 'y'\n");
+    let error = place.test().await.unwrap_err();
+    let Broken::Solution { test, message } = &error else { panic!("{error:?}") };
+    assert_eq!(test, "tests.test_answer::test_text");
+    assert!(message.contains("assert 'y' == 'x'") && !error.is_retryable(), "{message}");
+
+    let mut place = shell("echo 42").await;
+    for (check, reason) in [
+        ("exit 0", "no report `out/TEST-*.xml` was written"),
+        ("mkdir out; echo '<testsuite>' > out/TEST-a.xml", "it ends in the middle"),
+        ("mkdir out; ln -s ../check.sh out/TEST-a.xml", "it is not a file"),
+        (
+            "mkdir out; echo '<testsuite><testcase name=\"a\"/></testsuite>' > out/TEST-a.xml; echo oh >&2; exit 7",
+            "oh",
+        ),
+    ] {
+        place.write("reference/check.sh", check);
+        let error = place.test().await.unwrap_err();
+        assert!(
+            matches!(&error, Broken::Listing { message } if message.contains(reason)),
+            "{check}: {error}"
+        );
+    }
+    place.write("reference/check.sh", "mkdir out; echo '<testsuite/>' > out/TEST-a.xml");
+    let error = place.test().await.unwrap_err();
+    assert!(matches!(error, Broken::NoTests), "{error:?}");
+    place.write("reference/check.sh", CHECK);
+    place.maxima.tests = 1;
+    let error = place.test().await.unwrap_err();
+    assert!(matches!(error, Broken::TooLarge { limit: "tests", .. }), "{error:?}");
+
+    place.write("reference/ctutor-test.toml", &SHELL.replace("'sh', 'check.sh'", "'no-such-framework'"));
+    let error = place.test().await.unwrap_err();
+    assert!(
+        matches!(&error, Broken::RunnerMissing { program } if program == "no-such-framework"),
+        "{error:?}"
+    );
+}
