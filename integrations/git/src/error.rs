@@ -1,6 +1,9 @@
 use std::{io, path::PathBuf};
 
-use crate::source::{CommitId, RepositoryUrl, Revision, SecretRef};
+use crate::{
+    source::{CommitId, RepositoryUrl, Revision, SecretRef},
+    ssh,
+};
 
 /// Why a checkout failed. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,16 @@ pub enum Error {
     SecretUnavailable { reference: SecretRef, retryable: bool },
     #[error("`{url}` refused the credential, or wants one")]
     AuthenticationRefused { url: RepositoryUrl },
+    /// The key is new to the worker, or another one than before.
+    #[error("the host key of `{url}` is not the one in `known_hosts`: it shows `{host_key}`")]
+    UnknownHostKey { url: RepositoryUrl, host_key: String },
+    #[error("no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to show to `{url}`")]
+    SshAgentUnavailable { url: RepositoryUrl },
+    #[error("`{url}` accepts no key of the SSH agent")]
+    SshKeyRefused { url: RepositoryUrl },
+    /// SSH knows no status, only what the other side wrote before it hung up.
+    #[error("`{url}` hung up and said: {message}")]
+    HungUp { url: RepositoryUrl, message: String },
     #[error("there is no repository at `{url}`")]
     RepositoryNotFound { url: RepositoryUrl },
     #[error("`{url}` has no commit, branch or tag `{revision}`")]
@@ -47,6 +60,8 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Network { .. } | Self::TimedOut { .. } | Self::Io { .. } => true,
+            // Either the repository is not there, or the server has a fault that passes.
+            Self::HungUp { .. } => true,
             Self::SecretUnavailable { retryable, .. } => *retryable,
             Self::Answered { status, .. } => matches!(status, 408 | 429 | 500..),
             Self::InvalidUrl { .. }
@@ -54,6 +69,9 @@ impl Error {
             | Self::InvalidRevision { .. }
             | Self::LocalSourceRefused { .. }
             | Self::AuthenticationRefused { .. }
+            | Self::UnknownHostKey { .. }
+            | Self::SshAgentUnavailable { .. }
+            | Self::SshKeyRefused { .. }
             | Self::RepositoryNotFound { .. }
             | Self::UnknownRevision { .. }
             | Self::Canceled
@@ -81,7 +99,10 @@ impl Error {
             };
         }
         match (fault.code(), fault.class()) {
+            (Code::Auth, _) if url.is_ssh() && ssh::agent_answers() => Self::SshKeyRefused { url },
+            (Code::Auth, _) if url.is_ssh() => Self::SshAgentUnavailable { url },
             (Code::Auth, _) => Self::AuthenticationRefused { url },
+            (Code::Eof, Class::Ssh) => Self::HungUp { url, message: ssh::one_line(&message) },
             (Code::Timeout | Code::Eof, _) => Self::Network { url, message },
             (Code::Certificate, _) => Self::Repository { url, message },
             // A path where nothing lies is taken for a URL of an unknown kind.

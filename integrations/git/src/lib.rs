@@ -5,6 +5,7 @@ mod error;
 mod mirror;
 mod options;
 mod source;
+mod ssh;
 mod tree;
 mod watch;
 

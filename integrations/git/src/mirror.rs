@@ -14,13 +14,14 @@ use std::{
 };
 
 use git2::{
-    AutotagOption, Cred, CredentialType, FetchOptions, FetchPrune, Oid, RemoteCallbacks, RemoteRedirect,
+    AutotagOption, CertificateCheckStatus, Cred, CredentialType, FetchOptions, FetchPrune, Oid,
+    RemoteCallbacks, RemoteRedirect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    CommitId, Credential, Error, Options, Progress, Revision, SecretSource, Source, Watch, Written,
+    CommitId, Credential, Error, Options, Progress, Revision, SecretSource, Source, Watch, Written, ssh,
     tree::Writer,
 };
 
@@ -171,7 +172,10 @@ impl Mirror {
         match self.receive(repository, &[&refspec], FetchPrune::Off, secret) {
             Ok(()) if has_commit(repository, commit) => Ok(commit.clone()),
             // A server that has not this commit, or does not serve by ID, fails in ways of its own.
-            Ok(()) | Err(Error::Repository { .. } | Error::RepositoryNotFound { .. }) => Err(unknown()),
+            Ok(())
+            | Err(Error::Repository { .. } | Error::RepositoryNotFound { .. } | Error::HungUp { .. }) => {
+                Err(unknown())
+            }
             Err(error) => Err(error),
         }
     }
@@ -185,9 +189,10 @@ impl Mirror {
     ) -> Result<(), Error> {
         self.check()?;
         let stopped = RefCell::new(None);
+        let host_key = RefCell::new(None);
         let mut options = FetchOptions::new();
         options
-            .remote_callbacks(self.callbacks(secret, &stopped))
+            .remote_callbacks(self.callbacks(secret, &stopped, &host_key))
             .prune(prune)
             .download_tags(AutotagOption::None)
             .update_fetchhead(false)
@@ -196,10 +201,13 @@ impl Mirror {
             .remote_anonymous(self.source.url.as_str())
             .and_then(|mut remote| remote.fetch(refspecs, Some(&mut options), None));
         drop(options);
-        match (outcome, stopped.into_inner()) {
-            (_, Some(error)) => Err(error),
-            (Ok(()), None) => Ok(()),
-            (Err(fault), None) => {
+        match (outcome, stopped.into_inner(), host_key.into_inner()) {
+            (_, Some(error), _) => Err(error),
+            (Ok(()), None, _) => Ok(()),
+            (Err(fault), None, Some(host_key)) if fault.code() == git2::ErrorCode::Certificate => {
+                Err(Error::UnknownHostKey { url: self.source.url.clone(), host_key })
+            }
+            (Err(fault), None, _) => {
                 let message = without_secret(fault.message(), secret);
                 Err(Error::from_fetch(&self.source.url, &fault, message))
             }
@@ -210,10 +218,18 @@ impl Mirror {
         &'a self,
         secret: Option<&'a SecretString>,
         stopped: &'a RefCell<Option<Error>>,
+        host_key: &'a RefCell<Option<String>>,
     ) -> RemoteCallbacks<'a> {
         let offered = Cell::new(false);
         let mut callbacks = RemoteCallbacks::new();
         callbacks.credentials(move |url, user, wanted| self.credential(url, user, wanted, secret, &offered));
+        if self.source.url.is_ssh() {
+            // Only to say which key it was: libgit2 has compared it with `known_hosts`, and its judgment stands.
+            callbacks.certificate_check(|shown, _| {
+                host_key.replace(shown.as_hostkey().and_then(ssh::describe));
+                Ok(CertificateCheckStatus::CertificatePassthrough)
+            });
+        }
         callbacks.sideband_progress(|_| !self.watch.cancel.is_cancelled());
         callbacks.transfer_progress(|progress| match self.judge(&progress) {
             Ok(()) => true,

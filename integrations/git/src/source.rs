@@ -97,6 +97,10 @@ impl RepositoryUrl {
         self.place == Place::Local
     }
 
+    pub(crate) fn is_ssh(&self) -> bool {
+        self.place == Place::Ssh
+    }
+
     /// Whether a credential for this repository may be shown to `other`, where a redirection may have led.
     pub(crate) fn shares_origin(&self, other: &str) -> bool {
         match &self.place {

@@ -3,4 +3,8 @@
 
 mod bounds;
 mod checkout;
+#[cfg(unix)]
+mod ssh;
+#[cfg(unix)]
+mod sshd;
 mod support;
