@@ -2,7 +2,6 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 /**
@@ -31,11 +30,11 @@ function precompress() {
 export default defineConfig({
   // Relative, so that the server decides under which path it serves the folder.
   base: "./",
-  plugins: [react(), precompress()],
+  plugins: [precompress()],
   build: {
     chunkSizeWarningLimit: 4096,
     modulePreload: { polyfill: false },
-    rolldownOptions: {
+    rollupOptions: {
       onLog(level, log, handle) {
         // Hints of the React compiler that only mean something before bundling.
         if (log.code !== "MODULE_LEVEL_DIRECTIVE") handle(level, log);

@@ -1,10 +1,14 @@
 /** The tabs of someone who comes for the first time, in the order of use. */
 export const firstTabs = [
   {
-    query: `# 1. Start a workflow. Ctrl+Enter runs the query; copy the id from the answer.
+    query: `# 1. Start a workflow: press play, or Ctrl+Enter.
+# Then copy the id from the answer for step 2.
 mutation StartWorkflow {
   startWorkflow(
-    input: { type: "example_long_running", input: { duration: 20, message: "Hello" } }
+    input: {
+      type: "example_long_running"
+      input: { duration: 20, message: "Hello" }
+    }
   ) {
     created
     workflow {
@@ -23,8 +27,8 @@ mutation StartWorkflow {
 `,
   },
   {
-    query: `# 2. Watch it: put the id of step 1 into the variables and run.
-# First the whole state, then every change until the end.
+    query: `# 2. Watch it: put the id of step 1 into the variables.
+# First comes the whole state, then every change.
 subscription WatchWorkflow($id: ID!) {
   workflowStream(id: $id) {
     __typename
@@ -67,7 +71,10 @@ subscription WatchWorkflow($id: ID!) {
   },
   {
     query: `# 3. List the newest runs.
-query ListWorkflows($first: Int = 20, $filter: WorkflowFilter) {
+query ListWorkflows(
+  $first: Int = 20
+  $filter: WorkflowFilter
+) {
   workflows(first: $first, filter: $filter) {
     nodes {
       id
