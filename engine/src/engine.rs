@@ -10,7 +10,7 @@ use crate::{
     notify::{Bus, InProcessBus, RedisBus, RedisError, RedisOptions},
     registry::Registry,
     store::{self, DatabaseOptions, Store},
-    worker::{self, WorkerOptions},
+    worker::{self, LocalWorkers, WorkerOptions},
 };
 
 /// What an engine is made of.
@@ -66,6 +66,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     namespace: Namespace,
     client: Client,
+    local_workers: LocalWorkers,
 }
 
 impl Engine {
@@ -92,9 +93,16 @@ impl Engine {
         namespace: Namespace,
         limits: Limits,
     ) -> Self {
-        let client =
-            Client::new(store.clone(), bus.clone(), clock.clone(), namespace.clone(), Arc::new(limits));
-        Self { store, bus, clock, namespace, client }
+        let local_workers = LocalWorkers::default();
+        let client = Client::new(
+            store.clone(),
+            bus.clone(),
+            clock.clone(),
+            namespace.clone(),
+            Arc::new(limits),
+            local_workers.clone(),
+        );
+        Self { store, bus, clock, namespace, client, local_workers }
     }
 
     /// Brings the schema of the database up to date.
@@ -127,6 +135,7 @@ impl Engine {
             self.bus.clone(),
             self.clock.clone(),
             self.namespace.clone(),
+            self.local_workers.clone(),
             registry,
             options,
         )

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     activity::Progress,
     clock::Timestamp,
-    ids::{EventId, RunId, TaskQueue, WorkerId},
+    ids::{EventId, Namespace, RunId, TaskQueue, WorkerId},
     notify::{Bus, Topic},
-    store::Wake,
+    store::{TaskKind, Wake},
 };
 
 /// To those who watch a run.
@@ -17,6 +17,8 @@ use crate::{
 pub(crate) enum RunHint {
     /// Its history goes up to this event now.
     History(EventId),
+    /// The same, and it has ended with that event.
+    Closed(EventId),
     /// An activity reported how far it is.
     Progress(ProgressHint),
 }
@@ -41,6 +43,13 @@ pub(crate) enum WorkerHint {
     Closed(RunId),
 }
 
+/// To those who serve a queue: something on it is due, at once or at an instant.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct QueueHint {
+    pub(crate) kind: TaskKind,
+    pub(crate) due: Timestamp,
+}
+
 pub(crate) fn encode<T: Serialize>(hint: &T) -> Bytes {
     serde_json::to_vec(hint).expect("hints are made of numbers, texts and identifiers").into()
 }
@@ -49,10 +58,15 @@ pub(crate) fn publish_history(bus: &dyn Bus, run_id: RunId, last: EventId) {
     bus.publish(&Topic::Run(run_id), encode(&RunHint::History(last)));
 }
 
-pub(crate) fn publish_wake(bus: &dyn Bus, namespace: &crate::ids::Namespace, run_id: RunId, wake: &Wake) {
+pub(crate) fn publish_closed(bus: &dyn Bus, run_id: RunId, last: EventId) {
+    bus.publish(&Topic::Run(run_id), encode(&RunHint::Closed(last)));
+}
+
+/// Tells of something that is due at this instant.
+pub(crate) fn publish_wake(bus: &dyn Bus, namespace: &Namespace, run_id: RunId, wake: &Wake, due: Timestamp) {
     match wake {
         Wake::Worker(worker_id) => publish_worker(bus, *worker_id, &WorkerHint::Inbox(run_id)),
-        Wake::Queue(queue) => publish_queue(bus, namespace, queue),
+        Wake::Queue(queue, kind) => publish_queue(bus, namespace, queue, QueueHint { kind: *kind, due }),
     }
 }
 
@@ -60,7 +74,7 @@ pub(crate) fn publish_worker(bus: &dyn Bus, worker_id: WorkerId, hint: &WorkerHi
     bus.publish(&Topic::Worker(worker_id), encode(hint));
 }
 
-pub(crate) fn publish_queue(bus: &dyn Bus, namespace: &crate::ids::Namespace, queue: &TaskQueue) {
+pub(crate) fn publish_queue(bus: &dyn Bus, namespace: &Namespace, queue: &TaskQueue, hint: QueueHint) {
     let topic = Topic::TaskQueue { namespace: namespace.clone(), name: queue.clone() };
-    bus.publish(&topic, Bytes::new());
+    bus.publish(&topic, encode(&hint));
 }

@@ -23,9 +23,7 @@ pub(super) async fn cancel(
     let client = &twin.app.client;
     let stopped = client.cancel_workflow(&principal.caller(), &task::target(&task_id)?, None).await?;
     let (status, message) = match (stopped.execution.status.is_closed(), stopped.changed) {
-        (true, false) => {
-            (TaskStatus::of_execution(&stopped.execution, client.clock().now()), "the task had ended before")
-        }
+        (true, false) => (TaskStatus::of_begun(stopped.execution.status), "the task had ended before"),
         (_, true) => (TaskStatus::Cancelled, "the task was asked to stop"),
         (false, false) => (TaskStatus::Cancelled, "the task was asked to stop before"),
     };

@@ -2,7 +2,8 @@ use std::collections::HashMap;
 
 use axum::{Json, extract::State};
 use ctutor_engine::{
-    client::{Activity, Page, PageDirection, PageRequest, WorkflowExecution, WorkflowFilter, WorkflowOrder},
+    client::{Activity, Page, PageDirection, PageRequest, Waiter, WorkflowFilter, WorkflowOrder},
+    clock::Timestamp,
     ids::RunId,
 };
 use serde::Serialize;
@@ -36,21 +37,31 @@ pub(super) async fn list(
 ) -> Result<Json<Tasks>, Error> {
     let limit = query::number(&parameters, "limit", 100, 1..=1_000)?;
     let offset = query::number(&parameters, "offset", 0, 0..=i32::MAX.unsigned_abs())?;
-    let statuses = parameters.get("status").map(|word| status::filter(word)).transpose()?;
-    let filter = WorkflowFilter { statuses: statuses.unwrap_or_default(), ..WorkflowFilter::default() };
+    // One instant for all that is told: the filter, the count and each task then agree on what waits.
+    let now = twin.app.client.clock().now();
+    let filter = match parameters.get("status") {
+        Some(word) => status::filter(word, now)?,
+        None => WorkflowFilter::default(),
+    };
     let page = PageRequest { items: limit, direction: PageDirection::Forward, cursor: None, offset };
 
     let (client, caller) = (&twin.app.client, principal.caller());
-    let found = client.list(&caller, &filter, WorkflowOrder::default(), &page).await;
+    let found = client.list_waiters(&caller, &filter, WorkflowOrder::default(), &page).await;
     let found = found.map_err(|error| Error::store(&error))?;
     let total = client.count(&caller, &filter, TOTAL_MAX).await.map_err(|error| Error::store(&error))?;
-    Ok(Json(Tasks { tasks: infos(&twin, &found).await?, total, limit, offset, has_more: found.has_next }))
+    Ok(Json(Tasks {
+        tasks: infos(&twin, &found, now).await?,
+        total,
+        limit,
+        offset,
+        has_more: found.has_next,
+    }))
 }
 
 /// Fills in what the rows of the runs do not tell, with one query for all.
-async fn infos(twin: &Twin, page: &Page<WorkflowExecution>) -> Result<Vec<TaskInfo>, Error> {
-    let open: Vec<RunId> =
-        page.items.iter().filter(|run| !run.status.is_closed()).map(|run| run.run_id).collect();
+async fn infos(twin: &Twin, page: &Page<Waiter>, now: Timestamp) -> Result<Vec<TaskInfo>, Error> {
+    let runs = page.items.iter().map(|waiter| &waiter.execution);
+    let open: Vec<RunId> = runs.filter(|run| !run.status.is_closed()).map(|run| run.run_id).collect();
     let mut pending: HashMap<RunId, Vec<Activity>> = HashMap::new();
     if !open.is_empty() {
         let found = twin.app.client.pending_activities(&open).await.map_err(|error| Error::store(&error))?;
@@ -58,7 +69,6 @@ async fn infos(twin: &Twin, page: &Page<WorkflowExecution>) -> Result<Vec<TaskIn
             pending.entry(activity.run_id).or_default().push(activity);
         }
     }
-    let now = twin.app.client.clock().now();
-    let of_run = |run: &WorkflowExecution| pending.get(&run.run_id).map_or(&[][..], Vec::as_slice);
+    let of_run = |run: &Waiter| pending.get(&run.execution.run_id).map_or(&[][..], Vec::as_slice);
     Ok(page.items.iter().map(|run| TaskInfo::new(run, of_run(run), now)).collect())
 }

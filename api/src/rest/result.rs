@@ -1,12 +1,11 @@
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
 };
-use ctutor_engine::client::{WatchError, WatchItem, WorkflowExecution};
-use futures_util::StreamExt;
+use ctutor_engine::client::{Waiter, WorkflowTarget};
 
 use super::{
     Twin,
@@ -30,40 +29,32 @@ pub(super) async fn result(
     parameters: Parameters,
 ) -> Result<(StatusCode, Json<TaskResult>), Error> {
     let seconds = query::number(&parameters, "timeout", TIMEOUT_SECONDS_DEFAULT, 0..=TIMEOUT_SECONDS_MAX)?;
-    let execution = task::find(&twin, &principal, &task_id).await?;
-    let execution = wait(&twin, &principal, execution, Duration::from_secs(seconds.into())).await?;
-    let pending = task::pending(&twin, &execution).await?;
-    let status = if execution.status.is_closed() { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(TaskResult::new(&execution, &pending, twin.app.client.clock().now()))))
+    let found = task::find(&twin, &principal, &task::target(&task_id)?).await?;
+    let found = wait(&twin, &principal, found, Duration::from_secs(seconds.into())).await?;
+    let pending = task::pending(&twin, &found.execution).await?;
+    let status = if found.execution.status.is_closed() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(TaskResult::new(&found, &pending, twin.app.client.clock().now()))))
 }
 
 /// The run at its end, or as it is when the wait is over: by its time, the token's, or that of the server.
-async fn wait(
-    twin: &Twin,
-    principal: &Principal,
-    execution: WorkflowExecution,
-    timeout: Duration,
-) -> Result<WorkflowExecution, Error> {
-    if execution.status.is_closed() || timeout.is_zero() {
-        return Ok(execution);
+async fn wait(twin: &Twin, principal: &Principal, found: Waiter, timeout: Duration) -> Result<Waiter, Error> {
+    let run_id = found.execution.run_id;
+    if found.execution.status.is_closed() || timeout.is_zero() {
+        return Ok(found);
     }
     let client = &twin.app.client;
     let until = (client.clock().now() + timeout).min(principal.expires_at);
-    let watch = client.watch(&principal.caller(), execution.run_id, None, false);
-    let mut items = pin!(watch.take_until(client.clock().sleep_until(until)));
-    let mut latest = execution;
-    loop {
-        let item = tokio::select! {
-            item = items.next() => item,
-            () = twin.shutdown.cancelled() => None,
-        };
-        match item {
-            Some(Ok(WatchItem::Ended(execution))) => return Ok(*execution),
-            Some(Ok(WatchItem::Snapshot(execution) | WatchItem::Events(_, execution))) => latest = *execution,
-            Some(Ok(WatchItem::Progress(_) | WatchItem::Reset(_))) => {}
-            Some(Err(WatchError::NotFound)) => return Err(Error::NotFound),
-            Some(Err(WatchError::Store(error))) => return Err(Error::store(&error)),
-            None => return Ok(latest),
+    let enough = async {
+        tokio::select! {
+            () = client.clock().sleep_until(until) => {}
+            () = twin.shutdown.cancelled() => {}
         }
+    };
+    let latest = client.wait_for_end(&principal.caller(), run_id, enough).await;
+    match latest.map_err(|error| Error::store(&error))? {
+        Some(execution) if execution.status.is_closed() => Ok(Waiter { execution, due_at: None }),
+        // What it waits for is not part of the run.
+        Some(_) => task::find(twin, principal, &WorkflowTarget::Run(run_id)).await,
+        None => Err(Error::NotFound),
     }
 }

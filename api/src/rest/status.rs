@@ -1,7 +1,7 @@
 //! The words of the course system for the state of a task.
 
 use ctutor_engine::{
-    client::{WorkflowExecution, WorkflowStatus},
+    client::{Waiter, Waiting, WaitingFor, WorkflowFilter, WorkflowStatus},
     clock::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,13 @@ use super::error::Error;
 pub enum TaskStatus {
     /// Due, and waiting for a worker.
     Queued,
-    /// A worker has begun.
+    /// A worker has begun, and something of it is due or in hand.
     Started,
     /// Ended well.
     Finished,
     /// Ended with an error, or ran out of time.
     Failed,
-    /// Not due before a later instant.
+    /// Nothing of it is due before a later instant: its start, a timer, another attempt.
     Deferred,
     /// Stopped.
     Cancelled,
@@ -28,10 +28,17 @@ pub enum TaskStatus {
 
 impl TaskStatus {
     /// The state of a run's task.
-    #[must_use]
-    pub fn of(status: WorkflowStatus, start_at: Option<Timestamp>, now: Timestamp) -> Self {
+    pub(super) fn of(waiter: &Waiter, now: Timestamp) -> Self {
+        match waiter.waiting_for(now) {
+            Some(WaitingFor::Worker) => Self::Queued,
+            Some(WaitingFor::Time) => Self::Deferred,
+            Some(WaitingFor::Nothing) | None => Self::of_begun(waiter.execution.status),
+        }
+    }
+
+    /// The same for one that waits for nothing, as those that have ended.
+    pub(super) fn of_begun(status: WorkflowStatus) -> Self {
         match status {
-            WorkflowStatus::Pending if start_at.is_some_and(|start_at| start_at > now) => Self::Deferred,
             WorkflowStatus::Pending => Self::Queued,
             WorkflowStatus::Running | WorkflowStatus::Canceling | WorkflowStatus::ContinuedAsNew => {
                 Self::Started
@@ -40,10 +47,6 @@ impl TaskStatus {
             WorkflowStatus::Failed | WorkflowStatus::TimedOut => Self::Failed,
             WorkflowStatus::Canceled | WorkflowStatus::Terminated => Self::Cancelled,
         }
-    }
-
-    pub(super) fn of_execution(execution: &WorkflowExecution, now: Timestamp) -> Self {
-        Self::of(execution.status, execution.start_at, now)
     }
 
     /// The word on the wire.
@@ -60,35 +63,67 @@ impl TaskStatus {
     }
 }
 
-const OPEN: &[WorkflowStatus] =
-    &[WorkflowStatus::Running, WorkflowStatus::Canceling, WorkflowStatus::ContinuedAsNew];
-const FAILED: &[WorkflowStatus] = &[WorkflowStatus::Failed, WorkflowStatus::TimedOut];
-const CANCELLED: &[WorkflowStatus] = &[WorkflowStatus::Canceled, WorkflowStatus::Terminated];
+/// Which runs a filter word stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    /// Those in one of these states.
+    In(&'static [WorkflowStatus]),
+    /// The open ones that wait for this.
+    Waiting(WaitingFor),
+    /// Those whose tasks are [`TaskStatus::Started`].
+    Started,
+}
 
-/// The words of the `status` filter, and the runs that each stands for. Either case is taken.
+const BEGUN: Runs =
+    Runs::In(&[WorkflowStatus::Running, WorkflowStatus::Canceling, WorkflowStatus::ContinuedAsNew]);
+const COMPLETED: Runs = Runs::In(&[WorkflowStatus::Completed]);
+const FAILED: Runs = Runs::In(&[WorkflowStatus::Failed, WorkflowStatus::TimedOut]);
+const CANCELLED: Runs = Runs::In(&[WorkflowStatus::Canceled, WorkflowStatus::Terminated]);
+
+/// The words of the `status` filter. Either case is taken.
 ///
-/// Tasks that wait for a worker and those that wait for their time are both pending runs.
-const FILTERS: &[(&str, &[WorkflowStatus])] = &[
-    ("queued", &[WorkflowStatus::Pending]),
-    ("deferred", &[WorkflowStatus::Pending]),
-    ("pending", &[WorkflowStatus::Pending]),
-    ("started", OPEN),
-    ("retry", OPEN),
-    ("finished", &[WorkflowStatus::Completed]),
-    ("success", &[WorkflowStatus::Completed]),
+/// Those that are also states of tasks find exactly the tasks that show them; the others are what the screens of the
+/// course system offer.
+const FILTERS: &[(&str, Runs)] = &[
+    ("queued", Runs::Waiting(WaitingFor::Worker)),
+    ("deferred", Runs::Waiting(WaitingFor::Time)),
+    ("pending", Runs::In(&[WorkflowStatus::Pending])),
+    ("started", Runs::Started),
+    ("retry", BEGUN),
+    ("finished", COMPLETED),
+    ("success", COMPLETED),
     ("failed", FAILED),
     ("failure", FAILED),
     ("cancelled", CANCELLED),
-    ("revoked", &[WorkflowStatus::Terminated]),
+    ("revoked", Runs::In(&[WorkflowStatus::Terminated])),
 ];
 
-/// The runs of a filter word.
+impl Runs {
+    fn filter(self, now: Timestamp) -> WorkflowFilter {
+        let waiting =
+            |what| WorkflowFilter { waiting: Some(Waiting { what, now }), ..WorkflowFilter::default() };
+        let in_states = |states: &[WorkflowStatus]| WorkflowFilter {
+            statuses: states.to_vec(),
+            ..WorkflowFilter::default()
+        };
+        match self {
+            Self::In(states) => in_states(states),
+            Self::Waiting(what) => waiting(what),
+            Self::Started => WorkflowFilter {
+                or: vec![waiting(WaitingFor::Nothing), in_states(&[WorkflowStatus::ContinuedAsNew])],
+                ..WorkflowFilter::default()
+            },
+        }
+    }
+}
+
+/// The runs of a filter word at an instant.
 ///
 /// # Errors
 /// For an unknown word, telling the known ones: it must not mean "no filter".
-pub(super) fn filter(word: &str) -> Result<Vec<WorkflowStatus>, Error> {
+pub(super) fn filter(word: &str, now: Timestamp) -> Result<WorkflowFilter, Error> {
     let found = FILTERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
-    let Some((_, statuses)) = found else {
+    let Some((_, runs)) = found else {
         let known: Vec<_> = FILTERS.iter().map(|(known, _)| *known).collect();
         let word: String = word.chars().take(40).collect();
         let message = format!("`status` is `{word}`, allowed is one of: {}", known.join(", "));
@@ -97,7 +132,7 @@ pub(super) fn filter(word: &str) -> Result<Vec<WorkflowStatus>, Error> {
             details: serde_json::json!({ "field": "status", "allowed": known }),
         });
     };
-    Ok(statuses.to_vec())
+    Ok(runs.filter(now))
 }
 
 #[cfg(test)]
@@ -121,43 +156,34 @@ mod tests {
         ];
         assert_eq!(table.map(|(status, _)| status), WorkflowStatus::ALL);
         for (status, word) in table {
-            assert_eq!(TaskStatus::of(status, None, NOW).as_str(), word);
+            assert_eq!(TaskStatus::of_begun(status).as_str(), word);
         }
-    }
-
-    #[test]
-    fn a_pending_run_is_deferred_until_it_is_due() {
-        let of = |start_at| TaskStatus::of(WorkflowStatus::Pending, Some(Timestamp(start_at)), NOW);
-        assert_eq!(of(1_001), TaskStatus::Deferred);
-        assert_eq!(of(1_000), TaskStatus::Queued);
-        let running = TaskStatus::of(WorkflowStatus::Running, Some(Timestamp(2_000)), NOW);
-        assert_eq!(running, TaskStatus::Started);
     }
 
     #[test]
     fn every_filter_word_is_taken_in_either_case_and_others_are_refused() {
         let documented = [
-            ("queued", vec![WorkflowStatus::Pending]),
-            ("started", OPEN.to_vec()),
-            ("finished", vec![WorkflowStatus::Completed]),
-            ("failed", FAILED.to_vec()),
-            ("deferred", vec![WorkflowStatus::Pending]),
-            ("cancelled", CANCELLED.to_vec()),
-            ("PENDING", vec![WorkflowStatus::Pending]),
-            ("STARTED", OPEN.to_vec()),
-            ("SUCCESS", vec![WorkflowStatus::Completed]),
-            ("FINISHED", vec![WorkflowStatus::Completed]),
-            ("FAILED", FAILED.to_vec()),
-            ("FAILURE", FAILED.to_vec()),
-            ("CANCELLED", CANCELLED.to_vec()),
-            ("REVOKED", vec![WorkflowStatus::Terminated]),
-            ("RETRY", OPEN.to_vec()),
+            ("queued", Runs::Waiting(WaitingFor::Worker)),
+            ("started", Runs::Started),
+            ("finished", COMPLETED),
+            ("failed", FAILED),
+            ("deferred", Runs::Waiting(WaitingFor::Time)),
+            ("cancelled", CANCELLED),
+            ("PENDING", Runs::In(&[WorkflowStatus::Pending])),
+            ("STARTED", Runs::Started),
+            ("SUCCESS", COMPLETED),
+            ("FINISHED", COMPLETED),
+            ("FAILED", FAILED),
+            ("FAILURE", FAILED),
+            ("CANCELLED", CANCELLED),
+            ("REVOKED", Runs::In(&[WorkflowStatus::Terminated])),
+            ("RETRY", BEGUN),
         ];
-        for (word, statuses) in documented {
-            assert_eq!(filter(word).unwrap(), statuses, "{word}");
+        for (word, runs) in documented {
+            assert_eq!(filter(word, NOW).unwrap(), runs.filter(NOW), "{word}");
         }
-        let Err(Error::Invalid { message, .. }) = filter("LOST") else { panic!("must be refused") };
+        let Err(Error::Invalid { message, .. }) = filter("LOST", NOW) else { panic!("must be refused") };
         assert!(message.contains("`LOST`") && message.contains("queued, deferred, pending"), "{message}");
-        assert!(filter("").is_err());
+        assert!(filter("", NOW).is_err());
     }
 }

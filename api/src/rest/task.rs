@@ -3,7 +3,7 @@ use axum::{
     extract::{Path, State},
 };
 use ctutor_engine::{
-    client::{Activity, WorkflowExecution, WorkflowTarget},
+    client::{Activity, Waiter, WorkflowExecution, WorkflowTarget},
     ids::WorkflowId,
 };
 
@@ -15,9 +15,9 @@ pub(super) async fn describe(
     Caller(principal): Caller,
     Path(task_id): Path<String>,
 ) -> Result<Json<TaskInfo>, Error> {
-    let execution = find(&twin, &principal, &task_id).await?;
-    let pending = pending(&twin, &execution).await?;
-    Ok(Json(TaskInfo::new(&execution, &pending, twin.app.client.clock().now())))
+    let found = find(&twin, &principal, &target(&task_id)?).await?;
+    let pending = pending(&twin, &found.execution).await?;
+    Ok(Json(TaskInfo::new(&found, &pending, twin.app.client.clock().now())))
 }
 
 /// What a task id names; what cannot be an id names nothing.
@@ -25,13 +25,13 @@ pub(super) fn target(task_id: &str) -> Result<WorkflowTarget, Error> {
     WorkflowId::parse(task_id).map(WorkflowTarget::Workflow).map_err(|_| Error::NotFound)
 }
 
-/// The latest run of a task id.
+/// The run that is meant.
 pub(super) async fn find(
     twin: &Twin,
     principal: &Principal,
-    task_id: &str,
-) -> Result<WorkflowExecution, Error> {
-    let found = twin.app.client.describe(&principal.caller(), &target(task_id)?).await;
+    target: &WorkflowTarget,
+) -> Result<Waiter, Error> {
+    let found = twin.app.client.waiter(&principal.caller(), target).await;
     found.map_err(|error| Error::store(&error))?.ok_or(Error::NotFound)
 }
 

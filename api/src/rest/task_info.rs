@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ctutor_engine::{
-    client::{Activity, ActivityStatus, WorkflowExecution},
+    client::{Activity, ActivityStatus, Waiter, WorkflowExecution},
     clock::Timestamp,
     failure::Failure,
     payload::Payload,
@@ -64,8 +64,9 @@ pub struct TaskInfo {
 
 impl TaskInfo {
     /// The view of a run with its open activities.
-    pub(super) fn new(execution: &WorkflowExecution, pending: &[Activity], now: Timestamp) -> Self {
-        let status = TaskStatus::of_execution(execution, now);
+    pub(super) fn new(waiter: &Waiter, pending: &[Activity], now: Timestamp) -> Self {
+        let status = TaskStatus::of(waiter, now);
+        let execution = &waiter.execution;
         let task_id = execution.workflow_id.as_str();
         let finished_at = execution.closed_at.map(|time| time.to_string());
         let has_result = matches!(status, TaskStatus::Finished | TaskStatus::Failed);
@@ -202,6 +203,10 @@ mod tests {
         }
     }
 
+    fn in_hand(execution: WorkflowExecution) -> Waiter {
+        Waiter { execution, due_at: None }
+    }
+
     fn activity(attempt: u32, heartbeat: Option<ActivityHeartbeat>) -> Activity {
         Activity {
             run_id: RunId::new(),
@@ -238,7 +243,7 @@ mod tests {
     #[test]
     fn a_running_task_shows_its_progress_retries_and_worker() {
         let pending = [activity(2, Some(heartbeat(Some(r#"{"stage":"compile","files":7}"#))))];
-        let info = TaskInfo::new(&execution(WorkflowStatus::Running), &pending, Timestamp(126_000));
+        let info = TaskInfo::new(&in_hand(execution(WorkflowStatus::Running)), &pending, Timestamp(126_000));
         assert_eq!(
             info.progress.unwrap(),
             json!({"stage": "compile", "files": 7, "percent": 66.7, "completed": 2, "total": 3, "message": "hello"})
@@ -268,7 +273,7 @@ mod tests {
         assert_eq!(error(&failed).unwrap(), "activity `x` failed: Simulated failure at step 2");
         failed.failure = Some(Failure::new("Outer", "stopped: Simulated failure at step 2").caused_by(cause));
         assert_eq!(error(&failed).unwrap(), "stopped: Simulated failure at step 2");
-        let info = TaskInfo::new(&failed, &[], Timestamp(5_000));
+        let info = TaskInfo::new(&in_hand(failed), &[], Timestamp(5_000));
         assert_eq!((info.has_result, info.result_available), (true, "Yes"));
     }
 

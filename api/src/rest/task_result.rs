@@ -1,5 +1,5 @@
 use ctutor_engine::{
-    client::{Activity, WorkflowExecution},
+    client::{Activity, Waiter, WorkflowExecution},
     clock::Timestamp,
     failure::Failure,
 };
@@ -33,8 +33,9 @@ pub struct TaskResult {
 }
 
 impl TaskResult {
-    pub(super) fn new(execution: &WorkflowExecution, pending: &[Activity], now: Timestamp) -> Self {
-        let status = TaskStatus::of_execution(execution, now);
+    pub(super) fn new(waiter: &Waiter, pending: &[Activity], now: Timestamp) -> Self {
+        let status = TaskStatus::of(waiter, now);
+        let execution = &waiter.execution;
         let error = error(execution);
         let result = match status {
             TaskStatus::Finished => execution.result.as_ref().map(|result| completed(result.to_value())),

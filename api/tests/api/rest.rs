@@ -1,7 +1,19 @@
 //! The calls of the REST twin, as scripts of the course system make them.
 
+use std::collections::BTreeMap;
+
+use ctutor_engine::{
+    activity,
+    activity::{ActivityContext, ActivityError},
+    ids::TaskQueue,
+    registry::Registry,
+    worker::WorkerOptions,
+    workflow,
+    workflow::{Context, WorkflowError},
+};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::harness::{Api, Person};
 
@@ -145,6 +157,109 @@ async fn a_delayed_task_is_deferred() {
     assert_eq!((&task["status"], &task["duration"]), (&json!("deferred"), &Value::Null));
     let (status, result) = root.get(&format!("/tasks/{id}/result?timeout=0")).await;
     assert_eq!((status, &result["status"]), (StatusCode::ACCEPTED, &json!("deferred")));
+}
+
+/// Waits until the status of a task is this.
+async fn becomes(person: &Person<'_>, id: &str, wanted: &str) {
+    let mut seen = Value::Null;
+    for _ in 0..60 {
+        // The answer comes when the second is over or the task has ended.
+        seen = person.get(&format!("/tasks/{id}/result?timeout=1")).await.1["status"].take();
+        if seen == wanted {
+            return;
+        }
+    }
+    panic!("`{id}` is still {seen}, not {wanted}");
+}
+
+/// The tasks of a list with their states.
+async fn listed(person: &Person<'_>, query: &str) -> (BTreeMap<String, String>, Value) {
+    let (status, list) = person.get(&format!("/tasks{query}")).await;
+    assert_eq!(status, StatusCode::OK, "{list:#}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let tasks = list["tasks"].as_array().unwrap().iter();
+    let tasks = tasks.inspect(|task| {
+        assert_eq!(task["status_display"], text(&task["status"]).to_uppercase());
+    });
+    (tasks.map(|task| (text(&task["task_id"]), text(&task["status"]))).collect(), list)
+}
+
+#[tokio::test]
+async fn open_tasks_are_queued_or_deferred_or_started_and_the_filters_share_them_out() {
+    let api = Api::start().await;
+    let _worker = retrying_worker(&api).await;
+    let root = api.admin();
+    for run in [
+        json!({ "workflowId": "unserved", "type": "echo", "input": {}, "taskQueue": "nobody" }),
+        json!({ "workflowId": "delayed", "type": "echo", "input": {}, "delay": "PT1H" }),
+        json!({ "workflowId": "sleeping", "type": "waiting", "input": null }),
+        json!({ "workflowId": "retrying", "type": "retrying", "input": null, "taskQueue": "retrying" }),
+        json!({ "workflowId": "counting", "type": "counting", "input": { "steps": 10_000 } }),
+        json!({ "workflowId": "ended", "type": "echo", "input": {} }),
+        json!({ "workflowId": "stopped", "type": "echo", "input": {}, "delay": "PT1H" }),
+    ] {
+        root.started(run).await;
+    }
+    root.rest(Method::DELETE, "/tasks/stopped/cancel").await;
+    let expected = [
+        ("counting", "started"),
+        ("delayed", "deferred"),
+        ("ended", "finished"),
+        ("retrying", "deferred"),
+        ("sleeping", "deferred"),
+        ("stopped", "cancelled"),
+        ("unserved", "queued"),
+    ]
+    .map(|(id, status)| (id.to_owned(), status.to_owned()));
+    for (id, status) in &expected {
+        becomes(&root, id, status).await;
+    }
+
+    let (all, list) = listed(&root, "").await;
+    assert_eq!((&all, &list["total"]), (&BTreeMap::from(expected), &json!(7)));
+    for word in ["queued", "deferred", "started", "finished", "cancelled", "failed"] {
+        let (found, list) = listed(&root, &format!("?status={word}")).await;
+        let of_word = all.iter().filter(|(_, status)| *status == word);
+        let wanted: BTreeMap<_, _> = of_word.map(|(id, status)| (id.clone(), status.clone())).collect();
+        assert_eq!((&found, &list["total"]), (&wanted, &json!(wanted.len())), "{word}");
+    }
+    let mut deferred = BTreeMap::new();
+    for offset in 0..3 {
+        let (found, list) = listed(&root, &format!("?status=DEFERRED&limit=1&offset={offset}")).await;
+        assert_eq!((&list["total"], &list["has_more"]), (&json!(3), &json!(offset < 2)));
+        deferred.extend(found);
+    }
+    assert_eq!(deferred.keys().collect::<Vec<_>>(), ["delayed", "retrying", "sleeping"]);
+    let (_, task) = root.get("/tasks/retrying").await;
+    assert_eq!((&task["status_display"], &task["retries"]), (&json!("DEFERRED"), &json!(1)));
+}
+
+/// A worker of its own queue, whose one workflow waits an hour for the second attempt of its activity.
+async fn retrying_worker(api: &Api) -> DropGuard {
+    let registry = Registry::new().workflow::<Retrying>().activity(fail);
+    let task_queues = vec![TaskQueue::trusted("retrying")];
+    let worker = api.engine.worker(registry, WorkerOptions { task_queues, ..WorkerOptions::default() });
+    let shutdown = CancellationToken::new();
+    let mut handle = worker.handle();
+    tokio::spawn(worker.run(shutdown.clone()));
+    handle.ready().await;
+    shutdown.drop_guard()
+}
+
+#[derive(Debug, Default)]
+struct Retrying;
+
+#[workflow(name = "retrying")]
+impl Retrying {
+    #[run]
+    async fn run(ctx: &Context<Self>) -> Result<(), WorkflowError> {
+        Ok(ctx.activity(fail, ()).await?)
+    }
+}
+
+#[activity(start_to_close = "1m", retry(initial = "1h", max_attempts = 2))]
+async fn fail(_: &ActivityContext, (): ()) -> Result<(), ActivityError> {
+    Err(ActivityError::retryable("Simulated", "the first attempt fails"))
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod model;
 mod start;
 mod stop;
 mod types;
+mod wait;
 mod watch;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use crate::{
     ids::{EventId, Namespace, RunId},
     notify::{Bus, Health},
     store::{self, Store},
+    worker::LocalWorkers,
 };
 use types::TypeCache;
 
@@ -58,6 +60,7 @@ pub struct Client {
     namespace: Namespace,
     limits: Arc<Limits>,
     types: Arc<TypeCache>,
+    local_workers: LocalWorkers,
 }
 
 impl Client {
@@ -67,8 +70,9 @@ impl Client {
         clock: Arc<dyn Clock>,
         namespace: Namespace,
         limits: Arc<Limits>,
+        local_workers: LocalWorkers,
     ) -> Self {
-        Self { store, bus, clock, namespace, limits, types: Arc::default() }
+        Self { store, bus, clock, namespace, limits, types: Arc::default(), local_workers }
     }
 
     /// The namespace that it works in.

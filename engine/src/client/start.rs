@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     clock::millis,
-    hint,
-    history::{EventAttributes, WorkflowExecutionStarted},
+    hint::{self, QueueHint},
+    history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted},
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
     payload::Payload,
-    store::{Start, StartOutput},
+    store::{LoadedRun, Start, StartOutput, TaskKind},
+    worker::Place,
 };
 
 /// Priorities that a start may have.
@@ -35,11 +36,13 @@ impl Client {
     /// # Errors
     /// [`StartError`]; nothing is stored then.
     pub async fn start_workflow(&self, caller: &Caller, start: StartWorkflow) -> Result<Started, StartError> {
-        let prepared = self.prepare(caller, &start).await?;
+        let (prepared, first_event) = self.prepare(caller, &start).await?;
         for _ in 0..TERMINATE_TRIES_MAX {
-            let output = self.store.try_write(prepared.clone()).await?;
+            let place = self.place(&prepared);
+            let holder = place.as_ref().map(|place| (place.worker_id, place.lease_expires_at));
+            let output = self.store.try_write(prepared.clone().held_by(holder)).await?;
             match output {
-                StartOutput::Created => return Ok(self.created(caller, &prepared)),
+                StartOutput::Created => return Ok(self.created(caller, &prepared, first_event, place)),
                 StartOutput::Replayed(run_id) => return self.replayed(caller, run_id).await,
                 StartOutput::IdempotencyMismatch => {
                     let key = start.idempotency_key.clone().unwrap_or_default();
@@ -66,7 +69,20 @@ impl Client {
         })
     }
 
-    async fn prepare(&self, caller: &Caller, start: &StartWorkflow) -> Result<Start, StartError> {
+    /// A place at a worker of this process, for a run that may begin at once.
+    fn place(&self, prepared: &Start) -> Option<Place> {
+        if prepared.visible_at_ms > prepared.created_at_ms {
+            return None;
+        }
+        let task_queue = TaskQueue::trusted(&prepared.task_queue);
+        self.local_workers.place(&task_queue, &WorkflowType::trusted(&prepared.workflow_type))
+    }
+
+    async fn prepare(
+        &self,
+        caller: &Caller,
+        start: &StartWorkflow,
+    ) -> Result<(Start, EventAttributes), StartError> {
         let types = self.types().await?;
         let Some(known) = types.get(&start.workflow_type) else {
             return Err(StartError::UnknownType { name: start.workflow_type.clone(), known: types.names() });
@@ -104,7 +120,7 @@ impl Client {
             identity: Some(caller.subject.clone()),
             random_seed: rand::rng().next_u64(),
         });
-        Ok(Start {
+        let prepared = Start {
             run_id: Uuid::now_v7(),
             namespace: self.namespace.to_string(),
             workflow_id: workflow_id.to_string(),
@@ -118,6 +134,9 @@ impl Client {
             created_at_ms: now,
             start_at_ms: start_at,
             visible_at_ms: begins,
+            holder: None,
+            lease_expires_at_ms: None,
+            is_fresh: start.workflow_id.is_none(),
             execution_timeout_ms: timeout.map(millis),
             deadline_at_ms: timeout.map(|timeout| begins + timeout),
             attributes: attributes.to_json(),
@@ -133,12 +152,19 @@ impl Client {
                     Some(&["COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED", "CANCELED", "CONTINUED_AS_NEW"])
                 }
             },
-        })
+        };
+        Ok((prepared, attributes))
     }
 
-    fn created(&self, caller: &Caller, prepared: &Start) -> Started {
+    /// The run has been accepted: whoever is to work on it learns of it.
+    fn created(
+        &self,
+        caller: &Caller,
+        prepared: &Start,
+        first_event: EventAttributes,
+        place: Option<Place>,
+    ) -> Started {
         let task_queue = TaskQueue::trusted(&prepared.task_queue);
-        hint::publish_queue(&*self.bus, &self.namespace, &task_queue);
         let execution = WorkflowExecution {
             run_id: RunId(prepared.run_id),
             namespace: self.namespace.clone(),
@@ -163,6 +189,19 @@ impl Client {
             history_length: 1,
             worker_identity: None,
         };
+        match place {
+            Some(place) => {
+                let event =
+                    HistoryEvent { event_id: 1, time: prepared.created_at_ms, attributes: first_event };
+                let run =
+                    LoadedRun { execution: execution.clone(), events: vec![event], messages: Vec::new() };
+                place.fill(prepared.first_task(), run);
+            }
+            None => {
+                let hint = QueueHint { kind: TaskKind::Workflow, due: prepared.visible_at_ms };
+                hint::publish_queue(&*self.bus, &self.namespace, &execution.task_queue, hint);
+            }
+        }
         Started { execution, created: true }
     }
 

@@ -4,6 +4,7 @@ use super::{Caller, Client, StopError, Stopped, WorkflowExecution, WorkflowStatu
 use crate::{
     hint::{self, WorkerHint},
     history::{WorkflowExecutionCancelRequested, WorkflowExecutionTerminated},
+    ids::{EventId, RunId, WorkerId},
     store::{CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun},
 };
 
@@ -27,11 +28,11 @@ impl Client {
         let output = self.store.try_write(CancelRun { run_id, request, now: self.clock.now() }).await?;
         let changed = match output {
             CancelOutput::Requested(wake) => {
-                hint::publish_wake(&*self.bus, &self.namespace, run_id, &wake);
+                hint::publish_wake(&*self.bus, &self.namespace, run_id, &wake, self.clock.now());
                 true
             }
-            CancelOutput::Closed { last_event_id } => {
-                hint::publish_history(&*self.bus, run_id, last_event_id);
+            CancelOutput::Closed { worker, last_event_id } => {
+                self.closed(run_id, worker, last_event_id);
                 true
             }
             CancelOutput::AlreadyRequested | CancelOutput::NotOpen => false,
@@ -62,11 +63,16 @@ impl Client {
         let CloseOutput::Closed { worker, last_event_id } = output else {
             return self.stopped(caller, execution, false).await;
         };
-        hint::publish_history(&*self.bus, run_id, last_event_id);
+        self.closed(run_id, worker, last_event_id);
+        self.stopped(caller, execution, true).await
+    }
+
+    /// A run was closed from outside: those who watch it and the worker that held it learn of it.
+    fn closed(&self, run_id: RunId, worker: Option<WorkerId>, last_event_id: EventId) {
+        hint::publish_closed(&*self.bus, run_id, last_event_id);
         if let Some(worker) = worker {
             hint::publish_worker(&*self.bus, worker, &WorkerHint::Closed(run_id));
         }
-        self.stopped(caller, execution, true).await
     }
 
     /// Deletes a run that has ended, with its history.

@@ -175,7 +175,7 @@ impl Watch {
         let mut message = Some(bytes::Bytes::copy_from_slice(first));
         while let Some(text) = message.take() {
             match serde_json::from_slice(&text) {
-                Ok(RunHint::History(last)) => history = history.max(last),
+                Ok(RunHint::History(last) | RunHint::Closed(last)) => history = history.max(last),
                 Ok(RunHint::Progress(hint)) => {
                     progress.insert(hint.scheduled_event_id, hint);
                 }

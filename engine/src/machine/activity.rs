@@ -154,6 +154,11 @@ impl Activities {
         })
     }
 
+    /// Whether an activity that was scheduled has not ended, whoever may wait for it.
+    pub(super) fn has_tasks(&self) -> bool {
+        !self.by_event.is_empty()
+    }
+
     fn forget_if_settled(&mut self, sequence: u32) {
         let settled = self.by_sequence.get(&sequence).is_some_and(|activity| match activity.state {
             State::Scheduled(event_id) => !self.by_event.contains_key(&event_id),

@@ -145,6 +145,11 @@ impl Run {
         self.close.as_ref()
     }
 
+    /// Whether an activity that was scheduled has not ended yet.
+    pub(crate) fn has_activity_tasks(&self) -> bool {
+        self.core.lock().activities.has_tasks()
+    }
+
     /// What the code asks for that is not recorded yet; for tests of workflows.
     #[must_use]
     pub fn pending_commands(&self) -> Vec<Command> {

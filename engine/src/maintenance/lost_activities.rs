@@ -35,7 +35,7 @@ pub(super) async fn end(service: &Service, scope: Scope) -> Result<(), store::Er
             "an activity timed out"
         );
         if let Some(wake) = wake {
-            hint::publish_wake(&*service.bus, &service.namespace, lease.run_id, &wake);
+            hint::publish_wake(&*service.bus, &service.namespace, lease.run_id, &wake, now);
         }
     }
     Ok(())

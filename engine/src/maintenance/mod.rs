@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    hint,
+    hint::{self, QueueHint},
     ids::{Namespace, TaskQueue},
     notify::Bus,
-    store::{self, Rescue, RescueWorkflowTasks, Store},
+    store::{self, Rescue, RescueWorkflowTasks, Store, TaskKind},
 };
 
 /// How often maintenance looks.
@@ -90,7 +90,8 @@ impl Service {
         let queues = self.store.write(RescueWorkflowTasks { now: self.clock.now(), which }).await?;
         for queue in queues {
             tracing::info!(task_queue = queue, "runs of a lost worker are handed to others");
-            hint::publish_queue(&*self.bus, &self.namespace, &TaskQueue::trusted(queue));
+            let hint = QueueHint { kind: TaskKind::Workflow, due: self.clock.now() };
+            hint::publish_queue(&*self.bus, &self.namespace, &TaskQueue::trusted(queue), hint);
         }
         lost_activities::end(self, scope).await
     }

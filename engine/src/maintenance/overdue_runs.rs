@@ -27,7 +27,7 @@ pub(super) async fn end(service: &Service) -> Result<(), store::Error> {
         };
         if let CloseOutput::Closed { worker, last_event_id } = service.store.write(close).await? {
             tracing::info!(run.id = %run_id, "a run exceeded its execution timeout");
-            hint::publish_history(&*service.bus, run_id, last_event_id);
+            hint::publish_closed(&*service.bus, run_id, last_event_id);
             if let Some(worker) = worker {
                 hint::publish_worker(&*service.bus, worker, &WorkerHint::Closed(run_id));
             }

@@ -34,34 +34,38 @@ impl DatabaseOptions {
 /// Statements kept prepared on each connection: more than the store has.
 const STATEMENTS_PREPARED: usize = 256;
 
-pub(super) struct Connections {
-    pub(super) writer: DatabaseConnection,
-    pub(super) reader: Reader,
-}
-
-pub(super) async fn connect(options: &DatabaseOptions) -> Result<Connections, Error> {
-    let url = options.url.as_str();
-    let dialect = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        Dialect::Postgres
+/// Which SQL the database of the URL speaks.
+pub(super) fn dialect(url: &str) -> Result<Dialect, Error> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(Dialect::Postgres)
     } else if url.starts_with("sqlite:") {
-        Dialect::Sqlite
+        Ok(Dialect::Sqlite)
     } else {
         // No more than the scheme: a URL may hold a password.
         let scheme = url.split(':').next().unwrap_or_default().chars().take(20).collect();
-        return Err(Error::UnknownScheme { scheme });
+        Err(Error::UnknownScheme { scheme })
+    }
+}
+
+/// The connection that writes; for SQLite it makes the file, too.
+pub(super) async fn connect_writer(
+    options: &DatabaseOptions,
+    dialect: Dialect,
+) -> Result<DatabaseConnection, Error> {
+    match dialect {
+        // The writer uses one connection; a second serves migrations and a replacement after a failure.
+        Dialect::Postgres => postgres(options, 2).await,
+        Dialect::Sqlite => sqlite(options, 1, Access::ReadWrite).await,
+    }
+}
+
+/// The connections that read; the writer must be connected before.
+pub(super) async fn connect_reader(options: &DatabaseOptions, dialect: Dialect) -> Result<Reader, Error> {
+    let inner = match dialect {
+        Dialect::Postgres => postgres(options, options.read_connections_max).await?,
+        Dialect::Sqlite => sqlite(options, options.read_connections_max.min(4), Access::ReadOnly).await?,
     };
-    let (writer, reader) = match dialect {
-        Dialect::Postgres => {
-            // The writer uses one connection; a second serves migrations and a replacement after a failure.
-            let writer = postgres(options, 2).await?;
-            (writer, postgres(options, options.read_connections_max).await?)
-        }
-        Dialect::Sqlite => {
-            let writer = sqlite(options, 1, Access::ReadWrite).await?;
-            (writer, sqlite(options, options.read_connections_max.min(4), Access::ReadOnly).await?)
-        }
-    };
-    Ok(Connections { writer, reader: Reader { dialect, inner: reader } })
+    Ok(Reader { dialect, inner })
 }
 
 /// The file of an SQLite URL; `None` for PostgreSQL.

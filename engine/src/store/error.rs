@@ -12,6 +12,12 @@ pub enum Error {
         /// How many writes wait.
         waiting: usize,
     },
+    /// The thread of the writer could not be started.
+    #[error("the thread that writes to the database could not be started: {reason}")]
+    Thread {
+        /// What the operating system said.
+        reason: String,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -32,7 +32,7 @@ pub(crate) use read::{
     execution::LoadedRun,
     task::{ExpiredActivity, Message},
 };
-pub(crate) use wake::Wake;
+pub(crate) use wake::{TaskKind, Wake};
 pub(crate) use write::{
     activity::{ActivityReport, AttemptEnd, ReportOutput},
     activity_task::{ActivityLease, NewActivityTask, TakenActivity},
@@ -81,15 +81,10 @@ impl Store {
     /// SQLite file, [`Error::Database`] when it cannot be reached.
     pub async fn connect(options: &DatabaseOptions) -> Result<Self, Error> {
         let lock = database::sqlite_path(&options.url).map(database::lock).transpose()?;
-        let connections = database::connect(options).await?;
-        let writer = writer::spawn(connections.writer.clone(), connections.reader.dialect);
-        Ok(Self {
-            database: connections.writer,
-            reader: connections.reader,
-            writer,
-            lock: lock.map(Arc::new),
-            local_workers: Arc::default(),
-        })
+        let dialect = database::dialect(&options.url)?;
+        let (writer, database) = writer::spawn(options.clone(), dialect).await?;
+        let reader = database::connect_reader(options, dialect).await?;
+        Ok(Self { database, reader, writer, lock: lock.map(Arc::new), local_workers: Arc::default() })
     }
 
     /// Brings the schema up to date.

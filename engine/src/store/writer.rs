@@ -10,6 +10,9 @@
 //! | the connection, before or in the commit | every item is tried again alone; whether the first commit took effect, the items find out: a step that did is stale, a start finds its own row |
 //! | the process | nothing was acknowledged that was not committed |
 //!
+//! It has a thread of its own. A transaction is a dozen round trips, and each would otherwise wait its turn among the
+//! tasks that serve requests, just when there are many of those.
+//!
 //! Within a transaction the operations run in a fixed order, so that a run that is accepted, or released, or that
 //! got a message in this batch can be claimed in the same one.
 
@@ -22,7 +25,7 @@ use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptio
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Error,
+    DatabaseOptions, Error, database,
     error::is_transient,
     sql::{Dialect, Tx},
     write::{
@@ -220,13 +223,33 @@ impl Handle {
     }
 }
 
-/// Starts the writer.
-pub(super) fn spawn(database: DatabaseConnection, dialect: Dialect) -> Handle {
+/// Starts the writer; the answer is its connection, too, which others may use now and then.
+pub(super) async fn spawn(
+    options: DatabaseOptions,
+    dialect: Dialect,
+) -> Result<(Handle, DatabaseConnection), Error> {
     let (queue, waiting) = mpsc::channel(WAITING_ITEMS_MAX);
     let counters = Arc::new(Counters::default());
-    let writer = Writer { database, dialect, counters: counters.clone() };
-    tokio::spawn(writer.run(waiting));
-    Handle { queue, counters }
+    let (connected, connection) = oneshot::channel();
+    let of_writer = counters.clone();
+    let run = async move {
+        let database = match database::connect_writer(&options, dialect).await {
+            Ok(database) => database,
+            Err(error) => return drop(connected.send(Err(error))),
+        };
+        if connected.send(Ok(database.clone())).is_ok() {
+            Writer { database, dialect, counters: of_writer }.run(waiting).await;
+        }
+    };
+    // The connection belongs to the runtime in which it was made, so it is made there.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::Thread { reason: error.to_string() })?;
+    std::thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || runtime.block_on(run))
+        .map_err(|error| Error::Thread { reason: error.to_string() })?;
+    let database = connection.await.map_err(|_| Error::Closed)??;
+    Ok((Handle { queue, counters }, database))
 }
 
 struct Writer {

@@ -36,6 +36,7 @@ use crate::{
     payload::Payload,
     store::{
         self, ACTIVITY_CLOSED, ActivityLease, ActivityReport, AttemptEnd, ClaimedActivityTask, ReportOutput,
+        TaskKind, Wake,
     },
 };
 
@@ -165,7 +166,6 @@ pub(super) fn spawn(shared: &Arc<Shared>, tracker: &TaskTracker, prepared: Prepa
         drop(at_hand);
         // A run that is kept at hand for this activity need not be any more.
         let _ = shared.tell(run_id, Input::AttemptEnded(event_id));
-        shared.due.notify_one();
     });
 }
 
@@ -204,6 +204,7 @@ impl Execution {
         // What was said last is stored before the end, so that a retry resumes from it.
         let checkpoint = pump.finish(matches!(ended, Ended::Lost)).await;
         drop(slot);
+        self.shared.due.place_is_free(TaskKind::Activity);
         if let Some(end) = self.conclude(ended, checkpoint) {
             self.report(end).await;
         }
@@ -412,6 +413,15 @@ impl Execution {
         self.shared.tell(self.attempt.run_id, input).is_ok() && answer.await.unwrap_or(false)
     }
 
+    /// Others are told by the hint; this worker knows by itself, bus or no bus.
+    fn wake(&self, wake: &Wake, due: Timestamp) {
+        let shared = &self.shared;
+        if let Wake::Queue(_, kind) = wake {
+            shared.due.look_at(due, *kind);
+        }
+        hint::publish_wake(&*shared.bus, &shared.namespace, self.attempt.run_id, wake, due);
+    }
+
     async fn tell_database(&self, end: AttemptEnd, due: Option<Timestamp>) {
         let mut wait = Duration::from_millis(100);
         loop {
@@ -420,15 +430,8 @@ impl Execution {
             match self.shared.store.write(report).await {
                 Ok(ReportOutput::Accepted(wake)) => {
                     if let Some(wake) = wake {
-                        hint::publish_wake(
-                            &*self.shared.bus,
-                            &self.shared.namespace,
-                            self.attempt.run_id,
-                            &wake,
-                        );
+                        self.wake(&wake, due.unwrap_or_else(|| self.shared.clock.now()));
                     }
-                    // Others are told by the hint; this worker wakes by itself, bus or no bus.
-                    due.map_or_else(|| self.shared.due.notify_one(), |due| self.shared.wake_at(due));
                     return;
                 }
                 Ok(ReportOutput::Refused) | Err(store::Error::Closed) => return,

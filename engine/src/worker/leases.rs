@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::{deadlines::expires_at, runner::Input, shared::Shared};
 use crate::{
     ids::{EventId, RunId},
-    store::{self, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, Rescue, RescueWorkflowTasks},
+    store::{
+        self, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, Rescue, RescueWorkflowTasks, TaskKind,
+    },
 };
 
 /// Renews until `stop`.
@@ -96,7 +98,7 @@ async fn give_strays_back(
         let now = shared.clock.now();
         let which = Rescue::Runs(shared.worker_id, again);
         shared.store.write(RescueWorkflowTasks { now, which }).await?;
-        shared.due.notify_one();
+        shared.due.look_for(TaskKind::Workflow);
     }
     let again: Vec<_> = activities.intersection(&strays.activities).copied().collect();
     give_activities_back(shared, held, &again).await?;
@@ -126,6 +128,6 @@ async fn give_activities_back(
         let end = AttemptEnd::GiveBack { checkpoint: None, expires_at };
         shared.store.write(ActivityReport { lease, end, now }).await?;
     }
-    shared.due.notify_one();
+    shared.due.look_for(TaskKind::Activity);
     Ok(())
 }

@@ -17,6 +17,8 @@
 
 mod attempt;
 pub(crate) mod deadlines;
+mod due;
+mod eager;
 mod heartbeats;
 mod leases;
 mod options;
@@ -33,15 +35,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use eager::{LocalWorkers, Place};
 pub use options::WorkerOptions;
 
 use crate::{
     clock::{Clock, millis},
-    hint,
-    ids::Namespace,
+    hint::{self, QueueHint},
+    ids::{Namespace, TaskQueue},
     notify::Bus,
     registry::Registry,
-    store::{self, RegisterWorker, RemoveWorkers, Rescue, RescueWorkflowTasks, Store},
+    store::{self, RegisterWorker, RemoveWorkers, Rescue, RescueWorkflowTasks, Store, TaskKind},
 };
 use shared::Shared;
 
@@ -60,6 +63,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Service {
     shared: Arc<Shared>,
+    local_workers: LocalWorkers,
     ready: watch::Sender<bool>,
 }
 
@@ -90,12 +94,13 @@ impl Service {
         bus: Arc<dyn Bus>,
         clock: Arc<dyn Clock>,
         namespace: Namespace,
+        local_workers: LocalWorkers,
         registry: Registry,
         options: WorkerOptions,
     ) -> Self {
         let shared = Arc::new(Shared::new(store, bus, clock, namespace, registry, options));
         shared.store.add_local_worker(shared.worker_id);
-        Self { shared, ready: watch::Sender::new(false) }
+        Self { shared, local_workers, ready: watch::Sender::new(false) }
     }
 
     /// A handle to tell about it.
@@ -118,8 +123,11 @@ impl Service {
         let tracker = TaskTracker::new();
         let background = CancellationToken::new();
         let leases = tokio::spawn(leases::run(shared.clone(), background.clone()));
+        let (membership, begun) = self.local_workers.join(&shared);
+        tracker.spawn(poller::take_begun(shared.clone(), tracker.clone(), begun));
         // The poller is subscribed before `ready`, so no hint that follows is missed.
         poller::run(shared.clone(), tracker.clone(), shutdown, &self.ready).await;
+        drop(membership);
         drain(&shared, &tracker).await;
         background.cancel();
         // The renewal task does not panic; if it did, there is nothing left for it to renew.
@@ -154,7 +162,8 @@ async fn give_everything_back(shared: &Shared) {
     match shared.store.write(rescue).await {
         Ok(queues) => {
             for queue in queues {
-                hint::publish_queue(&*shared.bus, &shared.namespace, &crate::ids::TaskQueue::trusted(queue));
+                let hint = QueueHint { kind: TaskKind::Workflow, due: now };
+                hint::publish_queue(&*shared.bus, &shared.namespace, &TaskQueue::trusted(queue), hint);
             }
         }
         Err(error) => {
@@ -189,7 +198,7 @@ fn registration(shared: &Shared) -> RegisterWorker {
         namespace: shared.namespace.to_string(),
         identity: shared.options.identity.clone(),
         build_id: shared.options.build_id.clone(),
-        task_queues: json(shared.options.task_queues.iter().map(crate::ids::TaskQueue::as_str).collect()),
+        task_queues: json(shared.options.task_queues.iter().map(TaskQueue::as_str).collect()),
         workflow_types: json(workflows),
         activity_types: json(registry.activity_types().map(crate::ids::ActivityType::as_str).collect()),
         slots: i32::try_from(shared.options.activity_slots).unwrap_or(i32::MAX),

@@ -10,15 +10,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     attempt::{self, Prepared},
-    runner,
-    shared::Shared,
+    due::Kinds,
+    eager, runner,
+    shared::{RunEntry, Shared},
 };
 use crate::{
     failure::Failure,
-    hint::WorkerHint,
+    hint::{QueueHint, WorkerHint},
     ids::{ActivityType, RunId, TaskQueue, WorkflowType},
     notify::{Delivery, Topic},
-    store::{self, Claim, ClaimActivityTasks, ClaimWorkflowTasks, ClaimedWorkflowTask, LoadedRun},
+    store::{self, Claim, ClaimActivityTasks, ClaimWorkflowTasks, ClaimedWorkflowTask, LoadedRun, TaskKind},
 };
 
 /// Most tasks of one claim.
@@ -34,27 +35,44 @@ pub(super) async fn run(
     let mut listeners = listen(&shared).await;
     ready.send_replace(true);
     let claims = Claims::new(&shared);
+    let mut next_poll = shared.clock.now();
     while !shutdown.is_cancelled() {
-        let more = match claims.take(&shared, &tracker).await {
-            Ok(more) => more,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "due tasks could not be claimed");
-                false
-            }
-        };
-        if more {
-            continue;
-        }
         let now = shared.clock.now();
-        let poll = now + shared.options.poll_interval;
-        let next = shared.next_wake_up(now).map_or(poll, |due| due.min(poll));
+        let mut wanted = shared.due.take(now);
+        if now >= next_poll {
+            wanted = Kinds::ALL;
+            next_poll = now + shared.options.poll_interval;
+        }
+        if let Err(error) = claims.take(&shared, &tracker, wanted).await {
+            // The next poll looks again for what was wanted.
+            tracing::error!(error = &error as &dyn std::error::Error, "due tasks could not be claimed");
+        }
+        let next = shared.due.next().map_or(next_poll, |due| due.min(next_poll));
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = shared.due.notified() => {}
+            () = shared.due.changed() => {}
             () = shared.clock.sleep_until(next) => {}
         }
     }
     listeners.shutdown().await;
+}
+
+/// Begins the runs that are handed over at their start, until no more can come.
+pub(super) async fn take_begun(
+    shared: Arc<Shared>,
+    tracker: TaskTracker,
+    mut begun: mpsc::UnboundedReceiver<eager::Begun>,
+) {
+    while let Some((task, run)) = begun.recv().await {
+        begin(&shared, &tracker, task, run);
+    }
+}
+
+fn begin(shared: &Arc<Shared>, tracker: &TaskTracker, task: ClaimedWorkflowTask, run: LoadedRun) {
+    let (inputs, receiver) = mpsc::unbounded_channel();
+    let entry = RunEntry { epoch: task.epoch, since: shared.clock.now(), inputs };
+    shared.runs().insert(task.run_id, entry);
+    tracker.spawn(runner::run(shared.clone(), tracker.clone(), task, run, receiver));
 }
 
 /// Turns hints into looks for due tasks. All topics are subscribed when this returns.
@@ -66,8 +84,7 @@ async fn listen(shared: &Arc<Shared>) -> JoinSet<()> {
         let shared = shared.clone();
         listeners.spawn(async move {
             loop {
-                subscription.recv().await;
-                shared.due.notify_one();
+                on_queue_hint(&shared, &subscription.recv().await);
             }
         });
     }
@@ -82,6 +99,20 @@ async fn listen(shared: &Arc<Shared>) -> JoinSet<()> {
     listeners
 }
 
+fn on_queue_hint(shared: &Shared, delivery: &Delivery) {
+    let hint = match delivery {
+        Delivery::Message(message) => serde_json::from_slice(message).ok(),
+        Delivery::Gap => None,
+    };
+    match hint {
+        Some(QueueHint { kind, due }) => shared.due.look_at(due, kind),
+        None => {
+            shared.due.look_for(TaskKind::Workflow);
+            shared.due.look_for(TaskKind::Activity);
+        }
+    }
+}
+
 fn on_worker_hint(shared: &Shared, delivery: &Delivery) {
     // After a gap the next renewal of the leases tells what was missed.
     let Delivery::Message(message) = delivery else { return };
@@ -89,7 +120,7 @@ fn on_worker_hint(shared: &Shared, delivery: &Delivery) {
         // Absence of the runner means that the run was let go: then the message made it due.
         Ok(WorkerHint::Inbox(run_id)) => {
             if shared.tell(run_id, runner::Input::Inbox(i64::MAX)).is_err() {
-                shared.due.notify_one();
+                shared.due.look_for(TaskKind::Workflow);
             }
         }
         Ok(WorkerHint::Closed(run_id)) => lose_run(shared, run_id),
@@ -139,65 +170,87 @@ impl Claims {
         Self { workflows: claim(workflows.collect()), activities: claim(activities.collect()) }
     }
 
-    /// Takes what is due and fits; whether there may be more.
-    async fn take(&self, shared: &Arc<Shared>, tracker: &TaskTracker) -> Result<bool, store::Error> {
-        let runs = shared.options.runs_max.saturating_sub(shared.runs().len()).min(CLAIM_TASKS_MAX);
-        let slots = shared.slots_free().min(CLAIM_TASKS_MAX);
+    /// Takes what is due of these kinds and fits.
+    async fn take(
+        &self,
+        shared: &Arc<Shared>,
+        tracker: &TaskTracker,
+        wanted: Kinds,
+    ) -> Result<(), store::Error> {
         shared.mark_claim();
         let (workflows, activities) = tokio::join!(
-            self.take_workflow_tasks(shared, tracker, runs),
-            self.take_activity_tasks(shared, tracker, slots),
+            async {
+                if !wanted.contains(TaskKind::Workflow) || self.workflows.types.is_empty() {
+                    return Ok(());
+                }
+                self.take_workflow_tasks(shared, tracker).await
+            },
+            async {
+                if !wanted.contains(TaskKind::Activity) || self.activities.types.is_empty() {
+                    return Ok(());
+                }
+                self.take_activity_tasks(shared, tracker).await
+            },
         );
         shared.mark_claim();
-        Ok((runs > 0 && workflows? == runs) || (slots > 0 && activities? == slots))
+        workflows.and(activities)
     }
 
     async fn take_workflow_tasks(
         &self,
         shared: &Arc<Shared>,
         tracker: &TaskTracker,
-        at_most: usize,
-    ) -> Result<usize, store::Error> {
-        if at_most == 0 || self.workflows.types.is_empty() {
-            return Ok(0);
+    ) -> Result<(), store::Error> {
+        shared.due.set_starved(TaskKind::Workflow, true);
+        let at_most = shared.options.runs_max.saturating_sub(shared.runs().len()).min(CLAIM_TASKS_MAX);
+        if at_most == 0 {
+            return Ok(());
         }
         let claimed = shared.store.write(ClaimWorkflowTasks(at(&self.workflows, shared, at_most))).await?;
+        after_claim(shared, TaskKind::Workflow, claimed.len(), at_most);
         if claimed.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
-        let taken = claimed.len();
         for (task, run) in load_runs(shared, claimed).await? {
-            let (inputs, receiver) = mpsc::unbounded_channel();
-            let entry = super::shared::RunEntry { epoch: task.epoch, since: shared.clock.now(), inputs };
-            shared.runs().insert(task.run_id, entry);
-            tracker.spawn(runner::run(shared.clone(), tracker.clone(), task, run, receiver));
+            begin(shared, tracker, task, run);
         }
-        Ok(taken)
+        Ok(())
     }
 
     async fn take_activity_tasks(
         &self,
         shared: &Arc<Shared>,
         tracker: &TaskTracker,
-        at_most: usize,
-    ) -> Result<usize, store::Error> {
-        if at_most == 0 || self.activities.types.is_empty() {
-            return Ok(0);
-        }
-        // The places are taken before the claim: a runner might fill them meanwhile.
+    ) -> Result<(), store::Error> {
+        shared.due.set_starved(TaskKind::Activity, true);
+        // The places are taken before the claim, since a runner might fill them meanwhile; but only half of them,
+        // so that runners find some for the activities that they can begin without a trip through the queue.
+        let at_most = shared.slots_free().div_ceil(2).min(CLAIM_TASKS_MAX);
         let mut slots: Vec<_> = (0..at_most).map_while(|_| shared.try_slot()).collect();
-        let Some(at_most) = (!slots.is_empty()).then_some(slots.len()) else { return Ok(0) };
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let at_most = slots.len();
         let claimed = shared.store.write(ClaimActivityTasks(at(&self.activities, shared, at_most))).await?;
         slots.truncate(claimed.len());
+        after_claim(shared, TaskKind::Activity, claimed.len(), at_most);
         if claimed.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
-        let taken = claimed.len();
         let attempts = attempt::load(shared, claimed).await?;
         for (attempt, slot) in attempts.into_iter().zip(slots) {
             attempt::spawn(shared, tracker, Prepared::new(shared, attempt, slot));
         }
-        Ok(taken)
+        Ok(())
+    }
+}
+
+/// A claim that got all it asked for may have left something.
+fn after_claim(shared: &Shared, kind: TaskKind, claimed: usize, at_most: usize) {
+    if claimed == at_most {
+        shared.due.look_for(kind);
+    } else {
+        shared.due.set_starved(kind, false);
     }
 }
 

@@ -9,10 +9,10 @@ use std::{
     },
 };
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{attempt::AttemptHandle, options::WorkerOptions, runner::Input};
+use super::{attempt::AttemptHandle, due::Due, options::WorkerOptions, runner::Input};
 use crate::{
     activity::Resources,
     clock::{Clock, Timestamp},
@@ -31,8 +31,8 @@ pub(super) struct Shared {
     pub(super) registry: Registry,
     pub(super) resources: Arc<Resources>,
     pub(super) options: WorkerOptions,
-    /// Ask the poller to look for due tasks.
-    pub(super) due: Notify,
+    /// What the poller should look for.
+    pub(super) due: Due,
     /// Take nothing new, let waiting runs go.
     pub(super) draining: CancellationToken,
     /// Stop what still runs.
@@ -40,7 +40,6 @@ pub(super) struct Shared {
     slots: Arc<Semaphore>,
     runs: Mutex<HashMap<RunId, RunEntry>>,
     attempts: Mutex<HashMap<(RunId, EventId), AttemptHandle>>,
-    wake_ups: Mutex<std::collections::BTreeSet<Timestamp>>,
     serials: AtomicU64,
     /// Goes up when a claim begins and when it ends, so it is odd while one is under way.
     claims: AtomicU64,
@@ -53,9 +52,6 @@ pub(super) struct RunEntry {
     pub(super) since: Timestamp,
     pub(super) inputs: mpsc::UnboundedSender<Input>,
 }
-
-/// Most instants that a worker remembers to wake up at; beyond it, polling finds what is due.
-const WAKE_UPS_MAX: usize = 10_000;
 
 impl Shared {
     pub(super) fn new(
@@ -77,12 +73,11 @@ impl Shared {
             resources,
             slots: Arc::new(Semaphore::new(options.activity_slots)),
             options,
-            due: Notify::new(),
+            due: Due::default(),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             runs: Mutex::default(),
             attempts: Mutex::default(),
-            wake_ups: Mutex::default(),
             serials: AtomicU64::new(0),
             claims: AtomicU64::new(0),
         }
@@ -139,29 +134,6 @@ impl Shared {
         if runs.get(&run_id).is_some_and(|entry| entry.epoch == epoch) {
             runs.remove(&run_id);
         }
-    }
-
-    /// Looks for due tasks at this instant at the latest.
-    pub(super) fn wake_at(&self, due: Timestamp) {
-        if due >= Timestamp::NEVER {
-            return;
-        }
-        let mut wake_ups = self.wake_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        if wake_ups.len() < WAKE_UPS_MAX {
-            let earliest = wake_ups.first().is_none_or(|first| due < *first);
-            wake_ups.insert(due);
-            drop(wake_ups);
-            if earliest {
-                self.due.notify_one();
-            }
-        }
-    }
-
-    /// The next instant to look at, after forgetting those that have come.
-    pub(super) fn next_wake_up(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut wake_ups = self.wake_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        *wake_ups = wake_ups.split_off(&Timestamp(now.0 + 1));
-        wake_ups.first().copied()
     }
 
     /// Whether this worker takes activities of the queue and type.

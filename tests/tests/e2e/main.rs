@@ -17,6 +17,7 @@ mod long_running;
 mod priority;
 mod reports;
 mod rest_refusals;
+mod rest_waiting;
 mod restart;
 mod secrets;
 mod student_testing;

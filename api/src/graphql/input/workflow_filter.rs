@@ -68,6 +68,7 @@ impl WorkflowFilter {
             and: inner(self.and)?,
             or: inner(self.or)?,
             statuses: statuses.into_iter().map(Into::into).collect(),
+            waiting: None,
             types,
             workflow_id: self.workflow_id,
             workflow_id_prefix: self.workflow_id_prefix,

@@ -1,14 +1,16 @@
 //! Lists of runs.
 
-use super::WorkflowStatus;
+use super::{Caller, WorkflowExecution, WorkflowStatus, WorkflowTarget};
 
-use crate::{clock::Timestamp, ids::RunId};
+use crate::{client::Client, clock::Timestamp, ids::RunId, store};
 
 /// Which runs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WorkflowFilter {
     /// In one of these states; empty: any.
     pub statuses: Vec<WorkflowStatus>,
+    /// Open, and waiting for this.
+    pub waiting: Option<Waiting>,
     /// Of one of these types; empty: any.
     pub types: Vec<String>,
     /// With this very workflow id.
@@ -27,6 +29,86 @@ pub struct WorkflowFilter {
     pub and: Vec<WorkflowFilter>,
     /// And, if not empty, one of these.
     pub or: Vec<WorkflowFilter>,
+}
+
+/// What the runs of a list wait for at an instant.
+///
+/// The instant is the caller's, so that the pages of a list, its length and its items can speak of the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// For what.
+    pub what: WaitingFor,
+    /// At which instant.
+    pub now: Timestamp,
+}
+
+/// What an open run waits for; each waits for exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitingFor {
+    /// It is due, and no worker has begun it.
+    Worker,
+    /// Nothing of it is due or in hand before a later instant: its start, a timer, another attempt.
+    Time,
+    /// It has begun, and something of it is due or in hand.
+    Nothing,
+}
+
+impl WaitingFor {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Worker, Self::Time, Self::Nothing];
+}
+
+/// A run together with how long nothing of it is due, both read at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiter {
+    /// The run.
+    pub execution: WorkflowExecution,
+    /// When the first thing of it is or was due; `None` when something is in hand, or when nothing but a message
+    /// can move it.
+    pub due_at: Option<Timestamp>,
+}
+
+impl Waiter {
+    /// What it waits for; nothing is told of a run that has ended.
+    #[must_use]
+    pub fn waiting_for(&self, now: Timestamp) -> Option<WaitingFor> {
+        match self.execution.status {
+            WorkflowStatus::Pending | WorkflowStatus::Running if self.due_at.is_some_and(|due| due > now) => {
+                Some(WaitingFor::Time)
+            }
+            WorkflowStatus::Pending => Some(WaitingFor::Worker),
+            status => (!status.is_closed()).then_some(WaitingFor::Nothing),
+        }
+    }
+}
+
+impl Client {
+    /// A run with what it waits for, or `None` when there is none or the caller may not see it.
+    ///
+    /// # Errors
+    /// [`store::Error`].
+    pub async fn waiter(
+        &self,
+        caller: &Caller,
+        target: &WorkflowTarget,
+    ) -> Result<Option<Waiter>, store::Error> {
+        self.store.waiter(&self.namespace, caller, target).await
+    }
+
+    /// A page of the runs that the caller may see, with what they wait for; as long as one of [`Client::list`].
+    ///
+    /// # Errors
+    /// [`store::Error`].
+    pub async fn list_waiters(
+        &self,
+        caller: &Caller,
+        filter: &WorkflowFilter,
+        order: WorkflowOrder,
+        page: &PageRequest,
+    ) -> Result<Page<Waiter>, store::Error> {
+        let page = PageRequest { items: page.items.min(self.limits.page_items_max), ..page.clone() };
+        self.store.list_waiters(&self.namespace, caller, filter, order, &page).await
+    }
 }
 
 /// A window of time; either end may be open.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::filter;
 use crate::{
     client::{
-        Caller, Page, PageDirection, PageRequest, Visibility, WorkflowExecution, WorkflowFilter,
+        Caller, Page, PageDirection, PageRequest, Visibility, Waiter, WorkflowExecution, WorkflowFilter,
         WorkflowOrder, WorkflowStatus, WorkflowTarget,
     },
     clock::Timestamp,
@@ -57,6 +57,14 @@ struct Row {
     next_event_id: Option<i64>,
 }
 
+/// A run with what its tasks tell, for which they must be read as well.
+#[derive(Debug, FromQueryResult)]
+struct WaiterRow {
+    #[sea_orm(nested)]
+    run: Row,
+    due_at_ms: Option<i64>,
+}
+
 impl Store {
     /// A run, if the caller may see it.
     pub(crate) async fn execution(
@@ -65,16 +73,23 @@ impl Store {
         caller: &Caller,
         target: &WorkflowTarget,
     ) -> Result<Option<WorkflowExecution>, Error> {
-        let select = visible(namespace, caller);
-        let select = match target {
-            WorkflowTarget::Run(run_id) => select.filter(Column::RunId.eq(run_id.0)),
-            WorkflowTarget::Workflow(workflow_id) => select
-                .filter(Column::WorkflowId.eq(workflow_id.as_str()))
-                .order_by_desc(Column::CreatedAtMs)
-                .order_by_desc(Column::RunId)
-                .limit(1),
-        };
-        select.into_model::<Row>().one(&self.reader.inner).await?.map(Row::into_execution).transpose()
+        let row = named(namespace, caller, target).into_model::<Row>().one(&self.reader.inner).await?;
+        row.map(Row::into_execution).transpose()
+    }
+
+    /// A run with what it waits for, if the caller may see it.
+    ///
+    /// # Errors
+    /// The database failed, or the row cannot be read.
+    pub(crate) async fn waiter(
+        &self,
+        namespace: &Namespace,
+        caller: &Caller,
+        target: &WorkflowTarget,
+    ) -> Result<Option<Waiter>, Error> {
+        let select = with_due_at(named(namespace, caller, target));
+        let row = select.into_model::<WaiterRow>().one(&self.reader.inner).await?;
+        row.map(WaiterRow::into_waiter).transpose()
     }
 
     /// The runs of a list that the caller may see.
@@ -104,35 +119,26 @@ impl Store {
         order: WorkflowOrder,
         page: &PageRequest,
     ) -> Result<Page<WorkflowExecution>, Error> {
-        let forward = page.direction == PageDirection::Forward;
-        let descending = order.descending == forward;
-        let key = filter::order_key(order.field);
-        let mut select = visible(namespace, caller).filter(filter::condition(filter));
-        if let Some(cursor) = page.cursor {
-            select = select.filter(filter::beyond(&key, cursor, descending));
-        }
-        let direction = if descending { sea_orm::Order::Desc } else { sea_orm::Order::Asc };
-        let rows = select
-            .order_by(key, direction.clone())
-            .order_by(Column::RunId, direction)
-            .offset((page.offset > 0).then_some(u64::from(page.offset)))
-            // One more than asked for tells whether there are more.
-            .limit(u64::from(page.items) + 1)
-            .into_model::<Row>()
-            .all(&self.reader.inner)
-            .await?;
-        let more = rows.len() > page.items as usize;
-        let mut items = rows
-            .into_iter()
-            .take(page.items as usize)
-            .map(Row::into_execution)
-            .collect::<Result<Vec<_>, _>>()?;
-        if !forward {
-            items.reverse();
-        }
-        let beyond = page.cursor.is_some() || page.offset > 0;
-        let (has_next, has_previous) = if forward { (more, beyond) } else { (beyond, more) };
-        Ok(Page { items, has_next, has_previous })
+        let select = listed(namespace, caller, filter, order, page);
+        let rows = select.into_model::<Row>().all(&self.reader.inner).await?;
+        cut(rows, page, Row::into_execution)
+    }
+
+    /// A page of runs with what they wait for.
+    ///
+    /// # Errors
+    /// The database failed, or a row cannot be read.
+    pub(crate) async fn list_waiters(
+        &self,
+        namespace: &Namespace,
+        caller: &Caller,
+        filter: &WorkflowFilter,
+        order: WorkflowOrder,
+        page: &PageRequest,
+    ) -> Result<Page<Waiter>, Error> {
+        let select = with_due_at(listed(namespace, caller, filter, order, page));
+        let rows = select.into_model::<WaiterRow>().all(&self.reader.inner).await?;
+        cut(rows, page, WaiterRow::into_waiter)
     }
 
     /// How many runs there are; counting stops at `at_most`.
@@ -191,6 +197,70 @@ fn visible(namespace: &Namespace, caller: &Caller) -> Select<Entity> {
         )
         .column(workflow_task::Column::NextEventId)
         .filter(filter::visible(namespace, caller))
+}
+
+/// The run that a target names.
+fn named(namespace: &Namespace, caller: &Caller, target: &WorkflowTarget) -> Select<Entity> {
+    let select = visible(namespace, caller);
+    match target {
+        WorkflowTarget::Run(run_id) => select.filter(Column::RunId.eq(run_id.0)),
+        WorkflowTarget::Workflow(workflow_id) => select
+            .filter(Column::WorkflowId.eq(workflow_id.as_str()))
+            .order_by_desc(Column::CreatedAtMs)
+            .order_by_desc(Column::RunId)
+            .limit(1),
+    }
+}
+
+/// The rows of a page, in the direction in which it is taken, and one more if there are more.
+pub(in crate::store) fn listed(
+    namespace: &Namespace,
+    caller: &Caller,
+    filter: &WorkflowFilter,
+    order: WorkflowOrder,
+    page: &PageRequest,
+) -> Select<Entity> {
+    let forward = page.direction == PageDirection::Forward;
+    let descending = order.descending == forward;
+    let key = filter::order_key(order.field);
+    let mut select = visible(namespace, caller).filter(filter::condition(filter));
+    if let Some(cursor) = page.cursor {
+        select = select.filter(filter::beyond(&key, cursor, descending));
+    }
+    let direction = if descending { sea_orm::Order::Desc } else { sea_orm::Order::Asc };
+    select
+        .order_by(key, direction.clone())
+        .order_by(Column::RunId, direction)
+        .offset((page.offset > 0).then_some(u64::from(page.offset)))
+        .limit(u64::from(page.items) + 1)
+}
+
+/// The page that these rows make.
+fn cut<R, T>(
+    rows: Vec<R>,
+    page: &PageRequest,
+    read: impl Fn(R) -> Result<T, Error>,
+) -> Result<Page<T>, Error> {
+    let forward = page.direction == PageDirection::Forward;
+    let more = rows.len() > page.items as usize;
+    let mut items = rows.into_iter().take(page.items as usize).map(read).collect::<Result<Vec<_>, _>>()?;
+    if !forward {
+        items.reverse();
+    }
+    let beyond = page.cursor.is_some() || page.offset > 0;
+    let (has_next, has_previous) = if forward { (more, beyond) } else { (beyond, more) };
+    Ok(Page { items, has_next, has_previous })
+}
+
+fn with_due_at(select: Select<Entity>) -> Select<Entity> {
+    select.column_as(filter::due_at(), "due_at_ms")
+}
+
+impl WaiterRow {
+    fn into_waiter(self) -> Result<Waiter, Error> {
+        let due_at = self.due_at_ms.map(Timestamp);
+        Ok(Waiter { execution: self.run.into_execution()?, due_at })
+    }
 }
 
 impl Row {

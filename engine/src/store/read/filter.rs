@@ -8,10 +8,30 @@ use sea_orm::{
 
 use crate::{
     client::{
-        Caller, TimeRange, Visibility, WorkflowCursor, WorkflowFilter, WorkflowOrderField, WorkflowStatus,
+        Caller, TimeRange, Visibility, Waiting, WaitingFor, WorkflowCursor, WorkflowFilter,
+        WorkflowOrderField, WorkflowStatus,
     },
     ids::Namespace,
 };
+
+/// When the first thing of an open run is or was due; null when one is in hand, or when only a message can move it.
+///
+/// What a worker holds counts as due since ever, so that it comes before whatever else the run has. The workflow task
+/// of a run that waits for no timer has the largest number for its time, [`crate::clock::Timestamp::NEVER`]: only
+/// its activities can be due then.
+/// The case keeps the reading of tasks to the runs that have begun; their primary keys begin with the run.
+const DUE_AT: &str = "(CASE workflow_execution.status \
+     WHEN 'PENDING' THEN COALESCE(workflow_execution.start_at_ms, workflow_execution.created_at_ms) \
+     WHEN 'RUNNING' THEN (SELECT NULLIF(NULLIF(MIN(task.due_at_ms), -1), 9223372036854775807) FROM (\
+     SELECT CASE WHEN owner IS NULL THEN visible_at_ms ELSE -1 END AS due_at_ms FROM workflow_task \
+     WHERE workflow_task.run_id = workflow_execution.run_id UNION ALL \
+     SELECT CASE WHEN owner IS NULL THEN visible_at_ms ELSE -1 END FROM activity_task \
+     WHERE activity_task.run_id = workflow_execution.run_id) AS task) END)";
+
+/// [`DUE_AT`] as an expression.
+pub(super) fn due_at() -> SimpleExpr {
+    Expr::cust(DUE_AT)
+}
 
 /// What the caller may see.
 pub(super) fn visible(namespace: &Namespace, caller: &Caller) -> Condition {
@@ -29,6 +49,7 @@ pub(super) fn condition(filter: &WorkflowFilter) -> Condition {
         let any = filter.statuses.iter().fold(Condition::any(), |any, status| any.add(in_state(*status)));
         condition = condition.add(any);
     }
+    condition = condition.add_option(filter.waiting.map(waits));
     if !filter.types.is_empty() {
         condition = condition.add(Column::WorkflowType.is_in(filter.types.iter().map(String::as_str)));
     }
@@ -69,6 +90,26 @@ fn in_state(status: WorkflowStatus) -> Condition {
         }
         closed => Condition::all().add(Column::Status.eq(closed.as_str())),
     }
+}
+
+/// The same as [`crate::client::Waiter::waiting_for`] says of a run, put so that those that have ended are not read.
+fn waits(Waiting { what, now }: Waiting) -> Condition {
+    let nothing_due = || Expr::expr(Func::coalesce([due_at(), Expr::val(-1_i64)])).gt(now.0);
+    match what {
+        WaitingFor::Worker => in_state(WorkflowStatus::Pending).add(nothing_due().not()),
+        WaitingFor::Time => open().add(Column::CancelRequested.eq(false)).add(nothing_due()),
+        WaitingFor::Nothing => open().add(
+            Condition::any()
+                .add(Column::CancelRequested.eq(true))
+                .add(in_state(WorkflowStatus::Running).add(nothing_due().not())),
+        ),
+    }
+}
+
+/// Every id comes after nothing. Without a bound on it, SQLite would rather walk all runs in the order of the list
+/// than those in the index of the open ones.
+fn open() -> Condition {
+    Condition::all().add(Column::ClosedAtMs.is_null()).add(Column::WorkflowId.gte(""))
 }
 
 fn within(condition: Condition, column: Column, range: TimeRange) -> Condition {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     ActivityLease, AfterStep, Claim, ClaimWorkflowTasks, ClaimedWorkflowTask, NewActivityTask, Start,
-    StartOutput, Step, Store, TakenActivity,
+    StartOutput, StartedBy, Step, Store, TakenActivity,
 };
 use crate::{
     clock::Timestamp,
@@ -69,6 +69,9 @@ fn start(workflow_id: &str) -> Start {
         created_at_ms: NOW,
         start_at_ms: None,
         visible_at_ms: NOW,
+        holder: None,
+        lease_expires_at_ms: None,
+        is_fresh: false,
         execution_timeout_ms: None,
         deadline_at_ms: None,
         attributes: attributes.to_json(),
@@ -108,7 +111,7 @@ fn timer(event_id: EventId) -> HistoryEvent {
     HistoryEvent { event_id, time: NOW, attributes }
 }
 
-/// A step of one event that keeps the run.
+/// A step of one event that keeps the run; the one after the start is the first.
 fn step(worker_id: WorkerId, task: &ClaimedWorkflowTask, event_id: EventId) -> Step {
     Step {
         run_id: task.run_id,
@@ -120,7 +123,7 @@ fn step(worker_id: WorkerId, task: &ClaimedWorkflowTask, event_id: EventId) -> S
         scheduled: Vec::new(),
         closed: Vec::new(),
         cancel_requested: Vec::new(),
-        started: None,
+        started: (event_id == 2).then(|| StartedBy { at: NOW, worker_identity: "w".into() }),
         after: AfterStep::Keep,
     }
 }

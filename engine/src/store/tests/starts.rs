@@ -1,9 +1,11 @@
-use super::{NOW, claim, claimed, on_both, start, started};
+use super::{NOW, claim, claimed, on_both, start, started, step};
 use crate::{
+    clock::Timestamp,
     history::WorkflowExecutionTerminated,
     ids::{RunId, WorkerId},
     store::{
-        CancelOutput, CancelRun, ClaimWorkflowTasks, CloseOutput, CloseRun, DeleteRun, StartOutput, Store,
+        CancelOutput, CancelRun, ClaimWorkflowTasks, CloseOutput, CloseRun, DeleteRun, StartOutput,
+        StepOutput, Store,
     },
 };
 
@@ -11,7 +13,8 @@ on_both! {
     an_open_run_is_an_obstacle_and_a_closed_one_as_the_policy_says,
     an_idempotency_key_answers_for_its_first_use,
     claims_take_the_highest_priority_of_the_known_types_and_queues,
-    a_run_that_never_began_is_canceled_at_once,
+    a_run_can_be_held_from_its_start,
+    a_run_that_came_to_nothing_is_canceled_at_once,
 }
 
 async fn close(store: &Store, run_id: RunId, status: &'static str) -> CloseOutput {
@@ -89,17 +92,34 @@ async fn claims_take_the_highest_priority_of_the_known_types_and_queues(store: &
     assert_eq!(store.write(ClaimWorkflowTasks(both)).await.unwrap()[0].run_id, expected[3]);
 }
 
-async fn a_run_that_never_began_is_canceled_at_once(store: &Store) {
+async fn a_run_can_be_held_from_its_start(store: &Store) {
+    let (worker, until) = (WorkerId::new(), Timestamp(NOW.0 + 8_000));
+    let held = start("a").held_by(Some((worker, until)));
+    let task = held.first_task();
+    store.write(held).await.unwrap();
+    assert!(claimed(store, WorkerId::new()).await.is_empty());
+    let first = store.write(step(worker, &task, 2)).await.unwrap();
+    assert_eq!(first, StepOutput::Committed { visible_at: Timestamp::NEVER });
+    assert_eq!(super::event_ids(store, task.run_id).await, [1, 2]);
+}
+
+async fn a_run_that_came_to_nothing_is_canceled_at_once(store: &Store) {
     let cancel = |run_id| {
         let request = crate::history::WorkflowExecutionCancelRequested { reason: None, identity: None };
         store.write(CancelRun { run_id, request, now: NOW })
     };
     let run = started(store, "a").await;
-    assert_eq!(cancel(run).await.unwrap(), CancelOutput::Closed { last_event_id: 3 });
+    assert_eq!(cancel(run).await.unwrap(), CancelOutput::Closed { worker: None, last_event_id: 3 });
     assert_eq!(super::event_ids(store, run).await, [1, 2, 3]);
     assert_eq!(cancel(run).await.unwrap(), CancelOutput::NotOpen);
-    let begun = started(store, "b").await;
-    claimed(store, WorkerId::new()).await;
+    let worker = WorkerId::new();
+    let held = started(store, "b").await;
+    let task = claimed(store, worker).await.remove(0);
+    assert_eq!(cancel(held).await.unwrap(), CancelOutput::Closed { worker: Some(worker), last_event_id: 3 });
+    assert_eq!(store.write(step(worker, &task, 2)).await.unwrap(), StepOutput::Stale);
+    let begun = started(store, "c").await;
+    let task = claimed(store, worker).await.remove(0);
+    store.write(step(worker, &task, 2)).await.unwrap();
     assert!(matches!(cancel(begun).await.unwrap(), CancelOutput::Requested(_)));
     assert_eq!(cancel(begun).await.unwrap(), CancelOutput::AlreadyRequested);
 }

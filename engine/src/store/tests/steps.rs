@@ -1,10 +1,15 @@
-use super::{NOW, activity, claimed, event_ids, lease, namespace, on_both, started, step};
+use super::{NOW, activity, claimed, event_ids, lease, namespace, on_both, start, started, step};
 use crate::{
     clock::Timestamp,
     history::WorkflowExecutionCancelRequested,
     ids::WorkerId,
-    store::{AfterStep, CancelRun, FailWorkflowTask, Rescue, RescueWorkflowTasks, Step, StepOutput, Store},
+    store::{
+        AfterStep, CancelRun, FailWorkflowTask, Rescue, RescueWorkflowTasks, Start, Step, StepOutput, Store,
+    },
 };
+
+/// What becomes of a step whose sender keeps the run, and of one that waits for a message.
+const KEPT: StepOutput = StepOutput::Committed { visible_at: Timestamp::NEVER };
 
 on_both! {
     a_stale_step_changes_nothing,
@@ -12,6 +17,8 @@ on_both! {
     an_activity_that_begins_and_ends_in_one_batch_leaves_only_events,
     a_message_beside_a_release_makes_the_run_due,
     a_run_that_had_messages_can_be_let_go_later,
+    a_run_does_not_end_beside_a_message_that_nobody_read,
+    a_run_that_ends_leaves_only_its_history,
     one_bad_item_fails_alone,
     a_failed_task_waits_and_a_rescue_makes_due,
 }
@@ -31,7 +38,7 @@ async fn a_stale_step_changes_nothing(store: &Store) {
         assert_eq!(store.write(step).await.unwrap(), StepOutput::Stale);
     }
     assert_eq!(event_ids(store, run).await, [1]);
-    assert_eq!(store.write(good.clone()).await.unwrap(), StepOutput::Committed);
+    assert_eq!(store.write(good.clone()).await.unwrap(), KEPT);
     assert_eq!(store.write(good).await.unwrap(), StepOutput::Stale);
     assert_eq!(event_ids(store, run).await, [1, 2]);
 }
@@ -46,7 +53,7 @@ async fn steps_of_one_batch_are_judged_each_by_its_own_lease(store: &Store) {
     let late = step(worker, &task, 3);
     let outputs = tokio::join!(store.write(old), store.write(release), store.write(late));
     let outputs = [outputs.0.unwrap(), outputs.1.unwrap(), outputs.2.unwrap()];
-    assert_eq!(outputs, [StepOutput::Stale, StepOutput::Committed, StepOutput::Stale]);
+    assert_eq!(outputs, [StepOutput::Stale, KEPT, StepOutput::Stale]);
     assert_eq!(event_ids(store, run).await, [1, 2]);
 }
 
@@ -57,7 +64,7 @@ async fn an_activity_that_begins_and_ends_in_one_batch_leaves_only_events(store:
     let begins = Step { scheduled: vec![activity(2, Some(worker))], ..step(worker, &task, 2) };
     let ends = Step { closed: vec![lease(run, 2, Some(worker))], ..step(worker, &task, 3) };
     let (one, two) = tokio::join!(store.write(begins), store.write(ends));
-    assert_eq!((one.unwrap(), two.unwrap()), (StepOutput::Committed, StepOutput::Committed));
+    assert_eq!((one.unwrap(), two.unwrap()), (KEPT, KEPT));
     assert_eq!(event_ids(store, run).await, [1, 2, 3]);
     assert!(store.pending_activities(&[run]).await.unwrap().is_empty());
 }
@@ -70,11 +77,12 @@ async fn a_message_beside_a_release_makes_the_run_due(store: &Store) {
     let worker = WorkerId::new();
     let run = started(store, "a").await;
     let task = claimed(store, worker).await.remove(0);
+    store.write(step(worker, &task, 2)).await.unwrap();
     let release =
-        Step { after: AfterStep::Release { visible_at: Timestamp::NEVER }, ..step(worker, &task, 2) };
+        Step { after: AfterStep::Release { visible_at: Timestamp::NEVER }, ..step(worker, &task, 3) };
     let (canceled, released) = tokio::join!(store.write(cancel(run)), store.write(release));
     canceled.unwrap();
-    assert_eq!(released.unwrap(), StepOutput::Committed);
+    assert_eq!(released.unwrap(), StepOutput::Committed { visible_at: NOW });
     assert_eq!(claimed(store, worker).await.len(), 1);
     assert_eq!(store.inboxes(&[run]).await.unwrap().len(), 1);
 }
@@ -83,20 +91,53 @@ async fn a_run_that_had_messages_can_be_let_go_later(store: &Store) {
     let worker = WorkerId::new();
     let run = started(store, "a").await;
     let task = claimed(store, worker).await.remove(0);
+    store.write(step(worker, &task, 2)).await.unwrap();
     store.write(cancel(run)).await.unwrap();
     let release = |step: Step, consumed_messages| Step {
         consumed_messages,
         after: AfterStep::Release { visible_at: NOW },
         ..step
     };
-    store.write(release(step(worker, &task, 2), 1)).await.unwrap();
+    store.write(release(step(worker, &task, 3), 1)).await.unwrap();
     assert!(store.inboxes(&[run]).await.unwrap().is_empty());
     let task = claimed(store, worker).await.remove(0);
     assert_eq!(task.inbox_sequence, 1);
     let never = AfterStep::Release { visible_at: Timestamp::NEVER };
-    let idle = Step { after: never, ..release(step(worker, &task, 3), task.inbox_sequence) };
-    assert_eq!(store.write(idle).await.unwrap(), StepOutput::Committed);
+    let idle = Step { after: never, ..release(step(worker, &task, 4), task.inbox_sequence) };
+    assert_eq!(store.write(idle).await.unwrap(), KEPT);
     assert!(claimed(store, worker).await.is_empty(), "nothing is new, so nobody is needed");
+}
+
+fn closing(step: Step, consumed_messages: i64, open_activities: bool) -> Step {
+    let (status, result) = ("COMPLETED", Some("null".to_owned()));
+    let after = AfterStep::Close { status, at: NOW, result, failure: None, open_activities };
+    Step { consumed_messages, after, ..step }
+}
+
+async fn a_run_does_not_end_beside_a_message_that_nobody_read(store: &Store) {
+    let worker = WorkerId::new();
+    let run = started(store, "a").await;
+    let task = claimed(store, worker).await.remove(0);
+    store.write(step(worker, &task, 2)).await.unwrap();
+    store.write(cancel(run)).await.unwrap();
+    let end = closing(step(worker, &task, 3), 0, false);
+    assert_eq!(store.write(end.clone()).await.unwrap(), StepOutput::Unread);
+    assert_eq!(event_ids(store, run).await, [1, 2]);
+    assert_eq!(store.write(end).await.unwrap(), StepOutput::Stale, "the run was let go");
+    let task = claimed(store, worker).await.remove(0);
+    assert_eq!((task.run_id, task.next_event_id, task.inbox_sequence), (run, 3, 1));
+    assert_eq!(store.write(closing(step(worker, &task, 3), 1, false)).await.unwrap(), KEPT);
+    assert_eq!(store.open_rows().await, 0);
+}
+
+async fn a_run_that_ends_leaves_only_its_history(store: &Store) {
+    let worker = WorkerId::new();
+    started(store, "a").await;
+    let task = claimed(store, worker).await.remove(0);
+    let begins = Step { scheduled: vec![activity(2, None)], ..step(worker, &task, 2) };
+    store.write(begins).await.unwrap();
+    store.write(closing(step(worker, &task, 3), 0, true)).await.unwrap();
+    assert_eq!(store.open_rows().await, 0);
 }
 
 async fn one_bad_item_fails_alone(store: &Store) {
@@ -109,7 +150,7 @@ async fn one_bad_item_fails_alone(store: &Store) {
     broken.events.push(super::timer(2));
     let (one, two) = tokio::join!(store.write(broken), store.write(step(worker, of(good), 2)));
     assert!(one.is_err());
-    assert_eq!(two.unwrap(), StepOutput::Committed);
+    assert_eq!(two.unwrap(), KEPT);
     assert_eq!((event_ids(store, bad).await, event_ids(store, good).await), (vec![1], vec![1, 2]));
 }
 
@@ -133,8 +174,12 @@ async fn a_failed_task_waits_and_a_rescue_makes_due(store: &Store) {
     let rescue = |which| store.write(RescueWorkflowTasks { now: NOW, which });
     assert!(rescue(Rescue::Expired).await.unwrap().is_empty());
     assert!(rescue(Rescue::AllExcept(vec![worker])).await.unwrap().is_empty());
+    let delayed = Start { visible_at_ms: Timestamp(NOW.0 + 1), ..start("c") };
+    store.write(delayed).await.unwrap();
     assert_eq!(rescue(Rescue::AllExcept(vec![])).await.unwrap().len(), 1);
-    assert_eq!(claimed(store, worker).await[0].epoch, 2);
+    let again = claimed(store, worker).await;
+    assert_eq!(again.len(), 1, "what nobody held is due when it was due before");
+    assert_eq!((again[0].run_id, again[0].epoch), (other, 2));
     let loaded = store.load_runs(&namespace(), &[run, other]).await.unwrap();
     assert_eq!(loaded[&other].events.len(), 1);
 }

@@ -73,7 +73,7 @@ async fn apply(tx: Tx<'_>, items: &[ActivityReport]) -> Result<Vec<ReportOutput>
         let Some(task_queue) = held.remove(&item.lease) else { continue };
         let AttemptEnd::Close { kind, body } = &item.end else {
             again(tx, item).await?;
-            outputs[index] = ReportOutput::Accepted(Some(Wake::of(None, &task_queue)));
+            outputs[index] = ReportOutput::Accepted(Some(Wake::of_activity(&task_queue)));
             continue;
         };
         closed.push((index, item.lease));

@@ -94,15 +94,35 @@ pub(super) async fn write_executions(tx: Tx<'_>, rows: &[ExecutionRow]) -> Resul
     Ok(())
 }
 
-/// Removes what only open runs have.
-pub(super) async fn remove_open_rows(tx: Tx<'_>, runs: &[Uuid]) -> Result<(), DbErr> {
-    if runs.is_empty() {
-        return Ok(());
+/// Runs that have ended, by what only open runs have.
+#[derive(Default)]
+pub(super) struct OpenRows {
+    pub(super) workflow_tasks: Vec<Uuid>,
+    /// Those that may have activity tasks.
+    pub(super) activity_tasks: Vec<Uuid>,
+    /// Those that may have messages.
+    pub(super) messages: Vec<Uuid>,
+}
+
+impl OpenRows {
+    /// Everything that a run may have.
+    pub(super) fn of(run_id: RunId) -> Self {
+        let run = vec![run_id.0];
+        Self { workflow_tasks: run.clone(), activity_tasks: run.clone(), messages: run }
     }
-    let runs = json(runs);
-    for table in ["workflow_task", "activity_task", "message"] {
-        let sql = format!("DELETE FROM {table} WHERE run_id IN ({})", tx.dialect.uuids(1));
-        tx.execute(sql, vec![runs.clone()]).await?;
+
+    /// Removes them.
+    pub(super) async fn remove(&self, tx: Tx<'_>) -> Result<(), DbErr> {
+        for (table, runs) in [
+            ("workflow_task", &self.workflow_tasks),
+            ("activity_task", &self.activity_tasks),
+            ("message", &self.messages),
+        ] {
+            if !runs.is_empty() {
+                let sql = format!("DELETE FROM {table} WHERE run_id IN ({})", tx.dialect.uuids(1));
+                tx.execute(sql, vec![json(runs)]).await?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -154,7 +154,10 @@ async fn rescue(tx: Tx<'_>, item: &RescueWorkflowTasks) -> Result<HashSet<String
             format!("owner = $2 AND run_id IN ({})", tx.dialect.uuids(3)),
             vec![worker_id.0.into(), json(runs)],
         ),
-        Rescue::AllExcept(alive) => (format!("owner NOT IN ({})", tx.dialect.uuids(2)), vec![json(alive)]),
+        // Nothing is not in an empty list, so what has no owner must be left out by name.
+        Rescue::AllExcept(alive) => {
+            (format!("owner IS NOT NULL AND owner NOT IN ({})", tx.dialect.uuids(2)), vec![json(alive)])
+        }
     };
     let sql = format!(
         "UPDATE workflow_task SET owner = NULL, lease_expires_at_ms = NULL, visible_at_ms = $1 WHERE run_id IN \

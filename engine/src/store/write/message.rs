@@ -80,7 +80,7 @@ pub(super) async fn apply(tx: Tx<'_>, items: &[NewMessage]) -> Result<Vec<Option
         next.insert(run_id, last - counts[&run_id]);
         let owner: Option<Uuid> = row.try_get("", "owner")?;
         let task_queue: String = row.try_get("", "task_queue")?;
-        wakes.insert(run_id, Wake::of(owner.map(WorkerId), &task_queue));
+        wakes.insert(run_id, Wake::of_run(owner.map(WorkerId), &task_queue));
     }
     insert(tx, items, &mut next).await?;
     Ok(items.iter().map(|item| wakes.get(&item.run_id.0).cloned()).collect())

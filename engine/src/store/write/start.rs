@@ -7,10 +7,10 @@ use sea_orm::{DbErr, QueryResult};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Operation;
+use super::{Operation, claim::ClaimedWorkflowTask};
 use crate::{
     clock::Timestamp,
-    ids::RunId,
+    ids::{RunId, WorkerId},
     store::sql::{Kind, Tx, json},
 };
 
@@ -33,6 +33,9 @@ pub(crate) struct Start {
     pub(crate) created_at_ms: Timestamp,
     pub(crate) start_at_ms: Option<Timestamp>,
     pub(crate) visible_at_ms: Timestamp,
+    /// The worker that holds the run from the start, if one does, and until when.
+    pub(crate) holder: Option<WorkerId>,
+    pub(crate) lease_expires_at_ms: Option<Timestamp>,
     pub(crate) execution_timeout_ms: Option<i64>,
     pub(crate) deadline_at_ms: Option<Timestamp>,
     /// Attributes of the first event.
@@ -41,10 +44,33 @@ pub(crate) struct Start {
     pub(crate) caller: String,
     pub(crate) request_id: Option<String>,
     pub(crate) input_hash: String,
+    /// Nobody else can have the workflow id, since it was made for this run.
+    #[serde(skip)]
+    pub(crate) is_fresh: bool,
     /// A closed run of the same workflow id, if it ended in one of these states, is no obstacle;
     /// `None`: no closed run is.
     #[serde(skip)]
     pub(crate) reusable: Option<&'static [&'static str]>,
+}
+
+impl Start {
+    /// The same with a worker that holds the run from the start.
+    pub(crate) fn held_by(self, holder: Option<(WorkerId, Timestamp)>) -> Self {
+        let (holder, lease_expires_at_ms) = holder.unzip();
+        Self { holder, lease_expires_at_ms, ..self }
+    }
+
+    /// The workflow task of a run that a worker holds from the start.
+    pub(crate) fn first_task(&self) -> ClaimedWorkflowTask {
+        ClaimedWorkflowTask {
+            run_id: RunId(self.run_id),
+            epoch: 1,
+            next_event_id: 2,
+            inbox_sequence: 0,
+            priority: self.priority,
+            attempt: 0,
+        }
+    }
 }
 
 /// What became of it.
@@ -81,6 +107,8 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("created_at_ms", Kind::BigInt),
     ("start_at_ms", Kind::BigInt),
     ("visible_at_ms", Kind::BigInt),
+    ("holder", Kind::Uuid),
+    ("lease_expires_at_ms", Kind::BigInt),
     ("execution_timeout_ms", Kind::BigInt),
     ("deadline_at_ms", Kind::BigInt),
     ("attributes", Kind::Text),
@@ -195,14 +223,12 @@ async fn insert_executions<'a>(
         .iter()
         .map(|row| row.try_get("", "run_id"))
         .collect::<Result<_, _>>()?;
-    let same_id = format!(
-        "SELECT v.run_id AS asked, e.run_id, e.owner, e.status, e.closed_at_ms FROM {rows} \
-         JOIN workflow_execution e ON e.namespace = v.namespace AND e.workflow_id = v.workflow_id \
-         ORDER BY e.created_at_ms, e.run_id"
-    );
+    // A row that is in under a fresh id has no others beside it.
+    let (settled, doubtful): (Vec<&Start>, Vec<&Start>) =
+        items.iter().partition(|item| item.is_fresh && inserted.contains(&item.run_id));
+    let mut there: HashSet<Uuid> = settled.iter().map(|item| item.run_id).collect();
     let by_run: HashMap<Uuid, &Start> = items.iter().map(|item| (item.run_id, *item)).collect();
-    let mut there: HashSet<Uuid> = HashSet::new();
-    for row in tx.query(same_id, vec![json(items)]).await? {
+    for row in same_ids(tx, &doubtful).await? {
         let (asked, run_id): (Uuid, Uuid) = (row.try_get("", "asked")?, row.try_get("", "run_id")?);
         if asked == run_id {
             // Also when a process repeats a start whose commit it could not confirm.
@@ -220,6 +246,20 @@ async fn insert_executions<'a>(
     insert_tasks(tx, &items.iter().filter(accepted).copied().collect::<Vec<_>>()).await?;
     let undecided = |item: &&&Start| !there.contains(&item.run_id) && !outputs.contains_key(&item.run_id);
     Ok(items.iter().filter(undecided).copied().collect())
+}
+
+/// The runs that have the workflow ids of these starts, oldest first.
+async fn same_ids(tx: Tx<'_>, items: &[&Start]) -> Result<Vec<QueryResult>, DbErr> {
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT v.run_id AS asked, e.run_id, e.owner, e.status, e.closed_at_ms FROM {rows} \
+         JOIN workflow_execution e ON e.namespace = v.namespace AND e.workflow_id = v.workflow_id \
+         ORDER BY e.created_at_ms, e.run_id",
+        rows = tx.dialect.rows(1, COLUMNS),
+    );
+    tx.query(sql, vec![json(items)]).await
 }
 
 /// What another run of the same workflow id is to a start.
@@ -254,10 +294,12 @@ async fn insert_tasks(tx: Tx<'_>, items: &[&Start]) -> Result<(), DbErr> {
     let rows = tx.dialect.rows(1, COLUMNS);
     let parameter = json(items);
     let tasks = format!(
-        "INSERT INTO workflow_task (run_id, namespace, workflow_type, task_queue, priority, visible_at_ms, epoch, \
-         next_event_id, inbox_sequence, attempt) \
-         SELECT run_id, namespace, workflow_type, task_queue, priority, visible_at_ms, 0, 2, 0, 0 \
-         FROM {rows} WHERE true"
+        "INSERT INTO workflow_task (run_id, namespace, workflow_type, task_queue, priority, visible_at_ms, owner, \
+         lease_expires_at_ms, epoch, next_event_id, inbox_sequence, attempt) \
+         SELECT run_id, namespace, workflow_type, task_queue, priority, \
+         CASE WHEN holder IS NULL THEN visible_at_ms ELSE {never} END, holder, lease_expires_at_ms, \
+         CASE WHEN holder IS NULL THEN 0 ELSE 1 END, 2, 0, 0 FROM {rows} WHERE true",
+        never = Timestamp::NEVER.0,
     );
     tx.execute(tasks, vec![parameter.clone()]).await?;
     let events = format!(

@@ -1,5 +1,5 @@
-//! Ends that come from outside: termination, the execution timeout, cancellation of a run that never began,
-//! and deletion of one that has ended.
+//! Ends that come from outside: termination, the execution timeout, cancellation of a run that has come to nothing
+//! yet, and deletion of one that has ended.
 
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Operation,
-    execution::{ExecutionRow, append_events, remove_open_rows, write_executions},
+    execution::{ExecutionRow, OpenRows, append_events, write_executions},
     message::{self, NewMessage},
 };
 use crate::{
@@ -55,14 +55,14 @@ impl Operation for CloseRun {
 }
 
 async fn close(tx: Tx<'_>, item: &CloseRun) -> Result<CloseOutput, DbErr> {
-    let Some(seized) = seize(tx, item.run_id, Seize::Any).await? else { return Ok(CloseOutput::NotOpen) };
+    let Some(seized) = seize(tx, item.run_id).await? else { return Ok(CloseOutput::NotOpen) };
     let event =
         HistoryEvent { event_id: seized.next_event_id, time: item.now, attributes: item.event.clone() };
     end(tx, item.run_id, &[event], item.status, item.failure.clone()).await?;
     Ok(CloseOutput::Closed { worker: seized.owner, last_event_id: seized.next_event_id })
 }
 
-/// Asks a run to stop; ends it at once when no worker ever began it.
+/// Asks a run to stop; ends it at once when no step of it was ever committed.
 #[derive(Debug, Clone)]
 pub(crate) struct CancelRun {
     pub(crate) run_id: RunId,
@@ -75,8 +75,8 @@ pub(crate) struct CancelRun {
 pub(crate) enum CancelOutput {
     /// The run will hear of it; whom to wake.
     Requested(Wake),
-    /// The run had not begun and has ended now.
-    Closed { last_event_id: EventId },
+    /// The run had not come to anything and has ended now; this worker, if any, held it.
+    Closed { worker: Option<WorkerId>, last_event_id: EventId },
     /// It was asked to stop before.
     AlreadyRequested,
     /// It had ended before, or never was.
@@ -101,28 +101,27 @@ async fn cancel(tx: Tx<'_>, item: &CancelRun) -> Result<CancelOutput, DbErr> {
     // Steps lock the workflow task before the execution; the other way round the two would wait for each other.
     let lock = format!("SELECT a.run_id FROM workflow_task a WHERE a.run_id = $1 {}", tx.dialect.lock_a());
     tx.query(lock, vec![item.run_id.0.into()]).await?;
-    let marked = tx
-        .execute(
-            "UPDATE workflow_execution SET cancel_requested = true \
-             WHERE run_id = $1 AND closed_at_ms IS NULL AND NOT cancel_requested"
-                .to_owned(),
-            vec![item.run_id.0.into()],
-        )
-        .await?;
-    if marked == 0 {
+    let mark = "UPDATE workflow_execution SET cancel_requested = true \
+                WHERE run_id = $1 AND closed_at_ms IS NULL AND NOT cancel_requested RETURNING started_at_ms";
+    let marked = tx.query(mark.to_owned(), vec![item.run_id.0.into()]).await?;
+    let Some(row) = marked.first() else {
         let sql =
             "SELECT run_id FROM workflow_execution WHERE run_id = $1 AND closed_at_ms IS NULL".to_owned();
         let open = tx.query(sql, vec![item.run_id.0.into()]).await?;
         return Ok(if open.is_empty() { CancelOutput::NotOpen } else { CancelOutput::AlreadyRequested });
-    }
-    if let Some(seized) = seize(tx, item.run_id, Seize::IfNeverClaimed).await? {
+    };
+    // The first step says that the run has started. Before it, whatever its holder is doing comes to nothing.
+    let started_at: Option<i64> = row.try_get("", "started_at_ms")?;
+    if started_at.is_none()
+        && let Some(seized) = seize(tx, item.run_id).await?
+    {
         let event = |event_id, attributes| HistoryEvent { event_id, time: item.now, attributes };
         let events = [
             event(seized.next_event_id, item.request.clone().into()),
             event(seized.next_event_id + 1, WorkflowExecutionCanceled {}.into()),
         ];
         end(tx, item.run_id, &events, "CANCELED", None).await?;
-        return Ok(CancelOutput::Closed { last_event_id: seized.next_event_id + 1 });
+        return Ok(CancelOutput::Closed { worker: seized.owner, last_event_id: seized.next_event_id + 1 });
     }
     let body = EventAttributes::from(item.request.clone()).to_json();
     let message =
@@ -131,23 +130,15 @@ async fn cancel(tx: Tx<'_>, item: &CancelRun) -> Result<CancelOutput, DbErr> {
     Ok(wake.map_or(CancelOutput::NotOpen, CancelOutput::Requested))
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seize {
-    Any,
-    IfNeverClaimed,
-}
-
 struct Seized {
     next_event_id: EventId,
     owner: Option<WorkerId>,
 }
 
 /// Takes the lease of a run from whoever holds it.
-async fn seize(tx: Tx<'_>, run_id: RunId, which: Seize) -> Result<Option<Seized>, DbErr> {
-    let condition = if which == Seize::IfNeverClaimed { " AND epoch = 0" } else { "" };
-    let sql = format!(
-        "UPDATE workflow_task SET epoch = epoch + 1 WHERE run_id = $1{condition} RETURNING next_event_id, owner"
-    );
+async fn seize(tx: Tx<'_>, run_id: RunId) -> Result<Option<Seized>, DbErr> {
+    let sql = "UPDATE workflow_task SET epoch = epoch + 1 WHERE run_id = $1 RETURNING next_event_id, owner"
+        .to_owned();
     let rows = tx.query(sql, vec![run_id.0.into()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let owner: Option<Uuid> = row.try_get("", "owner")?;
@@ -175,7 +166,7 @@ async fn end(
         history_length: last.event_id,
     };
     write_executions(tx, &[row]).await?;
-    remove_open_rows(tx, &[run_id.0]).await
+    OpenRows::of(run_id).remove(tx).await
 }
 
 /// Deletes a closed run with its history.

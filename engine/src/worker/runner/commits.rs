@@ -1,5 +1,7 @@
 //! Steps on their way to the database, and what follows when they have arrived.
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt, future::BoxFuture};
 use tokio::sync::oneshot;
 
@@ -7,11 +9,11 @@ use super::{Next, Runner};
 use crate::{
     client::WorkflowStatus,
     failure::Failure,
-    hint::{self, WorkerHint},
+    hint::{self, QueueHint, WorkerHint},
     history::WorkflowExecutionTerminated,
-    ids::EventId,
+    ids::{EventId, TaskQueue},
     machine::Run,
-    store::{self, CloseOutput, CloseRun, StepOutput},
+    store::{self, CloseOutput, CloseRun, StepOutput, TaskKind},
     worker::{
         attempt::{self, Prepared},
         poller,
@@ -29,6 +31,8 @@ pub(super) struct Committing {
     pub(super) begin: Vec<Prepared>,
     pub(super) begun: Vec<EventId>,
     pub(super) cancel: Vec<EventId>,
+    /// The queues of activities that wait there for a worker.
+    pub(super) queued: BTreeSet<TaskQueue>,
 }
 
 /// A commit that has arrived, or was refused.
@@ -51,10 +55,20 @@ impl Runner {
     pub(super) async fn on_committed(&mut self, run: &mut Run, committed: Committed) -> Next {
         let Committed { result, commit } = committed;
         match result {
-            Ok(StepOutput::Committed) => {}
+            Ok(StepOutput::Committed { visible_at }) => {
+                if commit.lets_go {
+                    // When its next timer is due, or at once when a message came meanwhile.
+                    self.shared.due.look_at(visible_at, TaskKind::Workflow);
+                }
+            }
             Ok(StepOutput::Stale) => {
                 tracing::debug!(run.id = %self.task.run_id, "the run has passed to another worker");
                 self.forsake(commit);
+                return self.abandon().await;
+            }
+            Ok(StepOutput::Unread) => {
+                self.forsake(commit);
+                self.shared.due.look_for(TaskKind::Workflow);
                 return self.abandon().await;
             }
             Err(error) => {
@@ -66,17 +80,9 @@ impl Runner {
                 return self.abandon().await;
             }
         }
-        let (closes_run, lets_go) = (commit.closes_run, commit.lets_go);
+        let leaves = commit.closes_run || commit.lets_go;
         self.settle(commit);
-        if closes_run {
-            return Next::Finished;
-        }
-        if lets_go {
-            if let Some(due) = run.next_timer() {
-                self.shared.wake_at(due);
-            }
-            // A message that came meanwhile has made the run due at once.
-            self.shared.due.notify_one();
+        if leaves {
             return Next::Finished;
         }
         if run.last_event_id() > self.shared.options.history_events_max {
@@ -91,8 +97,8 @@ impl Runner {
     pub(super) async fn abandon(&mut self) -> Next {
         while let Some(Committed { result, commit }) = self.next_commit().await {
             match result {
-                Ok(StepOutput::Committed) => self.settle(commit),
-                Ok(StepOutput::Stale) | Err(_) => self.forsake(commit),
+                Ok(StepOutput::Committed { .. }) => self.settle(commit),
+                Ok(StepOutput::Stale | StepOutput::Unread) | Err(_) => self.forsake(commit),
             }
         }
         Next::Finished
@@ -115,13 +121,21 @@ impl Runner {
             }
         }
         for event_id in commit.cancel {
-            if let Some(attempt) = self.shared.attempts().get(&(self.task.run_id, event_id)) {
-                attempt.canceled.cancel();
+            match self.shared.attempts().get(&(self.task.run_id, event_id)) {
+                Some(attempt) => attempt.canceled.cancel(),
+                // If it waits for its next attempt, it is due now, to hear of it.
+                None => self.shared.due.look_for(TaskKind::Activity),
             }
         }
-        hint::publish_history(&*self.shared.bus, self.task.run_id, commit.last_event_id);
+        for task_queue in commit.queued {
+            let hint = QueueHint { kind: TaskKind::Activity, due: now };
+            hint::publish_queue(&*self.shared.bus, &self.shared.namespace, &task_queue, hint);
+        }
         if commit.closes_run {
+            hint::publish_closed(&*self.shared.bus, self.task.run_id, commit.last_event_id);
             poller::stop_attempts(&self.shared, self.task.run_id);
+        } else {
+            hint::publish_history(&*self.shared.bus, self.task.run_id, commit.last_event_id);
         }
     }
 
@@ -152,7 +166,7 @@ impl Runner {
             };
             match shared.store.write(close).await {
                 Ok(CloseOutput::Closed { last_event_id, .. }) => {
-                    hint::publish_history(&*shared.bus, run_id, last_event_id);
+                    hint::publish_closed(&*shared.bus, run_id, last_event_id);
                 }
                 Ok(CloseOutput::NotOpen) => {}
                 Err(error) => {

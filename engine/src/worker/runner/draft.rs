@@ -9,9 +9,8 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    failure::Failure,
     history::{ActivityTaskScheduled, EventAttributes, HistoryEvent},
-    ids::EventId,
+    ids::{EventId, TaskQueue},
     machine::{Close, Run},
     store::{ActivityLease, AfterStep, NewActivityTask, StartedBy, Step, TakenActivity},
     worker::{
@@ -121,6 +120,8 @@ impl Runner {
         // A history that is too long is dealt with when this step has arrived.
         let too_long = run.last_event_id() > self.shared.options.history_events_max;
         self.leaving = closes_run || lets_go || too_long;
+        let queued = draft.scheduled.iter().filter(|new| new.taken.is_none());
+        let queued = queued.map(|new| TaskQueue::trusted(&new.task_queue)).collect();
         let begun = draft.begin_early.iter().map(|early| early.attempt.scheduled_event_id).collect();
         let step = Step {
             run_id: self.task.run_id,
@@ -151,6 +152,7 @@ impl Runner {
             begin: draft.begin,
             begun,
             cancel: draft.cancel_requested,
+            queued,
         };
         self.commits.push_back(Box::pin(arrive(commit)));
         next_timer
@@ -159,29 +161,25 @@ impl Runner {
     /// What becomes of the workflow task after the draft.
     fn after(&self, run: &Run, next_timer: Option<Timestamp>) -> AfterStep {
         let now = self.shared.clock.now();
-        match run.close() {
-            Some(Close::Completed(result)) => close("COMPLETED", now, Some(result.as_str().to_owned()), None),
-            Some(Close::Failed(failure)) => close("FAILED", now, None, Some(failure)),
-            Some(Close::Canceled) => close("CANCELED", now, None, None),
-            None if !self.local.is_empty() => AfterStep::Keep,
-            None => {
-                let soon = now + self.shared.options.sticky_wait_max;
-                let draining = self.shared.draining.is_cancelled();
-                match next_timer {
-                    Some(due) if due <= soon && !draining => AfterStep::Keep,
-                    due => AfterStep::Release { visible_at: due.unwrap_or(Timestamp::NEVER) },
-                }
-            }
+        let (status, result, failure) = match run.close() {
+            Some(Close::Completed(result)) => ("COMPLETED", Some(result.as_str().to_owned()), None),
+            Some(Close::Failed(failure)) => ("FAILED", None, Some(failure)),
+            Some(Close::Canceled) => ("CANCELED", None, None),
+            None => return self.after_waiting(now, next_timer),
+        };
+        let failure =
+            failure.map(|failure| serde_json::to_string(failure).expect("a failure has a JSON form"));
+        AfterStep::Close { status, at: now, result, failure, open_activities: run.has_activity_tasks() }
+    }
+
+    /// A run that waits is kept while it is about to go on here.
+    fn after_waiting(&self, now: Timestamp, next_timer: Option<Timestamp>) -> AfterStep {
+        let soon = now + self.shared.options.sticky_wait_max;
+        let draining = self.shared.draining.is_cancelled();
+        match next_timer {
+            _ if !self.local.is_empty() => AfterStep::Keep,
+            Some(due) if due <= soon && !draining => AfterStep::Keep,
+            due => AfterStep::Release { visible_at: due.unwrap_or(Timestamp::NEVER) },
         }
     }
-}
-
-fn close(
-    status: &'static str,
-    at: Timestamp,
-    result: Option<String>,
-    failure: Option<&Failure>,
-) -> AfterStep {
-    let failure = failure.map(|failure| serde_json::to_string(failure).expect("a failure has a JSON form"));
-    AfterStep::Close { status, at, result, failure }
 }

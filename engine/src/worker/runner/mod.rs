@@ -29,7 +29,7 @@ use crate::{
     machine::{Run, WorkflowTaskError},
     store::{
         self, ACTIVITY_CLOSED, ActivityLease, CANCEL_REQUESTED, ClaimedWorkflowTask, FailWorkflowTask,
-        LoadedRun,
+        LoadedRun, TaskKind,
     },
     workflow::WorkflowInfo,
 };
@@ -70,15 +70,14 @@ pub(super) async fn run(
         fail_task(&shared, &mut runner, &error).await;
     }
     shared.forget_run(run_id, epoch);
-    // A place for another run is free.
-    shared.due.notify_one();
+    shared.due.place_is_free(TaskKind::Workflow);
 }
 
 /// What gives a run back that cannot be worked on, to be tried again after a while.
 pub(super) fn given_back(shared: &Shared, task: &ClaimedWorkflowTask, failure: &Failure) -> FailWorkflowTask {
     let wait = Duration::from_secs(1 << task.attempt.min(6)).min(RETRY_INTERVAL_MAX);
     let visible_at = shared.clock.now() + wait;
-    shared.wake_at(visible_at);
+    shared.due.look_at(visible_at, TaskKind::Workflow);
     FailWorkflowTask {
         run_id: task.run_id,
         owner: shared.worker_id,
@@ -160,9 +159,7 @@ impl Runner {
     async fn work(&mut self, loaded: LoadedRun) -> Result<(), WorkflowTaskError> {
         let mut run = self.replay(&loaded.events)?;
         self.record(&mut run);
-        for message in loaded.messages {
-            self.take_message(&mut run, &message)?;
-        }
+        self.take_messages(&mut run, loaded.messages)?;
         // Whatever was in the inbox when the run was claimed has been taken now, or long before.
         self.consumed_messages = self.consumed_messages.max(self.task.inbox_sequence);
         loop {
@@ -258,18 +255,33 @@ impl Runner {
                 return Ok(());
             }
         };
-        for (_, message) in messages {
-            self.take_message(run, &message)?;
+        self.take_messages(run, messages.into_iter().map(|(_, message)| message).collect())
+    }
+
+    fn take_messages(
+        &mut self,
+        run: &mut Run,
+        mut messages: Vec<store::Message>,
+    ) -> Result<(), WorkflowTaskError> {
+        // A run that has ended by what it knew does not get to see them: the commit of its end is refused for their
+        // sake, and whoever takes the run up anew sees them first.
+        if run.close().is_some() {
+            return Ok(());
         }
+        // Messages of a step that is still on its way lie in the inbox until it arrives.
+        messages.retain(|message| message.sequence > self.consumed_messages);
+        // A request to stop comes first. What comes after it may end the run, and is void then; a request is not,
+        // since its sender was told that the run would hear of it.
+        messages.sort_by_key(|message| (message.kind != CANCEL_REQUESTED, message.sequence));
+        let last = messages.iter().map(|message| message.sequence).max();
+        for message in &messages {
+            self.take_message(run, message)?;
+        }
+        self.consumed_messages = last.unwrap_or(self.consumed_messages);
         Ok(())
     }
 
     fn take_message(&mut self, run: &mut Run, message: &store::Message) -> Result<(), WorkflowTaskError> {
-        // Messages of a step that is still on its way lie in the inbox until it arrives.
-        if message.sequence <= self.consumed_messages || run.close().is_some() {
-            return Ok(());
-        }
-        self.consumed_messages = message.sequence;
         let unreadable = |error: String| WorkflowTaskError::History {
             workflow_type: self.execution.workflow_type.clone(),
             reason: format!(

@@ -1,6 +1,6 @@
-//! Where a stale lease is found out.
+//! Where a stale lease is found out, and a message that a run must not end without.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::DbErr;
 use serde::Serialize;
@@ -25,31 +25,43 @@ struct FenceRow {
     next: EventId,
     consumed: i64,
     keep: bool,
+    closes: bool,
     visible_at: Timestamp,
+}
+
+const COLUMNS: &[(&str, Kind)] = &[
+    ("run_id", Kind::Uuid),
+    ("owner", Kind::Uuid),
+    ("epoch", Kind::BigInt),
+    ("expected", Kind::BigInt),
+    ("next", Kind::BigInt),
+    ("consumed", Kind::BigInt),
+    ("keep", Kind::Bool),
+    ("closes", Kind::Bool),
+    ("visible_at", Kind::BigInt),
+];
+
+/// What the row of an accepted chain says now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Accepted {
+    /// When the run wants a worker.
+    pub(super) visible_at: Timestamp,
+    /// Number of the last message that was put into the inbox.
+    pub(super) inbox_sequence: i64,
 }
 
 /// Moves the workflow tasks on, which is where a stale lease is found out; the answer is which chains were
 /// accepted.
-pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashSet<ChainKey>, DbErr> {
+pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashMap<ChainKey, Accepted>, DbErr> {
     if chains.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(HashMap::new());
     }
     let rows: Vec<FenceRow> = chains.iter().map(|chain| FenceRow::from(&chain.step)).collect();
-    let source = tx.dialect.rows(
-        1,
-        &[
-            ("run_id", Kind::Uuid),
-            ("owner", Kind::Uuid),
-            ("epoch", Kind::BigInt),
-            ("expected", Kind::BigInt),
-            ("next", Kind::BigInt),
-            ("consumed", Kind::BigInt),
-            ("keep", Kind::Bool),
-            ("visible_at", Kind::BigInt),
-        ],
-    );
-    // A message that came after those consumed makes a released run due at once: it has left its time in the row. Both numbers stand in the same
-    // row, so the comparison sees the latest even when this statement had to wait for the sender of a message.
+    let source = tx.dialect.rows(1, COLUMNS);
+    // A message that came after those consumed makes a released run due at once: it has left its time in the row.
+    // Both numbers stand in the same row, so the comparison sees the latest even when this statement had to wait
+    // for the sender of a message. For the same reason a run cannot end beside a message that was accepted: the
+    // sender of a request to stop was told that the run would hear of it.
     let sql = format!(
         "UPDATE workflow_task SET next_event_id = v.next, attempt = 0, failure = NULL, \
          owner = CASE WHEN v.keep THEN workflow_task.owner END, \
@@ -58,18 +70,48 @@ pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashSet<ChainK
          ELSE v.visible_at END \
          FROM {source} WHERE workflow_task.run_id = v.run_id AND workflow_task.owner = v.owner \
          AND workflow_task.epoch = v.epoch AND workflow_task.next_event_id = v.expected \
-         RETURNING workflow_task.run_id, workflow_task.epoch, next_event_id",
+         AND (NOT v.closes OR inbox_sequence <= v.consumed) \
+         RETURNING workflow_task.run_id, workflow_task.epoch, next_event_id, visible_at_ms, \
+         inbox_sequence",
         least = tx.dialect.least("visible_at_ms", "v.visible_at"),
     );
     let rows = tx.query(sql, vec![json(&rows)]).await?;
     rows.iter()
         .map(|row| {
-            Ok(ChainKey {
+            let key = ChainKey {
                 run_id: row.try_get("", "run_id")?,
                 epoch: row.try_get("", "epoch")?,
                 next_event_id: row.try_get("", "next_event_id")?,
-            })
+            };
+            let accepted = Accepted {
+                visible_at: Timestamp(row.try_get("", "visible_at_ms")?),
+                inbox_sequence: row.try_get("", "inbox_sequence")?,
+            };
+            Ok((key, accepted))
         })
+        .collect()
+}
+
+/// Lets runs go that were about to end beside a message that their holder has not seen; the answer is which. The
+/// message has made them due.
+pub(super) async fn release_unread(tx: Tx<'_>, refused: &[&Chain]) -> Result<HashSet<ChainKey>, DbErr> {
+    let closing = refused.iter().filter(|chain| matches!(chain.step.after, AfterStep::Close { .. }));
+    let closing: HashMap<(Uuid, i64), &Chain> =
+        closing.map(|chain| ((chain.step.run_id.0, chain.step.epoch), *chain)).collect();
+    if closing.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<FenceRow> = closing.values().map(|chain| FenceRow::from(&chain.step)).collect();
+    let sql = format!(
+        "UPDATE workflow_task SET owner = NULL, lease_expires_at_ms = NULL FROM {} \
+         WHERE workflow_task.run_id = v.run_id AND workflow_task.owner = v.owner \
+         AND workflow_task.epoch = v.epoch AND workflow_task.next_event_id = v.expected \
+         AND inbox_sequence > v.consumed RETURNING workflow_task.run_id, workflow_task.epoch",
+        tx.dialect.rows(1, COLUMNS)
+    );
+    let rows = tx.query(sql, vec![json(&rows)]).await?;
+    rows.iter()
+        .map(|row| Ok(closing[&(row.try_get("", "run_id")?, row.try_get("", "epoch")?)].key()))
         .collect()
 }
 
@@ -88,6 +130,7 @@ impl From<&Step> for FenceRow {
             next: step.expected_event_id + appended,
             consumed: step.consumed_messages,
             keep: !matches!(step.after, AfterStep::Release { .. }),
+            closes: matches!(step.after, AfterStep::Close { .. }),
             visible_at,
         }
     }

@@ -1,12 +1,15 @@
 //! Steps of runs: what the holder of a lease commits.
 //!
 //! A step is refused as a whole when the lease is no longer its sender's (owner and epoch), when the history is
-//! longer than the sender knows, or when an activity that it closes is no longer the sender's to close.
+//! longer than the sender knows, when an activity that it closes is no longer the sender's to close, or when it ends
+//! the run beside a message that the sender has not seen.
 //! Several steps of one run in one transaction are merged first, so an activity that was scheduled and completed
 //! within it leaves no other trace than its events.
 
 mod fence;
 mod merge;
+
+use std::collections::HashMap;
 
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
@@ -19,7 +22,7 @@ use super::{
         ActivityLease, NewActivityTask, cancel_activities, delete_activities, insert_activities,
         lost_activities,
     },
-    execution::{ExecutionRow, append_events, remove_open_rows, write_executions},
+    execution::{ExecutionRow, OpenRows, append_events, write_executions},
 };
 use crate::{
     clock::Timestamp,
@@ -27,7 +30,8 @@ use crate::{
     ids::{EventId, RunId, WorkerId},
     store::sql::{Kind, Tx, json},
 };
-use merge::{Chain, merge};
+use fence::Accepted;
+use merge::{Chain, ChainKey, merge};
 
 /// What one activation of a run leads to.
 #[derive(Debug, Clone)]
@@ -64,15 +68,28 @@ pub(crate) enum AfterStep {
     /// It waits for a worker from this instant on; at once when a message came in meanwhile.
     Release { visible_at: Timestamp },
     /// The run has ended.
-    Close { status: &'static str, at: Timestamp, result: Option<String>, failure: Option<String> },
+    Close {
+        status: &'static str,
+        at: Timestamp,
+        result: Option<String>,
+        failure: Option<String>,
+        /// Whether activities that were scheduled by earlier steps are still open.
+        open_activities: bool,
+    },
 }
 
 /// Whether the step was committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StepOutput {
-    Committed,
+    Committed {
+        /// When the run wants a worker next; [`Timestamp::NEVER`] while the sender keeps it, or when it waits for
+        /// a message.
+        visible_at: Timestamp,
+    },
     /// The sender does not hold the run any more; nothing was changed.
     Stale,
+    /// The run was to end, but has a message that the sender has not seen. It was let go and is due.
+    Unread,
 }
 
 impl Operation for Step {
@@ -89,16 +106,26 @@ async fn apply(tx: Tx<'_>, items: &[Step]) -> Result<Vec<StepOutput>, DbErr> {
     let lost = lost_activities(tx, closed).await?;
     chains.retain(|chain| chain.step.closed.iter().all(|closed| !lost.contains(closed)));
     let accepted = fence::fence(tx, &chains).await?;
-    chains.retain(|chain| accepted.contains(&chain.key()));
-    commit(tx, &chains).await?;
+    let (chains, refused): (Vec<Chain>, Vec<Chain>) =
+        chains.into_iter().partition(|chain| accepted.contains_key(&chain.key()));
+    let unread = fence::release_unread(tx, &refused.iter().collect::<Vec<_>>()).await?;
+    commit(tx, &chains, &accepted).await?;
     let mut outputs = vec![StepOutput::Stale; items.len()];
-    for index in chains.into_iter().flat_map(|chain| chain.items) {
-        outputs[index] = StepOutput::Committed;
+    for chain in refused.into_iter().filter(|chain| unread.contains(&chain.key())) {
+        for index in chain.items {
+            outputs[index] = StepOutput::Unread;
+        }
+    }
+    for chain in chains {
+        let visible_at = accepted[&chain.key()].visible_at;
+        for index in chain.items {
+            outputs[index] = StepOutput::Committed { visible_at };
+        }
     }
     Ok(outputs)
 }
 
-async fn commit(tx: Tx<'_>, chains: &[Chain]) -> Result<(), DbErr> {
+async fn commit(tx: Tx<'_>, chains: &[Chain], accepted: &HashMap<ChainKey, Accepted>) -> Result<(), DbErr> {
     let steps = || chains.iter().map(|chain| &chain.step);
     append(tx, chains).await?;
     let executions: Vec<ExecutionRow> = steps().filter_map(execution_row).collect();
@@ -115,11 +142,24 @@ async fn commit(tx: Tx<'_>, chains: &[Chain]) -> Result<(), DbErr> {
         .collect();
     cancel_activities(tx, canceled).await?;
     consume_messages(tx, chains).await?;
-    let ended: Vec<Uuid> = steps()
-        .filter(|step| matches!(step.after, AfterStep::Close { .. }))
-        .map(|step| step.run_id.0)
-        .collect();
-    remove_open_rows(tx, &ended).await
+    ended(chains, accepted).remove(tx).await
+}
+
+/// What is left of the runs that have ended.
+fn ended(chains: &[Chain], accepted: &HashMap<ChainKey, Accepted>) -> OpenRows {
+    let mut rows = OpenRows::default();
+    for chain in chains {
+        let AfterStep::Close { open_activities, .. } = chain.step.after else { continue };
+        let run_id = chain.step.run_id.0;
+        rows.workflow_tasks.push(run_id);
+        if open_activities {
+            rows.activity_tasks.push(run_id);
+        }
+        if accepted[&chain.key()].inbox_sequence > chain.step.consumed_messages {
+            rows.messages.push(run_id);
+        }
+    }
+    rows
 }
 
 async fn append(tx: Tx<'_>, chains: &[Chain]) -> Result<(), DbErr> {
@@ -132,7 +172,7 @@ async fn append(tx: Tx<'_>, chains: &[Chain]) -> Result<(), DbErr> {
 
 fn execution_row(step: &Step) -> Option<ExecutionRow> {
     let (status, closed_at, result, failure) = match &step.after {
-        AfterStep::Close { status, at, result, failure } => {
+        AfterStep::Close { status, at, result, failure, .. } => {
             (*status, Some(*at), result.clone(), failure.clone())
         }
         _ if step.started.is_some() => ("RUNNING", None, None, None),
