@@ -15,6 +15,9 @@ async fn nothing_is_lost_when_apis_workers_and_servers_are_killed() {
 
 async fn session(shape: Shape) {
     let seed = rand::random_range(0..1_000_000);
-    let report = chaos::run(&Options { shape, runs: 20, blows: 8, seed, logs: Logs::Remove }).await;
-    println!("{}", report.map_err(|error| format!("{error:#}")).unwrap());
+    let options = Options { shape, runs: 20, blows: 8, seed, logs: Logs::Remove };
+    let report = chaos::run(&options).await.map_err(|error| format!("{error:#}")).unwrap();
+    println!("{report}");
+    assert!(report.cancels.effective > 0 && report.terminates.effective > 0, "nothing was stopped");
+    assert!(report.late > 0, "nobody came late");
 }

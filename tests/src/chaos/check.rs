@@ -7,16 +7,20 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::{
+    door,
+    history::History,
     losses::Losses,
-    plan::{Outcome, Work},
+    plan::RunPlan,
+    stop::Stopped,
     submit::Accepted,
     watcher::Seen,
+    work::{Outcome, Work},
 };
 use crate::{client::Client, wait};
 
 const WORKFLOW: &str = "query ($workflowId: String!, $after: String) { workflow(workflowId: $workflowId) { \
-    id runId type status result failure { type message details cause { type } } historyLength closedAt \
-    blockedTask { attempt } pendingActivities { id } \
+    id runId type status result failure { type message details cause { type } } historyLength \
+    createdAt startAt startedAt blockedTask { attempt } pendingActivities { id } \
     history(first: 100, after: $after) { totalCount nodes { sequence type at attributes } \
     pageInfo { hasNextPage endCursor } } } }";
 
@@ -25,31 +29,92 @@ const COUNT: &str = "query ($filter: WorkflowFilter) { workflows(first: 1, filte
 const WORKERS: &str = "query { workers(first: 100) { totalCount nodes { identity slotsUsed } } \
                        taskQueues(first: 100) { nodes { name backlog running } } }";
 
+/// A run from its submission to its end, as its clients saw it.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) accepted: Accepted,
+    pub(super) stopped: Option<Stopped>,
+    pub(super) seen: Seen,
+    /// By one who came after the end.
+    pub(super) late: Option<Seen>,
+}
+
+impl Course {
+    pub(super) fn watchers(&self) -> impl Iterator<Item = &Seen> {
+        std::iter::once(&self.seen).chain(&self.late)
+    }
+
+    /// The stop that ended it, if one did.
+    fn end_from_outside(&self) -> Option<&Stopped> {
+        self.stopped.as_ref().filter(|stopped| stopped.has_effect())
+    }
+}
+
 /// How a run ended, and what it took.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Ended {
-    pub(super) completed: bool,
+    pub(super) status: String,
     pub(super) events: usize,
+    pub(super) timers: usize,
     pub(super) further_attempts: usize,
 }
 
-/// Checks a run, its history and what its watcher saw of it.
-pub(super) async fn run(client: &Client, accepted: &Accepted, seen: &Seen, losses: &Losses) -> Result<Ended> {
+/// Checks a run, its history and what its watchers saw of it.
+pub(super) async fn run(client: &Client, course: &Course, losses: &Losses) -> Result<Ended> {
+    let accepted = &course.accepted;
     let (workflow, events) = read(client, &accepted.workflow_id).await?;
     ensure!(workflow["id"] == accepted.id.as_str(), "its id is {}, not {}", workflow["id"], accepted.id);
     ensure!(workflow["runId"] == accepted.run_id.as_str(), "it is another run: {}", workflow["runId"]);
     ensure!(workflow["blockedTask"].is_null(), "its task is blocked: {}", workflow["blockedTask"]);
     ensure!(workflow["pendingActivities"] == json!([]), "activities are pending: {workflow}");
+    let status = workflow["status"].as_str().context("it has a state")?.to_owned();
+    if let Some(stopped) = &course.stopped {
+        check_stop(stopped, &status, events.len()).with_context(|| format!("{stopped:?}, {workflow}"))?;
+    }
+    match course.end_from_outside() {
+        None => check_outcome(&accepted.plan.work, &workflow)?,
+        Some(_) => ensure!(workflow["result"].is_null(), "it was stopped, and has a result: {workflow}"),
+    }
     let history = History::new(&events)?;
-    let further_attempts = history.check(losses)?;
-    history.check_seen(seen)?;
-    ensure!(workflow["status"] == seen.status.as_str(), "the watcher saw it end as {}", seen.status);
+    let further_attempts = history.check(&accepted.plan.work, losses)?;
+    ensure!(history.closing() == format!("WORKFLOW_EXECUTION_{status}"), "its end is another");
     ensure!(workflow["historyLength"] == events.len(), "its length is {}", workflow["historyLength"]);
-    let completed = workflow["status"] == "COMPLETED";
-    ensure!(history.closing() == format!("WORKFLOW_EXECUTION_{}", seen.status), "its end is another");
-    check_outcome(&accepted.work, &workflow)?;
-    history.check_size(&accepted.work)?;
-    Ok(Ended { completed, events: events.len(), further_attempts })
+    check_delay(&accepted.plan, &workflow, &history)?;
+    for seen in course.watchers() {
+        history.check_seen(seen)?;
+        ensure!(status == seen.status, "a watcher saw it end as {}", seen.status);
+    }
+    Ok(Ended { status, events: events.len(), timers: history.timers_fired(), further_attempts })
+}
+
+/// Checks that the answer to a stop was kept.
+fn check_stop(stopped: &Stopped, status: &str, events: usize) -> Result<()> {
+    ensure!(stopped.status == status, "the stop was answered, but the run ended as {status}");
+    if let Some(length) = stopped.history_length {
+        ensure!(usize::try_from(length)? == events, "the run went on after its end, to {events} events");
+    }
+    Ok(())
+}
+
+fn check_delay(plan: &RunPlan, workflow: &Value, history: &History<'_>) -> Result<()> {
+    let at = |field: &str| {
+        let text = workflow[field].as_str();
+        text.map(|text| Ok::<_, anyhow::Error>(DateTime::parse_from_rfc3339(text)?.timestamp_millis()))
+            .transpose()
+    };
+    let Some(delay) = plan.delay else {
+        ensure!(workflow["startAt"].is_null(), "nobody delayed it: {workflow}");
+        return Ok(());
+    };
+    let created_at = at("createdAt")?.context("it has a time")?;
+    let start_at = at("startAt")?.context("its delay was lost")?;
+    ensure!(
+        i128::from(start_at - created_at) == delay.as_millis().cast_signed(),
+        "its delay is another: {workflow}"
+    );
+    let is_early = at("startedAt")?.is_some_and(|started_at| started_at < start_at);
+    ensure!(!is_early, "it began too early: {workflow}");
+    history.check_delay(start_at)
 }
 
 /// The run with its whole history.
@@ -58,7 +123,7 @@ async fn read(client: &Client, workflow_id: &str) -> Result<(Value, Vec<Value>)>
     let mut after = Value::Null;
     loop {
         let variables = json!({ "workflowId": workflow_id, "after": after });
-        let mut workflow = client.data(WORKFLOW, variables).await?["workflow"].take();
+        let mut workflow = door::read(client, WORKFLOW, variables).await?["workflow"].take();
         ensure!(workflow.is_object(), "there is no such run");
         let Value::Array(page) = workflow["history"]["nodes"].take() else { bail!("no history") };
         events.extend(page);
@@ -97,115 +162,6 @@ fn check_outcome(work: &Work, workflow: &Value) -> Result<()> {
     Ok(())
 }
 
-/// An activity or a timer as its history tells it.
-#[derive(Debug, Default)]
-struct Course {
-    begun_at_ms: i64,
-    started: Option<(u64, i64)>,
-    ended: bool,
-}
-
-struct History<'a> {
-    events: &'a [Value],
-    types: Vec<&'a str>,
-    activities: BTreeMap<u64, Course>,
-    timers: BTreeMap<u64, Course>,
-}
-
-impl<'a> History<'a> {
-    fn new(events: &'a [Value]) -> Result<Self> {
-        let mut history =
-            Self { events, types: Vec::new(), activities: BTreeMap::new(), timers: BTreeMap::new() };
-        for (index, event) in events.iter().enumerate() {
-            ensure!(event["sequence"] == index + 1, "event {} is {event}", index + 1);
-            history.take(index as u64 + 1, event).with_context(|| format!("in {event}"))?;
-        }
-        Ok(history)
-    }
-
-    fn take(&mut self, sequence: u64, event: &'a Value) -> Result<()> {
-        let attributes = &event["attributes"];
-        let of = |field: &str| attributes[field].as_u64().context("it names another event");
-        let at = event["at"].as_str().context("it has a time")?;
-        let begun =
-            Course { begun_at_ms: DateTime::parse_from_rfc3339(at)?.timestamp_millis(), ..Course::default() };
-        let event_type = event["type"].as_str().context("it has a type")?;
-        self.types.push(event_type);
-        match event_type {
-            "ACTIVITY_TASK_SCHEDULED" => {
-                self.activities.insert(sequence, begun);
-            }
-            "ACTIVITY_TASK_STARTED" => {
-                let attempt = attributes["attempt"].as_u64().context("it has an attempt")?;
-                let started_at = attributes["startedAtMs"].as_i64().context("it has a start")?;
-                let course = self.activities.get_mut(&of("scheduledEventId")?).context("not scheduled")?;
-                ensure!(course.started.replace((attempt, started_at)).is_none(), "it started twice");
-            }
-            "ACTIVITY_TASK_COMPLETED" => {
-                let course = self.activities.get_mut(&of("scheduledEventId")?).context("not scheduled")?;
-                ensure!(course.started.is_some(), "it never started");
-                ensure!(!std::mem::replace(&mut course.ended, true), "it ended twice");
-            }
-            "ACTIVITY_TASK_TIMED_OUT" => bail!("an activity was given up, though lost workers do not count"),
-            "TIMER_STARTED" => {
-                self.timers.insert(sequence, begun);
-            }
-            "TIMER_FIRED" => {
-                let course = self.timers.get_mut(&of("startedEventId")?).context("not started")?;
-                ensure!(!std::mem::replace(&mut course.ended, true), "it fired twice");
-            }
-            "WORKFLOW_EXECUTION_STARTED" => ensure!(sequence == 1, "it started twice"),
-            "WORKFLOW_EXECUTION_COMPLETED" | "WORKFLOW_EXECUTION_FAILED" => {
-                ensure!(sequence == self.events.len() as u64, "something follows the end");
-            }
-            _ => bail!("nobody asked for such an event"),
-        }
-        Ok(())
-    }
-
-    /// Checks what only the whole history tells; the answer is the number of further attempts.
-    fn check(&self, losses: &Losses) -> Result<usize> {
-        ensure!(
-            self.types.first() == Some(&"WORKFLOW_EXECUTION_STARTED"),
-            "it does not begin with its start"
-        );
-        let open = self.activities.iter().chain(&self.timers).find(|(_, course)| !course.ended);
-        ensure!(open.is_none(), "{open:?} has no end");
-        let mut further = 0;
-        for (scheduled, course) in &self.activities {
-            let (attempt, started_at) = course.started.context("an activity that ended had started")?;
-            // Nothing else fails here, so each attempt after the first stands for a worker that was lost.
-            let lost = losses.between(course.begun_at_ms, started_at);
-            let more = usize::try_from(attempt)?.saturating_sub(1);
-            ensure!(
-                more <= lost,
-                "the activity of event {scheduled} was at attempt {attempt}, but {lost} workers were lost meanwhile"
-            );
-            further += more;
-        }
-        Ok(further)
-    }
-
-    fn check_size(&self, work: &Work) -> Result<()> {
-        let (activities, timers) = (self.activities.len(), self.timers.len());
-        ensure!(activities == work.activities(), "{activities} activities instead of {}", work.activities());
-        ensure!(timers == work.timers(), "{timers} timers instead of {}", work.timers());
-        Ok(())
-    }
-
-    fn check_seen(&self, seen: &Seen) -> Result<()> {
-        let first = usize::try_from(seen.first)?;
-        let sent = self.types.get(first - 1..).context("the watcher began after the end")?;
-        ensure!(sent == seen.types, "the watcher saw {:?} from event {first} on", seen.types);
-        ensure!(usize::try_from(seen.history_length)? == self.types.len(), "the watcher saw another length");
-        Ok(())
-    }
-
-    fn closing(&self) -> &str {
-        self.types.last().copied().unwrap_or_default()
-    }
-}
-
 /// Checks that the lists count as many runs as there are, by their state.
 pub(super) async fn counts(client: &Client, prefix: &str, by_status: &BTreeMap<&str, usize>) -> Result<()> {
     let all: usize = by_status.values().sum();
@@ -219,7 +175,7 @@ pub(super) async fn counts(client: &Client, prefix: &str, by_status: &BTreeMap<&
 }
 
 async fn count(client: &Client, filter: Value) -> Result<usize> {
-    let data = client.data(COUNT, json!({ "filter": filter })).await?;
+    let data = door::read(client, COUNT, json!({ "filter": filter })).await?;
     let count = data["workflows"]["totalCount"].as_u64().context("a list has a count")?;
     Ok(usize::try_from(count)?)
 }
@@ -228,7 +184,7 @@ async fn count(client: &Client, filter: Value) -> Result<usize> {
 pub(super) async fn idle(client: &Client, workers: &[String]) -> Result<()> {
     let expected: BTreeSet<&str> = workers.iter().map(String::as_str).collect();
     wait::until_async(format!("{expected:?} to be alone and idle"), async || {
-        let data = client.data(WORKERS, json!({})).await?;
+        let data = door::read(client, WORKERS, json!({})).await?;
         let nodes = data["workers"]["nodes"].as_array().context("workers are listed")?;
         let alone = nodes.iter().map(|node| node["identity"].as_str().unwrap_or_default()).collect();
         let idle = nodes.iter().all(|node| node["slotsUsed"] == 0);

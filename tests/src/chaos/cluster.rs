@@ -5,6 +5,7 @@ use std::{
     io::Write,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,9 +14,9 @@ use tokio::sync::watch;
 
 use super::{
     Shape,
+    blows::{Blow, Planned},
     losses::Losses,
     pace,
-    plan::{Blow, Planned},
 };
 use crate::{
     client::Client,
@@ -153,8 +154,8 @@ impl Cluster {
         }
     }
 
-    /// Deals a blow and brings back what it hit.
-    pub(super) async fn suffer(&mut self, planned: Planned) -> Result<()> {
+    /// Deals a blow and brings back what it hit. Who has answered a stop is named by the address.
+    pub(super) async fn suffer(&mut self, planned: Planned, answerer: Option<&str>) -> Result<()> {
         match planned.blow {
             Blow::KillAll => self.kill(|_| true)?,
             Blow::KillAllTwice => {
@@ -167,13 +168,15 @@ impl Cluster {
             Blow::KillWorker(number) => self.kill(|part| part.name == format!("worker-{number}"))?,
             Blow::StopWorker(number) => self.stop(|part| part.name == format!("worker-{number}"))?,
             Blow::KillApi(number) => self.kill(|part| part.name == format!("api-{number}"))?,
+            Blow::KillAnswerer => {
+                let answerer = answerer.context("nobody has answered")?;
+                self.kill(|part| part.base.as_deref() == Some(answerer))?;
+            }
             Blow::HaltWorker(number) => return self.halt_worker(number, planned).await,
             Blow::KillRedis | Blow::FlushRedis | Blow::HaltRedis => return self.hit_redis(planned).await,
             Blow::CrashPostgres => {
-                let postgres = &mut self.servers()?.postgres;
-                postgres.crash()?;
-                pace::let_run(planned.away).await;
-                return self.servers()?.postgres.resume();
+                let losses = self.losses.clone();
+                return losses.while_away(self.crash_postgres(planned.away)).await;
             }
         }
         pace::let_run(planned.away).await;
@@ -186,6 +189,13 @@ impl Cluster {
         self.losses.while_doing(|| part.process()?.signal(Signal::Stop))?;
         pace::let_run(planned.away).await;
         part.process()?.signal(Signal::Continue)
+    }
+
+    async fn crash_postgres(&mut self, away: Duration) -> Result<()> {
+        let postgres = &mut self.servers()?.postgres;
+        postgres.crash()?;
+        pace::let_run(away).await;
+        postgres.resume()
     }
 
     async fn hit_redis(&mut self, planned: Planned) -> Result<()> {

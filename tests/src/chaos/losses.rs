@@ -5,6 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Leases last eight seconds, are renewed every second, and connections may take five to come back.
+const AWAY_MAX_MS: i64 = 2_000;
+
 /// Cloning is cheap.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Losses(Arc<Mutex<Vec<RangeInclusive<i64>>>>);
@@ -16,6 +19,17 @@ impl Losses {
         let began = now_ms();
         let done = what();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(began..=now_ms());
+        done
+    }
+
+    /// Notes that workers may be taken for lost if their database was away for longer than they can make up for.
+    pub(super) async fn while_away<T>(&self, what: impl Future<Output = T>) -> T {
+        let began = now_ms();
+        let done = what.await;
+        let now = now_ms();
+        if now - began > AWAY_MAX_MS {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(began..=now);
+        }
         done
     }
 

@@ -1,13 +1,14 @@
 //! Following a run from cursor to cursor, however often the connection breaks.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::{
+    door::{Door, is_passing},
     pace,
-    submit::{Door, is_passing},
+    plan::{Beginning, Transport, Watch},
 };
 use crate::client::{Client, EventStream, Subscription, SubscriptionError};
 
@@ -19,12 +20,11 @@ const STREAM: &str = "subscription ($id: ID!, $after: String, $heartbeats: Boole
     ... on StreamReset { reason } \
     ... on StreamEnded { cursor workflow { status historyLength } } } }";
 
-/// The transport of a watcher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transport {
-    WebSocket,
-    ServerSentEvents,
-}
+const FIRST: &str = "query ($id: ID!) { node(id: $id) { ... on WorkflowExecution { \
+                     history(first: 1) { edges { cursor node { sequence type } } } } } }";
+
+/// How long a watcher that comes after the end may wait for it, a broker that does not answer included.
+const LATE_MAX: Duration = Duration::from_secs(10);
 
 /// What a watcher has seen.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub(super) struct Seen {
     pub(super) reconnects: usize,
     pub(super) gaps: usize,
     pub(super) ended_at: Instant,
+    /// From the last connection to the end.
+    pub(super) last_connection: Duration,
 }
 
 enum Stream {
@@ -54,12 +56,34 @@ enum Next {
 }
 
 /// Follows a run to its end.
-pub(super) async fn follow(mut door: Door, id: String, transport: Transport, choice: usize) -> Result<Seen> {
-    let mut record = Record::default();
+pub(super) async fn follow(door: Door, id: &str, watch: Watch, choice: usize) -> Result<Seen> {
+    follow_with(door, id, watch, choice, Record::default()).await
+}
+
+/// Follows a run that has ended, of which there must be nothing but its past to be seen.
+pub(super) async fn follow_late(door: Door, id: &str, watch: Watch, choice: usize) -> Result<Seen> {
+    let record = Record { late: true, ..Record::default() };
+    let seen = follow_with(door, id, watch, choice, record).await?;
+    let waited = seen.last_connection;
+    ensure!(waited < LATE_MAX, "it took {waited:?} to hear of an end that was past");
+    Ok(seen)
+}
+
+async fn follow_with(
+    mut door: Door,
+    id: &str,
+    watch: Watch,
+    choice: usize,
+    mut record: Record,
+) -> Result<Seen> {
+    if watch.from == Beginning::FirstEvent {
+        record.begin(&first(&mut door, id, choice).await?)?;
+    }
     let mut connects = 0;
     loop {
         let client = door.open(choice + connects).await?;
-        if let Some(mut stream) = open(&client, &id, transport, &record).await? {
+        record.connected_at = Some(Instant::now());
+        if let Some(mut stream) = open(&client, id, watch.transport, &record).await? {
             connects += 1;
             loop {
                 match stream.next().await? {
@@ -73,7 +97,22 @@ pub(super) async fn follow(mut door: Door, id: String, transport: Transport, cho
                 }
             }
         }
-        pace::let_run(std::time::Duration::from_millis(100)).await;
+        pace::let_run(Duration::from_millis(100)).await;
+    }
+}
+
+/// The first event with its cursor.
+async fn first(door: &mut Door, id: &str, choice: usize) -> Result<Value> {
+    loop {
+        let client = door.open(choice).await?;
+        if let Ok(answer) = client.execute(FIRST, json!({ "id": id })).await {
+            let edge = &answer.body["data"]["node"]["history"]["edges"][0];
+            if edge.is_object() {
+                return Ok(edge.clone());
+            }
+            ensure!(is_passing(&answer.body["errors"]), "there is no first event: {}", answer.body);
+        }
+        pace::let_run(Duration::from_millis(100)).await;
     }
 }
 
@@ -136,6 +175,9 @@ struct Record {
     gaps: usize,
     gap_open: bool,
     end: Option<(String, i64, Instant)>,
+    /// It came when the run had ended.
+    late: bool,
+    connected_at: Option<Instant>,
 }
 
 impl Record {
@@ -144,9 +186,18 @@ impl Record {
         self.types.len().is_multiple_of(2)
     }
 
+    /// Takes the first event as seen.
+    fn begin(&mut self, edge: &Value) -> Result<()> {
+        self.first = Some(1);
+        self.cursor = Some(edge["cursor"].as_str().context("an event has a cursor")?.to_owned());
+        self.take_event(&edge["node"])
+    }
+
     fn take(&mut self, item: &Value) -> Result<()> {
         let item = &item["workflowStream"];
         ensure!(self.end.is_none(), "an item came after the end");
+        let is_past = |item: &Value| item["workflow"]["status"].as_str().is_some_and(is_end);
+        ensure!(!self.late || is_past(item), "the run has ended, but goes on");
         if let Some(cursor) = item["cursor"].as_str() {
             self.cursor = Some(cursor.to_owned());
         }
@@ -170,6 +221,7 @@ impl Record {
                 let length = length.context("the end has a length")?;
                 ensure!(length == self.last, "the end is at {length}, but the last event is {}", self.last);
                 let status = item["workflow"]["status"].as_str().context("the end has a status")?;
+                ensure!(is_end(status), "it is no end");
                 self.end = Some((status.to_owned(), length, Instant::now()));
                 Ok(())
             }
@@ -206,6 +258,11 @@ impl Record {
             reconnects,
             gaps: self.gaps,
             ended_at,
+            last_connection: self.connected_at.map_or(Duration::ZERO, |at| ended_at.duration_since(at)),
         })
     }
+}
+
+fn is_end(status: &str) -> bool {
+    ["COMPLETED", "FAILED", "CANCELED", "TERMINATED"].contains(&status)
 }
