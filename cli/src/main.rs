@@ -22,6 +22,10 @@ use crate::{
     config::{Environment, Loaded},
 };
 
+/// A server allocates small things all the time, in every thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What scripts see of a mistake in the call or in the configuration; `clap` uses the same.
 const EXIT_USAGE: u8 = 2;
 

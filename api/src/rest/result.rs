@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use ctutor_engine::client::{Waiter, WorkflowTarget};
+use ctutor_engine::client::{Waiter, WorkflowExecution, WorkflowTarget};
 
 use super::{
     Twin,
@@ -29,20 +29,31 @@ pub(super) async fn result(
     parameters: Parameters,
 ) -> Result<(StatusCode, Json<TaskResult>), Error> {
     let seconds = query::number(&parameters, "timeout", TIMEOUT_SECONDS_DEFAULT, 0..=TIMEOUT_SECONDS_MAX)?;
-    let found = task::find(&twin, &principal, &task::target(&task_id)?).await?;
-    let found = wait(&twin, &principal, found, Duration::from_secs(seconds.into())).await?;
+    let target = task::target(&task_id)?;
+    let execution = wait(&twin, &principal, &target, Duration::from_secs(seconds.into())).await?;
+    let found = if execution.status.is_closed() {
+        Waiter { execution, due_at: None }
+    } else {
+        task::find(&twin, &principal, &WorkflowTarget::Run(execution.run_id)).await?
+    };
     let pending = task::pending(&twin, &found.execution).await?;
     let status = if found.execution.status.is_closed() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(TaskResult::new(&found, &pending, twin.app.client.clock().now()))))
 }
 
 /// The run at its end, or as it is when the wait is over: by its time, the token's, or that of the server.
-async fn wait(twin: &Twin, principal: &Principal, found: Waiter, timeout: Duration) -> Result<Waiter, Error> {
-    let run_id = found.execution.run_id;
-    if found.execution.status.is_closed() || timeout.is_zero() {
-        return Ok(found);
+async fn wait(
+    twin: &Twin,
+    principal: &Principal,
+    target: &WorkflowTarget,
+    timeout: Duration,
+) -> Result<WorkflowExecution, Error> {
+    let (client, caller) = (&twin.app.client, principal.caller());
+    let found = client.describe(&caller, target).await.map_err(|error| Error::store(&error))?;
+    let execution = found.ok_or(Error::NotFound)?;
+    if execution.status.is_closed() || timeout.is_zero() {
+        return Ok(execution);
     }
-    let client = &twin.app.client;
     let until = (client.clock().now() + timeout).min(principal.expires_at);
     let enough = async {
         tokio::select! {
@@ -50,11 +61,6 @@ async fn wait(twin: &Twin, principal: &Principal, found: Waiter, timeout: Durati
             () = twin.shutdown.cancelled() => {}
         }
     };
-    let latest = client.wait_for_end(&principal.caller(), run_id, enough).await;
-    match latest.map_err(|error| Error::store(&error))? {
-        Some(execution) if execution.status.is_closed() => Ok(Waiter { execution, due_at: None }),
-        // What it waits for is not part of the run.
-        Some(_) => task::find(twin, principal, &WorkflowTarget::Run(run_id)).await,
-        None => Err(Error::NotFound),
-    }
+    let latest = client.wait_for_end(&caller, execution.run_id, enough).await;
+    latest.map_err(|error| Error::store(&error))?.ok_or(Error::NotFound)
 }

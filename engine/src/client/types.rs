@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +22,7 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 const VIOLATIONS_MAX: usize = 5;
 
 /// The types of a namespace.
-pub(super) struct Types(BTreeMap<String, KnownType>);
+pub(super) struct Types(BTreeMap<String, Arc<KnownType>>);
 
 pub(super) struct KnownType {
     pub(super) info: WorkflowTypeInfo,
@@ -31,8 +31,18 @@ pub(super) struct KnownType {
 }
 
 impl Types {
+    /// Takes over what has not changed, since schemas take long to prepare.
+    fn new(known: Vec<WorkflowTypeInfo>, before: Option<&Self>) -> Self {
+        let known_type = |info: WorkflowTypeInfo| {
+            let same =
+                before.and_then(|before| before.0.get(info.name.as_str())).filter(|same| same.info == info);
+            (info.name.to_string(), same.cloned().unwrap_or_else(|| Arc::new(KnownType::new(info))))
+        };
+        Self(known.into_iter().map(known_type).collect())
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&KnownType> {
-        self.0.get(name)
+        self.0.get(name).map(Arc::as_ref)
     }
 
     /// The names, for a message.
@@ -45,6 +55,11 @@ impl Types {
 }
 
 impl KnownType {
+    fn new(info: WorkflowTypeInfo) -> Self {
+        let validator = jsonschema::validator_for(&info.input_schema).ok();
+        Self { info, validator }
+    }
+
     /// Checks an input against the schema of the type.
     pub(super) fn check_input(&self, input: &serde_json::Value) -> Result<(), StartError> {
         let Some(validator) = &self.validator else { return Ok(()) };
@@ -64,7 +79,11 @@ impl KnownType {
 
 /// Reads the types when they are not fresh any more.
 #[derive(Default)]
-pub(super) struct TypeCache(Mutex<Option<(Timestamp, Arc<Types>)>>);
+pub(super) struct TypeCache {
+    latest: Mutex<Option<(Timestamp, Arc<Types>)>>,
+    /// Held by the one who reads; meanwhile the others go on with what is at hand.
+    reading: tokio::sync::Mutex<()>,
+}
 
 impl TypeCache {
     pub(super) async fn current(
@@ -73,24 +92,36 @@ impl TypeCache {
         namespace: &Namespace,
         now: Timestamp,
     ) -> Result<Arc<Types>, store::Error> {
-        if let Some((read_at, types)) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
-            && now.since(*read_at) < FRESH_FOR
-            && !types.0.is_empty()
-        {
-            return Ok(types.clone());
+        let fresh = |latest: &Option<(Timestamp, Arc<Types>)>| {
+            latest
+                .as_ref()
+                .filter(|(read_at, _)| now.since(*read_at) < FRESH_FOR)
+                .map(|(_, types)| types.clone())
+        };
+        let before = self.latest().clone();
+        if let Some(types) = fresh(&before) {
+            return Ok(types);
+        }
+        let before = before.map(|(_, types)| types);
+        let _reading = match (self.reading.try_lock(), &before) {
+            (Ok(reading), _) => reading,
+            (Err(_), Some(types)) => return Ok(types.clone()),
+            (Err(_), None) => self.reading.lock().await,
+        };
+        if let Some(types) = fresh(&self.latest()) {
+            return Ok(types);
         }
         let known = store.workflow_types(namespace).await?;
-        let types = Arc::new(Types(
-            known
-                .into_iter()
-                .map(|info| {
-                    let validator = jsonschema::validator_for(&info.input_schema).ok();
-                    (info.name.to_string(), KnownType { info, validator })
-                })
-                .collect(),
-        ));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, types.clone()));
+        let types = Arc::new(Types::new(known, before.as_deref()));
+        // Without any type a worker is about to come, and nobody should wait for it longer than it takes.
+        if !types.0.is_empty() {
+            *self.latest() = Some((now, types.clone()));
+        }
         Ok(types)
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Option<(Timestamp, Arc<Types>)>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) async fn connect_writer(
 ) -> Result<DatabaseConnection, Error> {
     match dialect {
         // The writer uses one connection; a second serves migrations and a replacement after a failure.
-        Dialect::Postgres => postgres(options, 2).await,
+        Dialect::Postgres => postgres(options, 2, WRITER_PLANS).await,
         Dialect::Sqlite => sqlite(options, 1, Access::ReadWrite).await,
     }
 }
@@ -62,7 +62,7 @@ pub(super) async fn connect_writer(
 /// The connections that read; the writer must be connected before.
 pub(super) async fn connect_reader(options: &DatabaseOptions, dialect: Dialect) -> Result<Reader, Error> {
     let inner = match dialect {
-        Dialect::Postgres => postgres(options, options.read_connections_max).await?,
+        Dialect::Postgres => postgres(options, options.read_connections_max, &[]).await?,
         Dialect::Sqlite => sqlite(options, options.read_connections_max.min(4), Access::ReadOnly).await?,
     };
     Ok(Reader { dialect, inner })
@@ -75,10 +75,20 @@ pub(super) fn sqlite_path(url: &str) -> Option<&Path> {
     Some(Path::new(path.strip_prefix("//").unwrap_or(path).split('?').next().unwrap_or(path)))
 }
 
-async fn postgres(options: &DatabaseOptions, connections: u32) -> Result<DatabaseConnection, Error> {
+/// The statements of the writer go by keys, and are prepared once. One that is planned while a table is small would
+/// read all of it for as long as nobody analyzes the table, though it grows to millions of rows meanwhile.
+const WRITER_PLANS: &[(&str, &str)] =
+    &[("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+
+async fn postgres(
+    options: &DatabaseOptions,
+    connections: u32,
+    settings: &'static [(&str, &str)],
+) -> Result<DatabaseConnection, Error> {
     let mut connect = base(options, connections);
-    connect.map_sqlx_postgres_opts(|options| {
-        options.statement_cache_capacity(STATEMENTS_PREPARED).application_name("ctutor")
+    connect.map_sqlx_postgres_opts(move |options| {
+        let options = options.statement_cache_capacity(STATEMENTS_PREPARED).application_name("ctutor");
+        options.options(settings.iter().copied())
     });
     Ok(Database::connect(connect).await?)
 }
