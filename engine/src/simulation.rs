@@ -67,6 +67,7 @@ impl Bus for LossyBus {
 struct Started {
     run_id: RunId,
     expected: Value,
+    /// A request to stop was accepted.
     canceled: bool,
     /// May fail because its worker died.
     fragile: bool,
@@ -105,8 +106,8 @@ async fn simulate(seed: u64) {
             6 if !started.is_empty() => {
                 let index = random.random_range(0..started.len());
                 let target = WorkflowTarget::Run(started[index].run_id);
-                started[index].canceled = true;
-                app.engine.client().cancel_workflow(&caller(), &target, None).await.unwrap();
+                let answer = app.engine.client().cancel_workflow(&caller(), &target, None).await.unwrap();
+                started[index].canceled |= answer.changed;
             }
             _ => move_on(&app).await,
         }
@@ -145,7 +146,9 @@ async fn start(app: &App, random: &mut SmallRng) -> Started {
         4 => ("retried_then_sleeps", json!(number), Value::Null),
         _ => ("once", json!(null), json!(null)),
     };
-    let run_id = app.start(workflow, input).await;
+    // Where a worker is, a run goes straight to it; what comes from elsewhere is claimed.
+    let engine = if random.random_bool(0.5) { &app.engine } else { &app.elsewhere };
+    let run_id = App::start_through(engine, workflow, input).await;
     let watch = app.engine.client().watch(&caller(), run_id, Some(0), random.random_bool(0.5));
     let watcher = tokio::spawn(follow(Box::pin(watch)));
     Started { run_id, expected, canceled: false, fragile: workflow == "once", watcher }
@@ -188,6 +191,13 @@ async fn check(app: &App, mut run: Started) {
     let execution = (&mut run.watcher).await.unwrap();
     let ids: Vec<_> = app.history(run.run_id).await.iter().map(|event| event.event_id).collect();
     assert_eq!(ids, (1..=execution.history_length).collect::<Vec<_>>());
+    let requests = app.types(run.run_id).await.into_iter();
+    let requests = requests.filter(|event| *event == "WorkflowExecutionCancelRequested").count();
+    assert_eq!(
+        requests,
+        usize::from(run.canceled),
+        "a request that was answered stands in the history, once"
+    );
     match execution.status {
         WorkflowStatus::Completed if !run.expected.is_null() => {
             assert_eq!(execution.result.unwrap().to_value(), run.expected);

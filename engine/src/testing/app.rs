@@ -29,6 +29,8 @@ pub(crate) fn caller() -> Caller {
 /// An engine on SQLite and a clock that stands still.
 pub(crate) struct App {
     pub(crate) engine: Engine,
+    /// The engine of another process on the same database, without a worker of its own.
+    pub(crate) elsewhere: Engine,
     pub(crate) clock: ManualClock,
     pub(crate) counted: Arc<Counted>,
     pub(crate) database: TestStore,
@@ -49,14 +51,17 @@ impl App {
     pub(crate) async fn with_bus(bus: Arc<dyn Bus>) -> Self {
         let database = TestStore::sqlite().await;
         let clock = ManualClock::new(Timestamp(1_700_000_000_000));
-        let engine = Engine::assemble(
-            database.store.clone(),
-            bus,
-            Arc::new(clock.clone()),
-            Namespace::trusted("default"),
-            Limits::default(),
-        );
-        Self { engine, clock, counted: Arc::default(), database }
+        let engine = || {
+            Engine::assemble(
+                database.store.clone(),
+                bus.clone(),
+                Arc::new(clock.clone()),
+                Namespace::trusted("default"),
+                Limits::default(),
+            )
+        };
+        let (engine, elsewhere) = (engine(), engine());
+        Self { engine, elsewhere, clock, counted: Arc::default(), database }
     }
 
     /// A worker in a runtime of its own, so that it can die with all its tasks.
@@ -85,9 +90,13 @@ impl App {
     }
 
     pub(crate) async fn start(&self, workflow_type: &str, input: Value) -> RunId {
+        Self::start_through(&self.engine, workflow_type, input).await
+    }
+
+    pub(crate) async fn start_through(engine: &Engine, workflow_type: &str, input: Value) -> RunId {
         let start =
             StartWorkflow { task_queue: Some("q".into()), ..StartWorkflow::new(workflow_type, input) };
-        self.engine.client().start_workflow(&caller(), start).await.unwrap().execution.run_id
+        engine.client().start_workflow(&caller(), start).await.unwrap().execution.run_id
     }
 
     /// Follows a run to its end, moving the clock whenever nothing else moves.

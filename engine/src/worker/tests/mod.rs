@@ -27,6 +27,27 @@ async fn activities_run_one_after_another_and_many_at_once() {
 }
 
 #[tokio::test]
+async fn a_run_from_another_process_is_claimed() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = App::start_through(&app.elsewhere, "twice", json!(10)).await;
+    assert_eq!(result(&app.end(run).await), 40);
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_has_stopped_or_died_is_given_no_runs() {
+    let app = App::new().await;
+    app.worker().await.stop(&app.clock).await;
+    app.worker().await.kill();
+    let run = app.start("twice", json!(10)).await;
+    assert_eq!(app.describe(run).await.status, WorkflowStatus::Pending);
+    let worker = app.worker().await;
+    assert_eq!(result(&app.end(run).await), 40);
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
 async fn a_timer_of_thirty_days_costs_no_time() {
     let app = App::new().await;
     let worker = app.worker().await;
