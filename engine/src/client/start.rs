@@ -17,7 +17,7 @@ use crate::{
     history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted},
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
     payload::Payload,
-    store::{LoadedRun, Start, StartOutput, TaskKind},
+    store::{self, LoadedRun, Start, StartOutput, TaskKind},
     worker::Place,
 };
 
@@ -37,12 +37,13 @@ impl Client {
     /// [`StartError`]; nothing is stored then.
     pub async fn start_workflow(&self, caller: &Caller, start: StartWorkflow) -> Result<Started, StartError> {
         let (prepared, first_event) = self.prepare(caller, &start).await?;
+        let accepted = self.accepted(caller, &prepared, first_event);
         for _ in 0..TERMINATE_TRIES_MAX {
             let place = self.place(&prepared);
-            let holder = place.as_ref().map(|place| (place.worker_id, place.lease_expires_at));
-            let output = self.store.try_write(prepared.clone().held_by(holder)).await?;
-            match output {
-                StartOutput::Created => return Ok(self.created(caller, &prepared, first_event, place)),
+            match self.accept(&accepted, &prepared, place).await? {
+                StartOutput::Created => {
+                    return Ok(Started { execution: accepted.execution, created: true });
+                }
                 StartOutput::Replayed(run_id) => return self.replayed(caller, run_id).await,
                 StartOutput::IdempotencyMismatch => {
                     let key = start.idempotency_key.clone().unwrap_or_default();
@@ -156,21 +157,42 @@ impl Client {
         Ok((prepared, attributes))
     }
 
-    /// The run has been accepted: whoever is to work on it learns of it.
-    fn created(
+    /// Stores a run, and tells whoever is to work on it.
+    async fn accept(
         &self,
-        caller: &Caller,
+        accepted: &LoadedRun,
         prepared: &Start,
-        first_event: EventAttributes,
         place: Option<Place>,
-    ) -> Started {
-        let task_queue = TaskQueue::trusted(&prepared.task_queue);
+    ) -> Result<StartOutput, store::Error> {
+        let Some(place) = place else {
+            let output = self.store.try_write(prepared.clone()).await?;
+            if output == StartOutput::Created {
+                let hint = QueueHint { kind: TaskKind::Workflow, due: prepared.visible_at_ms };
+                hint::publish_queue(&*self.bus, &self.namespace, &accepted.execution.task_queue, hint);
+            }
+            return Ok(output);
+        };
+        let start = prepared.clone().held_by(place.worker_id, place.lease_expires_at);
+        let (store, task, run) = (self.store.clone(), prepared.first_task(), accepted.clone());
+        // In a task of its own: a caller who goes away must not take the hand-over along.
+        let written = tokio::spawn(async move {
+            let output = store.try_write(start).await?;
+            if output == StartOutput::Created {
+                place.fill(task, run);
+            }
+            Ok(output)
+        });
+        written.await.map_err(|_| store::Error::Closed)?
+    }
+
+    /// A run as it is when it has been accepted.
+    fn accepted(&self, caller: &Caller, prepared: &Start, first_event: EventAttributes) -> LoadedRun {
         let execution = WorkflowExecution {
             run_id: RunId(prepared.run_id),
             namespace: self.namespace.clone(),
             workflow_id: WorkflowId::trusted(&prepared.workflow_id),
             workflow_type: WorkflowType::trusted(&prepared.workflow_type),
-            task_queue,
+            task_queue: TaskQueue::trusted(&prepared.task_queue),
             priority: prepared.priority,
             status: super::WorkflowStatus::Pending,
             owner: Some(caller.subject.clone()),
@@ -189,20 +211,8 @@ impl Client {
             history_length: 1,
             worker_identity: None,
         };
-        match place {
-            Some(place) => {
-                let event =
-                    HistoryEvent { event_id: 1, time: prepared.created_at_ms, attributes: first_event };
-                let run =
-                    LoadedRun { execution: execution.clone(), events: vec![event], messages: Vec::new() };
-                place.fill(prepared.first_task(), run);
-            }
-            None => {
-                let hint = QueueHint { kind: TaskKind::Workflow, due: prepared.visible_at_ms };
-                hint::publish_queue(&*self.bus, &self.namespace, &execution.task_queue, hint);
-            }
-        }
-        Started { execution, created: true }
+        let first = HistoryEvent { event_id: 1, time: prepared.created_at_ms, attributes: first_event };
+        LoadedRun { execution, events: vec![first], messages: Vec::new() }
     }
 
     async fn replayed(&self, caller: &Caller, run_id: RunId) -> Result<Started, StartError> {

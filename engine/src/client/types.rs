@@ -18,6 +18,8 @@ use crate::{
 
 /// How long the types are believed before they are read again.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+/// How old they may be for one who finds another reading them.
+const USABLE_FOR: Duration = Duration::from_secs(3);
 /// Most violations of a schema that are told at once.
 const VIOLATIONS_MAX: usize = 5;
 
@@ -77,10 +79,13 @@ impl KnownType {
     }
 }
 
+/// The types and when they were read.
+type Latest = Option<(Timestamp, Arc<Types>)>;
+
 /// Reads the types when they are not fresh any more.
 #[derive(Default)]
 pub(super) struct TypeCache {
-    latest: Mutex<Option<(Timestamp, Arc<Types>)>>,
+    latest: Mutex<Latest>,
     /// Held by the one who reads; meanwhile the others go on with what is at hand.
     reading: tokio::sync::Mutex<()>,
 }
@@ -92,27 +97,24 @@ impl TypeCache {
         namespace: &Namespace,
         now: Timestamp,
     ) -> Result<Arc<Types>, store::Error> {
-        let fresh = |latest: &Option<(Timestamp, Arc<Types>)>| {
-            latest
-                .as_ref()
-                .filter(|(read_at, _)| now.since(*read_at) < FRESH_FOR)
-                .map(|(_, types)| types.clone())
-        };
         let before = self.latest().clone();
-        if let Some(types) = fresh(&before) {
+        let younger = |latest: &Latest, than| {
+            let young = latest.as_ref().filter(|(read_at, _)| now.since(*read_at) < than);
+            young.map(|(_, types)| types.clone())
+        };
+        if let Some(types) = younger(&before, FRESH_FOR) {
             return Ok(types);
         }
-        let before = before.map(|(_, types)| types);
-        let _reading = match (self.reading.try_lock(), &before) {
+        let _reading = match (self.reading.try_lock(), younger(&before, USABLE_FOR)) {
             (Ok(reading), _) => reading,
-            (Err(_), Some(types)) => return Ok(types.clone()),
+            (Err(_), Some(types)) => return Ok(types),
             (Err(_), None) => self.reading.lock().await,
         };
-        if let Some(types) = fresh(&self.latest()) {
+        if let Some(types) = younger(&self.latest(), FRESH_FOR) {
             return Ok(types);
         }
         let known = store.workflow_types(namespace).await?;
-        let types = Arc::new(Types::new(known, before.as_deref()));
+        let types = Arc::new(Types::new(known, before.as_ref().map(|(_, types)| &**types)));
         // Without any type a worker is about to come, and nobody should wait for it longer than it takes.
         if !types.0.is_empty() {
             *self.latest() = Some((now, types.clone()));
@@ -120,7 +122,7 @@ impl TypeCache {
         Ok(types)
     }
 
-    fn latest(&self) -> MutexGuard<'_, Option<(Timestamp, Arc<Types>)>> {
+    fn latest(&self) -> MutexGuard<'_, Latest> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -80,11 +80,11 @@ impl Store {
     /// [`Error::UnknownScheme`] for a URL of another database, [`Error::InUse`] when another process has the
     /// SQLite file, [`Error::Database`] when it cannot be reached.
     pub async fn connect(options: &DatabaseOptions) -> Result<Self, Error> {
-        let lock = database::sqlite_path(&options.url).map(database::lock).transpose()?;
+        let lock = database::sqlite_path(&options.url).map(database::lock).transpose()?.map(Arc::new);
         let dialect = database::dialect(&options.url)?;
-        let (writer, database) = writer::spawn(options.clone(), dialect).await?;
+        let (writer, database) = writer::spawn(options.clone(), dialect, lock.clone()).await?;
         let reader = database::connect_reader(options, dialect).await?;
-        Ok(Self { database, reader, writer, lock: lock.map(Arc::new), local_workers: Arc::default() })
+        Ok(Self { database, reader, writer, lock, local_workers: Arc::default() })
     }
 
     /// Brings the schema up to date.

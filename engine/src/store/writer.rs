@@ -16,9 +16,12 @@
 //! Within a transaction the operations run in a fixed order, so that a run that is accepted, or released, or that
 //! got a message in this batch can be claimed in the same one.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    fs::File,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
@@ -224,29 +227,39 @@ impl Handle {
 }
 
 /// Starts the writer; the answer is its connection, too, which others may use now and then.
+///
+/// `lock` is held until everything that waited is written.
 pub(super) async fn spawn(
     options: DatabaseOptions,
     dialect: Dialect,
+    lock: Option<Arc<File>>,
 ) -> Result<(Handle, DatabaseConnection), Error> {
     let (queue, waiting) = mpsc::channel(WAITING_ITEMS_MAX);
     let counters = Arc::new(Counters::default());
     let (connected, connection) = oneshot::channel();
     let of_writer = counters.clone();
-    let run = async move {
-        let database = match database::connect_writer(&options, dialect).await {
-            Ok(database) => database,
-            Err(error) => return drop(connected.send(Err(error))),
+    let thread = move || {
+        // Whoever asked may have gone away.
+        let failed = |connected: oneshot::Sender<_>, error| drop(connected.send(Err(error)));
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return failed(connected, Error::Thread { reason: error.to_string() }),
         };
-        if connected.send(Ok(database.clone())).is_ok() {
-            Writer { database, dialect, counters: of_writer }.run(waiting).await;
-        }
+        // The connection belongs to the runtime in which it is made.
+        runtime.block_on(async move {
+            let database = match database::connect_writer(&options, dialect).await {
+                Ok(database) => database,
+                Err(error) => return failed(connected, error),
+            };
+            if connected.send(Ok(database.clone())).is_ok() {
+                Writer { database, dialect, counters: of_writer }.run(waiting).await;
+            }
+        });
+        drop(lock);
     };
-    // The connection belongs to the runtime in which it was made, so it is made there.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::Thread { reason: error.to_string() })?;
     std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || runtime.block_on(run))
+        .spawn(thread)
         .map_err(|error| Error::Thread { reason: error.to_string() })?;
     let database = connection.await.map_err(|_| Error::Closed)??;
     Ok((Handle { queue, counters }, database))

@@ -108,7 +108,7 @@ pub(super) struct Prepared {
     pub(super) attempt: Attempt,
     slot: OwnedSemaphorePermit,
     canceled: CancellationToken,
-    lost: CancellationToken,
+    pub(super) lost: CancellationToken,
     at_hand: AtHand,
 }
 
@@ -393,7 +393,12 @@ impl Execution {
     }
 
     /// Reports the end, to the runner of the run when it is at hand, else to the inbox of the run.
+    ///
+    /// An attempt that was lost reports nothing: the place of its activity in the history may be another's by now.
     async fn report(&self, end: End) {
+        if self.lost.is_cancelled() {
+            return;
+        }
         let (end, due) = match end {
             End::Again { end, due } => (end, due),
             End::Close(close) => {
@@ -417,14 +422,14 @@ impl Execution {
     fn wake(&self, wake: &Wake, due: Timestamp) {
         let shared = &self.shared;
         if let Wake::Queue(_, kind) = wake {
-            shared.due.look_at(due, *kind);
+            shared.look_at(due, *kind);
         }
         hint::publish_wake(&*shared.bus, &shared.namespace, self.attempt.run_id, wake, due);
     }
 
     async fn tell_database(&self, end: AttemptEnd, due: Option<Timestamp>) {
         let mut wait = Duration::from_millis(100);
-        loop {
+        while !self.lost.is_cancelled() {
             let report =
                 ActivityReport { lease: self.lease(), end: end.clone(), now: self.shared.clock.now() };
             match self.shared.store.write(report).await {

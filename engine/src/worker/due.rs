@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::{clock::Timestamp, store::TaskKind};
 
-/// Most instants that a worker remembers to look at; beyond it, polling finds what is due.
+/// Most instants that a worker remembers to look at, the earliest; polling finds what is due at others.
 const WAKE_UPS_MAX: usize = 10_000;
 
 /// A set of kinds of tasks.
@@ -72,13 +72,14 @@ impl Due {
             return;
         }
         let mut state = self.state();
-        if state.wake_ups.len() < WAKE_UPS_MAX {
-            let earliest = state.wake_ups.first().is_none_or(|first| (at, kind) < *first);
-            state.wake_ups.insert((at, kind));
-            drop(state);
-            if earliest {
-                self.news.notify_one();
-            }
+        let earliest = state.wake_ups.first().is_none_or(|first| (at, kind) < *first);
+        state.wake_ups.insert((at, kind));
+        if state.wake_ups.len() > WAKE_UPS_MAX {
+            state.wake_ups.pop_last();
+        }
+        drop(state);
+        if earliest {
+            self.news.notify_one();
         }
     }
 

@@ -25,7 +25,17 @@ use crate::{
 };
 
 /// A run that a worker holds since its start.
-pub(super) type Begun = (ClaimedWorkflowTask, LoadedRun);
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) task: ClaimedWorkflowTask,
+    pub(super) run: LoadedRun,
+    /// Counts until the run is at hand.
+    pub(super) reservation: Reservation,
+}
+
+/// A run that is about to come.
+#[derive(Debug)]
+pub(super) struct Reservation(Arc<AtomicUsize>);
 
 /// The workers of this process that take new runs. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +61,7 @@ pub(crate) struct Place {
     pub(crate) worker_id: WorkerId,
     pub(crate) lease_expires_at: Timestamp,
     intake: mpsc::UnboundedSender<Begun>,
-    reserved: Arc<AtomicUsize>,
+    reservation: Reservation,
 }
 
 impl LocalWorkers {
@@ -73,7 +83,7 @@ impl LocalWorkers {
             worker_id: door.shared.worker_id,
             lease_expires_at: door.shared.lease_end(),
             intake: door.intake.clone(),
-            reserved: door.reserved.clone(),
+            reservation: Reservation(door.reserved.clone()),
         })
     }
 
@@ -102,12 +112,12 @@ impl Place {
     /// Hands over a run whose start has been committed with this place's worker as its holder.
     pub(crate) fn fill(self, task: ClaimedWorkflowTask, run: LoadedRun) {
         // The worker may have died meanwhile; then the lease tells.
-        let _ = self.intake.send((task, run));
+        let _ = self.intake.send(Begun { task, run, reservation: self.reservation });
     }
 }
 
-impl Drop for Place {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.reserved.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -63,15 +63,23 @@ pub(super) async fn take_begun(
     tracker: TaskTracker,
     mut begun: mpsc::UnboundedReceiver<eager::Begun>,
 ) {
-    while let Some((task, run)) = begun.recv().await {
+    while let Some(eager::Begun { task, run, reservation }) = begun.recv().await {
         begin(&shared, &tracker, task, run);
+        drop(reservation);
     }
 }
 
 fn begin(shared: &Arc<Shared>, tracker: &TaskTracker, task: ClaimedWorkflowTask, run: LoadedRun) {
     let (inputs, receiver) = mpsc::unbounded_channel();
     let entry = RunEntry { epoch: task.epoch, since: shared.clock.now(), inputs };
-    shared.runs().insert(task.run_id, entry);
+    {
+        let mut runs = shared.runs();
+        // What was handed over may come after a claim of the same run, if it took very long.
+        if runs.get(&task.run_id).is_some_and(|at_hand| at_hand.epoch >= task.epoch) {
+            return;
+        }
+        runs.insert(task.run_id, entry);
+    }
     tracker.spawn(runner::run(shared.clone(), tracker.clone(), task, run, receiver));
 }
 
@@ -105,7 +113,7 @@ fn on_queue_hint(shared: &Shared, delivery: &Delivery) {
         Delivery::Gap => None,
     };
     match hint {
-        Some(QueueHint { kind, due }) => shared.due.look_at(due, kind),
+        Some(QueueHint { kind, due }) => shared.look_at(due, kind),
         None => {
             shared.due.look_for(TaskKind::Workflow);
             shared.due.look_for(TaskKind::Activity);
@@ -201,11 +209,11 @@ impl Claims {
         shared: &Arc<Shared>,
         tracker: &TaskTracker,
     ) -> Result<(), store::Error> {
-        shared.due.set_starved(TaskKind::Workflow, true);
-        let at_most = shared.options.runs_max.saturating_sub(shared.runs().len()).min(CLAIM_TASKS_MAX);
-        if at_most == 0 {
+        let free = || shared.options.runs_max.saturating_sub(shared.runs().len());
+        if !has_place(shared, TaskKind::Workflow, free) {
             return Ok(());
         }
+        let at_most = free().clamp(1, CLAIM_TASKS_MAX);
         let claimed = shared.store.write(ClaimWorkflowTasks(at(&self.workflows, shared, at_most))).await?;
         after_claim(shared, TaskKind::Workflow, claimed.len(), at_most);
         if claimed.is_empty() {
@@ -222,12 +230,16 @@ impl Claims {
         shared: &Arc<Shared>,
         tracker: &TaskTracker,
     ) -> Result<(), store::Error> {
-        shared.due.set_starved(TaskKind::Activity, true);
+        if !has_place(shared, TaskKind::Activity, || shared.slots_free()) {
+            return Ok(());
+        }
         // The places are taken before the claim, since a runner might fill them meanwhile; but only half of them,
         // so that runners find some for the activities that they can begin without a trip through the queue.
         let at_most = shared.slots_free().div_ceil(2).min(CLAIM_TASKS_MAX);
         let mut slots: Vec<_> = (0..at_most).map_while(|_| shared.try_slot()).collect();
         if slots.is_empty() {
+            // Runners were quicker; whoever leaves a place next tells.
+            shared.due.set_starved(TaskKind::Activity, true);
             return Ok(());
         }
         let at_most = slots.len();
@@ -245,12 +257,22 @@ impl Claims {
     }
 }
 
+/// Whether there is a place for a task of the kind. If not, whoever leaves one tells; it may have happened just
+/// before that was asked for, so the places are counted again.
+fn has_place(shared: &Shared, kind: TaskKind, free: impl Fn() -> usize) -> bool {
+    if free() > 0 {
+        return true;
+    }
+    shared.due.set_starved(kind, true);
+    free() > 0
+}
+
 /// A claim that got all it asked for may have left something.
 fn after_claim(shared: &Shared, kind: TaskKind, claimed: usize, at_most: usize) {
-    if claimed == at_most {
+    let full = claimed == at_most;
+    shared.due.set_starved(kind, full);
+    if full {
         shared.due.look_for(kind);
-    } else {
-        shared.due.set_starved(kind, false);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     ids::{EventId, Namespace, RunId, WorkerId},
     notify::Bus,
     registry::Registry,
-    store::Store,
+    store::{Store, TaskKind},
 };
 
 pub(super) struct Shared {
@@ -134,6 +134,11 @@ impl Shared {
         if runs.get(&run_id).is_some_and(|entry| entry.epoch == epoch) {
             runs.remove(&run_id);
         }
+    }
+
+    /// Tasks of the kind may be due at this instant.
+    pub(super) fn look_at(&self, at: Timestamp, kind: TaskKind) {
+        if at <= self.clock.now() { self.due.look_for(kind) } else { self.due.look_at(at, kind) }
     }
 
     /// Whether this worker takes activities of the queue and type.

@@ -55,9 +55,8 @@ pub(crate) struct Start {
 
 impl Start {
     /// The same with a worker that holds the run from the start.
-    pub(crate) fn held_by(self, holder: Option<(WorkerId, Timestamp)>) -> Self {
-        let (holder, lease_expires_at_ms) = holder.unzip();
-        Self { holder, lease_expires_at_ms, ..self }
+    pub(crate) fn held_by(self, worker_id: WorkerId, lease_expires_at: Timestamp) -> Self {
+        Self { holder: Some(worker_id), lease_expires_at_ms: Some(lease_expires_at), ..self }
     }
 
     /// The workflow task of a run that a worker holds from the start.

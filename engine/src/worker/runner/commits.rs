@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, future::BoxFuture};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::{Next, Runner};
 use crate::{
@@ -29,7 +30,8 @@ pub(super) struct Committing {
     pub(super) answers: Vec<oneshot::Sender<bool>>,
     /// Attempts that may begin only when their start is durable.
     pub(super) begin: Vec<Prepared>,
-    pub(super) begun: Vec<EventId>,
+    /// Attempts that began while the commit was on its way, and what tells them that it was refused.
+    pub(super) begun: Vec<(EventId, CancellationToken)>,
     pub(super) cancel: Vec<EventId>,
     /// The queues of activities that wait there for a worker.
     pub(super) queued: BTreeSet<TaskQueue>,
@@ -58,7 +60,7 @@ impl Runner {
             Ok(StepOutput::Committed { visible_at }) => {
                 if commit.lets_go {
                     // When its next timer is due, or at once when a message came meanwhile.
-                    self.shared.due.look_at(visible_at, TaskKind::Workflow);
+                    self.shared.look_at(visible_at, TaskKind::Workflow);
                 }
             }
             Ok(StepOutput::Stale) => {
@@ -115,7 +117,7 @@ impl Runner {
             attempt::spawn(&self.shared, &self.tracker, prepared);
         }
         let now = self.shared.clock.now();
-        for event_id in commit.begun {
+        for (event_id, _) in commit.begun {
             if let Some(attempt) = self.shared.attempts().get_mut(&(self.task.run_id, event_id)) {
                 attempt.durable_since = Some(now);
             }
@@ -128,6 +130,9 @@ impl Runner {
             }
         }
         for task_queue in commit.queued {
+            if self.shared.options.task_queues.contains(&task_queue) {
+                self.shared.due.look_for(TaskKind::Activity);
+            }
             let hint = QueueHint { kind: TaskKind::Activity, due: now };
             hint::publish_queue(&*self.shared.bus, &self.shared.namespace, &task_queue, hint);
         }
@@ -143,10 +148,8 @@ impl Runner {
     ///
     /// Those who wait for an answer get none, and turn to the database.
     fn forsake(&self, commit: Committing) {
-        for event_id in commit.begun {
-            if let Some(attempt) = self.shared.attempts().get(&(self.task.run_id, event_id)) {
-                attempt.lost.cancel();
-            }
+        for (_, lost) in commit.begun {
+            lost.cancel();
         }
     }
 

@@ -122,7 +122,8 @@ impl Runner {
         self.leaving = closes_run || lets_go || too_long;
         let queued = draft.scheduled.iter().filter(|new| new.taken.is_none());
         let queued = queued.map(|new| TaskQueue::trusted(&new.task_queue)).collect();
-        let begun = draft.begin_early.iter().map(|early| early.attempt.scheduled_event_id).collect();
+        let begun = draft.begin_early.iter();
+        let begun = begun.map(|early| (early.attempt.scheduled_event_id, early.lost.clone())).collect();
         let step = Step {
             run_id: self.task.run_id,
             owner: self.shared.worker_id,

@@ -77,7 +77,7 @@ pub(super) async fn run(
 pub(super) fn given_back(shared: &Shared, task: &ClaimedWorkflowTask, failure: &Failure) -> FailWorkflowTask {
     let wait = Duration::from_secs(1 << task.attempt.min(6)).min(RETRY_INTERVAL_MAX);
     let visible_at = shared.clock.now() + wait;
-    shared.due.look_at(visible_at, TaskKind::Workflow);
+    shared.look_at(visible_at, TaskKind::Workflow);
     FailWorkflowTask {
         run_id: task.run_id,
         owner: shared.worker_id,
