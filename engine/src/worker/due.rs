@@ -83,8 +83,7 @@ impl Due {
         }
     }
 
-    /// Says whether tasks of the kind lie waiting for a place. To be said before the places are counted, so that
-    /// one that becomes free in between is not overlooked.
+    /// Says whether tasks of the kind lie waiting for a place.
     pub(super) fn set_starved(&self, kind: TaskKind, starved: bool) {
         self.state().starved.set(kind, starved);
     }

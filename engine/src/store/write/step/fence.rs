@@ -41,18 +41,9 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("visible_at", Kind::BigInt),
 ];
 
-/// What the row of an accepted chain says now.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Accepted {
-    /// When the run wants a worker.
-    pub(super) visible_at: Timestamp,
-    /// Number of the last message that was put into the inbox.
-    pub(super) inbox_sequence: i64,
-}
-
 /// Moves the workflow tasks on, which is where a stale lease is found out; the answer is which chains were
-/// accepted.
-pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashMap<ChainKey, Accepted>, DbErr> {
+/// accepted, and when their runs want a worker.
+pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashMap<ChainKey, Timestamp>, DbErr> {
     if chains.is_empty() {
         return Ok(HashMap::new());
     }
@@ -71,8 +62,7 @@ pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashMap<ChainK
          FROM {source} WHERE workflow_task.run_id = v.run_id AND workflow_task.owner = v.owner \
          AND workflow_task.epoch = v.epoch AND workflow_task.next_event_id = v.expected \
          AND (NOT v.closes OR inbox_sequence <= v.consumed) \
-         RETURNING workflow_task.run_id, workflow_task.epoch, next_event_id, visible_at_ms, \
-         inbox_sequence",
+         RETURNING workflow_task.run_id, workflow_task.epoch, next_event_id, visible_at_ms",
         least = tx.dialect.least("visible_at_ms", "v.visible_at"),
     );
     let rows = tx.query(sql, vec![json(&rows)]).await?;
@@ -83,11 +73,7 @@ pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashMap<ChainK
                 epoch: row.try_get("", "epoch")?,
                 next_event_id: row.try_get("", "next_event_id")?,
             };
-            let accepted = Accepted {
-                visible_at: Timestamp(row.try_get("", "visible_at_ms")?),
-                inbox_sequence: row.try_get("", "inbox_sequence")?,
-            };
-            Ok((key, accepted))
+            Ok((key, Timestamp(row.try_get("", "visible_at_ms")?)))
         })
         .collect()
 }

@@ -9,8 +9,6 @@
 mod fence;
 mod merge;
 
-use std::collections::HashMap;
-
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
 use serde::Serialize;
@@ -30,8 +28,7 @@ use crate::{
     ids::{EventId, RunId, WorkerId},
     store::sql::{Kind, Tx, json},
 };
-use fence::Accepted;
-use merge::{Chain, ChainKey, merge};
+use merge::{Chain, merge};
 
 /// What one activation of a run leads to.
 #[derive(Debug, Clone)]
@@ -109,7 +106,7 @@ async fn apply(tx: Tx<'_>, items: &[Step]) -> Result<Vec<StepOutput>, DbErr> {
     let (chains, refused): (Vec<Chain>, Vec<Chain>) =
         chains.into_iter().partition(|chain| accepted.contains_key(&chain.key()));
     let unread = fence::release_unread(tx, &refused.iter().collect::<Vec<_>>()).await?;
-    commit(tx, &chains, &accepted).await?;
+    commit(tx, &chains).await?;
     let mut outputs = vec![StepOutput::Stale; items.len()];
     for chain in refused.into_iter().filter(|chain| unread.contains(&chain.key())) {
         for index in chain.items {
@@ -117,7 +114,7 @@ async fn apply(tx: Tx<'_>, items: &[Step]) -> Result<Vec<StepOutput>, DbErr> {
         }
     }
     for chain in chains {
-        let visible_at = accepted[&chain.key()].visible_at;
+        let visible_at = accepted[&chain.key()];
         for index in chain.items {
             outputs[index] = StepOutput::Committed { visible_at };
         }
@@ -125,7 +122,7 @@ async fn apply(tx: Tx<'_>, items: &[Step]) -> Result<Vec<StepOutput>, DbErr> {
     Ok(outputs)
 }
 
-async fn commit(tx: Tx<'_>, chains: &[Chain], accepted: &HashMap<ChainKey, Accepted>) -> Result<(), DbErr> {
+async fn commit(tx: Tx<'_>, chains: &[Chain]) -> Result<(), DbErr> {
     let steps = || chains.iter().map(|chain| &chain.step);
     append(tx, chains).await?;
     let executions: Vec<ExecutionRow> = steps().filter_map(execution_row).collect();
@@ -142,11 +139,11 @@ async fn commit(tx: Tx<'_>, chains: &[Chain], accepted: &HashMap<ChainKey, Accep
         .collect();
     cancel_activities(tx, canceled).await?;
     consume_messages(tx, chains).await?;
-    ended(chains, accepted).remove(tx).await
+    ended(chains).remove(tx).await
 }
 
-/// What is left of the runs that have ended.
-fn ended(chains: &[Chain], accepted: &HashMap<ChainKey, Accepted>) -> OpenRows {
+/// What is left of the runs that have ended. Messages are not: the fence lets none end beside one that is unread.
+fn ended(chains: &[Chain]) -> OpenRows {
     let mut rows = OpenRows::default();
     for chain in chains {
         let AfterStep::Close { open_activities, .. } = chain.step.after else { continue };
@@ -154,9 +151,6 @@ fn ended(chains: &[Chain], accepted: &HashMap<ChainKey, Accepted>) -> OpenRows {
         rows.workflow_tasks.push(run_id);
         if open_activities {
             rows.activity_tasks.push(run_id);
-        }
-        if accepted[&chain.key()].inbox_sequence > chain.step.consumed_messages {
-            rows.messages.push(run_id);
         }
     }
     rows
