@@ -20,7 +20,7 @@ help: ## List the targets
 
 .PHONY: dev
 dev: setup-dev $(playground)/dist/index.html ## Build and run everything in one process; ARGS="…" goes to `ctutor dev`
-	cargo build --package ctutor
+	cargo build --workspace --bin ctutor
 	exec $(target)/debug/ctutor dev $(ARGS)
 
 .PHONY: build

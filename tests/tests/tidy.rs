@@ -5,9 +5,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use serde::Deserialize;
 
 /// Which of our crates each may depend on. A crate that is missing here fails the test, so that its place is
 /// decided and not found.
@@ -50,14 +51,14 @@ fn dependencies_run_one_way() {
     let allowed: BTreeMap<&str, BTreeSet<&str>> =
         ALLOWED.iter().map(|(name, may)| (*name, may.iter().copied().collect())).collect();
     let mut faults = Vec::new();
-    for package in metadata().workspace_packages() {
+    for package in metadata().packages {
         let Some(may) = allowed.get(package.name.as_str()) else {
             faults.push(format!("`{}` has no place in the list of this test", package.name));
             continue;
         };
         for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
             let name = dependency.name.as_str();
-            let for_tests = dependency.kind == DependencyKind::Development;
+            let for_tests = dependency.kind.as_deref() == Some("dev");
             if !may.contains(name) && !(for_tests && (name == HARNESS || name == package.name.as_str())) {
                 faults.push(format!("`{}` may not depend on `{name}`", package.name));
             }
@@ -102,8 +103,8 @@ fn nothing_is_left_open() {
 #[test]
 fn every_crate_has_a_readme_as_its_documentation() {
     let mut faults = Vec::new();
-    for package in metadata().workspace_packages() {
-        let folder = folder(package);
+    for package in metadata().packages {
+        let folder = folder(&package);
         match fs::read_to_string(folder.join("README.md")) {
             Ok(readme) if readme.lines().count() > 60 => {
                 faults.push(format!("the README of `{}` has more than 60 lines", package.name));
@@ -124,14 +125,38 @@ fn assert_none(faults: &[String]) {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+/// What `cargo metadata` tells of our own crates. The crate for it would switch on features of `serde_json`, and
+/// with them compile nearly everything twice.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    /// None for a dependency of the crate itself, `dev` for one of its tests.
+    kind: Option<String>,
+    /// Only of a dependency inside the workspace.
+    path: Option<PathBuf>,
+}
+
 fn metadata() -> Metadata {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    MetadataCommand::new()
-        .manifest_path(manifest)
-        .no_deps()
-        .other_options(vec!["--offline".into()])
-        .exec()
-        .unwrap()
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn folder(package: &Package) -> PathBuf {
@@ -142,10 +167,10 @@ fn folder(package: &Package) -> PathBuf {
 fn sources() -> Vec<(PathBuf, String)> {
     let metadata = metadata();
     let mut files = Vec::new();
-    for package in metadata.workspace_packages() {
+    for package in &metadata.packages {
         collect(&folder(package), &mut files);
     }
-    let root = metadata.workspace_root.as_std_path();
+    let root = &metadata.workspace_root;
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
         (path.strip_prefix(root).unwrap().to_owned(), text)
