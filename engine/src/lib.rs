@@ -26,3 +26,8 @@ pub mod workflow;
 
 pub use crate::engine::{BusOptions, Engine, EngineOptions, OpenError};
 pub use ctutor_macros::{activity, workflow};
+
+/// The examples of the macros, which cannot depend on what they write code for.
+#[cfg(doctest)]
+#[doc = include_str!("../../macros/README.md")]
+struct MacrosReadme;
