@@ -121,6 +121,11 @@ impl Engine {
         self.store.pending_migrations().await
     }
 
+    /// Waits until nothing can be written any more, because the writer has died: then only a new process helps.
+    pub async fn closed(&self) {
+        self.store.closed().await;
+    }
+
     /// The engine as callers see it.
     #[must_use]
     pub fn client(&self) -> Client {

@@ -3,8 +3,7 @@ use std::process::ExitCode;
 use crate::{
     args::{ListenArgs, ProcessArgs, SecretArgs, WorkerArgs},
     config::{Flags, Loaded},
-    output,
-    process::{self, Listener, Services, WorkerPart},
+    process::{self, Listener},
     secret, shutdown,
 };
 
@@ -45,16 +44,6 @@ impl Args {
         }
 
         let url = listener.url();
-        let worker = WorkerPart::new(config).await?;
-        let mut services = Services::new(&engine, shutdown);
-        let mut worker = worker.start(&mut services, &engine);
-        process::serve(&mut services, &engine, config, verifier, listener);
-        let ready = async {
-            worker.ready().await;
-            output::announce(&url);
-        };
-        let (result, ()) = tokio::join!(services.run(), ready);
-        result?;
-        Ok(ExitCode::SUCCESS)
+        process::run_all(&engine, config, verifier, listener, shutdown, url).await
     }
 }

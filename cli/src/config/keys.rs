@@ -115,6 +115,18 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Number,
         "an integer from 1 to 10000",
     ),
+    Key::new(
+        "limits.history_events_max",
+        &["CTUTOR_LIMITS_HISTORY_EVENTS_MAX"],
+        Kind::Number,
+        "an integer from 100 to 1000000",
+    ),
+    Key::new(
+        "limits.history_size_bytes_max",
+        &["CTUTOR_LIMITS_HISTORY_SIZE_BYTES_MAX"],
+        Kind::Number,
+        "an integer from 65536 to 536870912",
+    ),
     Key::new("log.filter", &["CTUTOR_LOG", "RUST_LOG"], Kind::Text, "directives such as `warn,ctutor=debug`"),
     Key::new("log.format", &["CTUTOR_LOG_FORMAT"], Kind::Text, "`text` or `json`"),
     Key::new("client.url", &["CTUTOR_URL"], Kind::Url, "a URL such as `http://127.0.0.1:8000`"),

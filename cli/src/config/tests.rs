@@ -49,6 +49,8 @@ fn the_defaults_are_those_of_the_engine() {
     let worker = ctutor_engine::worker::WorkerOptions::default();
     assert_eq!(config.worker.grace_period.0, worker.grace_period);
     assert_eq!(config.worker.concurrency.as_usize(), worker.activity_slots);
+    assert_eq!(i64::from(config.limits.history_events_max.get()), worker.history_events_max);
+    assert_eq!(config.limits.history_size_bytes_max.as_usize(), worker.history_size_bytes_max);
 }
 
 #[test]

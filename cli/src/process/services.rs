@@ -1,8 +1,10 @@
-use std::future::Future;
+use std::{fmt::Display, future::Future, process::ExitCode};
 
-use ctutor_engine::Engine;
+use ctutor_engine::{Engine, worker::Handle};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+use crate::output;
 
 /// The long-running parts of a process. They stop together: when one fails, the process is better replaced than
 /// left as a half.
@@ -20,12 +22,20 @@ struct Ended {
 }
 
 impl Services {
-    /// No parts yet but the maintenance, which every process does.
+    /// No parts yet but those of every process: maintenance, and an eye on what writes to the database.
     pub(crate) fn new(engine: &Engine, shutdown: CancellationToken) -> Self {
         let mut services = Self { shutdown, tasks: JoinSet::new() };
         let maintenance = engine.maintenance().run(services.shutdown.clone());
         services.spawn("maintenance", async {
             maintenance.await;
+            Ok(())
+        });
+        let (engine, shutdown) = (engine.clone(), services.shutdown());
+        services.spawn("database writer", async move {
+            tokio::select! {
+                () = engine.closed() => {}
+                () = shutdown.cancelled() => {}
+            }
             Ok(())
         });
         services
@@ -43,6 +53,17 @@ impl Services {
         part: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
         self.tasks.spawn(async move { Ended { name, result: part.await } });
+    }
+
+    /// Like [`Services::run`], and says something once the worker is ready.
+    pub(crate) async fn run_with(self, mut worker: Handle, text: impl Display) -> anyhow::Result<ExitCode> {
+        let ready = async {
+            worker.ready().await;
+            output::announce(text);
+        };
+        let (result, ()) = tokio::join!(self.run(), ready);
+        result?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Waits until a part fails before it should have ended.

@@ -6,10 +6,7 @@ use ctutor_engine::{
 };
 
 use super::Services;
-use crate::{
-    config::{Config, Worker},
-    output::Block,
-};
+use crate::{config::Config, output::Block};
 
 /// A worker before it runs: what it will do, for people.
 #[derive(Debug)]
@@ -27,7 +24,7 @@ impl WorkerPart {
         let registry = ctutor_workflows::registry(&config.testing.options(&config.data)).await.context(
             "the workflows need a folder of their own; name one with CTUTOR_TESTING_CACHE_FOLDER or `--data`",
         )?;
-        Ok(Self { options: options(&config.worker), registry })
+        Ok(Self { options: options(config), registry })
     }
 
     /// What it is called, serves and knows.
@@ -56,14 +53,17 @@ impl WorkerPart {
     }
 }
 
-fn options(config: &Worker) -> WorkerOptions {
+fn options(config: &Config) -> WorkerOptions {
+    let Config { worker, limits, .. } = config;
     let mut options = WorkerOptions {
-        task_queues: config.task_queues.clone(),
-        activity_slots: config.concurrency.as_usize(),
-        grace_period: config.grace_period.0,
+        task_queues: worker.task_queues.clone(),
+        activity_slots: worker.concurrency.as_usize(),
+        grace_period: worker.grace_period.0,
+        history_events_max: limits.history_events_max.get().into(),
+        history_size_bytes_max: limits.history_size_bytes_max.as_usize(),
         ..WorkerOptions::default()
     };
-    if let Some(identity) = &config.identity {
+    if let Some(identity) = &worker.identity {
         options.identity.clone_from(identity);
     }
     options

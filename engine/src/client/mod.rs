@@ -217,6 +217,9 @@ impl Client {
     /// # Errors
     /// [`store::Error`] when it does not.
     pub async fn ready(&self) -> Result<(), store::Error> {
+        if !self.store.is_open() {
+            return Err(store::Error::Closed);
+        }
         self.store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.map(|_| ())
     }
 

@@ -212,7 +212,8 @@ impl Client {
             worker_identity: None,
         };
         let first = HistoryEvent { event_id: 1, time: prepared.created_at_ms, attributes: first_event };
-        LoadedRun { execution, events: vec![first], messages: Vec::new() }
+        let history_size_bytes = prepared.attributes.len();
+        LoadedRun { execution, events: vec![first], history_size_bytes, messages: Vec::new() }
     }
 
     async fn replayed(&self, caller: &Caller, run_id: RunId) -> Result<Started, StartError> {

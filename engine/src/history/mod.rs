@@ -11,6 +11,8 @@ mod event_type;
 pub use attributes::*;
 pub use event_type::{EventType, UnknownEventType};
 
+use std::sync::Arc;
+
 use crate::{clock::Timestamp, ids::EventId};
 
 /// One fact in a run's history.
@@ -22,6 +24,34 @@ pub struct HistoryEvent {
     pub time: Timestamp,
     /// What happened.
     pub attributes: EventAttributes,
+}
+
+/// An event as it is stored. Whoever makes an event encodes it, so that the one writer need not.
+#[derive(Debug, Clone)]
+pub(crate) struct EncodedEvent {
+    pub(crate) event_id: EventId,
+    pub(crate) time: Timestamp,
+    pub(crate) event_type: EventType,
+    /// JSON.
+    pub(crate) attributes: Arc<str>,
+}
+
+impl EncodedEvent {
+    /// What it adds to the size of its history, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.attributes.len()
+    }
+}
+
+impl From<&HistoryEvent> for EncodedEvent {
+    fn from(event: &HistoryEvent) -> Self {
+        Self {
+            event_id: event.event_id,
+            time: event.time,
+            event_type: event.event_type(),
+            attributes: event.attributes.to_json().into(),
+        }
+    }
 }
 
 impl HistoryEvent {

@@ -61,11 +61,15 @@ pub(super) async fn connect_writer(
 
 /// The connections that read; the writer must be connected before.
 pub(super) async fn connect_reader(options: &DatabaseOptions, dialect: Dialect) -> Result<Reader, Error> {
-    let inner = match dialect {
-        Dialect::Postgres => postgres(options, options.read_connections_max, &[]).await?,
-        Dialect::Sqlite => sqlite(options, options.read_connections_max.min(4), Access::ReadOnly).await?,
+    let connections = match dialect {
+        Dialect::Postgres => options.read_connections_max,
+        Dialect::Sqlite => options.read_connections_max.min(4),
     };
-    Ok(Reader { dialect, inner })
+    let inner = match dialect {
+        Dialect::Postgres => postgres(options, connections, &[]).await?,
+        Dialect::Sqlite => sqlite(options, connections, Access::ReadOnly).await?,
+    };
+    Ok(Reader { dialect, inner, connections })
 }
 
 /// The file of an SQLite URL; `None` for PostgreSQL.
@@ -128,7 +132,8 @@ fn base(options: &DatabaseOptions, connections: u32) -> ConnectOptions {
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
         .connect_timeout(options.acquire_timeout)
-        // A broken connection shows itself in the next statement; asking first would double every read.
+        // A broken connection shows itself in the next statement, which is then tried on another; asking first
+        // would double every read.
         .test_before_acquire(false)
         .sqlx_logging(false);
     connect

@@ -65,33 +65,40 @@ impl From<DbErr> for Error {
     }
 }
 
-/// Whether the connection, and not the statement, is at fault.
+/// Whether the database, and not the statement, is at fault.
 fn is_away(error: &DbErr) -> bool {
-    let (DbErr::Conn(RuntimeErr::SqlxError(source))
-    | DbErr::Exec(RuntimeErr::SqlxError(source))
-    | DbErr::Query(RuntimeErr::SqlxError(source))) = error
-    else {
-        return matches!(error, DbErr::ConnectionAcquire(_));
-    };
-    match &**source {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+    let no_connection = matches!(error, DbErr::ConnectionAcquire(_))
+        || sqlx_error(error).is_some_and(|source| matches!(source, sqlx::Error::PoolTimedOut));
+    no_connection || is_broken_connection(error)
+}
+
+/// Whether the connection broke while it was used, so that the same statement may succeed on another.
+pub(super) fn is_broken_connection(error: &DbErr) -> bool {
+    match sqlx_error(error) {
+        Some(sqlx::Error::Io(_)) => true,
         // PostgreSQL's connection exceptions, and what it says while it ends or starts.
-        sqlx::Error::Database(error) => {
+        Some(sqlx::Error::Database(error)) => {
             error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0"))
         }
         _ => false,
     }
 }
 
+fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(source))
+    | DbErr::Exec(RuntimeErr::SqlxError(source))
+    | DbErr::Query(RuntimeErr::SqlxError(source))) = error
+    else {
+        return None;
+    };
+    Some(&**source)
+}
+
 /// Whether the database gave the transaction up for another's sake, so that the same one may succeed.
 pub(super) fn is_transient(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error
-    else {
-        return false;
-    };
     // Serialization failure and deadlock on PostgreSQL.
-    source
-        .as_database_error()
+    sqlx_error(error)
+        .and_then(sqlx::Error::as_database_error)
         .and_then(sqlx::error::DatabaseError::code)
         .is_some_and(|code| code == "40001" || code == "40P01")
 }

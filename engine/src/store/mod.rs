@@ -120,6 +120,16 @@ impl Store {
         self.local_workers.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
+    /// Whether it takes writes; it does not once its writer has died.
+    pub(crate) fn is_open(&self) -> bool {
+        self.writer.is_open()
+    }
+
+    /// Waits until it takes no writes any more.
+    pub(crate) async fn closed(&self) {
+        self.writer.closed().await;
+    }
+
     /// What was written so far.
     #[must_use]
     pub fn counters(&self) -> &Arc<Counters> {

@@ -4,9 +4,12 @@
 //! rows, so each connection prepares it once, and nulls, which arrays cannot carry, need no care.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    Statement, Value, prelude::async_trait::async_trait,
 };
 use serde::Serialize;
+
+use super::error::is_broken_connection;
 
 /// Which SQL the database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,16 +136,56 @@ impl Tx<'_> {
     }
 }
 
-/// A connection for reading together with the SQL that it speaks.
+/// Connections for reading together with the SQL that they speak.
+///
+/// A server that was restarted has broken all of them, and each says so only when it is used next. A read changes
+/// nothing, so it is tried on the next connection then, at most once on each.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     pub(super) dialect: Dialect,
     pub(super) inner: DatabaseConnection,
+    pub(super) connections: u32,
 }
 
 impl Reader {
-    pub(super) async fn query(&self, sql: String, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
-        let statement = Statement::from_sql_and_values(self.dialect.backend(), sql, values);
-        self.inner.query_all_raw(statement).await
+    pub(super) async fn rows(&self, sql: String, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
+        self.query_all_raw(Statement::from_sql_and_values(self.dialect.backend(), sql, values)).await
+    }
+
+    async fn on_a_whole_connection<T, F: Future<Output = Result<T, DbErr>>>(
+        &self,
+        statement: Statement,
+        read: impl Fn(Statement) -> F,
+    ) -> Result<T, DbErr> {
+        for _ in 0..self.connections {
+            match read(statement.clone()).await {
+                Err(error) if is_broken_connection(&error) => {}
+                result => return result,
+            }
+        }
+        read(statement).await
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.dialect.backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.inner.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.inner.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.on_a_whole_connection(statement, |statement| self.inner.query_one_raw(statement)).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.on_a_whole_connection(statement, |statement| self.inner.query_all_raw(statement)).await
     }
 }

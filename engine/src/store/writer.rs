@@ -25,7 +25,7 @@ use std::{
 };
 
 use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     DatabaseOptions, Error, database,
@@ -46,12 +46,27 @@ use super::{
 
 /// Most items of one transaction.
 const BATCH_ITEMS_MAX: usize = 512;
+/// A transaction takes no further items once it carries this much.
+const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most items that wait; one more from outside is refused, one more from inside waits.
 const WAITING_ITEMS_MAX: usize = 8_192;
+/// Most that the waiting items may carry together, except that a single one is let in whatever its size.
+const WAITING_BYTES_MAX: u32 = 128 * 1024 * 1024;
 /// Most tries of a transaction that the database gave up for another's sake.
 const TRANSIENT_TRIES_MAX: u32 = 5;
 
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+/// Whom to tell what became of an item, and the room that the item takes up until then.
+pub(crate) struct Reply<T> {
+    answer: oneshot::Sender<Result<T, Error>>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl<T> Reply<T> {
+    fn send(self, result: Result<T, Error>) {
+        // Whoever asked may have gone away; what was written stands all the same.
+        let _ = self.answer.send(result);
+    }
+}
 
 /// Items of one kind, with those who wait for their outcome.
 struct Lane<O: Operation> {
@@ -81,14 +96,13 @@ impl<O: Operation> Lane<O> {
 
     fn answer(self) {
         for (reply, output) in self.replies.into_iter().zip(self.outputs) {
-            // Whoever asked may have gone away; the write stands all the same.
-            let _ = reply.send(Ok(output));
+            reply.send(Ok(output));
         }
     }
 
     fn fail(self, error: &Error) {
         for reply in self.replies {
-            let _ = reply.send(Err(error.clone()));
+            reply.send(Err(error.clone()));
         }
     }
 }
@@ -144,7 +158,7 @@ macro_rules! lanes {
 
         $(impl Submit for $operation {
             fn write(self, reply: Reply<Self::Output>) -> WriteBox {
-                WriteBox(Write::$operation(self, reply))
+                WriteBox { size_bytes: self.size_bytes(), write: Write::$operation(self, reply) }
             }
         })*
     };
@@ -156,7 +170,10 @@ pub(crate) trait Submit: Operation {
 }
 
 /// A write whose kind stays the writer's own affair.
-pub(crate) struct WriteBox(Write);
+pub(crate) struct WriteBox {
+    write: Write,
+    size_bytes: usize,
+}
 
 lanes! {
     registrations: RegisterWorker,
@@ -181,6 +198,7 @@ lanes! {
 #[derive(Clone)]
 pub(super) struct Handle {
     queue: mpsc::Sender<WriteBox>,
+    room: Arc<Semaphore>,
     counters: Arc<Counters>,
 }
 
@@ -196,34 +214,56 @@ pub struct Counters {
 impl Handle {
     /// Writes; waits while too much waits already.
     pub(super) async fn write<O: Submit>(&self, item: O) -> Result<O::Output, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.send(item.write(reply)).await.map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        self.enqueue(item).await?.await
     }
 
     /// Writes; refused while too much waits already.
     pub(super) async fn try_write<O: Submit>(&self, item: O) -> Result<O::Output, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.try_send(item.write(reply)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::Overloaded { waiting: WAITING_ITEMS_MAX },
+        let overloaded = || Error::Overloaded { waiting: WAITING_ITEMS_MAX - self.queue.capacity() };
+        let room = match room_of(&item) {
+            0 => None,
+            bytes => Some(self.room.clone().try_acquire_many_owned(bytes).map_err(|_| overloaded())?),
+        };
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(item.write(Reply { answer, _room: room })).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => overloaded(),
             mpsc::error::TrySendError::Closed(_) => Error::Closed,
         })?;
-        answer.await.map_err(|_| Error::Closed)?
+        answered.await.map_err(|_| Error::Closed)?
     }
 
-    /// Puts a write into the queue and leaves; the answer is awaited elsewhere.
+    /// Puts a write into the queue, once there is room, and leaves; the answer is awaited elsewhere.
     pub(super) async fn enqueue<O: Submit>(
         &self,
         item: O,
     ) -> Result<impl Future<Output = Result<O::Output, Error>> + Send + use<O>, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.send(item.write(reply)).await.map_err(|_| Error::Closed)?;
-        Ok(async move { answer.await.map_err(|_| Error::Closed)? })
+        let room = match room_of(&item) {
+            0 => None,
+            bytes => Some(self.room.clone().acquire_many_owned(bytes).await.map_err(|_| Error::Closed)?),
+        };
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(item.write(Reply { answer, _room: room })).await.map_err(|_| Error::Closed)?;
+        Ok(async move { answered.await.map_err(|_| Error::Closed)? })
+    }
+
+    /// Whether writes are still taken; they are not once the writer has died.
+    pub(super) fn is_open(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
+    /// Waits until no writes are taken any more.
+    pub(super) async fn closed(&self) {
+        self.queue.closed().await;
     }
 
     pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
+}
+
+/// What an item takes of [`WAITING_BYTES_MAX`].
+fn room_of<O: Operation>(item: &O) -> u32 {
+    u32::try_from(item.size_bytes()).unwrap_or(u32::MAX).min(WAITING_BYTES_MAX)
 }
 
 /// Starts the writer; the answer is its connection, too, which others may use now and then.
@@ -262,7 +302,8 @@ pub(super) async fn spawn(
         .spawn(thread)
         .map_err(|error| Error::Thread { reason: error.to_string() })?;
     let database = connection.await.map_err(|_| Error::Closed)??;
-    Ok((Handle { queue, counters }, database))
+    let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize));
+    Ok((Handle { queue, room, counters }, database))
 }
 
 struct Writer {
@@ -276,8 +317,14 @@ impl Writer {
         let mut taken = Vec::with_capacity(BATCH_ITEMS_MAX);
         while waiting.recv_many(&mut taken, BATCH_ITEMS_MAX).await > 0 {
             let mut batch = Batch::default();
-            for WriteBox(write) in taken.drain(..) {
-                batch.push(write);
+            let mut size_bytes = 0;
+            for item in taken.drain(..) {
+                if size_bytes > 0 && size_bytes + item.size_bytes > BATCH_BYTES_MAX {
+                    self.write(std::mem::take(&mut batch)).await;
+                    size_bytes = 0;
+                }
+                size_bytes += item.size_bytes;
+                batch.push(item.write);
             }
             self.write(batch).await;
         }
@@ -327,5 +374,49 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::{clock::Timestamp, ids::RunId};
+
+    fn message(size_bytes: u32) -> NewMessage {
+        let body = "x".repeat(size_bytes as usize);
+        NewMessage { run_id: RunId(uuid::Uuid::nil()), kind: "Any", body, now: Timestamp(0) }
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_by_its_size() {
+        let (queue, mut waiting) = mpsc::channel(WAITING_ITEMS_MAX);
+        let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize));
+        let handle = Handle { queue, room, counters: Arc::default() };
+        // As large as all the room there is, and larger.
+        let mut first = Box::pin(handle.write(message(WAITING_BYTES_MAX + 1)));
+        assert!(first.as_mut().now_or_never().is_none());
+        let refused = handle.try_write(message(1)).now_or_never().expect("it does not wait");
+        assert!(matches!(refused, Err(Error::Overloaded { waiting: 1 })), "{refused:?}");
+        let mut second = Box::pin(handle.write(message(1)));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert_eq!(waiting.len(), 1, "the second waits for room");
+        let mut without_payload = Box::pin(handle.try_write(DeleteRun { run_id: RunId(uuid::Uuid::nil()) }));
+        assert!(without_payload.as_mut().now_or_never().is_none(), "what carries nothing needs no room");
+
+        let Write::NewMessage(_, reply) = waiting.recv().await.expect("the first").write else {
+            panic!("the first is a message")
+        };
+        reply.send(Ok(None));
+        assert!(matches!(first.await, Ok(None)));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert_eq!(waiting.len(), 2, "the second has come in behind what needed no room");
+
+        assert!(handle.is_open());
+        drop(waiting);
+        handle.closed().await;
+        assert!(!handle.is_open());
+        assert!(matches!(second.await, Err(Error::Closed)));
     }
 }

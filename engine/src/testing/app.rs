@@ -16,6 +16,7 @@ use crate::{
     history::HistoryEvent,
     ids::{Namespace, RunId, TaskQueue},
     notify::{Bus, InProcessBus},
+    registry::Registry,
     worker::WorkerOptions,
 };
 
@@ -66,12 +67,11 @@ impl App {
 
     /// A worker in a runtime of its own, so that it can die with all its tasks.
     pub(crate) async fn worker(&self) -> TestWorker {
-        self.worker_with(registry(&self.counted)).await
+        self.worker_with(registry(&self.counted), WorkerOptions::default()).await
     }
 
-    pub(crate) async fn worker_with(&self, registry: crate::registry::Registry) -> TestWorker {
-        let options =
-            WorkerOptions { task_queues: vec![TaskQueue::trusted("q")], ..WorkerOptions::default() };
+    pub(crate) async fn worker_with(&self, registry: Registry, options: WorkerOptions) -> TestWorker {
+        let options = WorkerOptions { task_queues: vec![TaskQueue::trusted("q")], ..options };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let service = self.engine.worker(registry, options);

@@ -25,8 +25,10 @@ pub struct WorkerOptions {
     pub sticky_wait_max: Duration,
     /// How long activities may go on after the worker was asked to stop.
     pub grace_period: Duration,
-    /// A run with more events than this is terminated.
+    /// A run that would have more events than this is terminated.
     pub history_events_max: i64,
+    /// A run whose events would take more than this is terminated.
+    pub history_size_bytes_max: usize,
     /// Shortest time between two progress messages of one activity.
     pub progress_interval: Duration,
     /// Shortest time between two stored samples of the progress of one activity.
@@ -50,7 +52,9 @@ impl Default for WorkerOptions {
             lease_renewal_interval: Duration::from_secs(1),
             sticky_wait_max: Duration::from_millis(200),
             grace_period: Duration::from_secs(10),
+            // Both as in Temporal, whose limit of events is 51,200.
             history_events_max: 50_000,
+            history_size_bytes_max: 50 * 1024 * 1024,
             progress_interval: Duration::from_millis(100),
             progress_sample_interval: Duration::from_secs(1),
             cancel_grace_period: Duration::from_secs(30),

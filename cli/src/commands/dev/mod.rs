@@ -10,8 +10,7 @@ use self::welcome::Welcome;
 use crate::{
     args::{ProcessArgs, SecretArgs, WorkerArgs},
     config::{DatabaseUrl, Error, Flags, Length, Listen, Loaded},
-    output,
-    process::{self, Listener, Services, WorkerPart},
+    process::{self, Listener},
     secret, shutdown,
 };
 
@@ -66,17 +65,7 @@ impl Args {
             database: database.masked(),
             data: loaded.is_explicit("data").then(|| config.data.display().to_string()),
         };
-        let worker = WorkerPart::new(config).await?;
-        let mut services = Services::new(&engine, shutdown);
-        let mut worker = worker.start(&mut services, &engine);
-        process::serve(&mut services, &engine, config, verifier, listener);
-        let ready = async {
-            worker.ready().await;
-            output::announce(&welcome);
-        };
-        let (result, ()) = tokio::join!(services.run(), ready);
-        result?;
-        Ok(ExitCode::SUCCESS)
+        process::run_all(&engine, config, verifier, listener, shutdown, welcome).await
     }
 
     fn listen(&self, configured: &Listen) -> Listen {

@@ -3,7 +3,6 @@ use std::process::ExitCode;
 use crate::{
     args::{ProcessArgs, WorkerArgs},
     config::{Flags, Loaded},
-    output,
     process::{self, Services, WorkerPart},
     shutdown,
 };
@@ -36,13 +35,7 @@ impl Args {
 
         let description = worker.describe(&loaded.config.namespace);
         let mut services = Services::new(&engine, shutdown);
-        let mut handle = worker.start(&mut services, &engine);
-        let ready = async {
-            handle.ready().await;
-            output::announce(description);
-        };
-        let (result, ()) = tokio::join!(services.run(), ready);
-        result?;
-        Ok(ExitCode::SUCCESS)
+        let worker = worker.start(&mut services, &engine);
+        services.run_with(worker, description).await
     }
 }

@@ -21,7 +21,7 @@ impl Store {
         // The rows first: an activity that ends between the two reads then shows as ended, not as missing.
         let rows = self.activity_rows(&[run_id]).await?;
         let mut activities: BTreeMap<EventId, Activity> = BTreeMap::new();
-        for (_, event) in self.histories(&[run_id]).await? {
+        for (_, event, _) in self.histories(&[run_id]).await? {
             fold(&mut activities, run_id, event);
         }
         for row in rows {
@@ -56,7 +56,7 @@ impl Store {
             .filter(Column::RunId.is_in(run_ids.iter().map(|run_id| run_id.0)))
             .order_by_asc(Column::RunId)
             .order_by_asc(Column::ScheduledEventId)
-            .all(&self.reader.inner)
+            .all(&self.reader)
             .await?)
     }
 }

@@ -28,6 +28,8 @@ use crate::{
 pub(crate) struct LoadedRun {
     pub(crate) execution: WorkflowExecution,
     pub(crate) events: Vec<crate::history::HistoryEvent>,
+    /// What the events take in the database.
+    pub(crate) history_size_bytes: usize,
     pub(crate) messages: Vec<super::task::Message>,
 }
 
@@ -73,7 +75,7 @@ impl Store {
         caller: &Caller,
         target: &WorkflowTarget,
     ) -> Result<Option<WorkflowExecution>, Error> {
-        let row = named(namespace, caller, target).into_model::<Row>().one(&self.reader.inner).await?;
+        let row = named(namespace, caller, target).into_model::<Row>().one(&self.reader).await?;
         row.map(Row::into_execution).transpose()
     }
 
@@ -88,7 +90,7 @@ impl Store {
         target: &WorkflowTarget,
     ) -> Result<Option<Waiter>, Error> {
         let select = with_due_at(named(namespace, caller, target));
-        let row = select.into_model::<WaiterRow>().one(&self.reader.inner).await?;
+        let row = select.into_model::<WaiterRow>().one(&self.reader).await?;
         row.map(WaiterRow::into_waiter).transpose()
     }
 
@@ -103,7 +105,7 @@ impl Store {
         let rows = visible(namespace, caller)
             .filter(Column::RunId.is_in(ids))
             .into_model::<Row>()
-            .all(&self.reader.inner)
+            .all(&self.reader)
             .await?;
         rows.into_iter()
             .map(|row| row.into_execution().map(|execution| (execution.run_id, execution)))
@@ -120,7 +122,7 @@ impl Store {
         page: &PageRequest,
     ) -> Result<Page<WorkflowExecution>, Error> {
         let select = listed(namespace, caller, filter, order, page);
-        let rows = select.into_model::<Row>().all(&self.reader.inner).await?;
+        let rows = select.into_model::<Row>().all(&self.reader).await?;
         cut(rows, page, Row::into_execution)
     }
 
@@ -137,7 +139,7 @@ impl Store {
         page: &PageRequest,
     ) -> Result<Page<Waiter>, Error> {
         let select = with_due_at(listed(namespace, caller, filter, order, page));
-        let rows = select.into_model::<WaiterRow>().all(&self.reader.inner).await?;
+        let rows = select.into_model::<WaiterRow>().all(&self.reader).await?;
         cut(rows, page, WaiterRow::into_waiter)
     }
 
@@ -157,7 +159,7 @@ impl Store {
             .limit(u64::from(at_most))
             .to_owned();
         let count = Query::select().expr(Expr::cust("COUNT(*)")).from_subquery(limited, "limited").to_owned();
-        let row = self.reader.inner.query_one(&count).await?;
+        let row = self.reader.query_one(&count).await?;
         let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
@@ -176,7 +178,7 @@ impl Store {
             .filter(Column::DeadlineAtMs.lte(now.0))
             .limit(at_most)
             .into_tuple()
-            .all(&self.reader.inner)
+            .all(&self.reader)
             .await?;
         Ok(rows
             .into_iter()

@@ -28,19 +28,22 @@ impl Store {
             select =
                 select.filter(Column::EventType.is_in(types.iter().map(|event_type| event_type.as_str())));
         }
-        let rows = select.order_by_asc(Column::EventId).limit(at_most).all(&self.reader.inner).await?;
+        let rows = select.order_by_asc(Column::EventId).limit(at_most).all(&self.reader).await?;
         rows.iter().map(read).collect()
     }
 
-    /// Whole histories, by run and position.
-    pub(super) async fn histories(&self, run_ids: &[RunId]) -> Result<Vec<(RunId, HistoryEvent)>, Error> {
+    /// Whole histories, by run and position, with the size of each event in bytes.
+    pub(super) async fn histories(
+        &self,
+        run_ids: &[RunId],
+    ) -> Result<Vec<(RunId, HistoryEvent, usize)>, Error> {
         let rows = Entity::find()
             .filter(Column::RunId.is_in(run_ids.iter().map(|run_id| run_id.0)))
             .order_by_asc(Column::RunId)
             .order_by_asc(Column::EventId)
-            .all(&self.reader.inner)
+            .all(&self.reader)
             .await?;
-        rows.iter().map(|row| Ok((RunId(row.run_id), read(row)?))).collect()
+        rows.iter().map(|row| Ok((RunId(row.run_id), read(row)?, row.attributes.len()))).collect()
     }
 
     /// Certain events of certain runs, such as those that scheduled activities.
@@ -58,7 +61,7 @@ impl Store {
              JOIN history_event h ON h.run_id = v.run_id AND h.event_id = v.event_id",
             self.reader.dialect.rows(1, &[("run_id", Kind::Uuid), ("event_id", Kind::BigInt)])
         );
-        let rows = self.reader.query(sql, vec![json(&rows)]).await?;
+        let rows = self.reader.rows(sql, vec![json(&rows)]).await?;
         rows.iter()
             .map(|row| {
                 let row = Model::from_query_result(row, "")?;

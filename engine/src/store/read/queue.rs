@@ -27,7 +27,7 @@ impl Store {
                  MIN(CASE WHEN owner IS NULL AND visible_at_ms <= $2 THEN visible_at_ms END) AS oldest, \
                  COUNT(owner) AS running FROM {table} WHERE namespace = $1 GROUP BY task_queue"
             );
-            for row in self.reader.query(sql, vec![namespace.as_str().into(), now.0.into()]).await? {
+            for row in self.reader.rows(sql, vec![namespace.as_str().into(), now.0.into()]).await? {
                 add(&mut queues, &row)?;
             }
         }

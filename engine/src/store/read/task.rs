@@ -46,12 +46,14 @@ impl Store {
         let mut runs: HashMap<RunId, LoadedRun> = executions
             .into_iter()
             .map(|(run_id, execution)| {
-                (run_id, LoadedRun { execution, events: Vec::new(), messages: Vec::new() })
+                let (events, messages) = (Vec::new(), Vec::new());
+                (run_id, LoadedRun { execution, events, history_size_bytes: 0, messages })
             })
             .collect();
-        for (run_id, event) in self.histories(run_ids).await? {
+        for (run_id, event, size_bytes) in self.histories(run_ids).await? {
             if let Some(run) = runs.get_mut(&run_id) {
                 run.events.push(event);
+                run.history_size_bytes += size_bytes;
             }
         }
         for (run_id, message) in self.inboxes(run_ids).await? {
@@ -68,7 +70,7 @@ impl Store {
             .filter(message::Column::RunId.is_in(run_ids.iter().map(|run_id| run_id.0)))
             .order_by_asc(message::Column::RunId)
             .order_by_asc(message::Column::Sequence)
-            .all(&self.reader.inner)
+            .all(&self.reader)
             .await?;
         Ok(rows
             .into_iter()
@@ -109,7 +111,7 @@ impl Store {
         let lost = Condition::any()
             .add(held.add(Column::LeaseExpiresAtMs.lt(leases_ended_by.0)))
             .add(waiting.add(Column::ExpiresAtMs.lte(now.0)));
-        let rows = activity_task::Entity::find().filter(lost).limit(at_most).all(&self.reader.inner).await?;
+        let rows = activity_task::Entity::find().filter(lost).limit(at_most).all(&self.reader).await?;
         let keys: Vec<_> = rows.iter().map(|row| (RunId(row.run_id), row.scheduled_event_id)).collect();
         let mut scheduled = self.scheduled_activities(&keys).await?;
         Ok(rows
@@ -139,7 +141,7 @@ impl Store {
         &self,
         run_id: RunId,
     ) -> Result<Option<BlockedWorkflowTask>, Error> {
-        let row = workflow_task::Entity::find_by_id(run_id.0).one(&self.reader.inner).await?;
+        let row = workflow_task::Entity::find_by_id(run_id.0).one(&self.reader).await?;
         Ok(row.and_then(|row| {
             let failure = serde_json::from_str(&row.failure?).ok()?;
             Some(BlockedWorkflowTask {

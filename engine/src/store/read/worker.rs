@@ -24,7 +24,7 @@ impl Store {
             .filter(worker::Column::LastSeenAtMs.gte(seen_since.0))
             .order_by_asc(worker::Column::StartedAtMs)
             .order_by_asc(worker::Column::WorkerId)
-            .all(&self.reader.inner)
+            .all(&self.reader)
             .await?;
         rows.into_iter()
             .map(|row| {
@@ -51,7 +51,7 @@ impl Store {
         let rows = workflow_type::Entity::find()
             .filter(workflow_type::Column::Namespace.eq(namespace.as_str()))
             .order_by_asc(workflow_type::Column::Name)
-            .all(&self.reader.inner)
+            .all(&self.reader)
             .await?;
         rows.into_iter()
             .map(|row| {

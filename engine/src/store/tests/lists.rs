@@ -257,7 +257,7 @@ async fn waiting_runs_are_found_without_reading_those_that_have_ended(store: &St
     let dialect = store.reader.dialect;
     let explain = match dialect {
         Dialect::Postgres => {
-            store.reader.query("ANALYZE workflow_execution".into(), Vec::new()).await.unwrap();
+            store.reader.rows("ANALYZE workflow_execution".into(), Vec::new()).await.unwrap();
             "EXPLAIN"
         }
         Dialect::Sqlite => "EXPLAIN QUERY PLAN",
@@ -268,7 +268,7 @@ async fn waiting_runs_are_found_without_reading_those_that_have_ended(store: &St
         let select = listed(&namespace(), &everyone(), &filter, WorkflowOrder::default(), &page);
         let statement = select.build(dialect.backend());
         let values = statement.values.unwrap().0;
-        let rows = store.reader.query(format!("{explain} {}", statement.sql), values).await.unwrap();
+        let rows = store.reader.rows(format!("{explain} {}", statement.sql), values).await.unwrap();
         let column = if dialect == Dialect::Postgres { "QUERY PLAN" } else { "detail" };
         let plan: Vec<String> = rows.iter().map(|row| row.try_get("", column).unwrap()).collect();
         let plan = plan.join("\n");

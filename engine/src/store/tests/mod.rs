@@ -1,6 +1,7 @@
 //! The store suite: written once, run on SQLite and on PostgreSQL.
 
 mod activities;
+mod connections;
 mod lists;
 mod starts;
 mod steps;
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    history::{EventAttributes, HistoryEvent, TimerStarted, WorkflowExecutionStarted},
+    history::{EncodedEvent, EventAttributes, HistoryEvent, TimerStarted, WorkflowExecutionStarted},
     ids::{EventId, Namespace, RunId, TaskQueue, WorkerId, WorkflowType},
     payload::Payload,
 };
@@ -106,9 +107,9 @@ async fn claimed(store: &Store, worker_id: WorkerId) -> Vec<ClaimedWorkflowTask>
     store.write(ClaimWorkflowTasks(claim(worker_id))).await.unwrap()
 }
 
-fn timer(event_id: EventId) -> HistoryEvent {
+fn timer(event_id: EventId) -> EncodedEvent {
     let attributes = TimerStarted { timer_id: event_id.to_string(), start_to_fire_timeout_ms: 1 }.into();
-    HistoryEvent { event_id, time: NOW, attributes }
+    EncodedEvent::from(&HistoryEvent { event_id, time: NOW, attributes })
 }
 
 /// A step of one event that keeps the run; the one after the start is the first.
@@ -158,7 +159,7 @@ impl Store {
     pub(crate) async fn open_rows(&self) -> i64 {
         let sql = "SELECT (SELECT COUNT(*) FROM workflow_task) + (SELECT COUNT(*) FROM activity_task) \
                    + (SELECT COUNT(*) FROM message) AS open_rows";
-        let rows = self.reader.query(sql.to_owned(), Vec::new()).await.unwrap();
+        let rows = self.reader.rows(sql.to_owned(), Vec::new()).await.unwrap();
         rows[0].try_get("", "open_rows").unwrap()
     }
 }

@@ -58,6 +58,17 @@ pub(crate) enum ReportOutput {
 impl Operation for ActivityReport {
     type Output = ReportOutput;
 
+    fn size_bytes(&self) -> usize {
+        match &self.end {
+            AttemptEnd::Retry { failure, checkpoint, .. } => {
+                failure.len() + checkpoint.as_ref().map_or(0, String::len)
+            }
+            AttemptEnd::GiveBack { checkpoint, .. } => checkpoint.as_ref().map_or(0, String::len),
+            AttemptEnd::Lost { failure, .. } => failure.len(),
+            AttemptEnd::Close { body, .. } => body.len(),
+        }
+    }
+
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<ReportOutput>, DbErr>> {
         Box::pin(apply(tx, items))
     }

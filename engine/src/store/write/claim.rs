@@ -1,7 +1,7 @@
 //! Claims: a worker takes due tasks of its queues.
 
 use futures_util::future::BoxFuture;
-use sea_orm::DbErr;
+use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
 
 use super::Operation;
@@ -100,34 +100,17 @@ async fn workflow_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedWorkflow
         types = tx.dialect.texts(6),
         skip = tx.dialect.skip_locked(),
     );
-    let mut claimed = Vec::new();
-    for queue in &claim.task_queues {
-        let left = i64::from(claim.at_most) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
-        if left <= 0 {
-            break;
-        }
-        let values = vec![
-            claim.worker_id.0.into(),
-            claim.lease_expires_at.0.into(),
-            Timestamp::NEVER.0.into(),
-            claim.namespace.clone().into(),
-            queue.clone().into(),
-            json(&claim.types),
-            claim.now.0.into(),
-            left.into(),
-        ];
-        for row in tx.query(sql.clone(), values).await? {
-            claimed.push(ClaimedWorkflowTask {
-                run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
-                epoch: row.try_get("", "epoch")?,
-                next_event_id: row.try_get("", "next_event_id")?,
-                inbox_sequence: row.try_get("", "inbox_sequence")?,
-                priority: row.try_get("", "priority")?,
-                attempt: attempt(row.try_get("", "attempt")?),
-            });
-        }
-    }
-    Ok(claimed)
+    take(tx, claim, &sql, Timestamp::NEVER.0.into(), |row| {
+        Ok(ClaimedWorkflowTask {
+            run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
+            epoch: row.try_get("", "epoch")?,
+            next_event_id: row.try_get("", "next_event_id")?,
+            inbox_sequence: row.try_get("", "inbox_sequence")?,
+            priority: row.try_get("", "priority")?,
+            attempt: attempt(row.try_get("", "attempt")?),
+        })
+    })
+    .await
 }
 
 async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivityTask>, DbErr> {
@@ -136,7 +119,7 @@ async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivity
          WHERE namespace = $4 AND task_queue = $5 AND activity_type IN ({types}) AND owner IS NULL \
          AND visible_at_ms <= $7 AND (expires_at_ms IS NULL OR expires_at_ms > $7) \
          ORDER BY priority DESC, visible_at_ms LIMIT $8 {skip}) \
-         UPDATE activity_task SET owner = $1, worker_identity = $2, lease_expires_at_ms = $3, started_at_ms = $7, \
+         UPDATE activity_task SET owner = $1, lease_expires_at_ms = $2, worker_identity = $3, started_at_ms = $7, \
          heartbeat_sequence = 0, heartbeat_at_ms = NULL, progress = NULL \
          WHERE (run_id, scheduled_event_id) IN (SELECT run_id, scheduled_event_id FROM due) \
          RETURNING run_id, scheduled_event_id, attempt, worker_losses, cancel_requested, checkpoint, \
@@ -144,6 +127,30 @@ async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivity
         types = tx.dialect.texts(6),
         skip = tx.dialect.skip_locked(),
     );
+    take(tx, claim, &sql, claim.worker_identity.clone().into(), |row| {
+        Ok(ClaimedActivityTask {
+            run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
+            scheduled_event_id: row.try_get("", "scheduled_event_id")?,
+            attempt: attempt(row.try_get("", "attempt")?),
+            worker_losses: attempt(row.try_get("", "worker_losses")?),
+            cancel_requested: row.try_get("", "cancel_requested")?,
+            checkpoint: row.try_get("", "checkpoint")?,
+            last_failure: row.try_get("", "last_failure")?,
+            scheduled_at: Timestamp(row.try_get("", "scheduled_at_ms")?),
+        })
+    })
+    .await
+}
+
+/// Runs a statement queue by queue until there is enough. Its parameters: worker, end of the lease, what this kind of
+/// task wants besides, namespace, queue, types, now, how many.
+async fn take<T>(
+    tx: Tx<'_>,
+    claim: &Claim,
+    sql: &str,
+    besides: Value,
+    read: fn(&QueryResult) -> Result<T, DbErr>,
+) -> Result<Vec<T>, DbErr> {
     let mut claimed = Vec::new();
     for queue in &claim.task_queues {
         let left = i64::from(claim.at_most) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
@@ -152,25 +159,16 @@ async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivity
         }
         let values = vec![
             claim.worker_id.0.into(),
-            claim.worker_identity.clone().into(),
             claim.lease_expires_at.0.into(),
+            besides.clone(),
             claim.namespace.clone().into(),
             queue.clone().into(),
             json(&claim.types),
             claim.now.0.into(),
             left.into(),
         ];
-        for row in tx.query(sql.clone(), values).await? {
-            claimed.push(ClaimedActivityTask {
-                run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
-                scheduled_event_id: row.try_get("", "scheduled_event_id")?,
-                attempt: attempt(row.try_get("", "attempt")?),
-                worker_losses: attempt(row.try_get("", "worker_losses")?),
-                cancel_requested: row.try_get("", "cancel_requested")?,
-                checkpoint: row.try_get("", "checkpoint")?,
-                last_failure: row.try_get("", "last_failure")?,
-                scheduled_at: Timestamp(row.try_get("", "scheduled_at_ms")?),
-            });
+        for row in tx.query(sql.to_owned(), values).await? {
+            claimed.push(read(&row)?);
         }
     }
     Ok(claimed)

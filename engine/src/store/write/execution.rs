@@ -6,30 +6,30 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    history::HistoryEvent,
+    history::EncodedEvent,
     ids::{EventId, RunId},
     store::sql::{Kind, Tx, json},
 };
 
 #[derive(Serialize)]
-struct EventRow {
+struct EventRow<'a> {
     run_id: Uuid,
     event_id: EventId,
     event_type: &'static str,
     time_ms: Timestamp,
-    attributes: String,
+    attributes: &'a str,
 }
 
 /// Appends events; a position that is taken fails the transaction.
-pub(super) async fn append_events(tx: Tx<'_>, events: &[(RunId, &HistoryEvent)]) -> Result<(), DbErr> {
-    let rows: Vec<EventRow> = events
+pub(super) async fn append_events(tx: Tx<'_>, events: &[(RunId, &EncodedEvent)]) -> Result<(), DbErr> {
+    let rows: Vec<EventRow<'_>> = events
         .iter()
         .map(|(run_id, event)| EventRow {
             run_id: run_id.0,
             event_id: event.event_id,
-            event_type: event.event_type().as_str(),
+            event_type: event.event_type.as_str(),
             time_ms: event.time,
-            attributes: event.attributes.to_json(),
+            attributes: &event.attributes,
         })
         .collect();
     if rows.is_empty() {

@@ -50,6 +50,10 @@ struct Row<'a> {
 impl Operation for StoredHeartbeat {
     type Output = HeartbeatOutput;
 
+    fn size_bytes(&self) -> usize {
+        [&self.checkpoint, &self.progress].into_iter().flatten().map(String::len).sum()
+    }
+
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<HeartbeatOutput>, DbErr>> {
         Box::pin(apply(tx, items))
     }

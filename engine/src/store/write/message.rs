@@ -30,6 +30,10 @@ impl Operation for NewMessage {
     /// Whom to wake; `None` when the run has ended.
     type Output = Option<Wake>;
 
+    fn size_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Self::Output>, DbErr>> {
         Box::pin(apply(tx, items))
     }

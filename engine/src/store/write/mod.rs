@@ -21,6 +21,11 @@ pub(crate) trait Operation: Clone + Send + Sync + 'static {
     /// What its sender learns after the commit.
     type Output: Send + 'static;
 
+    /// How much it has to carry, in bytes: payloads and what is made of them. What has none counts as nothing.
+    fn size_bytes(&self) -> usize {
+        0
+    }
+
     /// Applies all items; one output each, in their order.
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Self::Output>, DbErr>>;
 }

@@ -119,6 +119,10 @@ const COLUMNS: &[(&str, Kind)] = &[
 impl Operation for Start {
     type Output = StartOutput;
 
+    fn size_bytes(&self) -> usize {
+        self.input.len() + self.memo.len() + self.search_attributes.len() + self.attributes.len()
+    }
+
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<StartOutput>, DbErr>> {
         Box::pin(apply(tx, items))
     }

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    history::{EventAttributes, HistoryEvent, WorkflowExecutionCancelRequested, WorkflowExecutionCanceled},
+    history::{
+        EncodedEvent, EventAttributes, HistoryEvent, WorkflowExecutionCancelRequested,
+        WorkflowExecutionCanceled,
+    },
     ids::{EventId, RunId, WorkerId},
     store::{
         Wake,
@@ -152,7 +155,8 @@ async fn end(
     status: &'static str,
     failure: Option<String>,
 ) -> Result<(), DbErr> {
-    let appended: Vec<_> = events.iter().map(|event| (run_id, event)).collect();
+    let encoded: Vec<EncodedEvent> = events.iter().map(EncodedEvent::from).collect();
+    let appended: Vec<_> = encoded.iter().map(|event| (run_id, event)).collect();
     append_events(tx, &appended).await?;
     let last = events.last().expect("a run ends with at least one event");
     let row = ExecutionRow {

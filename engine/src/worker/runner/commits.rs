@@ -13,7 +13,6 @@ use crate::{
     hint::{self, QueueHint, WorkerHint},
     history::WorkflowExecutionTerminated,
     ids::{EventId, TaskQueue},
-    machine::Run,
     store::{self, CloseOutput, CloseRun, StepOutput, TaskKind},
     worker::{
         attempt::{self, Prepared},
@@ -54,7 +53,7 @@ impl Runner {
         self.commits.next().await
     }
 
-    pub(super) async fn on_committed(&mut self, run: &mut Run, committed: Committed) -> Next {
+    pub(super) async fn on_committed(&mut self, committed: Committed) -> Next {
         let Committed { result, commit } = committed;
         match result {
             Ok(StepOutput::Committed { visible_at }) => {
@@ -85,11 +84,6 @@ impl Runner {
         let leaves = commit.closes_run || commit.lets_go;
         self.settle(commit);
         if leaves {
-            return Next::Finished;
-        }
-        if run.last_event_id() > self.shared.options.history_events_max {
-            self.abandon().await;
-            self.terminate_oversized(run.last_event_id());
             return Next::Finished;
         }
         Next::Continue
@@ -153,10 +147,9 @@ impl Runner {
         }
     }
 
-    fn terminate_oversized(&self, events: EventId) {
+    /// Ends a run whose history has no room for what it does next.
+    pub(super) fn terminate(&self, reason: String) {
         let (shared, run_id) = (self.shared.clone(), self.task.run_id);
-        let limit = shared.options.history_events_max;
-        let reason = format!("the history has {events} events, at most {limit} are allowed");
         tracing::error!(run.id = %run_id, "{reason}; the run is terminated");
         self.tracker.spawn(async move {
             let failure = Failure::new("HistoryLimitExceeded", reason.clone());

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    history::{ActivityTaskScheduled, EventAttributes, HistoryEvent},
+    history::{ActivityTaskScheduled, EncodedEvent, EventAttributes, HistoryEvent},
     ids::{EventId, TaskQueue},
     machine::{Close, Run},
     store::{ActivityLease, AfterStep, NewActivityTask, StartedBy, Step, TakenActivity},
@@ -22,7 +22,7 @@ use crate::{
 /// What goes into the next step.
 #[derive(Default)]
 pub(super) struct Draft {
-    pub(super) events: Vec<HistoryEvent>,
+    pub(super) events: Vec<EncodedEvent>,
     pub(super) scheduled: Vec<NewActivityTask>,
     pub(super) closed: Vec<ActivityLease>,
     pub(super) cancel_requested: Vec<EventId>,
@@ -46,8 +46,15 @@ impl Runner {
                 }
                 _ => {}
             }
-            self.draft.events.push(event);
+            self.append(&event);
         }
+    }
+
+    /// Takes an event into the draft.
+    pub(super) fn append(&mut self, event: &HistoryEvent) {
+        let event = EncodedEvent::from(event);
+        self.history_size_bytes += event.size_bytes();
+        self.draft.events.push(event);
     }
 
     /// Puts an activity on its queue, or right into a free place of this worker.
@@ -109,6 +116,12 @@ impl Runner {
             return next_timer;
         }
         let draft = std::mem::take(&mut self.draft);
+        self.excess = self.excess(run);
+        if self.excess.is_some() {
+            // Nothing of the draft comes to be: its attempts have not begun, and its answers are not given.
+            self.leaving = true;
+            return None;
+        }
         let expected_event_id = self.next_event_id;
         self.next_event_id = run.last_event_id() + 1;
         let started = std::mem::take(&mut self.unstarted).then(|| StartedBy {
@@ -117,9 +130,7 @@ impl Runner {
         });
         let closes_run = matches!(after, AfterStep::Close { .. });
         let lets_go = matches!(after, AfterStep::Release { .. });
-        // A history that is too long is dealt with when this step has arrived.
-        let too_long = run.last_event_id() > self.shared.options.history_events_max;
-        self.leaving = closes_run || lets_go || too_long;
+        self.leaving = closes_run || lets_go;
         let queued = draft.scheduled.iter().filter(|new| new.taken.is_none());
         let queued = queued.map(|new| TaskQueue::trusted(&new.task_queue)).collect();
         let begun = draft.begin_early.iter();
@@ -157,6 +168,23 @@ impl Runner {
         };
         self.commits.push_back(Box::pin(arrive(commit)));
         next_timer
+    }
+
+    /// In what the history would be too long with the draft. The end of a run is not refused for that.
+    fn excess(&self, run: &Run) -> Option<String> {
+        let options = &self.shared.options;
+        let (events, size_bytes) = (run.last_event_id(), self.history_size_bytes);
+        if run.close().is_some() {
+            None
+        } else if events > options.history_events_max {
+            let limit = options.history_events_max;
+            Some(format!("the history would have {events} events, at most {limit} are allowed"))
+        } else if size_bytes > options.history_size_bytes_max {
+            let limit = options.history_size_bytes_max;
+            Some(format!("the history would have {size_bytes} bytes, at most {limit} are allowed"))
+        } else {
+            None
+        }
     }
 
     /// What becomes of the workflow task after the draft.

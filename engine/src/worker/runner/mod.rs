@@ -116,6 +116,10 @@ struct Runner {
     draft: Draft,
     /// First event of the next step.
     next_event_id: EventId,
+    /// Size of the history with the draft.
+    history_size_bytes: usize,
+    /// In what the history would be too long, once it would be.
+    excess: Option<String>,
     consumed_messages: i64,
     unstarted: bool,
     /// Activities of this run that run in this process.
@@ -141,6 +145,8 @@ impl Runner {
     ) -> Self {
         Self {
             next_event_id: task.next_event_id,
+            history_size_bytes: loaded.history_size_bytes,
+            excess: None,
             unstarted: loaded.execution.started_at.is_none(),
             execution: loaded.execution.clone(),
             shared,
@@ -324,7 +330,7 @@ impl Runner {
         let watch = Watchdog::begin(&self.shared, &self.execution);
         run.apply(&event)?;
         watch.end();
-        self.draft.events.push(event);
+        self.append(&event);
         self.record(run);
         Ok(())
     }
@@ -333,8 +339,13 @@ impl Runner {
     async fn wait(&mut self, run: &mut Run, timer: Option<Timestamp>) -> Result<Next, WorkflowTaskError> {
         if self.leaving {
             return Ok(match self.next_commit().await {
-                Some(committed) => self.on_committed(run, committed).await,
-                None => Next::Finished,
+                Some(committed) => self.on_committed(committed).await,
+                None => {
+                    if let Some(excess) = self.excess.take() {
+                        self.terminate(excess);
+                    }
+                    Next::Finished
+                }
             });
         }
         let draining = self.shared.draining.clone();
@@ -353,7 +364,7 @@ impl Runner {
         };
         tokio::select! {
             biased;
-            Some(committed) = self.commits.next() => return Ok(self.on_committed(run, committed).await),
+            Some(committed) = self.commits.next() => return Ok(self.on_committed(committed).await),
             input = self.inputs.recv() => match input {
                 Some(input) => self.take_input(run, input)?,
                 None => return Ok(self.abandon().await),

@@ -8,7 +8,9 @@ use crate::{
     client::{WorkflowExecution, WorkflowStatus, WorkflowTarget},
     failure::TimeoutType,
     history::{EventAttributes, RetryState},
-    testing::{App, caller},
+    registry::Registry,
+    testing::{App, caller, workflows::registry},
+    worker::WorkerOptions,
 };
 
 fn result(execution: &WorkflowExecution) -> serde_json::Value {
@@ -122,6 +124,27 @@ async fn what_is_too_large_fails_for_good() {
         assert_eq!((failure.kind.as_str(), failure.non_retryable), ("PayloadTooLarge", true), "{workflow}");
     }
     worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_step_that_makes_the_history_too_long_ends_the_run_instead() {
+    let app = App::new().await;
+    let in_events = WorkerOptions { history_events_max: 40, ..WorkerOptions::default() };
+    // About 120 for the start, and 250 for each activity that was scheduled.
+    let in_bytes = WorkerOptions { history_size_bytes_max: 10_000, ..WorkerOptions::default() };
+    for (options, said) in [(in_events, "51 events, at most 40"), (in_bytes, "bytes, at most 10000")] {
+        let worker = app.worker_with(registry(&app.counted), options).await;
+        let run = app.start("fan", json!(50)).await;
+        let ended = app.end(run).await;
+        assert_eq!(ended.status, WorkflowStatus::Terminated);
+        let failure = ended.failure.unwrap();
+        assert_eq!(failure.kind, "HistoryLimitExceeded");
+        assert!(failure.message.contains(said), "{}", failure.message);
+        assert_eq!(app.types(run).await, ["WorkflowExecutionStarted", "WorkflowExecutionTerminated"]);
+        let run = app.start("fan", json!(3)).await;
+        assert_eq!(result(&app.end(run).await), 6, "what stays within the limits goes on");
+        worker.stop(&app.clock).await;
+    }
 }
 
 #[tokio::test]
@@ -284,7 +307,8 @@ async fn a_run_that_code_and_history_disagree_on_waits_for_mended_code() {
     let run = app.start("days", json!(1)).await;
     app.until(|| async { app.types(run).await.contains(&"TimerStarted") }).await;
     worker.stop(&app.clock).await;
-    let broken = app.worker_with(crate::registry::Registry::new().workflow::<Changed>()).await;
+    let changed = Registry::new().workflow::<Changed>();
+    let broken = app.worker_with(changed, WorkerOptions::default()).await;
     app.clock.advance(std::time::Duration::from_secs(86_400));
     app.until(|| async { app.engine.client().blocked_workflow_task(run).await.unwrap().is_some() }).await;
     let blocked = app.engine.client().blocked_workflow_task(run).await.unwrap().unwrap();

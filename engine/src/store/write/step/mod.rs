@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    history::HistoryEvent,
+    history::EncodedEvent,
     ids::{EventId, RunId, WorkerId},
     store::sql::{Kind, Tx, json},
 };
@@ -38,7 +38,7 @@ pub(crate) struct Step {
     pub(crate) epoch: i64,
     /// The history must end just before this event.
     pub(crate) expected_event_id: EventId,
-    pub(crate) events: Vec<HistoryEvent>,
+    pub(crate) events: Vec<EncodedEvent>,
     /// Messages up to this number became events.
     pub(crate) consumed_messages: i64,
     pub(crate) scheduled: Vec<NewActivityTask>,
@@ -91,6 +91,14 @@ pub(crate) enum StepOutput {
 
 impl Operation for Step {
     type Output = StepOutput;
+
+    fn size_bytes(&self) -> usize {
+        let result = match &self.after {
+            AfterStep::Close { result, .. } => result.as_ref().map_or(0, String::len),
+            AfterStep::Keep | AfterStep::Release { .. } => 0,
+        };
+        result + self.events.iter().map(EncodedEvent::size_bytes).sum::<usize>()
+    }
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<StepOutput>, DbErr>> {
         Box::pin(apply(tx, items))
