@@ -16,9 +16,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     cargo build --locked --profile dist --package ctutor && cp target/dist/ctutor /usr/local/bin/ctutor
 
 FROM debian:bookworm-slim
-# bubblewrap, Python and pytest run students' programs; curl is for the health check.
+# bubblewrap, Python and pytest run students' programs; curl is for the health check; tini, as process 1, clears away
+# the processes that others leave behind.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends bubblewrap ca-certificates curl libssl3 python3 python3-pytest \
+    && apt-get install --yes --no-install-recommends bubblewrap ca-certificates curl libssl3 python3 python3-pytest tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --create-home ctutor
 COPY --from=build /usr/local/bin/ctutor /usr/local/bin/ctutor
@@ -26,4 +27,4 @@ USER ctutor
 WORKDIR /home/ctutor
 # Leaves activities the time to finish: see the grace period of the workers.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["ctutor"]
+ENTRYPOINT ["tini", "--", "ctutor"]

@@ -20,6 +20,11 @@ pub(crate) struct App {
 pub(crate) enum StartRefusal {
     #[error("only administrators may start `{workflow_type}`")]
     Forbidden { workflow_type: String },
+    #[error(
+        "only administrators may have a worker use its own secrets, keys or files: name a repository that is open to \
+         everybody by `https`, without a credential"
+    )]
+    TooFar { path: Vec<String> },
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -42,6 +47,9 @@ impl App {
     ) -> Result<Started, StartRefusal> {
         if !self.policy.may_start(principal, &start.workflow_type) {
             return Err(StartRefusal::Forbidden { workflow_type: start.workflow_type });
+        }
+        if let Some(path) = self.policy.reaches_too_far(principal, &start.input) {
+            return Err(StartRefusal::TooFar { path });
         }
         self.choose_queue(&mut start).await.map_err(StartError::from)?;
         let workflow_type = start.workflow_type.clone();

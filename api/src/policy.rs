@@ -1,5 +1,7 @@
 //! Who may start what.
 
+use serde_json::Value;
+
 use crate::auth::{Principal, Role};
 
 /// The workflow type that students start.
@@ -32,6 +34,18 @@ impl Policy {
         }
     }
 
+    /// Where the input asks for what only administrators may ask for; `None` when it does not.
+    ///
+    /// A worker reaches repositories with secrets and keys of its own. Users would read with them what they may not
+    /// see: their repositories must be open to everybody who can reach them by HTTP.
+    #[must_use]
+    pub fn reaches_too_far(&self, principal: &Principal, input: &Value) -> Option<Vec<String>> {
+        match principal.role {
+            Role::Admin => None,
+            Role::User => worker_rights(input),
+        }
+    }
+
     /// Whether the caller may remove ended runs for good. Users could hide what they did.
     #[must_use]
     pub fn may_delete(&self, principal: &Principal) -> bool {
@@ -54,9 +68,42 @@ impl Policy {
     }
 }
 
+/// The path of the first repository that needs the worker's rights: one with a credential, or with a source that the
+/// worker's keys or files open. A repository is what has a URL and a commit.
+fn worker_rights(input: &Value) -> Option<Vec<String>> {
+    let below = |name: String, value: &Value| {
+        worker_rights(value).map(|mut path| {
+            path.insert(0, name);
+            path
+        })
+    };
+    match input {
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, item)| below(index.to_string(), item))
+        }
+        Value::Object(fields) => {
+            let repository = fields.get("url").zip(fields.get("commit"));
+            if fields.get("credential").is_some_and(|value| !value.is_null()) && repository.is_some() {
+                return Some(vec!["credential".to_owned()]);
+            }
+            if repository.is_some_and(|(url, _)| !url.as_str().is_some_and(is_http)) {
+                return Some(vec!["url".to_owned()]);
+            }
+            fields.iter().find_map(|(name, value)| below(name.clone(), value))
+        }
+        _ => None,
+    }
+}
+
+fn is_http(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
 #[cfg(test)]
 mod tests {
     use ctutor_engine::clock::Timestamp;
+    use serde_json::json;
 
     use super::*;
 
@@ -74,6 +121,29 @@ mod tests {
         assert!(open.may_start(&principal(Role::User), "example_long_running"));
         let closed = Policy { user_may_start: Vec::new() };
         assert!(!closed.may_start(&principal(Role::User), "student_testing"));
+    }
+
+    #[test]
+    fn users_reach_only_what_is_open_to_everybody() {
+        let (ada, root) = (principal(Role::User), principal(Role::Admin));
+        let public = json!({ "url": "HTTPS://git.example/a.git", "commit": "main", "credential": null });
+        let with_secret =
+            json!({ "url": "https://git.example/a.git", "commit": "main", "credential": { "secret": "s" } });
+        let policy = Policy::default();
+        let far = |principal: &Principal, reference: &Value| {
+            let input = json!({ "submission": public, "list": [1, { "reference": reference }] });
+            policy.reaches_too_far(principal, &input).map(|path| path.join("."))
+        };
+        assert_eq!(far(&ada, &public), None);
+        assert_eq!(far(&ada, &with_secret).as_deref(), Some("list.1.reference.credential"));
+        assert_eq!(far(&root, &with_secret), None);
+        for url in
+            ["ssh://git@git.example/a.git", "git@git.example:a.git", "/srv/a.git", "file:///srv/a.git", ""]
+        {
+            let keyed = json!({ "url": url, "commit": "main" });
+            assert_eq!(far(&ada, &keyed).as_deref(), Some("list.1.reference.url"), "{url}");
+        }
+        assert_eq!(far(&ada, &json!({ "url": "ssh://a" })), None, "what has no commit is no repository");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod process;
 mod secret;
 mod shutdown;
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
@@ -25,6 +25,9 @@ use crate::{
 /// A server allocates small things all the time, in every thread.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long threads may go on that cannot be told to stop, when everything else has ended.
+const THREADS_GRACE_PERIOD: Duration = Duration::from_secs(1);
 
 /// What scripts see of a mistake in the call or in the configuration; `clap` uses the same.
 const EXIT_USAGE: u8 = 2;
@@ -50,7 +53,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("the threads of the process cannot be started")?;
-    runtime.block_on(cli.command.run(&loaded))
+    let result = runtime.block_on(cli.command.run(&loaded));
+    // A fetch from a server that says nothing holds a thread which cannot be told to stop. Whatever it was for has
+    // been given back by now.
+    runtime.shutdown_timeout(THREADS_GRACE_PERIOD);
+    result
 }
 
 /// The error and what led to it, without what an outer one says already.

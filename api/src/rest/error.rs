@@ -139,7 +139,7 @@ impl From<StartRefusal> for Error {
     fn from(refusal: StartRefusal) -> Self {
         let message = refusal.to_string();
         match refusal {
-            StartRefusal::Forbidden { .. } => Self::Forbidden { message },
+            StartRefusal::Forbidden { .. } | StartRefusal::TooFar { .. } => Self::Forbidden { message },
             StartRefusal::Start(error) => of_start(error, message),
         }
     }

@@ -66,6 +66,10 @@ async fn users_submit_only_what_the_policy_names() {
     let (status, error) = ada.submit(&json!({ "task_name": "echo" })).await;
     assert_eq!((status, &error["error"]["code"]), (StatusCode::FORBIDDEN, &json!("AUTHZ_001")));
     assert_eq!(api.admin().get("/tasks").await.1["total"], 0);
+    let keyed = json!({ "reference": { "url": "ssh://git@git.example/a.git", "commit": "main" } });
+    let far = json!({ "task_name": "student_testing", "parameters": keyed });
+    let (status, error) = ada.submit(&far).await;
+    assert_eq!((status, &error["error"]["code"]), (StatusCode::FORBIDDEN, &json!("AUTHZ_001")));
     assert_eq!(ada.submit(&json!({ "task_name": "student_testing" })).await.0, StatusCode::OK);
 }
 

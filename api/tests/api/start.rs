@@ -155,6 +155,12 @@ async fn users_start_what_the_policy_names_and_nothing_else() {
     assert_eq!(count(&api.admin()).await, 0);
     let run = ada.started(json!({ "type": "student_testing" })).await;
     assert_eq!(run["owner"], "ada");
+    let secret =
+        json!({ "url": "https://git.example/a.git", "commit": "main", "credential": { "secret": "s" } });
+    let far = json!({ "type": "student_testing", "input": { "reference": secret } });
+    let (code, path, _) = refused(&ada, far).await;
+    assert_eq!((code.as_str(), path.as_str()), ("FORBIDDEN", "input.input.reference.credential"));
+    assert_eq!(count(&api.admin()).await, 1);
 
     let policy = Policy { user_may_start: vec!["*".to_owned()] };
     let open = Api::start_with(Options { policy, ..Options::default() }).await;

@@ -18,6 +18,10 @@ pub(super) fn of_start(refusal: StartRefusal) -> Result<UserError, Error> {
     let message = refusal.to_string();
     let error = match refusal {
         StartRefusal::Forbidden { .. } => return Ok(user_error(UserErrorCode::Forbidden, message, ["type"])),
+        StartRefusal::TooFar { path } => {
+            let path = std::iter::once("input".to_owned()).chain(path);
+            return Ok(user_error(UserErrorCode::Forbidden, message, path));
+        }
         StartRefusal::Start(error) => error,
     };
     Ok(match error {
