@@ -24,6 +24,9 @@ use crate::{
 };
 use types::TypeCache;
 
+#[cfg(test)]
+mod tests;
+
 /// Bounds on what callers may send and ask for.
 #[derive(Debug, Clone)]
 pub struct Limits {

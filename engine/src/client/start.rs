@@ -8,23 +8,21 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Caller, Client, ConflictPolicy, ReusePolicy, StartError, StartWorkflow, Started, WorkflowExecution,
-    WorkflowTarget,
+    Caller, Client, ConflictPolicy, ReusePolicy, StartError, StartTime, StartWorkflow, Started, Visibility,
+    WorkflowExecution, WorkflowStatus, WorkflowTarget,
 };
 use crate::{
     clock::millis,
     hint::{self, QueueHint},
-    history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted},
+    history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted, WorkflowExecutionTerminated},
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
     payload::Payload,
-    store::{self, LoadedRun, Start, StartOutput, TaskKind},
+    store::{self, LoadedRun, Replaces, Start, StartOutput, TaskKind},
     worker::Place,
 };
 
 /// Priorities that a start may have.
 const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
-/// Tries to start in the place of a run that is terminated for it.
-const TERMINATE_TRIES_MAX: usize = 3;
 /// Longest idempotency key in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 /// Longest delay of a start and longest execution timeout.
@@ -38,36 +36,34 @@ impl Client {
     pub async fn start_workflow(&self, caller: &Caller, start: StartWorkflow) -> Result<Started, StartError> {
         let (prepared, first_event) = self.prepare(caller, &start).await?;
         let accepted = self.accepted(caller, &prepared, first_event);
-        for _ in 0..TERMINATE_TRIES_MAX {
-            let place = self.place(&prepared);
-            match self.accept(&accepted, &prepared, place).await? {
-                StartOutput::Created => {
-                    return Ok(Started { execution: accepted.execution, created: true });
-                }
-                StartOutput::Replayed(run_id) => return self.replayed(caller, run_id).await,
-                StartOutput::IdempotencyMismatch => {
-                    let key = start.idempotency_key.clone().unwrap_or_default();
-                    return Err(StartError::IdempotencyMismatch { key });
-                }
-                StartOutput::Open { run_id, owner } => {
-                    self.check_mine(caller, &prepared, owner.as_deref())?;
-                    match start.conflict_policy {
-                        ConflictPolicy::Fail => return Err(already_running(&prepared, run_id)),
-                        ConflictPolicy::UseExisting => return self.replayed(caller, run_id).await,
-                        ConflictPolicy::TerminateExisting => self.make_room(caller, run_id).await?,
+        let place = self.place(&prepared);
+        match self.accept(&accepted, &prepared, place).await? {
+            StartOutput::Created => Ok(Started { execution: accepted.execution, created: true }),
+            StartOutput::Replaced { run_id, worker, last_event_id } => {
+                self.closed(run_id, worker, last_event_id);
+                Ok(Started { execution: accepted.execution, created: true })
+            }
+            StartOutput::Replayed(run_id) => self.replayed(caller, run_id).await,
+            StartOutput::IdempotencyMismatch => {
+                let key = start.idempotency_key.clone().unwrap_or_default();
+                Err(StartError::IdempotencyMismatch { key })
+            }
+            StartOutput::Open { run_id, owner } => {
+                self.check_mine(caller, &prepared, owner.as_deref())?;
+                match start.conflict_policy {
+                    ConflictPolicy::UseExisting => self.replayed(caller, run_id).await,
+                    ConflictPolicy::Fail | ConflictPolicy::TerminateExisting => {
+                        let workflow_id = WorkflowId::trusted(&prepared.workflow_id);
+                        Err(StartError::AlreadyRunning { workflow_id, run_id })
                     }
                 }
-                StartOutput::Closed { run_id, owner } => {
-                    self.check_mine(caller, &prepared, owner.as_deref())?;
-                    let workflow_id = WorkflowId::trusted(&prepared.workflow_id);
-                    return Err(StartError::Duplicate { workflow_id, run_id });
-                }
+            }
+            StartOutput::Closed { run_id, owner } => {
+                self.check_mine(caller, &prepared, owner.as_deref())?;
+                let workflow_id = WorkflowId::trusted(&prepared.workflow_id);
+                Err(StartError::Duplicate { workflow_id, run_id })
             }
         }
-        Err(StartError::Invalid {
-            path: vec!["workflowId".to_owned()],
-            message: "other callers keep starting runs of this workflow ID; try again".to_owned(),
-        })
     }
 
     /// A place at a worker of this process, for a run that may begin at once.
@@ -108,7 +104,11 @@ impl Client {
         let timeout = span("timeout", start.execution_timeout.or(known.info.execution_timeout))?;
         let start_at = start.start.map(|start| start.instant(now));
         if start_at.is_some_and(|at| at > now + SPAN_MAX) {
-            return Err(invalid("startAt", "the start lies more than ten years ahead"));
+            let field = match start.start {
+                Some(StartTime::After(_)) => "delay",
+                _ => "startAt",
+            };
+            return Err(invalid(field, "the start lies more than ten years ahead"));
         }
         let request_id = checked_key(start.idempotency_key.as_deref())?;
         let begins = start_at.map_or(now, |at| at.max(now));
@@ -144,6 +144,15 @@ impl Client {
             caller: caller.subject.clone(),
             input_hash: if request_id.is_some() { hash(start) } else { String::new() },
             request_id,
+            replaces: (start.conflict_policy == ConflictPolicy::TerminateExisting).then(|| Replaces {
+                of: (caller.visibility == Visibility::Own).then(|| caller.subject.clone()),
+                event: WorkflowExecutionTerminated {
+                    reason: Some("replaced by a new run of the same workflow ID".to_owned()),
+                    identity: Some(caller.subject.clone()),
+                }
+                .into(),
+                status: WorkflowStatus::Terminated.as_str(),
+            }),
             reusable: match start.reuse_policy {
                 ReusePolicy::RejectDuplicate => None,
                 ReusePolicy::AllowDuplicateFailedOnly => {
@@ -166,7 +175,7 @@ impl Client {
     ) -> Result<StartOutput, store::Error> {
         let Some(place) = place else {
             let output = self.store.try_write(prepared.clone()).await?;
-            if output == StartOutput::Created {
+            if output.is_new() {
                 let hint = QueueHint { kind: TaskKind::Workflow, due: prepared.visible_at_ms };
                 hint::publish_queue(&*self.bus, &self.namespace, &accepted.execution.task_queue, hint);
             }
@@ -177,7 +186,7 @@ impl Client {
         // In a task of its own: a caller who goes away must not take the hand-over along.
         let written = tokio::spawn(async move {
             let output = store.try_write(start).await?;
-            if output == StartOutput::Created {
+            if output.is_new() {
                 place.fill(task, run);
             }
             Ok(output)
@@ -194,7 +203,7 @@ impl Client {
             workflow_type: WorkflowType::trusted(&prepared.workflow_type),
             task_queue: TaskQueue::trusted(&prepared.task_queue),
             priority: prepared.priority,
-            status: super::WorkflowStatus::Pending,
+            status: WorkflowStatus::Pending,
             owner: Some(caller.subject.clone()),
             input: Payload::trusted(prepared.input.as_str()),
             result: None,
@@ -226,20 +235,11 @@ impl Client {
 
     /// The existence of a run that the caller may not see is told in no more words than necessary.
     fn check_mine(&self, caller: &Caller, prepared: &Start, owner: Option<&str>) -> Result<(), StartError> {
-        let visible = caller.visibility == super::Visibility::All || owner == Some(caller.subject.as_str());
+        let visible = caller.visibility == Visibility::All || owner == Some(caller.subject.as_str());
         if visible {
             return Ok(());
         }
         Err(StartError::Taken { workflow_id: WorkflowId::trusted(&prepared.workflow_id) })
-    }
-
-    async fn make_room(&self, caller: &Caller, run_id: RunId) -> Result<(), StartError> {
-        let reason = Some("replaced by a new run of the same workflow ID".to_owned());
-        match self.terminate_workflow(caller, &WorkflowTarget::Run(run_id), reason).await {
-            Ok(_) | Err(super::StopError::NotFound) => Ok(()),
-            Err(super::StopError::Store(error)) => Err(error.into()),
-            Err(other) => Err(invalid("onConflict", other.to_string())),
-        }
     }
 
     fn payload(&self, field: &'static str, value: &serde_json::Value) -> Result<Payload, StartError> {
@@ -261,10 +261,6 @@ impl Client {
     async fn types(&self) -> Result<Arc<super::types::Types>, StartError> {
         Ok(self.types.current(&self.store, &self.namespace, self.clock.now()).await?)
     }
-}
-
-fn already_running(prepared: &Start, run_id: RunId) -> StartError {
-    StartError::AlreadyRunning { workflow_id: WorkflowId::trusted(&prepared.workflow_id), run_id }
 }
 
 fn invalid(field: &str, message: impl Into<String>) -> StartError {
@@ -302,7 +298,10 @@ fn hash(start: &StartWorkflow) -> String {
         workflow_id: Option<&'a str>,
         task_queue: Option<&'a str>,
         priority: i32,
-        start: Option<super::StartTime>,
+        start: Option<StartTime>,
+        execution_timeout: Option<Duration>,
+        conflict_policy: ConflictPolicy,
+        reuse_policy: ReusePolicy,
         memo: &'a serde_json::Value,
         search_attributes: &'a serde_json::Value,
     }
@@ -313,6 +312,9 @@ fn hash(start: &StartWorkflow) -> String {
         task_queue: start.task_queue.as_deref(),
         priority: start.priority,
         start: start.start,
+        execution_timeout: start.execution_timeout,
+        conflict_policy: start.conflict_policy,
+        reuse_policy: start.reuse_policy,
         memo: &start.memo,
         search_attributes: &start.search_attributes,
     };

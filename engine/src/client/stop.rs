@@ -68,7 +68,7 @@ impl Client {
     }
 
     /// A run was closed from outside: those who watch it and the worker that held it learn of it.
-    fn closed(&self, run_id: RunId, worker: Option<WorkerId>, last_event_id: EventId) {
+    pub(super) fn closed(&self, run_id: RunId, worker: Option<WorkerId>, last_event_id: EventId) {
         hint::publish_closed(&*self.bus, run_id, last_event_id);
         if let Some(worker) = worker {
             hint::publish_worker(&*self.bus, worker, &WorkerHint::Closed(run_id));

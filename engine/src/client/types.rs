@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use jsonschema::Validator;
+use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
+use serde_json::Value;
 
 use super::{StartError, WorkflowTypeInfo};
 use crate::{
@@ -20,8 +21,6 @@ use crate::{
 const FRESH_FOR: Duration = Duration::from_secs(1);
 /// How old they may be for one who finds another reading them.
 const USABLE_FOR: Duration = Duration::from_secs(3);
-/// Most violations of a schema that are told at once.
-const VIOLATIONS_MAX: usize = 5;
 
 /// The types of a namespace.
 pub(super) struct Types(BTreeMap<String, Arc<KnownType>>);
@@ -29,7 +28,12 @@ pub(super) struct Types(BTreeMap<String, Arc<KnownType>>);
 pub(super) struct KnownType {
     pub(super) info: WorkflowTypeInfo,
     /// `None` when the registered schema is no valid one: then the workflow's own reading is the check.
-    validator: Option<Validator>,
+    check: Option<Check>,
+}
+
+struct Check {
+    schema: Value,
+    validator: Validator,
 }
 
 impl Types {
@@ -58,25 +62,71 @@ impl Types {
 
 impl KnownType {
     fn new(info: WorkflowTypeInfo) -> Self {
-        let validator = jsonschema::validator_for(&info.input_schema).ok();
-        Self { info, validator }
+        let check = Check::new(info.input_schema.clone());
+        Self { info, check }
     }
 
     /// Checks an input against the schema of the type.
-    pub(super) fn check_input(&self, input: &serde_json::Value) -> Result<(), StartError> {
-        let Some(validator) = &self.validator else { return Ok(()) };
-        let mut errors = validator.iter_errors(input);
-        let Some(first) = errors.next() else { return Ok(()) };
+    pub(super) fn check_input(&self, input: &Value) -> Result<(), StartError> {
+        let Some(check) = &self.check else { return Ok(()) };
+        // The first violation only: a large input may have as many as it has values.
+        let Err(error) = check.validator.validate(input) else { return Ok(()) };
         let mut path = vec!["input".to_owned()];
-        let pointer = first.instance_path().to_string();
+        let pointer = error.instance_path().to_string();
         path.extend(pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")));
-        let mut message = first.masked().to_string();
-        for error in errors.take(VIOLATIONS_MAX - 1) {
-            message.push_str("; ");
-            message.push_str(&error.masked().to_string());
-        }
-        Err(StartError::Invalid { path, message })
+        Err(StartError::Invalid { path, message: check.message(&error) })
     }
+}
+
+impl Check {
+    fn new(mut schema: Value) -> Option<Self> {
+        open_optional(&mut schema);
+        let validator = jsonschema::validator_for(&schema).ok()?;
+        Some(Self { schema, validator })
+    }
+
+    /// What is wrong, without the value, which may be a secret in the wrong place. A pattern tells people nothing, so
+    /// the words of the schema stand for it where it has any.
+    fn message(&self, error: &ValidationError<'_>) -> String {
+        let place = error.schema_path().to_string();
+        let described = match error.kind() {
+            ValidationErrorKind::Pattern { .. } => place.rsplit_once('/').and_then(|(parent, _)| {
+                self.schema.pointer(parent)?.get("description")?.as_str().map(str::to_owned)
+            }),
+            _ => None,
+        };
+        match described {
+            Some(description) => format!("value does not fit its description: {}", one_line(&description)),
+            None => error.masked().to_string(),
+        }
+    }
+}
+
+/// Puts what may be left out as "unless it is null" in place of "any of these", whose violation names no place within.
+fn open_optional(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(open_optional),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(open_optional);
+            let null = serde_json::json!({ "type": "null" });
+            let optional =
+                fields.get("anyOf").and_then(Value::as_array).and_then(|branches| match &branches[..] {
+                    [one, other] if *other == null => Some(one.clone()),
+                    [one, other] if *one == null => Some(other.clone()),
+                    _ => None,
+                });
+            if let Some(some) = optional {
+                fields.remove("anyOf");
+                fields.insert("if".to_owned(), null);
+                fields.insert("else".to_owned(), some);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The types and when they were read.
@@ -130,5 +180,55 @@ impl TypeCache {
 impl fmt::Debug for TypeCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TypeCache")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(schema: Value, input: &Value) -> Option<(String, String)> {
+        let info = WorkflowTypeInfo {
+            name: crate::ids::WorkflowType::trusted("t"),
+            description: String::new(),
+            task_queue: crate::ids::TaskQueue::trusted("q"),
+            execution_timeout: None,
+            input_schema: schema,
+            result_schema: json!(true),
+        };
+        match KnownType::new(info).check_input(input) {
+            Ok(()) => None,
+            Err(StartError::Invalid { path, message }) => Some((path.join("."), message)),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_violation_within_something_optional_is_told_where_it_is() {
+        let plan = json!({ "type": "object", "properties": { "files": { "items": { "type": "string" } } } });
+        let schema = json!({
+            "properties": { "plan": { "anyOf": [{ "$ref": "#/$defs/Plan" }, { "type": "null" }] } },
+            "$defs": { "Plan": plan },
+        });
+        let (path, message) = refused(schema.clone(), &json!({ "plan": { "files": ["a", 1] } })).unwrap();
+        assert_eq!(
+            (path.as_str(), message.as_str()),
+            ("input.plan.files.1", "value is not of type \"string\"")
+        );
+        assert_eq!(refused(schema.clone(), &json!({ "plan": null })), None);
+        assert_eq!(refused(schema, &json!({ "plan": { "files": ["a"] } })), None);
+    }
+
+    #[test]
+    fn a_pattern_is_told_in_the_words_of_the_schema() {
+        let url = json!({ "pattern": "^https:", "description": "A URL\nwithout a password." });
+        let schema = json!({ "properties": { "url": { "$ref": "#/$defs/Url" } }, "$defs": { "Url": url } });
+        let (path, message) = refused(schema, &json!({ "url": "s3cret" })).unwrap();
+        assert_eq!(path, "input.url");
+        assert_eq!(message, "value does not fit its description: A URL without a password.");
+        let (_, message) = refused(json!({ "pattern": "^a" }), &json!("s3cret")).unwrap();
+        assert_eq!(message, "value does not match \"^a\"");
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The bus is joined first and the history read second. A hint says how far the history goes; whatever lies
 //! between that and the last event that was sent is read from the database and sent in order. A gap of the bus,
-//! and a timer, lead to the same reading, so losing hints costs time and nothing else.
+//! and a timer, lead to the same reading, so losing hints costs time and nothing else; and neither does a database
+//! that is away for a while.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,7 +19,7 @@ use crate::{
     clock::Timestamp,
     hint::{ProgressHint, RunHint},
     ids::{EventId, RunId},
-    notify::{Delivery, Subscription, Topic},
+    notify::{Delivery, GapCause, Subscription, Topic},
     store,
 };
 
@@ -44,7 +45,8 @@ enum Heartbeats {
 
 impl Client {
     /// Watches a run: first a snapshot, unless `after` names the last event that was seen; then events and
-    /// heartbeats as they come; at last [`WatchItem::Ended`]. An error ends the stream.
+    /// heartbeats as they come; at last [`WatchItem::Ended`]. An error ends the stream, but once it has begun, a
+    /// database that is away does not: it goes on when the database is back.
     pub fn watch(
         &self,
         caller: &Caller,
@@ -61,6 +63,8 @@ impl Client {
             after,
             last_sent: 0,
             subscription: None,
+            look_at: Timestamp(0),
+            owes_snapshot: false,
             queue: VecDeque::new(),
             activities: HashMap::new(),
             phase: Phase::Begin,
@@ -77,6 +81,10 @@ struct Watch {
     after: Option<EventId>,
     last_sent: EventId,
     subscription: Option<Subscription>,
+    /// When the database is read though no hint came.
+    look_at: Timestamp,
+    /// A reset was announced.
+    owes_snapshot: bool,
     queue: VecDeque<WatchItem>,
     /// What is known of the open activities, to be shown with their heartbeats.
     activities: HashMap<EventId, Arc<Activity>>,
@@ -101,9 +109,16 @@ impl Watch {
                 Phase::Begin => self.begin().await,
                 Phase::Live => self.live().await,
             };
-            if let Err(error) = step {
-                self.phase = Phase::Over;
-                return Some(Err(error));
+            match step {
+                Ok(()) => {}
+                Err(WatchError::Store(error)) if self.phase == Phase::Live && error.is_unavailable() => {
+                    tracing::debug!(run.id = %self.run_id, %error, "a watch waits for the database");
+                    self.wait_for_next_look().await;
+                }
+                Err(error) => {
+                    self.phase = Phase::Over;
+                    return Some(Err(error));
+                }
             }
         }
     }
@@ -120,11 +135,7 @@ impl Watch {
             None => self.snapshot(execution),
         }
         self.phase = Phase::Live;
-        self.catch_up().await?;
-        if self.heartbeats == Heartbeats::Include && self.phase == Phase::Live {
-            self.show_activities().await?;
-        }
-        Ok(())
+        self.look().await
     }
 
     fn snapshot(&mut self, execution: WorkflowExecution) {
@@ -132,10 +143,25 @@ impl Watch {
         self.queue.push_back(WatchItem::Snapshot(Box::new(execution)));
     }
 
-    /// How far the open activities are, for one who joins late.
+    /// Reads everything there is to tell from the database.
+    async fn look(&mut self) -> Result<(), WatchError> {
+        self.catch_up().await?;
+        if self.heartbeats == Heartbeats::Include && self.phase == Phase::Live {
+            self.show_activities().await?;
+        }
+        Ok(())
+    }
+
+    /// How far the open activities are, if that is news: for one who joins late, and where hints are lost.
     async fn show_activities(&mut self) -> Result<(), WatchError> {
         for activity in self.client.store.pending_activities(&[self.run_id]).await? {
-            if activity.heartbeat.is_some() {
+            let seen = self.activities.get(&activity.scheduled_event_id).map(|known| reported(known));
+            let news = Some(reported(&activity));
+            // What came by the bus may be ahead of what is sampled.
+            if news < seen {
+                continue;
+            }
+            if news > seen && activity.heartbeat.is_some() {
                 self.queue.push_back(WatchItem::Progress(Box::new(activity.clone())));
             }
             self.activities.insert(activity.scheduled_event_id, Arc::new(activity));
@@ -144,33 +170,50 @@ impl Watch {
     }
 
     async fn live(&mut self) -> Result<(), WatchError> {
-        let look_at = self.client.clock.now() + self.client.limits.watch_interval;
-        let timer = self.client.clock.sleep_until(look_at);
+        if self.owes_snapshot {
+            return self.begin_anew().await;
+        }
+        let timer = self.client.clock.sleep_until(self.look_at);
         let subscription = self.subscription.as_mut().expect("the first phase subscribed");
         let delivery = tokio::select! {
-            delivery = subscription.recv() => Some(delivery),
+            biased;
+            // First, so that hints of one kind cannot keep off the look that makes up for lost ones of another.
             () = timer => None,
+            delivery = subscription.recv() => Some(delivery),
         };
         match delivery {
-            None => self.catch_up().await,
-            Some(Delivery::Gap) => {
-                self.queue.push_back(WatchItem::Reset(ResetReason::BrokerGap));
-                self.catch_up().await?;
-                if self.phase == Phase::Live {
-                    let execution = self.execution().await?;
-                    if execution.history_length == self.last_sent {
-                        self.queue.push_back(WatchItem::Snapshot(Box::new(execution)));
-                    }
-                }
-                Ok(())
-            }
+            None => self.look().await,
+            Some(Delivery::Gap(cause)) => self.reset(cause).await,
             Some(Delivery::Message(message)) => self.on_hints(&message).await,
         }
     }
 
+    /// Hints were lost: a client may begin anew with the snapshot. No event is left out for that.
+    async fn reset(&mut self, cause: GapCause) -> Result<(), WatchError> {
+        self.queue.push_back(WatchItem::Reset(match cause {
+            GapCause::SlowListener => ResetReason::SlowConsumer,
+            GapCause::LostBroker => ResetReason::BrokerGap,
+        }));
+        self.owes_snapshot = true;
+        self.begin_anew().await
+    }
+
+    async fn begin_anew(&mut self) -> Result<(), WatchError> {
+        self.look_at = self.next_look();
+        let execution = self.send_events().await?;
+        self.queue.push_back(WatchItem::Snapshot(Box::new(execution.clone())));
+        self.owes_snapshot = false;
+        self.activities.clear();
+        self.conclude(execution);
+        if self.heartbeats == Heartbeats::Include && self.phase == Phase::Live {
+            self.show_activities().await?;
+        }
+        Ok(())
+    }
+
     /// Takes one hint, and with it those that already wait: of heartbeats only the latest counts.
     async fn on_hints(&mut self, first: &[u8]) -> Result<(), WatchError> {
-        let mut history = 0;
+        let (mut history, mut gap) = (0, None);
         let mut progress: HashMap<EventId, ProgressHint> = HashMap::new();
         let mut message = Some(bytes::Bytes::copy_from_slice(first));
         while let Some(text) = message.take() {
@@ -186,14 +229,13 @@ impl Watch {
             let subscription = self.subscription.as_mut().expect("the first phase subscribed");
             match subscription.try_recv() {
                 Some(Delivery::Message(next)) => message = Some(next),
-                Some(Delivery::Gap) => {
-                    self.queue.push_back(WatchItem::Reset(ResetReason::BrokerGap));
-                    history = EventId::MAX;
-                }
+                Some(Delivery::Gap(cause)) => gap = Some(cause),
                 None => {}
             }
         }
-        if history > self.last_sent {
+        if let Some(cause) = gap {
+            self.reset(cause).await?;
+        } else if history > self.last_sent {
             self.catch_up().await?;
         }
         if self.heartbeats == Heartbeats::Include && self.phase == Phase::Live {
@@ -212,8 +254,7 @@ impl Watch {
         }
         // A heartbeat may overtake the commit of its activity, or lag behind its end.
         let Some(known) = self.activities.get(&hint.scheduled_event_id) else { return Ok(()) };
-        let behind = known.heartbeat.as_ref().map_or(0, |heartbeat| heartbeat.sequence);
-        if hint.attempt < known.attempt || (hint.attempt == known.attempt && hint.sequence <= behind) {
+        if (hint.attempt, hint.sequence) <= reported(known) {
             return Ok(());
         }
         let mut activity = Activity::clone(known);
@@ -228,6 +269,14 @@ impl Watch {
 
     /// Sends every event that was not sent, and the end when there is one.
     async fn catch_up(&mut self) -> Result<(), WatchError> {
+        self.look_at = self.next_look();
+        let execution = self.send_events().await?;
+        self.conclude(execution);
+        Ok(())
+    }
+
+    /// Sends every event that was not sent; the answer is the run as it is after the last of them.
+    async fn send_events(&mut self) -> Result<WorkflowExecution, WatchError> {
         let page = self.client.limits.history_page_items_max;
         // The run is read before its events, so that it never shows an end whose event would follow.
         let mut execution = self.execution().await?;
@@ -240,18 +289,37 @@ impl Watch {
             }
             self.queue.push_back(WatchItem::Events(events, Box::new(execution.clone())));
         }
+        Ok(execution)
+    }
+
+    fn conclude(&mut self, execution: WorkflowExecution) {
         if execution.status.is_closed() && self.last_sent >= execution.history_length {
             self.queue.push_back(WatchItem::Ended(Box::new(execution)));
             self.phase = Phase::Over;
             self.subscription = None;
         }
-        Ok(())
+    }
+
+    fn next_look(&self) -> Timestamp {
+        self.client.clock.now() + self.client.limits.watch_interval
+    }
+
+    async fn wait_for_next_look(&mut self) {
+        let next = self.next_look();
+        self.client.clock.sleep_until(next).await;
+        // At once, then: what came meanwhile waits in the subscription, and may be more than it holds.
+        self.look_at = Timestamp(0);
     }
 
     async fn execution(&self) -> Result<WorkflowExecution, WatchError> {
         let target = WorkflowTarget::Run(self.run_id);
         self.client.describe(&self.caller, &target).await?.ok_or(WatchError::NotFound)
     }
+}
+
+/// How far the reports of an activity are known.
+fn reported(activity: &Activity) -> (u32, i64) {
+    (activity.attempt, activity.heartbeat.as_ref().map_or(0, |heartbeat| heartbeat.sequence))
 }
 
 fn heartbeat(hint: ProgressHint) -> ActivityHeartbeat {

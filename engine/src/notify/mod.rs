@@ -79,7 +79,16 @@ pub enum Delivery {
     /// Someone published this.
     Message(Bytes),
     /// Messages may have been missed: read the database from the cursor.
-    Gap,
+    Gap(GapCause),
+}
+
+/// Why messages may have been missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapCause {
+    /// The listener read more slowly than messages came.
+    SlowListener,
+    /// The broker was lost for a while.
+    LostBroker,
 }
 
 /// Whether a bus reaches its broker.
@@ -103,7 +112,7 @@ impl Subscription {
     pub async fn recv(&mut self) -> Delivery {
         match self.receiver.recv().await {
             Ok(delivery) => delivery,
-            Err(broadcast::error::RecvError::Lagged(_)) => Delivery::Gap,
+            Err(broadcast::error::RecvError::Lagged(_)) => Delivery::Gap(GapCause::SlowListener),
             // The sender stays in `topics` while this subscription is counted there.
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }
@@ -113,7 +122,7 @@ impl Subscription {
     pub fn try_recv(&mut self) -> Option<Delivery> {
         match self.receiver.try_recv() {
             Ok(delivery) => Some(delivery),
-            Err(broadcast::error::TryRecvError::Lagged(_)) => Some(Delivery::Gap),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => Some(Delivery::Gap(GapCause::SlowListener)),
             Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => None,
         }
     }

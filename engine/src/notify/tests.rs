@@ -4,7 +4,9 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Bus, Delivery, InProcessBus, LISTENER_BUFFER_MESSAGES, Subscription, Topic, topics::Topics};
+use super::{
+    Bus, Delivery, GapCause, InProcessBus, LISTENER_BUFFER_MESSAGES, Subscription, Topic, topics::Topics,
+};
 use crate::ids::{Namespace, RunId, TaskQueue, WorkerId};
 
 /// No delivery takes this long; it only turns a hang into a failure.
@@ -158,7 +160,7 @@ pub(super) async fn slow_listener(fixture: &impl Fixture) {
     bus.publish(&fence, text("all passed"));
     next(&mut passed).await;
 
-    assert_eq!(next(&mut slow).await, Delivery::Gap);
+    assert_eq!(next(&mut slow).await, Delivery::Gap(GapCause::SlowListener));
     for number in total - LISTENER_BUFFER_MESSAGES..total {
         assert_eq!(next(&mut slow).await, message(number));
     }

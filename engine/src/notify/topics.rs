@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::{Notify, broadcast, oneshot};
 
-use super::{Delivery, Subscription, Topic};
+use super::{Delivery, GapCause, Subscription, Topic};
 
 /// What passes messages on to these topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl Topics {
         if state.changed.is_empty() {
             state.upstream = Upstream::Up;
             for entry in state.entries.values() {
-                entry.send(Delivery::Gap);
+                entry.send(Delivery::Gap(GapCause::LostBroker));
             }
         }
         state.upstream == Upstream::Up
@@ -259,6 +259,6 @@ mod tests {
 
         assert_eq!(topics.take_changes(10).len(), 1);
         assert!(topics.mark_up_if_settled());
-        assert_eq!(subscription.try_recv(), Some(Delivery::Gap));
+        assert_eq!(subscription.try_recv(), Some(Delivery::Gap(GapCause::LostBroker)));
     }
 }

@@ -1,11 +1,23 @@
 //! Connections: one that writes, and some that read.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::Path,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
+    sqlx::{
+        self, ConnectOptions as _, Connection,
+        postgres::PgConnectOptions,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Error,
@@ -21,16 +33,25 @@ pub struct DatabaseOptions {
     pub read_connections_max: u32,
     /// Longest wait for a free connection.
     pub acquire_timeout: Duration,
+    /// Longest wait for the answer to a read, or to all of a transaction, of PostgreSQL.
+    pub statement_timeout: Duration,
 }
 
 impl DatabaseOptions {
     /// The usual options for a URL.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), read_connections_max: 8, acquire_timeout: Duration::from_secs(5) }
+        Self {
+            url: url.into(),
+            read_connections_max: 8,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+        }
     }
 }
 
+/// Between two tries to reach a server that is about to start.
+const REACH_INTERVAL: Duration = Duration::from_millis(200);
 /// Statements kept prepared on each connection: more than the store has.
 const STATEMENTS_PREPARED: usize = 256;
 
@@ -54,7 +75,10 @@ pub(super) async fn connect_writer(
 ) -> Result<DatabaseConnection, Error> {
     match dialect {
         // The writer uses one connection; a second serves migrations and a replacement after a failure.
-        Dialect::Postgres => postgres(options, 2, WRITER_PLANS).await,
+        Dialect::Postgres => {
+            reach(options).await?;
+            postgres(options, 2, WRITER_PLANS).await
+        }
         Dialect::Sqlite => sqlite(options, 1, Access::ReadWrite).await,
     }
 }
@@ -69,7 +93,12 @@ pub(super) async fn connect_reader(options: &DatabaseOptions, dialect: Dialect) 
         Dialect::Postgres => postgres(options, connections, &[]).await?,
         Dialect::Sqlite => sqlite(options, connections, Access::ReadOnly).await?,
     };
-    Ok(Reader { dialect, inner, connections })
+    Ok(Reader { dialect, inner, connections, patience: patience(options, dialect) })
+}
+
+/// How long an answer is waited for. A file answers, or the machine is lost.
+pub(super) fn patience(options: &DatabaseOptions, dialect: Dialect) -> Option<Duration> {
+    (dialect == Dialect::Postgres).then_some(options.statement_timeout)
 }
 
 /// The file of an SQLite URL; `None` for PostgreSQL.
@@ -83,6 +112,26 @@ pub(super) fn sqlite_path(url: &str) -> Option<&Path> {
 /// read all of it for as long as nobody analyzes the table, though it grows to millions of rows meanwhile.
 const WRITER_PLANS: &[(&str, &str)] =
     &[("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+
+/// Waits until the server takes connections. A pool would not say why it does not.
+async fn reach(options: &DatabaseOptions) -> Result<(), Error> {
+    let wrap = |error| Error::from(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))));
+    let connect = PgConnectOptions::from_str(&options.url).map_err(wrap)?;
+    let deadline = Instant::now() + options.acquire_timeout;
+    loop {
+        let error = match timeout_at(deadline, connect.connect()).await {
+            Ok(Ok(connection)) => return connection.close().await.map_err(wrap),
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::Io(io::ErrorKind::TimedOut.into()),
+        };
+        let starting =
+            matches!(&error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused);
+        if !starting || Instant::now() + REACH_INTERVAL > deadline {
+            return Err(wrap(error));
+        }
+        tokio::time::sleep(REACH_INTERVAL).await;
+    }
+}
 
 async fn postgres(
     options: &DatabaseOptions,
@@ -141,11 +190,15 @@ fn base(options: &DatabaseOptions, connections: u32) -> ConnectOptions {
 
 /// Locks the folder entry beside an SQLite file for this process; the operating system frees it when it ends,
 /// however it ends.
-pub(super) fn lock(path: &Path) -> Result<std::fs::File, Error> {
-    let in_use = || Error::InUse { path: path.display().to_string() };
+pub(super) fn lock(path: &Path) -> Result<File, Error> {
+    let shown = || path.display().to_string();
+    let failed = |source: io::Error| Error::File { path: shown(), reason: source.to_string() };
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = std::fs::File::create(Path::new(&name)).map_err(|_| in_use())?;
-    file.try_lock().map_err(|_| in_use())?;
-    Ok(file)
+    let file = File::create(Path::new(&name)).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: shown() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
 }

@@ -39,6 +39,14 @@ pub enum Error {
         /// How it begins.
         scheme: String,
     },
+    /// The file of the database, or the lock beside it, cannot be made.
+    #[error("the database `{path}` cannot be used: {reason}")]
+    File {
+        /// The database file.
+        path: String,
+        /// What the operating system said.
+        reason: String,
+    },
     /// Another process works with this data folder.
     #[error("another ctutor process works with `{path}`; stop it, or use another folder with `--data`")]
     InUse {
@@ -65,11 +73,20 @@ impl From<DbErr> for Error {
     }
 }
 
+/// The database did not answer in time.
+pub(super) fn no_answer() -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(sqlx::Error::PoolTimedOut)))
+}
+
+/// Whether the database did not answer in time, or gave no connection.
+pub(super) fn is_no_answer(error: &DbErr) -> bool {
+    matches!(error, DbErr::ConnectionAcquire(_))
+        || sqlx_error(error).is_some_and(|source| matches!(source, sqlx::Error::PoolTimedOut))
+}
+
 /// Whether the database, and not the statement, is at fault.
 fn is_away(error: &DbErr) -> bool {
-    let no_connection = matches!(error, DbErr::ConnectionAcquire(_))
-        || sqlx_error(error).is_some_and(|source| matches!(source, sqlx::Error::PoolTimedOut));
-    no_connection || is_broken_connection(error)
+    is_no_answer(error) || is_broken_connection(error)
 }
 
 /// Whether the connection broke while it was used, so that the same statement may succeed on another.

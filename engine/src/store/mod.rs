@@ -41,8 +41,8 @@ pub(crate) use write::{
     lease::{
         FailWorkflowTask, Held, RegisterWorker, RemoveWorkers, RenewLeases, Rescue, RescueWorkflowTasks,
     },
-    start::{Start, StartOutput},
-    step::{AfterStep, StartedBy, Step, StepOutput},
+    start::{Replaces, Start, StartOutput},
+    step::{AfterStep, Step, StepOutput},
     stop::{CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun, ForgetRequests},
 };
 

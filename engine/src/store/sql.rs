@@ -3,13 +3,15 @@
 //! A batch travels as a single JSON parameter: the text of a statement then never depends on the number of its
 //! rows, so each connection prepares it once, and nulls, which arrays cannot carry, need no care.
 
+use std::time::Duration;
+
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     Statement, Value, prelude::async_trait::async_trait,
 };
 use serde::Serialize;
 
-use super::error::is_broken_connection;
+use super::error::{is_broken_connection, no_answer};
 
 /// Which SQL the database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +147,8 @@ pub(super) struct Reader {
     pub(super) dialect: Dialect,
     pub(super) inner: DatabaseConnection,
     pub(super) connections: u32,
+    /// Longest wait for an answer.
+    pub(super) patience: Option<Duration>,
 }
 
 impl Reader {
@@ -158,13 +162,22 @@ impl Reader {
         read: impl Fn(Statement) -> F,
     ) -> Result<T, DbErr> {
         for _ in 0..self.connections {
-            match read(statement.clone()).await {
+            match within(self.patience, read(statement.clone())).await {
                 Err(error) if is_broken_connection(&error) => {}
                 result => return result,
             }
         }
-        read(statement).await
+        within(self.patience, read(statement)).await
     }
+}
+
+/// Waits for a database no longer than its patience lasts: one that hangs is as good as away.
+pub(super) async fn within<T>(
+    patience: Option<Duration>,
+    work: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let Some(patience) = patience else { return work.await };
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(no_answer()))
 }
 
 #[async_trait]

@@ -8,6 +8,7 @@
 //! | one item (a constraint, a value) | the transaction is rolled back and each item is tried in a transaction of its own, so only the culprit fails |
 //! | the transaction, for another's sake (deadlock) | it is tried again |
 //! | the connection, before or in the commit | every item is tried again alone; whether the first commit took effect, the items find out: a step that did is stale, a start finds its own row |
+//! | the database does not answer | every item fails: what became of the transaction only the next reading tells |
 //! | the process | nothing was acknowledged that was not committed |
 //!
 //! It has a thread of its own. A transaction is a dozen round trips, and each would otherwise wait its turn among the
@@ -22,6 +23,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
@@ -29,8 +31,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     DatabaseOptions, Error, database,
-    error::is_transient,
-    sql::{Dialect, Tx},
+    error::{is_no_answer, is_transient},
+    sql::{Dialect, Tx, within},
     write::{
         Operation,
         activity::ActivityReport,
@@ -292,7 +294,8 @@ pub(super) async fn spawn(
                 Err(error) => return failed(connected, error),
             };
             if connected.send(Ok(database.clone())).is_ok() {
-                Writer { database, dialect, counters: of_writer }.run(waiting).await;
+                let patience = database::patience(&options, dialect);
+                Writer { database, dialect, patience, counters: of_writer }.run(waiting).await;
             }
         });
         drop(lock);
@@ -309,6 +312,8 @@ pub(super) async fn spawn(
 struct Writer {
     database: DatabaseConnection,
     dialect: Dialect,
+    /// Longest wait for the end of a transaction.
+    patience: Option<Duration>,
     counters: Arc<Counters>,
 }
 
@@ -332,7 +337,7 @@ impl Writer {
 
     async fn write(&self, mut batch: Batch) {
         let Err(error) = self.commit(&mut batch).await else { return self.succeed(batch) };
-        if batch.len() == 1 {
+        if batch.len() == 1 || is_no_answer(&error) {
             return batch.fail(&error.into());
         }
         tracing::warn!(%error, items = batch.len(), "a group commit failed; each of its items is tried alone");
@@ -353,7 +358,7 @@ impl Writer {
     async fn commit(&self, batch: &mut Batch) -> Result<(), DbErr> {
         let mut tries = 1;
         loop {
-            match self.transaction(batch).await {
+            match within(self.patience, self.transaction(batch)).await {
                 Err(error) if is_transient(&error) && tries < TRANSIENT_TRIES_MAX => tries += 1,
                 result => return result,
             }

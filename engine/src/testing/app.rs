@@ -50,7 +50,10 @@ impl App {
     }
 
     pub(crate) async fn with_bus(bus: Arc<dyn Bus>) -> Self {
-        let database = TestStore::sqlite().await;
+        Self::of(TestStore::sqlite().await, bus)
+    }
+
+    pub(crate) fn of(database: TestStore, bus: Arc<dyn Bus>) -> Self {
         let clock = ManualClock::new(Timestamp(1_700_000_000_000));
         let engine = || {
             Engine::assemble(
@@ -63,6 +66,13 @@ impl App {
         };
         let (engine, elsewhere) = (engine(), engine());
         Self { engine, elsewhere, clock, counted: Arc::default(), database }
+    }
+
+    /// The engine of another process that no hint reaches.
+    pub(crate) fn deaf(&self) -> Engine {
+        let (store, clock) = (self.database.store.clone(), Arc::new(self.clock.clone()));
+        let bus = Arc::new(InProcessBus::new());
+        Engine::assemble(store, bus, clock, Namespace::trusted("default"), Limits::default())
     }
 
     /// A worker in a runtime of its own, so that it can die with all its tasks.

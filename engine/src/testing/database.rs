@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tempfile::TempDir;
 
 use crate::store::{DatabaseOptions, Store};
@@ -6,20 +8,27 @@ use crate::store::{DatabaseOptions, Store};
 pub(crate) struct TestStore {
     pub(crate) store: Store,
     _folder: Option<TempDir>,
-    _database: Option<ctutor_tests::postgres::Database>,
+    database: Option<ctutor_tests::postgres::Database>,
 }
 
 impl TestStore {
     pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        Self { store: connect(url).await, _folder: Some(folder), _database: None }
+        Self { store: connect(url).await, _folder: Some(folder), database: None }
     }
 
     pub(crate) async fn postgres() -> Self {
         let create = ctutor_tests::postgres::create_database;
         let database = tokio::task::spawn_blocking(create).await.unwrap().unwrap();
-        Self { store: connect(database.url()).await, _folder: None, _database: Some(database) }
+        Self { store: connect(database.url()).await, _folder: None, database: Some(database) }
+    }
+
+    /// Another store on the same server, which does not wait for long.
+    pub(crate) async fn impatient(&self) -> Store {
+        let url = self.database.as_ref().expect("a server").url();
+        let statement_timeout = Duration::from_millis(200);
+        Store::connect(&DatabaseOptions { statement_timeout, ..DatabaseOptions::new(url) }).await.unwrap()
     }
 }
 

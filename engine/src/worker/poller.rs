@@ -110,7 +110,7 @@ async fn listen(shared: &Arc<Shared>) -> JoinSet<()> {
 fn on_queue_hint(shared: &Shared, delivery: &Delivery) {
     let hint = match delivery {
         Delivery::Message(message) => serde_json::from_slice(message).ok(),
-        Delivery::Gap => None,
+        Delivery::Gap(_) => None,
     };
     match hint {
         Some(QueueHint { kind, due }) => shared.look_at(due, kind),

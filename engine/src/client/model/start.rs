@@ -77,7 +77,7 @@ impl StartTime {
 }
 
 /// What to do when an open run has the workflow id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum ConflictPolicy {
     /// Refuse.
     Fail,
@@ -88,7 +88,7 @@ pub enum ConflictPolicy {
 }
 
 /// What to do when a closed run has the workflow id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum ReusePolicy {
     /// Refuse.
     RejectDuplicate,

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{Options, RedisBus};
 use crate::notify::{
-    Bus, Delivery, Health, Topic,
+    Bus, Delivery, GapCause, Health, Topic,
     tests::{DEADLINE, Fixture, bus_suite, message, next, run, text},
     topics::Topics,
 };
@@ -145,7 +145,7 @@ async fn a_restarted_server_gives_every_listener_a_gap_and_then_messages() {
         redis.server.start();
         redis.wait_for(Health::Connected).await;
         for (topic, subscription) in topics.iter().zip(&mut subscriptions) {
-            assert_eq!(next(subscription).await, Delivery::Gap);
+            assert_eq!(next(subscription).await, Delivery::Gap(GapCause::LostBroker));
             redis.bus.publish(topic, text("back"));
             assert_eq!(next(subscription).await, message("back"));
         }
@@ -163,7 +163,7 @@ async fn without_a_server_nothing_waits_and_a_gap_follows_when_it_comes() {
     assert_eq!(subscription.try_recv(), None);
 
     server.start();
-    assert_eq!(next(&mut subscription).await, Delivery::Gap);
+    assert_eq!(next(&mut subscription).await, Delivery::Gap(GapCause::LostBroker));
     bus.publish(&topic, text("after"));
     assert_eq!(next(&mut subscription).await, message("after"));
 }
@@ -188,7 +188,7 @@ async fn the_publishing_queue_is_bounded_and_what_does_not_fit_is_counted() {
     while seen.last() != Some(&message("last")) {
         seen.push(next(&mut subscription).await);
     }
-    assert!(seen.contains(&Delivery::Gap));
+    assert!(seen.contains(&Delivery::Gap(GapCause::LostBroker)));
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_server_that_hangs_is_noticed_and_does_not_hold_a_subscriber() {
         tokio::time::timeout(DEADLINE, redis.bus.subscribe(&topic)).await.expect("it does not hang");
     redis.wait_for(Health::Disconnected).await;
     redis.server.signal("-CONT");
-    assert_eq!(next(&mut subscription).await, Delivery::Gap);
+    assert_eq!(next(&mut subscription).await, Delivery::Gap(GapCause::LostBroker));
 }
 
 #[tokio::test]

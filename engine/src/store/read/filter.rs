@@ -45,6 +45,9 @@ pub(super) fn visible(namespace: &Namespace, caller: &Caller) -> Condition {
 /// What the filter asks for.
 pub(super) fn condition(filter: &WorkflowFilter) -> Condition {
     let mut condition = Condition::all();
+    if !can_be(filter) {
+        return condition.add(Expr::val(1).eq(0));
+    }
     if !filter.statuses.is_empty() {
         let any = filter.statuses.iter().fold(Condition::any(), |any, status| any.add(in_state(*status)));
         condition = condition.add(any);
@@ -77,6 +80,16 @@ pub(super) fn condition(filter: &WorkflowFilter) -> Condition {
         condition = condition.add(any);
     }
     condition
+}
+
+/// Whether there can be such names. PostgreSQL does not even look for a text with a null character.
+fn can_be(filter: &WorkflowFilter) -> bool {
+    let texts = filter.types.iter().map(String::as_str);
+    let mut texts = texts
+        .chain(filter.workflow_id.as_deref())
+        .chain(filter.workflow_id_prefix.as_deref())
+        .chain(filter.task_queue.as_deref());
+    texts.all(|text| !text.contains('\0'))
 }
 
 /// `CANCELING` is an open state together with the request to stop.

@@ -14,7 +14,7 @@ use crate::{
     ids::{RunId, WorkerId},
     store::{
         ActivityReport, AfterStep, AttemptEnd, CancelRun, CloseRun, FailWorkflowTask, NewActivityTask, Start,
-        StartedBy, Step, Store, read::execution::listed, sql::Dialect,
+        Step, Store, read::execution::listed, sql::Dialect,
     },
 };
 
@@ -103,7 +103,7 @@ async fn begun(store: &Store, id: &str, after: AfterStep, scheduled: Vec<NewActi
     let worker = WorkerId::new();
     started(store, id).await;
     let task = claimed(store, worker).await.remove(0);
-    let started = Some(StartedBy { at: NOW, worker_identity: "w".into() });
+    let started = Some(NOW);
     store.write(Step { after, scheduled, started, ..step(worker, &task, 2) }).await.unwrap();
     step(worker, &task, 3)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     ActivityLease, AfterStep, Claim, ClaimWorkflowTasks, ClaimedWorkflowTask, NewActivityTask, Start,
-    StartOutput, StartedBy, Step, Store, TakenActivity,
+    StartOutput, Step, Store, TakenActivity,
 };
 use crate::{
     clock::Timestamp,
@@ -79,6 +79,7 @@ fn start(workflow_id: &str) -> Start {
         caller: "ada".into(),
         request_id: None,
         input_hash: String::new(),
+        replaces: None,
         reusable: None,
     }
 }
@@ -124,7 +125,8 @@ fn step(worker_id: WorkerId, task: &ClaimedWorkflowTask, event_id: EventId) -> S
         scheduled: Vec::new(),
         closed: Vec::new(),
         cancel_requested: Vec::new(),
-        started: (event_id == 2).then(|| StartedBy { at: NOW, worker_identity: "w".into() }),
+        started: (event_id == 2).then_some(NOW),
+        worker_identity: "w".into(),
         after: AfterStep::Keep,
     }
 }
@@ -155,6 +157,11 @@ async fn event_ids(store: &Store, run_id: RunId) -> Vec<EventId> {
 }
 
 impl Store {
+    /// A transaction on a connection of its own.
+    pub(crate) async fn begin(&self) -> sea_orm::DatabaseTransaction {
+        sea_orm::TransactionTrait::begin(&self.database).await.unwrap()
+    }
+
     /// How many rows there are that only open runs have.
     pub(crate) async fn open_rows(&self) -> i64 {
         let sql = "SELECT (SELECT COUNT(*) FROM workflow_task) + (SELECT COUNT(*) FROM activity_task) \

@@ -4,13 +4,14 @@ use crate::{
     history::WorkflowExecutionTerminated,
     ids::{RunId, WorkerId},
     store::{
-        CancelOutput, CancelRun, ClaimWorkflowTasks, CloseOutput, CloseRun, DeleteRun, StartOutput,
+        CancelOutput, CancelRun, ClaimWorkflowTasks, CloseOutput, CloseRun, DeleteRun, Replaces, StartOutput,
         StepOutput, Store,
     },
 };
 
 on_both! {
     an_open_run_is_an_obstacle_and_a_closed_one_as_the_policy_says,
+    an_open_run_makes_room_for_one_that_replaces_it,
     an_idempotency_key_answers_for_its_first_use,
     claims_take_the_highest_priority_of_the_known_types_and_queues,
     a_run_can_be_held_from_its_start,
@@ -44,6 +45,35 @@ async fn an_open_run_is_an_obstacle_and_a_closed_one_as_the_policy_says(store: &
     assert!(store.write(DeleteRun { run_id: first_id }).await.unwrap());
     assert!(!store.write(DeleteRun { run_id: first_id }).await.unwrap());
     assert!(super::event_ids(store, first_id).await.is_empty());
+}
+
+async fn an_open_run_makes_room_for_one_that_replaces_it(store: &Store) {
+    let replacing = |of: &str| {
+        let event = WorkflowExecutionTerminated { reason: None, identity: None }.into();
+        super::Start {
+            replaces: Some(Replaces { of: Some(of.to_owned()), event, status: "TERMINATED" }),
+            ..start("a")
+        }
+    };
+    let first = started(store, "a").await;
+    let open = StartOutput::Open { run_id: first, owner: Some("ada".into()) };
+    assert_eq!(store.write(replacing("bob")).await.unwrap(), open, "it is not his to terminate");
+    let worker = WorkerId::new();
+    let task = claimed(store, worker).await.remove(0);
+    let second = replacing("ada");
+    let second_id = RunId(second.run_id);
+    let replaced = StartOutput::Replaced { run_id: first, worker: Some(worker), last_event_id: 2 };
+    assert_eq!(store.write(second).await.unwrap(), replaced);
+    assert_eq!(super::event_ids(store, first).await, [1, 2]);
+    assert_eq!(store.write(step(worker, &task, 2)).await.unwrap(), StepOutput::Stale);
+    assert_eq!(claimed(store, worker).await[0].run_id, second_id);
+    // Several of one batch, or one after the other: one is left.
+    let (one, two) = tokio::join!(store.write(replacing("ada")), store.write(replacing("ada")));
+    assert!(one.unwrap().is_new() && two.unwrap().is_new());
+    assert_eq!(claimed(store, worker).await.len(), 1);
+    // The policy for ended runs holds for all but the one that made room.
+    let policy = store.write(start("a")).await.unwrap();
+    assert!(matches!(policy, StartOutput::Open { .. }), "{policy:?}");
 }
 
 async fn an_idempotency_key_answers_for_its_first_use(store: &Store) {

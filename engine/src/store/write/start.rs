@@ -7,10 +7,15 @@ use sea_orm::{DbErr, QueryResult};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Operation, claim::ClaimedWorkflowTask};
+use super::{
+    Operation,
+    claim::ClaimedWorkflowTask,
+    stop::{CloseOutput, CloseRun, close},
+};
 use crate::{
     clock::Timestamp,
-    ids::{RunId, WorkerId},
+    history::EventAttributes,
+    ids::{EventId, RunId, WorkerId},
     store::sql::{Kind, Tx, json},
 };
 
@@ -51,6 +56,19 @@ pub(crate) struct Start {
     /// `None`: no closed run is.
     #[serde(skip)]
     pub(crate) reusable: Option<&'static [&'static str]>,
+    /// An open run of the same workflow id is no obstacle: it is terminated.
+    #[serde(skip)]
+    pub(crate) replaces: Option<Replaces>,
+}
+
+/// Which open run a start takes the place of.
+#[derive(Debug, Clone)]
+pub(crate) struct Replaces {
+    /// Only one of this owner; `None`: anybody's.
+    pub(crate) of: Option<String>,
+    /// Its last event.
+    pub(crate) event: EventAttributes,
+    pub(crate) status: &'static str,
 }
 
 impl Start {
@@ -76,6 +94,12 @@ impl Start {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StartOutput {
     Created,
+    /// Created in the place of an open run, which this worker, if any, held.
+    Replaced {
+        run_id: RunId,
+        worker: Option<WorkerId>,
+        last_event_id: EventId,
+    },
     /// The idempotency key was used for the same request before.
     Replayed(RunId),
     /// The idempotency key was used for another request before.
@@ -90,6 +114,13 @@ pub(crate) enum StartOutput {
         run_id: RunId,
         owner: Option<String>,
     },
+}
+
+impl StartOutput {
+    /// Whether the run was accepted just now.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self, Self::Created | Self::Replaced { .. })
+    }
 }
 
 const COLUMNS: &[(&str, Kind)] = &[
@@ -133,8 +164,10 @@ async fn apply(tx: Tx<'_>, items: &[Start]) -> Result<Vec<StartOutput>, DbErr> {
     remember_requests(tx, items, &mut outputs).await?;
     let asked: Vec<&Start> = items.iter().filter(|item| !outputs.contains_key(&item.run_id)).collect();
     let mut undecided = asked.clone();
+    let mut replaced: HashMap<Uuid, StartOutput> = HashMap::new();
     for _ in 0..INSERT_TRIES_MAX {
-        undecided = insert_executions(tx, &undecided, &mut outputs).await?;
+        undecided = insert_executions(tx, &undecided, &replaced, &mut outputs).await?;
+        undecided.extend(make_room(tx, &asked, &mut replaced, &mut outputs).await?);
         if undecided.is_empty() {
             break;
         }
@@ -143,18 +176,48 @@ async fn apply(tx: Tx<'_>, items: &[Start]) -> Result<Vec<StartOutput>, DbErr> {
         return Err(DbErr::Custom(format!("runs of workflow `{}` come and go too fast", item.workflow_id)));
     }
     forget_refused(tx, &asked, &outputs).await?;
-    Ok(items.iter().map(|item| output(item, &outputs)).collect())
+    Ok(items.iter().map(|item| output(item, &outputs, &replaced)).collect())
 }
 
-fn output(item: &Start, outputs: &HashMap<Uuid, StartOutput>) -> StartOutput {
+fn output(
+    item: &Start,
+    outputs: &HashMap<Uuid, StartOutput>,
+    replaced: &HashMap<Uuid, StartOutput>,
+) -> StartOutput {
     match outputs.get(&item.run_id) {
         // The first use of the key came in this very batch, and was refused: so is this one.
         Some(StartOutput::Replayed(first)) if outputs.get(&first.0).is_some_and(is_refused) => {
             outputs[&first.0].clone()
         }
         Some(output) => output.clone(),
-        None => StartOutput::Created,
+        None => replaced.get(&item.run_id).cloned().unwrap_or(StartOutput::Created),
     }
+}
+
+/// Terminates the open runs that these starts may take the place of; the answer is which can be tried again.
+async fn make_room<'a>(
+    tx: Tx<'_>,
+    items: &[&'a Start],
+    replaced: &mut HashMap<Uuid, StartOutput>,
+    outputs: &mut HashMap<Uuid, StartOutput>,
+) -> Result<Vec<&'a Start>, DbErr> {
+    let mut again = Vec::new();
+    for item in items {
+        let Some(replaces) = &item.replaces else { continue };
+        let Some(StartOutput::Open { run_id, owner }) = outputs.get(&item.run_id) else { continue };
+        if replaces.of.is_some() && replaces.of != *owner {
+            continue;
+        }
+        let run_id = *run_id;
+        let (event, now) = (replaces.event.clone(), item.created_at_ms);
+        let closing = CloseRun { run_id, status: replaces.status, event, failure: None, now };
+        if let CloseOutput::Closed { worker, last_event_id } = close(tx, &closing).await? {
+            replaced.insert(item.run_id, StartOutput::Replaced { run_id, worker, last_event_id });
+        }
+        outputs.remove(&item.run_id);
+        again.push(*item);
+    }
+    Ok(again)
 }
 
 fn is_refused(output: &StartOutput) -> bool {
@@ -206,6 +269,7 @@ async fn remember_requests(
 async fn insert_executions<'a>(
     tx: Tx<'_>,
     items: &[&'a Start],
+    replaced: &HashMap<Uuid, StartOutput>,
     outputs: &mut HashMap<Uuid, StartOutput>,
 ) -> Result<Vec<&'a Start>, DbErr> {
     if items.is_empty() {
@@ -239,7 +303,8 @@ async fn insert_executions<'a>(
             continue;
         }
         // The latest run of the id is what a reuse policy speaks of.
-        match obstacle(by_run[&asked], inserted.contains(&asked), &row)? {
+        let made_room = matches!(replaced.get(&asked), Some(StartOutput::Replaced { run_id: gone, .. }) if gone.0 == run_id);
+        match obstacle(by_run[&asked], inserted.contains(&asked), made_room, &row)? {
             Obstacle::Refuses(output) => outputs.insert(asked, output),
             Obstacle::Reusable => outputs.remove(&asked),
             Obstacle::None => None,
@@ -272,7 +337,7 @@ enum Obstacle {
     None,
 }
 
-fn obstacle(item: &Start, inserted: bool, other: &QueryResult) -> Result<Obstacle, DbErr> {
+fn obstacle(item: &Start, inserted: bool, made_room: bool, other: &QueryResult) -> Result<Obstacle, DbErr> {
     let run_id = RunId(other.try_get("", "run_id")?);
     let owner: Option<String> = other.try_get("", "owner")?;
     let closed_at: Option<i64> = other.try_get("", "closed_at_ms")?;
@@ -285,7 +350,7 @@ fn obstacle(item: &Start, inserted: bool, other: &QueryResult) -> Result<Obstacl
     let reusable = item.reusable.is_some_and(|states| states.contains(&status.as_str()));
     Ok(match inserted {
         false => Obstacle::None,
-        true if reusable => Obstacle::Reusable,
+        true if reusable || made_room => Obstacle::Reusable,
         true => Obstacle::Refuses(StartOutput::Closed { run_id, owner }),
     })
 }

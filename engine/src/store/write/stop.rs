@@ -57,7 +57,7 @@ impl Operation for CloseRun {
     }
 }
 
-async fn close(tx: Tx<'_>, item: &CloseRun) -> Result<CloseOutput, DbErr> {
+pub(super) async fn close(tx: Tx<'_>, item: &CloseRun) -> Result<CloseOutput, DbErr> {
     let Some(seized) = seize(tx, item.run_id).await? else { return Ok(CloseOutput::NotOpen) };
     let event =
         HistoryEvent { event_id: seized.next_event_id, time: item.now, attributes: item.event.clone() };

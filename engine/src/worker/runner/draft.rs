@@ -12,7 +12,7 @@ use crate::{
     history::{ActivityTaskScheduled, EncodedEvent, EventAttributes, HistoryEvent},
     ids::{EventId, TaskQueue},
     machine::{Close, Run},
-    store::{ActivityLease, AfterStep, NewActivityTask, StartedBy, Step, TakenActivity},
+    store::{ActivityLease, AfterStep, NewActivityTask, Step, TakenActivity},
     worker::{
         attempt::{self, Attempt, Prepared},
         deadlines::expires_at,
@@ -124,10 +124,7 @@ impl Runner {
         }
         let expected_event_id = self.next_event_id;
         self.next_event_id = run.last_event_id() + 1;
-        let started = std::mem::take(&mut self.unstarted).then(|| StartedBy {
-            at: self.shared.clock.now(),
-            worker_identity: self.shared.options.identity.clone(),
-        });
+        let started = std::mem::take(&mut self.unstarted).then(|| self.shared.clock.now());
         let closes_run = matches!(after, AfterStep::Close { .. });
         let lets_go = matches!(after, AfterStep::Release { .. });
         self.leaving = closes_run || lets_go;
@@ -146,6 +143,7 @@ impl Runner {
             closed: draft.closed,
             cancel_requested: draft.cancel_requested.clone(),
             started,
+            worker_identity: self.shared.options.identity.clone(),
             after,
         };
         let output: BoxFuture<'static, _> = match self.shared.store.enqueue(step).await {

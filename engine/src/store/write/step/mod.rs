@@ -46,15 +46,10 @@ pub(crate) struct Step {
     /// Activities that were asked to stop.
     pub(crate) cancel_requested: Vec<EventId>,
     /// Set by the first step of the run.
-    pub(crate) started: Option<StartedBy>,
-    pub(crate) after: AfterStep,
-}
-
-/// The first task of a run began.
-#[derive(Debug, Clone)]
-pub(crate) struct StartedBy {
-    pub(crate) at: Timestamp,
+    pub(crate) started: Option<Timestamp>,
+    /// What the sender is called.
     pub(crate) worker_identity: String,
+    pub(crate) after: AfterStep,
 }
 
 /// What becomes of the workflow task.
@@ -183,8 +178,8 @@ fn execution_row(step: &Step) -> Option<ExecutionRow> {
     Some(ExecutionRow {
         run_id: step.run_id.0,
         status,
-        started_at: step.started.as_ref().map(|started| started.at),
-        worker_identity: step.started.as_ref().map(|started| started.worker_identity.clone()),
+        started_at: step.started,
+        worker_identity: Some(step.worker_identity.clone()),
         closed_at,
         result,
         failure,

@@ -1,0 +1,124 @@
+//! Watching, where hints are lost and the database is away for a while.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, Stream, StreamExt};
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+
+use super::{ResetReason, WatchError, WatchItem, WorkflowTarget};
+use crate::{
+    Engine,
+    ids::RunId,
+    notify::{Bus, InProcessBus, LISTENER_BUFFER_MESSAGES, Topic},
+    testing::{App, TestStore, caller},
+};
+
+type Items = Pin<Box<dyn Stream<Item = Result<WatchItem, WatchError>> + Send>>;
+
+fn watch(engine: &Engine, run_id: RunId) -> Items {
+    Box::pin(engine.client().watch(&caller(), run_id, None, true))
+}
+
+/// A run that nobody works on.
+async fn waiting_run(app: &App) -> RunId {
+    app.worker().await.stop(&app.clock).await;
+    app.start("days", json!(1)).await
+}
+
+/// What comes next, though the clock stands still.
+async fn next(items: &mut Items) -> WatchItem {
+    let item = tokio::time::timeout(Duration::from_secs(30), items.next()).await;
+    item.expect("it comes without the clock").expect("the stream goes on").expect("no error")
+}
+
+/// Moves the clock until something comes.
+async fn later(app: &App, items: &mut Items) -> WatchItem {
+    loop {
+        match tokio::time::timeout(Duration::from_millis(30), items.next()).await {
+            Ok(item) => return item.expect("the stream goes on").expect("no error"),
+            Err(_) => drop(app.clock.skip_to_next_sleeper()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn progress_is_seen_where_no_hint_comes() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run_id = app.start("counting", json!(20)).await;
+    let mut items = watch(&app.deaf(), run_id);
+    let mut sequences = Vec::new();
+    loop {
+        match later(&app, &mut items).await {
+            WatchItem::Progress(activity) => sequences.push(activity.heartbeat.unwrap().sequence),
+            WatchItem::Ended(_) => break,
+            _ => {}
+        }
+    }
+    assert!(sequences.len() > 3, "{sequences:?}");
+    assert!(sequences.is_sorted_by(|before, after| before < after), "{sequences:?}");
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_slow_reader_starts_over_with_a_snapshot() {
+    let bus = Arc::new(InProcessBus::new());
+    let app = App::with_bus(bus.clone()).await;
+    let run_id = waiting_run(&app).await;
+    let mut items = watch(&app.engine, run_id);
+    assert!(matches!(next(&mut items).await, WatchItem::Snapshot(_)));
+    assert!(items.next().now_or_never().is_none());
+    for _ in 0..=LISTENER_BUFFER_MESSAGES {
+        bus.publish(&Topic::Run(run_id), Bytes::from_static(b"what an older version cannot read"));
+    }
+    assert!(matches!(next(&mut items).await, WatchItem::Reset(ResetReason::SlowConsumer)));
+    assert!(matches!(next(&mut items).await, WatchItem::Snapshot(run) if run.run_id == run_id));
+}
+
+#[tokio::test]
+async fn hints_of_one_kind_do_not_keep_off_the_look_for_others() {
+    let bus = Arc::new(InProcessBus::new());
+    let app = App::with_bus(bus.clone()).await;
+    let run_id = waiting_run(&app).await;
+    let mut items = watch(&app.engine, run_id);
+    assert!(matches!(next(&mut items).await, WatchItem::Snapshot(_)));
+    assert!(items.next().now_or_never().is_none());
+    let target = WorkflowTarget::Run(run_id);
+    app.deaf().client().terminate_workflow(&caller(), &target, None).await.unwrap();
+    for _ in 0..10 {
+        bus.publish(&Topic::Run(run_id), Bytes::from_static(b"noise"));
+        app.clock.advance(Duration::from_millis(500));
+        if let Ok(item) = tokio::time::timeout(Duration::from_millis(100), items.next()).await {
+            assert!(matches!(item, Some(Ok(WatchItem::Events(..)))), "{item:?}");
+            return;
+        }
+    }
+    panic!("the end of the run was not seen");
+}
+
+#[tokio::test]
+async fn a_watch_outlives_a_database_that_is_away() {
+    let database = TestStore::postgres().await;
+    let other = database.impatient().await;
+    let app = App::of(database, Arc::new(InProcessBus::new()));
+    let run_id = waiting_run(&app).await;
+    let mut items = {
+        let (bus, clock) = (Arc::new(InProcessBus::new()), Arc::new(app.clock.clone()));
+        let namespace = crate::ids::Namespace::trusted("default");
+        watch(&Engine::assemble(other, bus, clock, namespace, super::Limits::default()), run_id)
+    };
+    assert!(matches!(next(&mut items).await, WatchItem::Snapshot(_)));
+    let held = app.database.store.begin().await;
+    held.execute_unprepared("LOCK TABLE workflow_execution IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    for _ in 0..3 {
+        app.clock.advance(Duration::from_secs(2));
+        let nothing = tokio::time::timeout(Duration::from_millis(500), items.next()).await;
+        assert!(nothing.is_err(), "{nothing:?}");
+    }
+    held.rollback().await.unwrap();
+    app.engine.client().terminate_workflow(&caller(), &WorkflowTarget::Run(run_id), None).await.unwrap();
+    assert!(matches!(later(&app, &mut items).await, WatchItem::Events(..)));
+    assert!(matches!(later(&app, &mut items).await, WatchItem::Ended(_)));
+}
