@@ -144,14 +144,16 @@ impl Client {
             caller: caller.subject.clone(),
             input_hash: if request_id.is_some() { hash(start) } else { String::new() },
             request_id,
-            replaces: (start.conflict_policy == ConflictPolicy::TerminateExisting).then(|| Replaces {
-                of: (caller.visibility == Visibility::Own).then(|| caller.subject.clone()),
-                event: WorkflowExecutionTerminated {
-                    reason: Some("replaced by a new run of the same workflow ID".to_owned()),
-                    identity: Some(caller.subject.clone()),
-                }
-                .into(),
-                status: WorkflowStatus::Terminated.as_str(),
+            replaces: (start.conflict_policy == ConflictPolicy::TerminateExisting).then(|| {
+                Box::new(Replaces {
+                    of: (caller.visibility == Visibility::Own).then(|| caller.subject.clone()),
+                    event: WorkflowExecutionTerminated {
+                        reason: Some("replaced by a new run of the same workflow ID".to_owned()),
+                        identity: Some(caller.subject.clone()),
+                    }
+                    .into(),
+                    status: WorkflowStatus::Terminated.as_str(),
+                })
             }),
             reusable: match start.reuse_policy {
                 ReusePolicy::RejectDuplicate => None,

@@ -102,7 +102,7 @@ async fn hints_of_one_kind_do_not_keep_off_the_look_for_others() {
 async fn a_watch_outlives_a_database_that_is_away() {
     let database = TestStore::postgres().await;
     let other = database.impatient().await;
-    let app = App::of(database, Arc::new(InProcessBus::new()));
+    let app = App::of(database, &(Arc::new(InProcessBus::new()) as Arc<dyn Bus>));
     let run_id = waiting_run(&app).await;
     let mut items = {
         let (bus, clock) = (Arc::new(InProcessBus::new()), Arc::new(app.clock.clone()));

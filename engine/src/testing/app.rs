@@ -50,10 +50,10 @@ impl App {
     }
 
     pub(crate) async fn with_bus(bus: Arc<dyn Bus>) -> Self {
-        Self::of(TestStore::sqlite().await, bus)
+        Self::of(TestStore::sqlite().await, &bus)
     }
 
-    pub(crate) fn of(database: TestStore, bus: Arc<dyn Bus>) -> Self {
+    pub(crate) fn of(database: TestStore, bus: &Arc<dyn Bus>) -> Self {
         let clock = ManualClock::new(Timestamp(1_700_000_000_000));
         let engine = || {
             Engine::assemble(

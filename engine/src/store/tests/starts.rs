@@ -51,7 +51,7 @@ async fn an_open_run_makes_room_for_one_that_replaces_it(store: &Store) {
     let replacing = |of: &str| {
         let event = WorkflowExecutionTerminated { reason: None, identity: None }.into();
         super::Start {
-            replaces: Some(Replaces { of: Some(of.to_owned()), event, status: "TERMINATED" }),
+            replaces: Some(Box::new(Replaces { of: Some(of.to_owned()), event, status: "TERMINATED" })),
             ..start("a")
         }
     };

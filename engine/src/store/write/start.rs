@@ -58,7 +58,7 @@ pub(crate) struct Start {
     pub(crate) reusable: Option<&'static [&'static str]>,
     /// An open run of the same workflow id is no obstacle: it is terminated.
     #[serde(skip)]
-    pub(crate) replaces: Option<Replaces>,
+    pub(crate) replaces: Option<Box<Replaces>>,
 }
 
 /// Which open run a start takes the place of.
