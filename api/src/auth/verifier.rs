@@ -7,8 +7,10 @@ use secrecy::SecretString;
 use super::{Claims, Principal, SecretError, VerifyError, secret};
 use crate::transport::{AuthError, Authenticate};
 
-/// How far the clocks of signer and verifier may differ.
-const LEEWAY: Duration = Duration::from_secs(5);
+/// How far the clock of the signer may be ahead, where a token says from when it is good.
+///
+/// Its end has no leeway: whoever signs decides how long a token is accepted.
+const NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(5);
 
 /// Checks tokens. Cloning is cheap.
 #[derive(Clone)]
@@ -29,7 +31,7 @@ impl TokenVerifier {
         // The end is compared below, with our clock, so that the refusal can tell when it was.
         validation.validate_exp = false;
         validation.validate_nbf = true;
-        validation.leeway = LEEWAY.as_secs();
+        validation.leeway = NOT_BEFORE_LEEWAY.as_secs();
         validation.validate_aud = false;
         Ok(Self { key, clock: Arc::new(SystemClock), validation })
     }
@@ -71,7 +73,7 @@ impl TokenVerifier {
         }
         let role = claims.role.parse().map_err(|_| VerifyError::NotAccepted("its role is unknown"))?;
         let expires_at = from_seconds(claims.exp);
-        if self.clock.now() >= expires_at + LEEWAY {
+        if self.clock.now() >= expires_at {
             return Err(VerifyError::Expired { at: expires_at });
         }
         Ok(Principal { subject: claims.sub.into(), role, expires_at })

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod error;
+mod extension;
 mod id;
 pub mod input;
 mod loader;
@@ -24,6 +25,7 @@ pub use query::Query;
 pub use subscription::Subscription;
 
 use crate::app::App;
+use extension::{Around, Bounds};
 
 /// The schema with its data.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -32,9 +34,10 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 const COMPLEXITY_MAX: usize = 20_000;
 
 /// The schema, ready to be served. Must be called within a Tokio runtime.
-pub(crate) fn schema(app: Arc<App>) -> Schema {
+pub(crate) fn schema(app: Arc<App>, response_bytes_max: usize) -> Schema {
     let loaders = loader::Loaders::new(&app.client);
-    builder().data(loaders).data(app).finish()
+    let bounds = Bounds { complexity_max: COMPLEXITY_MAX, response_bytes_max };
+    builder().extension(Around(bounds)).data(bounds).data(loaders).data(app).finish()
 }
 
 /// The text of the schema, the same at each call.
@@ -60,7 +63,6 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         // No field gives it: each item of a stream implements it.
         .register_output_type::<types::StreamItem>()
-        .limit_complexity(COMPLEXITY_MAX)
         // "Did you mean" would tell names to those who guess.
         .disable_suggestions()
 }

@@ -126,6 +126,14 @@ pub(super) fn page_cost<E>(
     size.saturating_mul(child_complexity).saturating_add(1)
 }
 
+/// The size of a page that may be read in either direction, for its cost; with both it is refused.
+pub(super) fn either_size<E>(
+    first: Result<Option<i32>, E>,
+    last: Result<Option<i32>, E>,
+) -> Result<Option<i32>, E> {
+    Ok(first.ok().flatten().max(last.ok().flatten()))
+}
+
 /// Cuts a page out of a list that is small enough to be in memory, sorted by the key of its items.
 ///
 /// # Errors

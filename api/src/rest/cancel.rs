@@ -4,7 +4,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Twin, caller::Caller, error::Error, status::TaskStatus, task};
+use super::{Twin, caller::Caller, error::Error, query::NoParameters, status::TaskStatus, task};
 
 /// The state of a task after the call.
 #[derive(Debug, Serialize)]
@@ -19,6 +19,7 @@ pub(super) async fn cancel(
     State(twin): State<Twin>,
     Caller(principal): Caller,
     Path(task_id): Path<String>,
+    _: NoParameters,
 ) -> Result<Json<Cancelled>, Error> {
     let client = &twin.app.client;
     let stopped = client.cancel_workflow(&principal.caller(), &task::target(&task_id)?, None).await?;

@@ -4,7 +4,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Twin, caller::Caller, error::Error, task};
+use super::{Twin, caller::Caller, error::Error, query::NoParameters, task};
 
 /// A task that is gone.
 #[derive(Debug, Serialize)]
@@ -19,6 +19,7 @@ pub(super) async fn delete(
     State(twin): State<Twin>,
     Caller(principal): Caller,
     Path(task_id): Path<String>,
+    _: NoParameters,
 ) -> Result<Json<Deleted>, Error> {
     twin.app.delete(&principal, &task::target(&task_id)?).await?;
     Ok(Json(Deleted { task_id, status: "deleted", message: "the task and its history were deleted" }))

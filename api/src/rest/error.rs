@@ -45,13 +45,28 @@ pub mod code {
 /// Why a call did nothing.
 #[derive(Debug)]
 pub(super) enum Error {
-    Unauthenticated { message: String, challenge: Option<header::HeaderValue> },
-    Invalid { message: String, details: serde_json::Value },
-    TooLarge { message: String },
+    Unauthenticated {
+        message: String,
+        challenge: Option<header::HeaderValue>,
+    },
+    Invalid {
+        message: String,
+        details: serde_json::Value,
+    },
+    TooLarge {
+        message: String,
+    },
     TooSlow,
-    Forbidden { message: String },
+    Forbidden {
+        message: String,
+    },
     NotFound,
-    Conflict { message: String, details: serde_json::Value },
+    Conflict {
+        message: String,
+        details: serde_json::Value,
+    },
+    /// The server stops, and with it whoever waits.
+    Stopping,
     Fault(Fault),
 }
 
@@ -83,6 +98,12 @@ impl Error {
             Self::Forbidden { message } => (StatusCode::FORBIDDEN, code::FORBIDDEN, message, none),
             Self::NotFound => (StatusCode::NOT_FOUND, code::NOT_FOUND, "no such task".to_owned(), none),
             Self::Conflict { message, details } => (StatusCode::CONFLICT, code::CONFLICT, message, details),
+            Self::Stopping => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                code::UNAVAILABLE,
+                "the server stops before the task has ended; ask again".to_owned(),
+                none,
+            ),
             Self::Fault(fault @ Fault::Unavailable) => {
                 (StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, fault.message().to_owned(), none)
             }

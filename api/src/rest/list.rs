@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use axum::{Json, extract::State};
 use ctutor_engine::{
-    client::{Activity, Page, PageDirection, PageRequest, Waiter, WorkflowFilter, WorkflowOrder},
+    client::{Activity, PageDirection, PageRequest, Waiter, WorkflowFilter, WorkflowOrder},
     clock::Timestamp,
     ids::RunId,
 };
@@ -14,11 +14,18 @@ use super::{
     error::Error,
     query::{self, Parameters},
     status,
-    task_info::TaskInfo,
+    task_info::{TaskInfo, View},
 };
 
 /// Counting stops here.
 const TOTAL_MAX: u32 = 1_000_000;
+
+/// Most tasks of an answer, unless the configured pages are shorter.
+const LIMIT_MAX: u32 = 1_000;
+const LIMIT_DEFAULT: u32 = 100;
+
+/// Runs in memory at once: until they are cut to rows, each has its whole input and result.
+const RUNS_AT_ONCE: u32 = 25;
 
 /// Part of the list of tasks, newest first.
 #[derive(Debug, Serialize)]
@@ -35,32 +42,42 @@ pub(super) async fn list(
     Caller(principal): Caller,
     parameters: Parameters,
 ) -> Result<Json<Tasks>, Error> {
-    let limit = query::number(&parameters, "limit", 100, 1..=1_000)?;
-    let offset = query::number(&parameters, "offset", 0, 0..=i32::MAX.unsigned_abs())?;
+    let parameters = query::known(parameters, &["limit", "offset", "status"])?;
+    let (client, caller) = (&twin.app.client, principal.caller());
+    let limit_max = client.limits().page_items_max.min(LIMIT_MAX);
+    let limit = query::number(&parameters, "limit", 1..=limit_max)?;
+    let limit = limit.unwrap_or(LIMIT_DEFAULT.min(limit_max));
+    let offset = query::number(&parameters, "offset", 0..=i32::MAX.unsigned_abs())?.unwrap_or(0);
     // One instant for all that is told: the filter, the count and each task then agree on what waits.
-    let now = twin.app.client.clock().now();
+    let now = client.clock().now();
     let filter = match parameters.get("status") {
         Some(word) => status::filter(word, now)?,
         None => WorkflowFilter::default(),
     };
-    let page = PageRequest { items: limit, direction: PageDirection::Forward, cursor: None, offset };
 
-    let (client, caller) = (&twin.app.client, principal.caller());
-    let found = client.list_waiters(&caller, &filter, WorkflowOrder::default(), &page).await;
-    let found = found.map_err(|error| Error::store(&error))?;
+    let order = WorkflowOrder::default();
+    let mut tasks: Vec<TaskInfo> = Vec::new();
+    let mut cursor = None;
+    let has_more = loop {
+        let told = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
+        let items = limit.saturating_sub(told).min(RUNS_AT_ONCE);
+        let offset = if cursor.is_none() { offset } else { 0 };
+        let page = PageRequest { items, direction: PageDirection::Forward, cursor, offset };
+        let found = client.list_waiters(&caller, &filter, order, &page).await;
+        let found = found.map_err(|error| Error::store(&error))?;
+        tasks.extend(rows(&twin, &found.items, now).await?);
+        cursor = found.items.last().map(|last| last.execution.cursor(order.field));
+        if !found.has_next || tasks.len() >= limit as usize {
+            break found.has_next;
+        }
+    };
     let total = client.count(&caller, &filter, TOTAL_MAX).await.map_err(|error| Error::store(&error))?;
-    Ok(Json(Tasks {
-        tasks: infos(&twin, &found, now).await?,
-        total,
-        limit,
-        offset,
-        has_more: found.has_next,
-    }))
+    Ok(Json(Tasks { tasks, total, limit, offset, has_more }))
 }
 
 /// Fills in what the rows of the runs do not tell, with one query for all.
-async fn infos(twin: &Twin, page: &Page<Waiter>, now: Timestamp) -> Result<Vec<TaskInfo>, Error> {
-    let runs = page.items.iter().map(|waiter| &waiter.execution);
+async fn rows(twin: &Twin, found: &[Waiter], now: Timestamp) -> Result<Vec<TaskInfo>, Error> {
+    let runs = found.iter().map(|waiter| &waiter.execution);
     let open: Vec<RunId> = runs.filter(|run| !run.status.is_closed()).map(|run| run.run_id).collect();
     let mut pending: HashMap<RunId, Vec<Activity>> = HashMap::new();
     if !open.is_empty() {
@@ -70,5 +87,5 @@ async fn infos(twin: &Twin, page: &Page<Waiter>, now: Timestamp) -> Result<Vec<T
         }
     }
     let of_run = |run: &Waiter| pending.get(&run.execution.run_id).map_or(&[][..], Vec::as_slice);
-    Ok(page.items.iter().map(|run| TaskInfo::new(run, of_run(run), now)).collect())
+    Ok(found.iter().map(|run| TaskInfo::new(run, of_run(run), View::Row, now)).collect())
 }

@@ -2,9 +2,11 @@
 //!
 //! A task is a run, its id is the workflow id, and a call that names a task means the latest run of that id.
 
+mod attempts;
 mod body;
 mod caller;
 mod cancel;
+mod cut;
 mod delete;
 mod error;
 mod list;
@@ -46,6 +48,10 @@ pub(crate) struct Twin {
     /// Ends calls that wait for a task.
     pub(crate) shutdown: CancellationToken,
 }
+
+/// What stands where a route has a task id and is taken for something else: by the other routes, or, if it is dots, by
+/// clients on the way.
+const TASK_IDS_UNREACHABLE: &[&str] = &["submit", "types", "workers", ".", ".."];
 
 /// The routes. The router prefers those with fixed words to those with an id, whatever their order.
 pub(crate) fn router(twin: Twin) -> Router {

@@ -2,42 +2,84 @@
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::request::Parts,
+};
+use serde_json::json;
+
 use super::error::Error;
 
 /// The parameters as they came.
-pub(super) type Parameters = axum::extract::Query<HashMap<String, String>>;
+pub(super) type Parameters = Query<Vec<(String, String)>>;
 
-/// A whole number within a range.
+/// The parameters of a call that takes some, none of them unknown or given twice.
+pub(super) fn known(Query(parameters): Parameters, known: &[&str]) -> Result<HashMap<String, String>, Error> {
+    let mut read = HashMap::new();
+    let mut unknown = Vec::new();
+    for (name, value) in parameters {
+        if !known.contains(&name.as_str()) {
+            unknown.push(short(&name));
+        } else if read.insert(name.clone(), value).is_some() {
+            return Err(Error::invalid(&name, format!("`{name}` is given more than once")));
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(read);
+    }
+    let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let message = format!("unknown parameters: {}; known are: {takes}", unknown.join(", "));
+    Err(Error::Invalid { message, details: json!({ "fields": unknown }) })
+}
+
+/// The parameters of a call that takes none.
+pub(super) struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let parameters = Parameters::try_from_uri(&parts.uri);
+        let parameters = parameters.map_err(|error| Error::invalid("query", error.body_text()))?;
+        known(parameters, &[]).map(|_| Self)
+    }
+}
+
+/// A whole number within a range, if there is one.
 pub(super) fn number(
     parameters: &HashMap<String, String>,
     name: &str,
-    default: u32,
     allowed: RangeInclusive<u32>,
-) -> Result<u32, Error> {
-    let Some(text) = parameters.get(name) else { return Ok(default) };
+) -> Result<Option<u32>, Error> {
+    let Some(text) = parameters.get(name) else { return Ok(None) };
     match text.parse() {
-        Ok(number) if allowed.contains(&number) => Ok(number),
+        Ok(number) if allowed.contains(&number) => Ok(Some(number)),
         _ => {
             let (least, most) = (allowed.start(), allowed.end());
-            let found: String = text.chars().take(40).collect();
+            let found = short(text);
             Err(Error::invalid(name, format!("`{name}` is `{found}`, allowed is {least} to {most}")))
         }
     }
+}
+
+/// Enough of a text to be found again in the request.
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn limit(text: &str) -> Result<u32, Error> {
-        number(&HashMap::from([("limit".to_owned(), text.to_owned())]), "limit", 100, 1..=1000)
+    fn limit(text: &str) -> Result<Option<u32>, Error> {
+        number(&HashMap::from([("limit".to_owned(), text.to_owned())]), "limit", 1..=1000)
     }
 
     #[test]
     fn numbers_outside_their_range_are_refused() {
-        assert_eq!(number(&HashMap::new(), "limit", 100, 1..=1000).unwrap(), 100);
-        assert_eq!(limit("1").unwrap(), 1);
-        assert_eq!(limit("1000").unwrap(), 1000);
+        assert_eq!(number(&HashMap::new(), "limit", 1..=1000).unwrap(), None);
+        assert_eq!(limit("1").unwrap(), Some(1));
+        assert_eq!(limit("1000").unwrap(), Some(1000));
         for wrong in ["0", "1001", "-1", "", "ten", "1.5", "99999999999999999999"] {
             assert!(matches!(limit(wrong), Err(Error::Invalid { .. })), "{wrong}");
         }

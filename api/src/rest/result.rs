@@ -5,7 +5,10 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use ctutor_engine::client::{Waiter, WorkflowExecution, WorkflowTarget};
+use ctutor_engine::{
+    client::{Waiter, WorkflowExecution, WorkflowTarget},
+    clock::Timestamp,
+};
 
 use super::{
     Twin,
@@ -15,22 +18,25 @@ use super::{
     task,
     task_result::TaskResult,
 };
-use crate::Principal;
+use crate::{Principal, auth::VerifyError};
 
-/// Longest wait that a caller may ask for, in seconds.
+/// Longest wait that a caller may ask for, in seconds. One who asks for none waits to the end.
 const TIMEOUT_SECONDS_MAX: u32 = 300;
-const TIMEOUT_SECONDS_DEFAULT: u32 = 30;
 
-/// Waits for the end of a task, but not for ever: a caller whose connection breaks would never know.
+/// Waits for the end of a task.
+///
+/// A task that is still open is only told to those who asked for a timeout: the scripts of the course system take
+/// whatever comes for the end. For them a wait that cannot go on is an error that says so.
 pub(super) async fn result(
     State(twin): State<Twin>,
     Caller(principal): Caller,
     Path(task_id): Path<String>,
     parameters: Parameters,
 ) -> Result<(StatusCode, Json<TaskResult>), Error> {
-    let seconds = query::number(&parameters, "timeout", TIMEOUT_SECONDS_DEFAULT, 0..=TIMEOUT_SECONDS_MAX)?;
-    let target = task::target(&task_id)?;
-    let execution = wait(&twin, &principal, &target, Duration::from_secs(seconds.into())).await?;
+    let parameters = query::known(parameters, &["timeout"])?;
+    let seconds = query::number(&parameters, "timeout", 0..=TIMEOUT_SECONDS_MAX)?;
+    let timeout = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let execution = wait(&twin, &principal, &task::target(&task_id)?, timeout).await?;
     let found = if execution.status.is_closed() {
         Waiter { execution, due_at: None }
     } else {
@@ -41,26 +47,47 @@ pub(super) async fn result(
     Ok((status, Json(TaskResult::new(&found, &pending, twin.app.client.clock().now()))))
 }
 
-/// The run at its end, or as it is when the wait is over: by its time, the token's, or that of the server.
+/// What ends a wait before the task ends.
+enum Over {
+    Timeout,
+    Token,
+    Server,
+}
+
+/// The run at its end, or as it is when the timeout is over.
 async fn wait(
     twin: &Twin,
     principal: &Principal,
     target: &WorkflowTarget,
-    timeout: Duration,
+    timeout: Option<Duration>,
 ) -> Result<WorkflowExecution, Error> {
     let (client, caller) = (&twin.app.client, principal.caller());
     let found = client.describe(&caller, target).await.map_err(|error| Error::store(&error))?;
     let execution = found.ok_or(Error::NotFound)?;
-    if execution.status.is_closed() || timeout.is_zero() {
+    if execution.status.is_closed() || timeout.is_some_and(|timeout| timeout.is_zero()) {
         return Ok(execution);
     }
-    let until = (client.clock().now() + timeout).min(principal.expires_at);
+    let run_id = execution.run_id;
+    // A wait may be long, and the input large.
+    drop(execution);
+
+    let timeout_at = timeout.map_or(Timestamp::NEVER, |timeout| client.clock().now() + timeout);
+    let mut over = None;
     let enough = async {
-        tokio::select! {
-            () = client.clock().sleep_until(until) => {}
-            () = twin.shutdown.cancelled() => {}
-        }
+        over = Some(tokio::select! {
+            () = client.clock().sleep_until(timeout_at) => Over::Timeout,
+            () = client.clock().sleep_until(principal.expires_at) => Over::Token,
+            () = twin.shutdown.cancelled() => Over::Server,
+        });
     };
-    let latest = client.wait_for_end(&caller, execution.run_id, enough).await;
-    latest.map_err(|error| Error::store(&error))?.ok_or(Error::NotFound)
+    let latest = client.wait_for_end(&caller, run_id, enough).await;
+    let latest = latest.map_err(|error| Error::store(&error))?.ok_or(Error::NotFound)?;
+    if latest.status.is_closed() {
+        return Ok(latest);
+    }
+    match over {
+        None | Some(Over::Timeout) => Ok(latest),
+        Some(Over::Token) => Err(VerifyError::Expired { at: principal.expires_at }.into()),
+        Some(Over::Server) => Err(Error::Stopping),
+    }
 }

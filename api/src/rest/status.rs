@@ -74,8 +74,6 @@ enum Runs {
     Started,
 }
 
-const BEGUN: Runs =
-    Runs::In(&[WorkflowStatus::Running, WorkflowStatus::Canceling, WorkflowStatus::ContinuedAsNew]);
 const COMPLETED: Runs = Runs::In(&[WorkflowStatus::Completed]);
 const FAILED: Runs = Runs::In(&[WorkflowStatus::Failed, WorkflowStatus::TimedOut]);
 const CANCELLED: Runs = Runs::In(&[WorkflowStatus::Canceled, WorkflowStatus::Terminated]);
@@ -89,7 +87,6 @@ const FILTERS: &[(&str, Runs)] = &[
     ("deferred", Runs::Waiting(WaitingFor::Time)),
     ("pending", Runs::In(&[WorkflowStatus::Pending])),
     ("started", Runs::Started),
-    ("retry", BEGUN),
     ("finished", COMPLETED),
     ("success", COMPLETED),
     ("failed", FAILED),
@@ -97,6 +94,9 @@ const FILTERS: &[(&str, Runs)] = &[
     ("cancelled", CANCELLED),
     ("revoked", Runs::In(&[WorkflowStatus::Terminated])),
 ];
+
+/// A word of the screens for which runs would have to be searched by the attempts of their activities.
+const UNSUPPORTED: &str = "retry";
 
 impl Runs {
     fn filter(self, now: Timestamp) -> WorkflowFilter {
@@ -120,13 +120,18 @@ impl Runs {
 /// The runs of a filter word at an instant.
 ///
 /// # Errors
-/// For an unknown word, telling the known ones: it must not mean "no filter".
+/// For a word that is unknown or not supported, telling the others: it must not mean "no filter".
 pub(super) fn filter(word: &str, now: Timestamp) -> Result<WorkflowFilter, Error> {
     let found = FILTERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
     let Some((_, runs)) = found else {
         let known: Vec<_> = FILTERS.iter().map(|(known, _)| *known).collect();
+        let reason = if word.eq_ignore_ascii_case(UNSUPPORTED) {
+            ", which is not supported because tasks are not searched by their attempts"
+        } else {
+            ""
+        };
         let word: String = word.chars().take(40).collect();
-        let message = format!("`status` is `{word}`, allowed is one of: {}", known.join(", "));
+        let message = format!("`status` is `{word}`{reason}, allowed is one of: {}", known.join(", "));
         return Err(Error::Invalid {
             message,
             details: serde_json::json!({ "field": "status", "allowed": known }),
@@ -177,7 +182,6 @@ mod tests {
             ("FAILURE", FAILED),
             ("CANCELLED", CANCELLED),
             ("REVOKED", Runs::In(&[WorkflowStatus::Terminated])),
-            ("RETRY", BEGUN),
         ];
         for (word, runs) in documented {
             assert_eq!(filter(word, NOW).unwrap(), runs.filter(NOW), "{word}");
@@ -185,5 +189,7 @@ mod tests {
         let Err(Error::Invalid { message, .. }) = filter("LOST", NOW) else { panic!("must be refused") };
         assert!(message.contains("`LOST`") && message.contains("queued, deferred, pending"), "{message}");
         assert!(filter("", NOW).is_err());
+        let Err(Error::Invalid { message, .. }) = filter("RETRY", NOW) else { panic!("must be refused") };
+        assert!(message.contains("`RETRY`, which is not supported"), "{message}");
     }
 }

@@ -5,7 +5,7 @@ use ctutor_engine::client::{StartTime, StartWorkflow};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Twin, body, caller::Caller, error::Error};
+use super::{TASK_IDS_UNREACHABLE, Twin, body, caller::Caller, error::Error, query::NoParameters};
 
 /// Fields of a submission.
 const FIELDS: &[&str] = &["task_name", "parameters", "queue", "workflow_id", "delay", "priority"];
@@ -24,6 +24,7 @@ pub(super) struct Submitted {
 pub(super) async fn submit(
     State(twin): State<Twin>,
     Caller(principal): Caller,
+    _: NoParameters,
     body: Body,
 ) -> Result<Json<Submitted>, Error> {
     let fields = body::object(body, twin.body_bytes_max, FIELDS).await?;
@@ -48,7 +49,7 @@ fn read(mut fields: Map<String, Value>) -> Result<StartWorkflow, Error> {
     };
     Ok(StartWorkflow {
         task_queue: text(&mut fields, "queue")?,
-        workflow_id: text(&mut fields, "workflow_id")?,
+        workflow_id: workflow_id(&mut fields)?,
         start: delay(&mut fields)?.map(StartTime::After),
         priority: priority(&mut fields)?,
         ..StartWorkflow::new(task_name, parameters)
@@ -60,6 +61,17 @@ fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, E
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Error::invalid(name, format!("`{name}` must be a text"))),
+    }
+}
+
+fn workflow_id(fields: &mut Map<String, Value>) -> Result<Option<String>, Error> {
+    let found = text(fields, "workflow_id")?;
+    match found.as_deref().filter(|found| TASK_IDS_UNREACHABLE.contains(found)) {
+        Some(word) => {
+            let message = format!("`workflow_id` is `{word}`, but `/tasks/{word}` does not name a task");
+            Err(Error::invalid("workflow_id", message))
+        }
+        None => Ok(found),
     }
 }
 

@@ -7,17 +7,27 @@ use ctutor_engine::{
     ids::WorkflowId,
 };
 
-use super::{Twin, caller::Caller, error::Error, task_info::TaskInfo};
+use super::{
+    Twin,
+    attempts::Attempts,
+    caller::Caller,
+    error::Error,
+    query::NoParameters,
+    task_info::{TaskInfo, View},
+};
 use crate::Principal;
 
 pub(super) async fn describe(
     State(twin): State<Twin>,
     Caller(principal): Caller,
     Path(task_id): Path<String>,
+    _: NoParameters,
 ) -> Result<Json<TaskInfo>, Error> {
     let found = find(&twin, &principal, &target(&task_id)?).await?;
     let pending = pending(&twin, &found.execution).await?;
-    Ok(Json(TaskInfo::new(&found, &pending, twin.app.client.clock().now())))
+    // After the rows, so that an activity that ends in between is told by one of the two.
+    let attempts = Attempts::read(&twin, found.execution.run_id).await?;
+    Ok(Json(TaskInfo::new(&found, &pending, View::Whole(&attempts), twin.app.client.clock().now())))
 }
 
 /// What a task id names; what cannot be an id names nothing.

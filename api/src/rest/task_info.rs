@@ -9,7 +9,16 @@ use ctutor_engine::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::status::TaskStatus;
+use super::{attempts::Attempts, cut::Cut, status::TaskStatus};
+
+/// From where a task is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum View<'a> {
+    /// From near: all of it, with what history tells.
+    Whole(&'a Attempts),
+    /// As a row of a list: what the rows tell, without large values.
+    Row,
+}
 
 /// A task, as the course system shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -34,12 +43,16 @@ pub struct TaskInfo {
     pub worker: Option<String>,
     /// Task queue.
     pub queue: String,
-    /// Attempts of the pending activity that failed.
-    pub retries: u32,
+    /// Failed attempts of the activity that had most of them. Lists know open activities only, and nothing of a task
+    /// that has ended.
+    pub retries: Option<u32>,
     /// Always empty: parameters have names here.
     pub args: [Value; 0],
     /// The parameters.
     pub kwargs: Value,
+    /// Fields that are too large for a list: there `kwargs` is null, `progress` lacks the details of the activity, and
+    /// `error` is cut. The task itself has them whole.
+    pub truncated: Vec<&'static str>,
     /// The last part of the id.
     pub short_task_id: String,
     /// The state for people.
@@ -64,9 +77,13 @@ pub struct TaskInfo {
 
 impl TaskInfo {
     /// The view of a run with its open activities.
-    pub(super) fn new(waiter: &Waiter, pending: &[Activity], now: Timestamp) -> Self {
+    pub(super) fn new(waiter: &Waiter, pending: &[Activity], view: View<'_>, now: Timestamp) -> Self {
         let status = TaskStatus::of(waiter, now);
         let execution = &waiter.execution;
+        let mut cut = match view {
+            View::Whole(_) => Cut::nothing(),
+            View::Row => Cut::row(),
+        };
         let task_id = execution.workflow_id.as_str();
         let finished_at = execution.closed_at.map(|time| time.to_string());
         let has_result = matches!(status, TaskStatus::Finished | TaskStatus::Failed);
@@ -78,13 +95,17 @@ impl TaskInfo {
             created_at: execution.created_at.to_string(),
             started_at: execution.started_at.map(|time| time.to_string()),
             finished_at: finished_at.clone(),
-            progress: progress(status, pending),
-            error: error(execution),
-            worker: worker(execution, pending),
+            progress: progress(status, pending, &mut cut),
+            error: error(execution).map(|text| cut.text("error", text)),
+            worker: worker(execution, pending, view),
             queue: execution.task_queue.as_str().to_owned(),
-            retries: pending.iter().map(|activity| activity.attempt.saturating_sub(1)).max().unwrap_or(0),
+            retries: retries(execution, pending, view),
             args: [],
-            kwargs: execution.input.to_value(),
+            kwargs: match cut.takes("kwargs", execution.input.size_bytes()) {
+                true => execution.input.to_value(),
+                false => Value::Null,
+            },
+            truncated: cut.fields,
             short_task_id: task_id.rsplit('-').next().unwrap_or(task_id).to_owned(),
             status_display: status.as_str().to_uppercase(),
             completed_at: finished_at,
@@ -102,13 +123,14 @@ impl TaskInfo {
 }
 
 /// The latest report of an open activity: its own details, and over them what the engine knows.
-pub(super) fn progress(status: TaskStatus, pending: &[Activity]) -> Option<Value> {
+pub(super) fn progress(status: TaskStatus, pending: &[Activity], cut: &mut Cut) -> Option<Value> {
     if status == TaskStatus::Finished {
         return Some(json!({ "percent": 100 }));
     }
     let reports = pending.iter().filter_map(|activity| Some((activity, activity.heartbeat.as_ref()?)));
     let (activity, report) = reports.max_by_key(|(_, report)| report.at)?;
-    let mut progress = match report.details.as_ref().map(Payload::to_value) {
+    let details = report.details.as_ref().filter(|details| cut.takes("progress", details.size_bytes()));
+    let mut progress = match details.map(Payload::to_value) {
         Some(Value::Object(details)) => details,
         Some(Value::Null) | None => Map::new(),
         Some(other) => Map::from_iter([("details".to_owned(), other)]),
@@ -153,10 +175,23 @@ pub(super) fn error(execution: &WorkflowExecution) -> Option<String> {
     Some(text)
 }
 
-fn worker(execution: &WorkflowExecution, pending: &[Activity]) -> Option<String> {
+fn retries(execution: &WorkflowExecution, pending: &[Activity], view: View<'_>) -> Option<u32> {
+    let of_open = pending.iter().map(|activity| activity.attempt.saturating_sub(1)).max().unwrap_or(0);
+    match view {
+        View::Whole(attempts) => Some(of_open.max(attempts.retries)),
+        View::Row => (!execution.status.is_closed()).then_some(of_open),
+    }
+}
+
+/// The worker of the running activity, else that of the last one; the run's row names the one that began it.
+fn worker(execution: &WorkflowExecution, pending: &[Activity], view: View<'_>) -> Option<String> {
     let running = pending.iter().filter(|activity| activity.status == ActivityStatus::Started);
-    let of_activity = running.filter_map(|activity| activity.worker_identity.clone()).next_back();
-    of_activity.or_else(|| execution.worker_identity.clone())
+    let of_running = running.filter_map(|activity| activity.worker_identity.clone()).next_back();
+    let of_last = match view {
+        View::Whole(attempts) => attempts.worker.clone(),
+        View::Row => None,
+    };
+    of_running.or(of_last).or_else(|| execution.worker_identity.clone())
 }
 
 /// `12s`, `2m 5s`, `1h 3m`.
@@ -243,25 +278,52 @@ mod tests {
     #[test]
     fn a_running_task_shows_its_progress_retries_and_worker() {
         let pending = [activity(2, Some(heartbeat(Some(r#"{"stage":"compile","files":7}"#))))];
-        let info = TaskInfo::new(&in_hand(execution(WorkflowStatus::Running)), &pending, Timestamp(126_000));
+        let run = in_hand(execution(WorkflowStatus::Running));
+        let info = TaskInfo::new(&run, &pending, View::Row, Timestamp(126_000));
         assert_eq!(
             info.progress.unwrap(),
             json!({"stage": "compile", "files": 7, "percent": 66.7, "completed": 2, "total": 3, "message": "hello"})
         );
-        assert_eq!(info.retries, 1);
+        assert_eq!(info.retries, Some(1));
         assert_eq!(info.worker.as_deref(), Some("worker-2"));
         assert_eq!(info.duration.as_deref(), Some("2m 5s"));
         assert_eq!(info.short_task_id, "a1b2");
         assert_eq!(info.status_display, "STARTED");
         assert_eq!(info.kwargs, json!({"duration": 5}));
-        assert!(!info.has_result);
+        assert!(!info.has_result && info.truncated.is_empty());
+    }
+
+    #[test]
+    fn a_row_leaves_out_what_is_large_and_the_whole_task_does_not() {
+        let large = format!(r#"{{"text":"{}"}}"#, "ä".repeat(5_000));
+        let pending = [activity(1, Some(heartbeat(Some(&large))))];
+        let mut run = in_hand(execution(WorkflowStatus::Running));
+        run.execution.input = Payload::parse(large.as_str()).unwrap();
+        run.execution.failure = Some(Failure::new("Large", "ä".repeat(2_500)));
+        let row = TaskInfo::new(&run, &pending, View::Row, Timestamp(5_000));
+        assert_eq!(row.truncated, ["progress", "error", "kwargs"]);
+        assert_eq!((&row.kwargs, &row.progress.unwrap()["message"]), (&Value::Null, &json!("hello")));
+        assert_eq!(row.error.unwrap(), format!("{}…", "ä".repeat(2_048)));
+        let whole = TaskInfo::new(&run, &pending, View::Whole(&Attempts::default()), Timestamp(5_000));
+        assert!(whole.truncated.is_empty() && whole.error.unwrap().len() == 5_000);
+        assert_eq!(whole.kwargs["text"], whole.progress.unwrap()["text"]);
+    }
+
+    #[test]
+    fn history_tells_the_retries_and_the_worker_of_a_task_that_has_ended() {
+        let ended = in_hand(execution(WorkflowStatus::Completed));
+        let attempts = Attempts { retries: 2, worker: Some("worker-3".to_owned()) };
+        let info = TaskInfo::new(&ended, &[], View::Whole(&attempts), Timestamp(5_000));
+        assert_eq!((info.retries, info.worker.as_deref()), (Some(2), Some("worker-3")));
+        let row = TaskInfo::new(&ended, &[], View::Row, Timestamp(5_000));
+        assert_eq!((row.retries, row.worker.as_deref()), (None, Some("worker-1")));
     }
 
     #[test]
     fn the_stage_is_the_activity_when_it_names_none() {
-        let progress = progress(TaskStatus::Started, &[activity(1, Some(heartbeat(None)))]).unwrap();
-        assert_eq!(progress["stage"], "simulate_processing");
-        assert_eq!(super::progress(TaskStatus::Started, &[activity(1, None)]), None);
+        let progress = |report| progress(TaskStatus::Started, &[activity(1, report)], &mut Cut::row());
+        assert_eq!(progress(Some(heartbeat(None))).unwrap()["stage"], "simulate_processing");
+        assert_eq!(progress(None), None);
     }
 
     #[test]
@@ -273,7 +335,7 @@ mod tests {
         assert_eq!(error(&failed).unwrap(), "activity `x` failed: Simulated failure at step 2");
         failed.failure = Some(Failure::new("Outer", "stopped: Simulated failure at step 2").caused_by(cause));
         assert_eq!(error(&failed).unwrap(), "stopped: Simulated failure at step 2");
-        let info = TaskInfo::new(&in_hand(failed), &[], Timestamp(5_000));
+        let info = TaskInfo::new(&in_hand(failed), &[], View::Row, Timestamp(5_000));
         assert_eq!((info.has_result, info.result_available), (true, "Yes"));
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
+    cut::Cut,
     status::TaskStatus,
     task_info::{error, progress},
 };
@@ -50,7 +51,7 @@ impl TaskResult {
             created_at: execution.created_at.to_string(),
             started_at: execution.started_at.map(|time| time.to_string()),
             finished_at: execution.closed_at.map(|time| time.to_string()),
-            progress: progress(status, pending),
+            progress: progress(status, pending, &mut Cut::nothing()),
         }
     }
 }

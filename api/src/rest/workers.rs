@@ -2,7 +2,7 @@ use axum::{Json, extract::State};
 use ctutor_engine::client::WorkerInfo;
 use serde::Serialize;
 
-use super::{Twin, caller::Caller, error::Error};
+use super::{Twin, caller::Caller, error::Error, query::NoParameters};
 
 /// Who works, and whether what they need is there.
 #[derive(Debug, Serialize)]
@@ -28,7 +28,11 @@ struct Worker {
     last_seen_at: String,
 }
 
-pub(super) async fn status(State(twin): State<Twin>, _: Caller) -> Result<Json<Workers>, Error> {
+pub(super) async fn status(
+    State(twin): State<Twin>,
+    _: Caller,
+    _: NoParameters,
+) -> Result<Json<Workers>, Error> {
     let client = &twin.app.client;
     let workers = client.workers().await.map_err(|error| Error::store(&error))?;
     Ok(Json(Workers {

@@ -1,6 +1,6 @@
 //! For those who watch over the process.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -10,6 +10,7 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::{
     app::App,
@@ -17,6 +18,9 @@ use crate::{
     metrics::{self, ScrapeError},
     transport::Gauges,
 };
+
+/// How long the database may take to answer. One that is frozen would hold everybody who asks.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 struct Health {
@@ -47,22 +51,36 @@ struct Readiness {
 /// Says whether requests make sense. Without the bus they do: everything only comes later.
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
     let client = &health.app.client;
-    let database = client.ready().await;
-    if let Err(error) = &database {
-        tracing::warn!(%error, "the database does not answer");
-    }
+    let is_ready = match timeout(DATABASE_TIMEOUT, client.ready()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the database does not answer");
+            false
+        }
+        Err(_) => {
+            tracing::warn!("the database did not answer within {DATABASE_TIMEOUT:?}");
+            false
+        }
+    };
     let bus = if client.bus_connected() { "connected" } else { "disconnected" };
-    match database {
-        Ok(()) => (StatusCode::OK, Json(Readiness { status: "ready", database: "up", bus })),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(Readiness { status: "unavailable", database: "down", bus }),
-        ),
+    if is_ready {
+        (StatusCode::OK, Json(Readiness { status: "ready", database: "up", bus }))
+    } else {
+        let readiness = Readiness { status: "unavailable", database: "down", bus };
+        (StatusCode::SERVICE_UNAVAILABLE, Json(readiness))
     }
 }
 
 async fn scrape(State(health): State<Health>) -> Response {
-    match health.app.metrics.scrape(&health.app.client, &health.gauges).await {
+    let scrape = health.app.metrics.scrape(&health.app.client, &health.gauges);
+    let scraped = match timeout(DATABASE_TIMEOUT, scrape).await {
+        Ok(scraped) => scraped,
+        Err(_) => {
+            tracing::warn!("the database did not answer within {DATABASE_TIMEOUT:?}");
+            Err(ScrapeError::Fault(Fault::Unavailable))
+        }
+    };
+    match scraped {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(ScrapeError::Fault(Fault::Unavailable)) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(ScrapeError::Fault(Fault::Internal) | ScrapeError::Encode) => {

@@ -1,10 +1,11 @@
 //! Everything behind one router, and how it is served.
 
+mod connections;
 mod health;
 mod observe;
 mod options;
 
-use std::{future::IntoFuture, io, pin::pin, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -24,6 +25,9 @@ use crate::{TokenVerifier, app::App, graphql, metrics::Metrics, playground, rest
 /// Added to the largest payload for the request around it.
 const ENVELOPE_BYTES: usize = 64 * 1024;
 
+/// Room for the payloads that one event can hold, which are input, memo and search attributes, and what is around.
+const EVENT_PAYLOADS: usize = 4;
+
 /// The API, ready to be served.
 #[derive(Debug)]
 pub struct Server {
@@ -31,6 +35,7 @@ pub struct Server {
     gauges: transport::Gauges,
     shutdown: CancellationToken,
     drain_timeout: Duration,
+    bounds: connections::Bounds,
 }
 
 impl Server {
@@ -44,7 +49,10 @@ impl Server {
         options: Options,
         shutdown: CancellationToken,
     ) -> Self {
-        let body_bytes_max = client.limits().payload_size_bytes_max.saturating_add(ENVELOPE_BYTES);
+        let payload_bytes_max = client.limits().payload_size_bytes_max;
+        let body_bytes_max = payload_bytes_max.saturating_add(ENVELOPE_BYTES);
+        let response_bytes_max =
+            options.response_bytes_max.max(payload_bytes_max.saturating_mul(EVENT_PAYLOADS));
         let app = Arc::new(App { client, policy: options.policy, metrics: Metrics::new() });
         let mut transport_options = options.transport;
         transport_options.http.body_bytes_max = transport_options.http.body_bytes_max.max(body_bytes_max);
@@ -52,7 +60,7 @@ impl Server {
         transport_options.websocket.origins =
             transport_options.websocket.origins.and(origins.iter().cloned());
         let (graphql, gauges) = transport::router(
-            graphql::schema(app.clone()),
+            graphql::schema(app.clone(), response_bytes_max),
             verifier.clone(),
             transport_options,
             shutdown.clone(),
@@ -75,7 +83,11 @@ impl Server {
             Some(layer) => router.layer(layer),
             None => router,
         };
-        Self { router, gauges, shutdown, drain_timeout: options.drain_timeout }
+        let bounds = connections::Bounds {
+            connections_max: options.connections_max,
+            head_timeout: options.head_timeout,
+        };
+        Self { router, gauges, shutdown, drain_timeout: options.drain_timeout, bounds }
     }
 
     /// The routes alone, for a server of one's own.
@@ -95,22 +107,20 @@ impl Server {
 /// # Errors
 /// When the listener breaks.
 pub async fn serve(listener: TcpListener, server: Server) -> io::Result<()> {
-    let Server { router, gauges, shutdown, drain_timeout } = server;
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let Server { router, gauges, shutdown, drain_timeout, bounds } = server;
     let drained = async {
-        serving.into_future().await?;
+        connections::serve(listener, router, bounds, shutdown.clone()).await;
         gauges.idle().await;
-        Ok(())
     };
     let mut drained = pin!(drained);
     tokio::select! {
-        result = &mut drained => return result,
+        () = &mut drained => return Ok(()),
         () = shutdown.cancelled() => {}
     }
-    tokio::time::timeout(drain_timeout, drained).await.unwrap_or_else(|_| {
+    if tokio::time::timeout(drain_timeout, drained).await.is_err() {
         tracing::warn!(sockets = gauges.sockets(), "gave up waiting for clients to go");
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// Lets pages of other origins call; without any, browsers keep them out.

@@ -30,7 +30,9 @@ pub mod code {
     pub const PAYLOAD_TOO_LARGE: &str = "PAYLOAD_TOO_LARGE";
     /// The body did not arrive in time.
     pub const REQUEST_TIMEOUT: &str = "REQUEST_TIMEOUT";
-    /// More operations on one socket than allowed.
+    /// The payloads of the answer have more bytes than allowed.
+    pub const RESPONSE_TOO_LARGE: &str = "RESPONSE_TOO_LARGE";
+    /// More operations on one socket, or more event streams of one subject, than allowed.
     pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
     /// No token, or one that is refused.
     pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";

@@ -90,7 +90,7 @@ impl<E: Executor, A: Authenticate> Call<E, A> {
             (Err(_), Some(_)) => false,
         };
         if is_stream {
-            return Ok(sse::respond(&self.service, &self.caller, prepared));
+            return sse::respond(&self.service, &self.caller, prepared);
         }
         let reply = match prepared {
             Ok(prepared) => execute::once(&self.service.executor, prepared.request).await,

@@ -14,8 +14,9 @@
 //! # Building a schema for it
 //!
 //! - Call `disable_suggestions()`: "did you mean" tells names to those who guess.
-//! - Leave `limit_depth` and `limit_complexity` of the builder for what needs the schema, such as pages times
-//!   children. The [`guard`] has bounded the text already, and a depth below 15 would refuse introspection.
+//! - Bound only what needs the schema, such as pages times children: the [`guard`] has bounded the text already.
+//!   `limit_complexity` of the builder does not say how far off a document is; an extension can. Leave
+//!   `limit_depth` alone, since a depth below 15 would refuse introspection.
 //! - Leave introspection on: nobody without a token gets as far. [`Introspection::Disabled`] turns it off here.
 //! - Give outcomes as data and faults as errors with `extensions.code`. An error without a code that was made
 //!   from a Rust value, as `?` and `into` do, is taken for a fault of the server: the client reads `INTERNAL`,
@@ -41,6 +42,7 @@ mod params;
 mod refusal;
 mod reply;
 mod sse;
+mod subjects;
 pub mod websocket;
 
 use std::sync::Arc;
@@ -62,6 +64,7 @@ pub use options::{DocumentsOptions, HttpOptions, Introspection, Options, SseOpti
 use document::{Documents, Prepared};
 use error::RequestError;
 use params::Params;
+use subjects::Subjects;
 
 /// The path of the router.
 pub const PATH: &str = "/graphql";
@@ -81,7 +84,8 @@ pub fn router<E: Executor, A: Authenticate>(
         executor,
         authenticator,
         documents: Documents::new(options.limits, options.documents.clone()),
-        subjects: websocket::Subjects::default(),
+        socket_subjects: Subjects::default(),
+        stream_subjects: Subjects::default(),
         options,
         gauges: gauges.clone(),
         shutdown,
@@ -105,7 +109,8 @@ struct Service<E, A> {
     executor: E,
     authenticator: A,
     documents: Documents,
-    subjects: websocket::Subjects,
+    socket_subjects: Subjects,
+    stream_subjects: Subjects,
     options: Options,
     gauges: Gauges,
     shutdown: CancellationToken,

@@ -53,6 +53,8 @@ impl Default for HttpOptions {
 pub struct SseOptions {
     /// Time between two comments that keep proxies from closing a silent stream: 12 s.
     pub keep_alive_interval: Duration,
+    /// Streams of one subject at a time: 100.
+    pub subject_streams_max: usize,
     /// Events that wait for a slow client: 64. When they are full, the subscription is not asked for more.
     pub queue_events_max: usize,
     /// Time for room in the queue, after which the stream ends: 10 s.
@@ -63,6 +65,7 @@ impl Default for SseOptions {
     fn default() -> Self {
         Self {
             keep_alive_interval: Duration::from_secs(12),
+            subject_streams_max: 100,
             queue_events_max: 64,
             write_timeout: Duration::from_secs(10),
         }

@@ -31,6 +31,8 @@ pub(super) enum Refusal {
     Params(#[from] params::Error),
     #[error("subscriptions need `Accept: text/event-stream` or a WebSocket")]
     SubscriptionWithoutStream,
+    #[error("a subject may have at most {allowed} event streams at a time")]
+    TooManyStreams { allowed: usize },
     #[error("this page may not open a socket here")]
     Origin,
     #[error("the request cannot become a WebSocket: {0}")]
@@ -49,6 +51,7 @@ impl Refusal {
             Self::BodyBroken | Self::Params(_) | Self::SubscriptionWithoutStream | Self::Upgrade(_) => {
                 StatusCode::BAD_REQUEST
             }
+            Self::TooManyStreams { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Origin => StatusCode::FORBIDDEN,
         }
     }
@@ -65,6 +68,7 @@ impl Refusal {
             Self::BodyBroken | Self::Params(_) | Self::SubscriptionWithoutStream | Self::Upgrade(_) => {
                 code::BAD_REQUEST
             }
+            Self::TooManyStreams { .. } => code::TOO_MANY_OPERATIONS,
             Self::Origin => code::ORIGIN_NOT_ALLOWED,
         }
     }

@@ -23,7 +23,9 @@ use super::document::Prepared;
 use super::error::RequestError;
 use super::gauges::Open;
 use super::options::SseOptions;
+use super::refusal::Refusal;
 use super::reply::Reply;
+use super::subjects::Seat;
 use super::{Service, execute};
 
 const COMPLETE: &[u8] = b"event: complete\ndata: \n\n";
@@ -36,7 +38,15 @@ pub(super) fn respond<E: Executor, A: Authenticate>(
     service: &Arc<Service<E, A>>,
     caller: &A::Caller,
     prepared: Result<Prepared, RequestError>,
-) -> Response<Body> {
+) -> Result<Response<Body>, Refusal> {
+    let allowed = service.options.sse.subject_streams_max;
+    let seat = match caller.subject() {
+        Some(subject) => {
+            let seat = service.stream_subjects.take(subject, allowed);
+            Some(seat.ok_or(Refusal::TooManyStreams { allowed })?)
+        }
+        None => None,
+    };
     let replies = match prepared {
         Ok(prepared) => execute::stream(&service.executor, prepared),
         Err(error) => stream::once(async { Reply::refused(error) }).boxed(),
@@ -50,6 +60,7 @@ pub(super) fn respond<E: Executor, A: Authenticate>(
         expiry: Deadline::at(caller.expires_at()),
         shutdown: service.shutdown.clone(),
         _open: service.gauges.open_event_stream(),
+        _seat: seat,
     };
     // A task of its own: the server asks a body for more only while the client reads, and a token
     // must end and a subscription be let go even if it does not.
@@ -62,7 +73,7 @@ pub(super) fn respond<E: Executor, A: Authenticate>(
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Proxies of the nginx family hold answers back otherwise.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    Ok(response)
 }
 
 struct Feed {
@@ -72,6 +83,7 @@ struct Feed {
     expiry: Deadline,
     shutdown: CancellationToken,
     _open: Open,
+    _seat: Option<Seat>,
 }
 
 impl Feed {

@@ -38,10 +38,9 @@ fn a_token_ends_and_the_refusal_tells_when() {
     let clock = Arc::new(ManualClock::new(Timestamp(1_000_000)));
     let token = signer().clock(clock.clone()).create("ada", Role::User, HOUR).unwrap();
     let verifier = verifier().clock(clock.clone());
-    // The clocks of two machines differ by a little.
-    clock.advance(HOUR + Duration::from_secs(4));
+    clock.advance(HOUR.saturating_sub(Duration::from_millis(1)));
     assert!(verifier.verify(&token).is_ok());
-    clock.advance(Duration::from_secs(1));
+    clock.advance(Duration::from_millis(1));
     let at = Timestamp(1_000_000) + HOUR;
     assert_eq!(verifier.verify(&token), Err(VerifyError::Expired { at }));
 }

@@ -1,6 +1,6 @@
 //! A server with an engine behind it, and ways to talk to it.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use ctutor_api::{Options, Role, Server, TokenSigner, TokenVerifier};
 use ctutor_engine::{
@@ -14,7 +14,7 @@ use futures_util::{Stream, StreamExt};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::workflows;
@@ -27,10 +27,12 @@ pub(crate) const QUEUE: &str = "computor-tasks";
 /// One server with its engine and one worker. Everything stops when it is dropped.
 pub(crate) struct Api {
     pub(crate) engine: Engine,
+    address: SocketAddr,
     base: String,
+    serving: JoinHandle<std::io::Result<()>>,
     http: reqwest::Client,
     signer: TokenSigner,
-    _shutdown: DropGuard,
+    shutdown: DropGuard,
     _folder: TempDir,
 }
 
@@ -47,13 +49,27 @@ impl Api {
     }
 
     pub(crate) async fn start_with(options: Options) -> Self {
+        Self::start_within(options, Limits::default()).await
+    }
+
+    /// With bounds of its own.
+    pub(crate) async fn start_within(options: Options, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ctutor.db").display());
+        Self::open(url, options, limits, folder).await
+    }
+
+    /// The folder lives as long as the server.
+    pub(crate) async fn start_on(url: String, options: Options, folder: TempDir) -> Self {
+        Self::open(url, options, Limits::default(), folder).await
+    }
+
+    async fn open(url: String, options: Options, limits: Limits, folder: TempDir) -> Self {
         let engine = Engine::open(EngineOptions {
             database: DatabaseOptions::new(url),
             bus: BusOptions::InProcess,
             namespace: Namespace::trusted("default"),
-            limits: Limits::default(),
+            limits,
         })
         .await
         .unwrap();
@@ -65,28 +81,46 @@ impl Api {
         let verifier = TokenVerifier::new(&secret).unwrap();
         let server = Server::new(engine.client(), verifier, options, shutdown.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(ctutor_api::serve(listener, server));
+        let address = listener.local_addr().unwrap();
+        let base = format!("http://{address}");
+        let serving = tokio::spawn(ctutor_api::serve(listener, server));
         Self {
             engine,
+            address,
             base,
+            serving,
             http: reqwest::Client::new(),
             signer: TokenSigner::new(&secret).unwrap(),
-            _shutdown: shutdown.drop_guard(),
+            shutdown: shutdown.drop_guard(),
             _folder: folder,
         }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops everything, and waits until the server has let its clients go.
+    pub(crate) async fn stop(self) {
+        drop(self.shutdown);
+        self.serving.await.unwrap().unwrap();
+    }
+
     pub(crate) fn admin(&self) -> Person<'_> {
-        self.person("root", Role::Admin)
+        self.person("root", Role::Admin, Duration::from_secs(600))
+    }
+
+    /// An administrator whose token ends soon.
+    pub(crate) fn admin_for(&self, ttl: Duration) -> Person<'_> {
+        self.person("root", Role::Admin, ttl)
     }
 
     pub(crate) fn user(&self, name: &str) -> Person<'_> {
-        self.person(name, Role::User)
+        self.person(name, Role::User, Duration::from_secs(600))
     }
 
-    fn person(&self, name: &str, role: Role) -> Person<'_> {
-        let token = self.signer.create(name, role, Duration::from_secs(600)).unwrap();
+    fn person(&self, name: &str, role: Role, ttl: Duration) -> Person<'_> {
+        let token = self.signer.create(name, role, ttl).unwrap();
         Person { api: self, token }
     }
 

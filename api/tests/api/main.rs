@@ -3,14 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod auth;
+mod bounds;
+mod connections;
+mod error_paths;
 mod harness;
 mod read;
 mod rest;
 mod rest_errors;
+mod rest_list;
+mod rest_waiting;
 mod schema;
 mod server;
 mod start;
 mod stop;
 mod stream;
+mod values;
 mod visibility;
 mod workflows;

@@ -260,7 +260,7 @@ async fn a_query_that_costs_too_much_is_refused_and_introspection_is_not() {
     let api = Api::start().await;
     let root = api.admin();
     let costly = "{ workflows(first: 100) { nodes { history(first: 500) { nodes { id type } } } } }";
-    assert_eq!(root.error(costly, json!({})).await["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(root.error(costly, json!({})).await["extensions"]["code"], "DOCUMENT_TOO_COMPLEX");
     let introspection = include_str!("../transport/introspection.graphql");
     let schema = root.data(introspection, json!({})).await["__schema"].take();
     assert_eq!(schema["queryType"]["name"], "Query");

@@ -187,7 +187,7 @@ async fn listed(person: &Person<'_>, query: &str) -> (BTreeMap<String, String>, 
 #[tokio::test]
 async fn open_tasks_are_queued_or_deferred_or_started_and_the_filters_share_them_out() {
     let api = Api::start().await;
-    let _worker = retrying_worker(&api).await;
+    let _worker = worker_of(&api, "retrying").await;
     let root = api.admin();
     for run in [
         json!({ "workflowId": "unserved", "type": "echo", "input": {}, "taskQueue": "nobody" }),
@@ -234,11 +234,33 @@ async fn open_tasks_are_queued_or_deferred_or_started_and_the_filters_share_them
     assert_eq!((&task["status_display"], &task["retries"]), (&json!("DEFERRED"), &json!(1)));
 }
 
-/// A worker of its own queue, whose one workflow waits an hour for the second attempt of its activity.
-async fn retrying_worker(api: &Api) -> DropGuard {
-    let registry = Registry::new().workflow::<Retrying>().activity(fail);
-    let task_queues = vec![TaskQueue::trusted("retrying")];
-    let worker = api.engine.worker(registry, WorkerOptions { task_queues, ..WorkerOptions::default() });
+#[tokio::test]
+async fn a_task_that_has_ended_still_tells_its_retries_and_who_ran_it_last() {
+    let api = Api::start().await;
+    let _workers = (worker_of(&api, "recovering").await, worker_of(&api, "settling").await);
+    let root = api.admin();
+    let run = json!({ "workflowId": "x", "type": "recovering", "input": null, "taskQueue": "recovering" });
+    assert_eq!(root.finished(&root.started(run).await).await["status"], "finished");
+    let (_, task) = root.get("/tasks/x").await;
+    assert_eq!((&task["retries"], &task["worker"]), (&json!(2), &json!("worker-of-settling")));
+    let (_, list) = root.get("/tasks").await;
+    assert_eq!(list["tasks"][0]["retries"], Value::Null);
+}
+
+/// A worker of a queue of its own.
+async fn worker_of(api: &Api, queue: &str) -> DropGuard {
+    let registry = Registry::new()
+        .workflow::<Retrying>()
+        .workflow::<Recovering>()
+        .activity(fail)
+        .activity(recover)
+        .activity(settle);
+    let options = WorkerOptions {
+        identity: format!("worker-of-{queue}"),
+        task_queues: vec![TaskQueue::trusted(queue)],
+        ..WorkerOptions::default()
+    };
+    let worker = api.engine.worker(registry, options);
     let shutdown = CancellationToken::new();
     let mut handle = worker.handle();
     tokio::spawn(worker.run(shutdown.clone()));
@@ -246,6 +268,7 @@ async fn retrying_worker(api: &Api) -> DropGuard {
     shutdown.drop_guard()
 }
 
+/// Waits an hour for the second attempt of its activity.
 #[derive(Debug, Default)]
 struct Retrying;
 
@@ -260,6 +283,31 @@ impl Retrying {
 #[activity(start_to_close = "1m", retry(initial = "1h", max_attempts = 2))]
 async fn fail(_: &ActivityContext, (): ()) -> Result<(), ActivityError> {
     Err(ActivityError::retryable("Simulated", "the first attempt fails"))
+}
+
+#[derive(Debug, Default)]
+struct Recovering;
+
+#[workflow(name = "recovering")]
+impl Recovering {
+    #[run]
+    async fn run(ctx: &Context<Self>) -> Result<(), WorkflowError> {
+        ctx.activity(recover, ()).await?;
+        Ok(ctx.activity(settle, ()).await?)
+    }
+}
+
+#[activity(start_to_close = "1m", retry(initial = "1ms", max_attempts = 3))]
+async fn recover(ctx: &ActivityContext, (): ()) -> Result<(), ActivityError> {
+    match ctx.info().attempt {
+        3 => Ok(()),
+        _ => Err(ActivityError::retryable("Simulated", "the first attempts fail")),
+    }
+}
+
+#[activity(queue = "settling", start_to_close = "1m")]
+async fn settle(_: &ActivityContext, (): ()) -> Result<(), ActivityError> {
+    Ok(())
 }
 
 #[tokio::test]
@@ -297,7 +345,8 @@ async fn types_and_workers_are_reached_past_the_routes_with_an_id() {
     let api = Api::start().await;
     let root = api.admin();
     let (status, types) = root.get("/tasks/types").await;
-    let expected = json!(["counting", "echo", "elsewhere", "failing", "student_testing", "waiting"]);
+    let expected =
+        json!(["counting", "echo", "elsewhere", "failing", "repeating", "student_testing", "waiting"]);
     assert_eq!((status, types), (StatusCode::OK, expected));
     let (status, answer) = root.get("/tasks/workers/status").await;
     assert_eq!(status, StatusCode::OK);

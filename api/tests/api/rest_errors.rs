@@ -20,6 +20,10 @@ async fn a_wrong_submission_is_refused_and_nothing_is_stored() {
         (json!({ "task_name": "echo", "delay": -1 }), "`delay`"),
         (json!({ "task_name": "echo", "workflow_id": "" }), "`workflow_id`"),
         (json!({ "task_name": "echo", "queue": " " }), "`queue`"),
+        (json!({ "task_name": "echo", "workflow_id": "types" }), "`workflow_id`"),
+        (json!({ "task_name": "echo", "workflow_id": "submit" }), "`workflow_id`"),
+        (json!({ "task_name": "echo", "workflow_id": "workers" }), "`workflow_id`"),
+        (json!({ "task_name": "echo", "workflow_id": ".." }), "`workflow_id`"),
     ] {
         let (status, error) = root.submit(&body).await;
         assert_eq!((status, &error["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("VAL_001")), "{body}");
@@ -84,6 +88,8 @@ async fn wrong_parameters_are_refused_by_name() {
         ("offset=-1", "offset"),
         ("status=LOST", "status"),
         ("status=", "status"),
+        ("status=RETRY", "status"),
+        ("limit=1&limit=2", "limit"),
     ] {
         let (status, error) = root.get(&format!("/tasks?{query}")).await;
         assert_eq!(
@@ -100,6 +106,43 @@ async fn wrong_parameters_are_refused_by_name() {
     assert_eq!(root.get("/tasks/x/result?timeout=301").await.0, StatusCode::BAD_REQUEST);
     assert_eq!(root.get("/tasks?limit=1&offset=0").await.0, StatusCode::OK);
     assert_eq!(root.get("/tasks?limit=1000").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn unknown_parameters_are_refused_by_every_call() {
+    let api = Api::start().await;
+    let root = api.admin();
+    root.started(json!({ "type": "waiting", "input": null, "workflowId": "x" })).await;
+    for (method, path, known) in [
+        (Method::GET, "/tasks", "limit, offset, status"),
+        (Method::GET, "/tasks/x/result", "timeout"),
+        (Method::GET, "/tasks/x", "none"),
+        (Method::GET, "/tasks/x/status", "none"),
+        (Method::GET, "/tasks/types", "none"),
+        (Method::GET, "/tasks/workers/status", "none"),
+        (Method::POST, "/tasks/submit", "none"),
+        (Method::DELETE, "/tasks/x/cancel", "none"),
+        (Method::DELETE, "/tasks/x", "none"),
+    ] {
+        let (status, error) = root.rest(method, &format!("{path}?stauts=FAILED&b=1")).await;
+        assert_eq!((status, &error["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("VAL_001")), "{path}");
+        assert_eq!(error["error"]["details"]["fields"], json!(["stauts", "b"]), "{path}");
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(&format!("stauts, b; known are: {known}")), "{message}");
+    }
+    assert_ne!(root.get("/tasks/x").await.1["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn ids_of_every_other_kind_are_reached() {
+    let api = Api::start().await;
+    let root = api.admin();
+    for (id, path) in [("a/b", "a%2Fb"), ("type", "type"), ("status", "status"), ("ä ?", "%C3%A4%20%3F")] {
+        let (status, _) = root.submit(&json!({ "task_name": "echo", "workflow_id": id })).await;
+        assert_eq!(status, StatusCode::OK, "{id}");
+        assert_eq!(root.get(&format!("/tasks/{path}")).await.1["task_id"], id);
+        assert_eq!(root.get(&format!("/tasks/{path}/result")).await.1["task_id"], id);
+    }
 }
 
 #[tokio::test]

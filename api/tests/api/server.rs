@@ -1,4 +1,7 @@
+use std::{sync::Arc, thread, time::Duration};
+
 use ctutor_api::Options;
+use ctutor_tests::postgres;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -14,6 +17,31 @@ async fn health_and_readiness_need_no_token() {
         (status, body),
         (StatusCode::OK, json!({ "status": "ready", "database": "up", "bus": "connected" }))
     );
+}
+
+/// A session that keeps everybody from reading.
+const FREEZE: &str =
+    "begin; lock table history_event, activity_task, workflow_task, worker; select pg_sleep(600)";
+const IS_FROZEN: &str = "select count(*) from pg_locks where granted and mode = 'AccessExclusiveLock' \
+                         and relation = 'history_event'::regclass";
+const THAW: &str = "select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; lock%'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_database_is_told_instead_of_waited_for() {
+    let database = Arc::new(postgres::create_database().unwrap());
+    let api = Api::start_on(database.url(), Options::default(), tempfile::tempdir().unwrap()).await;
+    let session = database.clone();
+    let session = thread::spawn(move || session.sql(FREEZE));
+    while database.sql(IS_FROZEN).unwrap().trim() == "0" {}
+    for path in ["/readyz", "/metrics"] {
+        let asked = tokio::time::timeout(Duration::from_secs(20), answer(api.request(Method::GET, path)));
+        let (status, body) = asked.await.unwrap_or_else(|_| panic!("{path} hangs"));
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {body}");
+    }
+    let (status, _) = answer(api.request(Method::GET, "/healthz")).await;
+    assert_eq!(status, StatusCode::OK);
+    database.sql(THAW).unwrap();
+    assert!(session.join().unwrap().is_err(), "the session ended by itself");
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ async fn what_is_wrong_is_told_with_its_path_and_nothing_is_stored() {
         (json!({ "searchAttributes": "x" }), "input.searchAttributes"),
         (json!({ "timeout": "PT0S" }), "input.timeout"),
         (json!({ "startAt": "2030-01-01T00:00:00Z", "delay": "PT1S" }), "input.delay"),
+        (json!({ "delay": "P99999D" }), "input.delay"),
         (json!({ "idempotencyKey": "" }), "input.idempotencyKey"),
     ] {
         let (code, path, message) = refused(&root, echo(fields)).await;

@@ -1,7 +1,7 @@
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::join_all};
 use serde_json::{Value, json};
 
-use crate::harness::Api;
+use crate::harness::{Api, Person};
 
 const STREAM: &str = "subscription ($id: ID!, $after: String, $heartbeats: Boolean! = true) {
     workflowStream(id: $id, after: $after, heartbeats: $heartbeats) {
@@ -119,4 +119,33 @@ async fn a_cursor_of_another_run_or_none_is_refused() {
         assert_eq!(items[0]["errors"][0]["extensions"]["argument"], "after");
         assert_eq!(items.len(), 1);
     }
+}
+
+/// Takes snapshots of a run until it has ended.
+async fn take_snapshots(root: Person<'_>) {
+    let run = root.started(json!({ "type": "repeating", "input": { "text": "x", "times": 20 } })).await;
+    let query = "subscription ($id: ID!) { workflowStream(id: $id) {
+        ... on WorkflowSnapshot {
+            workflow { status historyLength history(first: 500) { nodes { sequence } totalCount } }
+        }
+    } }";
+    loop {
+        let mut stream = root.stream(query, json!({ "id": run["id"] })).await;
+        let snapshot = unwrap(vec![stream.next().await.unwrap()]).remove(0)["workflow"].take();
+        let length = snapshot["historyLength"].as_i64().unwrap();
+        let events = snapshot["history"]["nodes"].as_array().unwrap().iter();
+        let sequences: Vec<_> = events.map(|event| event["sequence"].as_i64().unwrap()).collect();
+        assert_eq!(sequences, (1..=length).collect::<Vec<_>>());
+        assert_eq!(snapshot["history"]["totalCount"], length);
+        if snapshot["status"] == "COMPLETED" {
+            break;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_a_snapshot_ends_where_the_snapshot_was_taken() {
+    let api = Api::start().await;
+    // Several at a time, so that a run has gone on when its history is read.
+    join_all((0..10).map(|_| take_snapshots(api.admin()))).await;
 }

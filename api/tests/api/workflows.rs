@@ -21,7 +21,9 @@ pub(crate) fn registry() -> Registry {
         .workflow::<Waiting>()
         .workflow::<Failing>()
         .workflow::<ElsewhereAtHome>()
+        .workflow::<Repeating>()
         .activity(count)
+        .activity(pass)
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -117,4 +119,31 @@ impl ElsewhereAtHome {
     async fn run(_: &Context<Self>, input: Text) -> Result<Text, WorkflowError> {
         Ok(input)
     }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Repeat {
+    text: String,
+    times: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Repeating;
+
+/// Has many events, each with the text in it.
+#[workflow(name = "repeating")]
+impl Repeating {
+    #[run]
+    async fn run(ctx: &Context<Self>, input: Repeat) -> Result<(), WorkflowError> {
+        for _ in 0..input.times {
+            ctx.activity(pass, input.text.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns what it gets.
+#[activity(start_to_close = "1m")]
+async fn pass(_: &ActivityContext, text: String) -> Result<String, ActivityError> {
+    Ok(text)
 }

@@ -33,21 +33,24 @@ fn a_fragment_bomb_is_counted_without_being_expanded() {
     assert_eq!((limit, allowed), (Limit::Fields, 2_000));
     assert!(found > 1 << 34, "{found}");
 
-    let unlimited = Limits { fields_max: u64::MAX, fragments_max: u64::MAX, ..Limits::default() };
+    let unlimited =
+        Limits { fields_max: u64::MAX, fragments_max: u64::MAX, levels_max: u64::MAX, ..Limits::default() };
     let (_, cost) = guard::parse(&bomb(34), &unlimited).unwrap();
     assert!(cost.steps < 300, "{}", cost.steps);
 }
 
 #[test]
 fn counts_saturate() {
-    let unlimited = Limits { fields_max: u64::MAX, fragments_max: u64::MAX, ..Limits::default() };
+    let unlimited =
+        Limits { fields_max: u64::MAX, fragments_max: u64::MAX, levels_max: u64::MAX, ..Limits::default() };
     let (_, cost) = guard::parse(&bomb(90), &unlimited).unwrap();
     assert_eq!(cost.fields, u64::MAX);
 }
 
 #[test]
 fn steps_grow_with_the_text_only() {
-    let unlimited = Limits { fields_max: u64::MAX, fragments_max: u64::MAX, ..Limits::default() };
+    let unlimited =
+        Limits { fields_max: u64::MAX, fragments_max: u64::MAX, levels_max: u64::MAX, ..Limits::default() };
     let steps = |levels| guard::parse(&bomb(levels), &unlimited).unwrap().1.steps;
     assert_eq!(steps(40) - steps(30), steps(30) - steps(20));
 }
@@ -174,4 +177,22 @@ fn what_is_not_graphql_is_a_syntax_error() {
     {
         assert!(matches!(check(text), Err(Error::Syntax(_))), "{text}");
     }
+}
+
+#[test]
+fn fragments_are_levels_too() {
+    let inline =
+        |levels: usize| format!("{{ {}id{} }}", "... { ".repeat(levels - 1), " }".repeat(levels - 1));
+    assert_eq!(check(&inline(32)).unwrap().levels, 32);
+    assert_eq!(exceeded(&inline(33)), (Limit::Levels, 33, 32));
+    let chain = |levels: usize| {
+        let mut text = "{ ...F1 }\n".to_owned();
+        for n in 1..levels - 1 {
+            writeln!(text, "fragment F{n} on Query {{ ...F{} }}", n + 1).unwrap();
+        }
+        write!(text, "fragment F{} on Query {{ id }}", levels - 1).unwrap();
+        text
+    };
+    assert_eq!(check(&chain(32)).unwrap().levels, 32);
+    assert_eq!(exceeded(&chain(33)), (Limit::Levels, 33, 32));
 }

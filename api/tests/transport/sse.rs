@@ -170,3 +170,26 @@ async fn a_client_that_does_not_read_stops_the_subscription_and_loses_it() {
     assert!(made < 1_000, "{made} items were made for nobody");
     drop(unread);
 }
+
+#[tokio::test]
+async fn streams_are_counted_by_subject() {
+    let server = Server::start(options(SseOptions { subject_streams_max: 2, ..SseOptions::default() })).await;
+    let pulses = query("subscription { pulses }");
+    let open = |name: &str| {
+        let request = reqwest::Client::new().post(server.url()).bearer_auth(name).json(&pulses);
+        request.header("accept", "text/event-stream").send()
+    };
+    let first = open("ada").await.unwrap();
+    let _second = open("ada").await.unwrap();
+    let refused = open("ada").await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let answer: Value = refused.json().await.unwrap();
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "TOO_MANY_OPERATIONS");
+    let other = open("bob").await.unwrap();
+    assert_eq!(other.status(), 200);
+    let mut listeners = server.toy.listeners.subscribe();
+    soon(listeners.wait_for(|count| *count == 3)).await.unwrap();
+    drop(first);
+    soon(listeners.wait_for(|count| *count == 2)).await.unwrap();
+    soon(async { while open("ada").await.unwrap().status() != 200 {} }).await;
+}

@@ -10,7 +10,7 @@ use crate::{
         cursor::{self, RunCursor},
         error::store_fault,
         input::{WorkflowFilter, WorkflowOrder},
-        page::{PAGE_ITEMS, PageInfo, exclusive, page_cost, page_size},
+        page::{PAGE_ITEMS, PageInfo, either_size, exclusive, page_cost, page_size},
         types::{WorkflowExecutionConnection, WorkflowExecutionEdge},
     },
 };
@@ -26,12 +26,12 @@ impl WorkflowsQuery {
     /// Runs, newest first unless ordered.
     #[expect(clippy::too_many_arguments, reason = "they are those of the field")]
     #[graphql(complexity = r#"page_cost(
-            __ctx.param_value(__variables_definition, __field, "first", None),
+            either_size(
+                __ctx.param_value(__variables_definition, __field, "first", None),
+                __ctx.param_value(__variables_definition, __field, "last", None),
+            ),
             20, &PAGE_ITEMS, child_complexity
-        ).max(page_cost(
-            __ctx.param_value(__variables_definition, __field, "last", None),
-            20, &PAGE_ITEMS, child_complexity
-        ))"#)]
+        )"#)]
     async fn workflows(
         &self,
         ctx: &Context<'_>,

@@ -21,6 +21,10 @@ impl ScalarType for DateTime {
         Ok(Self(time.to_utc().into()))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
     }

@@ -1,5 +1,9 @@
-use async_graphql::{Description, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{
+    Context, Description, Error, InputValueError, InputValueResult, Scalar, ScalarType, Value,
+};
 use ctutor_engine::payload::Payload;
+
+use crate::graphql::extension::charge;
 
 /// Any JSON value; payloads of workflows and activities. The order of keys is kept.
 #[derive(Debug, Clone, PartialEq, Description)]
@@ -26,9 +30,22 @@ impl Json {
     }
 }
 
-impl From<&Payload> for Json {
-    fn from(payload: &Payload) -> Self {
-        payload.to_value().into()
+impl Json {
+    /// A payload as part of an answer.
+    ///
+    /// # Errors
+    /// When the answer has no room for it.
+    pub(in crate::graphql) fn answer(ctx: &Context<'_>, payload: &Payload) -> Result<Self, Error> {
+        charge(ctx, payload.size_bytes())?;
+        Ok(payload.to_value().into())
+    }
+
+    /// The same for a payload that may be missing.
+    pub(in crate::graphql) fn answer_opt(
+        ctx: &Context<'_>,
+        payload: Option<&Payload>,
+    ) -> Option<Result<Self, Error>> {
+        payload.map(|payload| Self::answer(ctx, payload))
     }
 }
 
@@ -60,7 +77,7 @@ mod tests {
     fn keys_and_numbers_survive_the_way_there_and_back() {
         let text = r#"{"b":1.0,"a":[18446744073709551615,-3,null,true],"ä":{"z":"","y":{}}}"#;
         let payload = Payload::parse(text).unwrap();
-        let json = Json::from(&payload);
+        let json = Json::from(payload.to_value());
         assert_eq!(
             json.0.to_string(),
             r#"{b: 1.0, a: [18446744073709551615, -3, null, true], ä: {z: "", y: {}}}"#

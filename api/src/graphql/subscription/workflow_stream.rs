@@ -8,9 +8,10 @@ use std::sync::Arc;
 use async_graphql::{Context, Error, ID, Result, Subscription};
 use ctutor_engine::{
     client::{self, WatchError, WatchItem, WorkflowTarget},
+    history,
     ids::{EventId, RunId},
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 
 use crate::{
     Principal,
@@ -18,6 +19,7 @@ use crate::{
     graphql::{
         cursor::{self, EventCursor},
         error::{coded, codes, store_fault},
+        extension::Bounds,
         id::NodeId,
         scalar::DateTime,
         types::{
@@ -26,6 +28,9 @@ use crate::{
         },
     },
 };
+
+/// The share of an item's bytes that its events may take. The rest is for the run and the activities beside them.
+const EVENTS_SHARE: usize = 4;
 
 #[derive(Debug, Default)]
 pub(super) struct WorkflowStreamSubscription;
@@ -48,12 +53,40 @@ impl WorkflowStreamSubscription {
         found.map_err(|error| store_fault(&error))?.ok_or_else(not_found)?;
         let after = after.map(|after| EventCursor::decode_of("after", &after, run_id)).transpose()?;
         let items = app.client.watch(&caller, run_id, after, heartbeats);
+        let events_bytes_max = ctx.data_unchecked::<Bounds>().response_bytes_max / EVENTS_SHARE;
+        let items = items.flat_map(move |item| match item {
+            Ok(WatchItem::Events(events, execution)) => {
+                let parts = split(events, events_bytes_max).into_iter();
+                let items = parts.map(move |events| Ok(WatchItem::Events(events, execution.clone())));
+                stream::iter(items.collect::<Vec<_>>())
+            }
+            other => stream::iter(vec![other]),
+        });
         Ok(items.map(move |item| match item {
             Ok(item) => Ok(to_graphql(item, run_id, app.client.clock().now().into())),
             Err(WatchError::NotFound) => Err(not_found()),
             Err(WatchError::Store(error)) => Err(store_fault(&error)),
         }))
     }
+}
+
+/// Events that have room in an item together. No client could ask for less of one item than its events.
+fn split(events: Vec<history::HistoryEvent>, bytes_max: usize) -> Vec<Vec<history::HistoryEvent>> {
+    if events.len() <= 1 {
+        return vec![events];
+    }
+    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+    for event in events {
+        let size = event.attributes.to_json().len();
+        if bytes + size > bytes_max && !part.is_empty() {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += size;
+        part.push(event);
+    }
+    parts.push(part);
+    parts
 }
 
 fn to_graphql(item: WatchItem, run_id: RunId, at: DateTime) -> WorkflowStreamItem {

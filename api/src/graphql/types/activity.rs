@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use async_graphql::{Description, Enum, ID, Object};
+use async_graphql::{Context, Description, Enum, ID, Object, Result};
 use ctutor_engine::client;
 
 use super::Failure;
@@ -52,13 +52,13 @@ impl Activity {
     }
 
     /// What it gets.
-    async fn input(&self) -> Option<Json> {
-        Some(Json::from(&self.0.input))
+    async fn input(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
+        Some(Json::answer(ctx, &self.0.input))
     }
 
     /// What it returned.
-    async fn result(&self) -> Option<Json> {
-        self.0.result.as_ref().map(Json::from)
+    async fn result(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
+        Json::answer_opt(ctx, self.0.result.as_ref())
     }
 
     /// Why the last failed attempt failed.
@@ -147,8 +147,8 @@ impl Heartbeat<'_> {
     }
 
     /// Anything else.
-    async fn details(&self) -> Option<Json> {
-        self.0.details.as_ref().map(Json::from)
+    async fn details(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
+        Json::answer_opt(ctx, self.0.details.as_ref())
     }
 }
 

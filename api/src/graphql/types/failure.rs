@@ -1,7 +1,7 @@
-use async_graphql::{Description, Object};
+use async_graphql::{Context, Description, Object, Result};
 use ctutor_engine::failure;
 
-use crate::graphql::scalar::Json;
+use crate::graphql::{extension::charge, scalar::Json};
 
 /// An error as recorded.
 #[derive(Debug, Clone, Description)]
@@ -10,8 +10,9 @@ pub struct Failure(failure::Failure);
 #[Object(use_type_description)]
 impl Failure {
     /// What went wrong, for people.
-    async fn message(&self) -> &str {
-        &self.0.message
+    async fn message(&self, ctx: &Context<'_>) -> Result<&str> {
+        charge(ctx, self.0.message.len())?;
+        Ok(&self.0.message)
     }
 
     /// Class of the error, as raised.
@@ -26,8 +27,8 @@ impl Failure {
     }
 
     /// What the code added for programs.
-    async fn details(&self) -> Option<Json> {
-        self.0.details.as_ref().map(Json::from)
+    async fn details(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
+        Json::answer_opt(ctx, self.0.details.as_ref())
     }
 
     /// The failure that led to this one.

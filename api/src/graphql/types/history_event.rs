@@ -8,6 +8,7 @@ use ctutor_engine::{
 
 use super::{Activity, HistoryEventType};
 use crate::graphql::{
+    extension::charge,
     id::NodeId,
     loader::Loaders,
     scalar::{DateTime, Json},
@@ -44,8 +45,10 @@ impl HistoryEvent {
     }
 
     /// Fields of this type, with Temporal's names; lengths of time are milliseconds with names that end in `Ms`.
-    async fn attributes(&self) -> Result<Json> {
-        let attributes: serde_json::Value = serde_json::from_str(&self.event.attributes.to_json())?;
+    async fn attributes(&self, ctx: &Context<'_>) -> Result<Json> {
+        let attributes = self.event.attributes.to_json();
+        charge(ctx, attributes.len())?;
+        let attributes: serde_json::Value = serde_json::from_str(&attributes)?;
         Ok(attributes.into())
     }
 

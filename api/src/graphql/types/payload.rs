@@ -28,12 +28,6 @@ pub enum UserErrorCode {
     IdempotencyMismatch,
     /// A workflow with this id is running.
     AlreadyRunning,
-    /// No worker serves this type or queue.
-    NoWorker,
-    /// A limit was reached; retry later.
-    Limited,
-    /// The workflow refused the signal, query or update.
-    Rejected,
 }
 
 /// About a run that was to be started.

@@ -64,13 +64,13 @@ impl WorkflowExecution {
     }
 
     /// What it was started with.
-    async fn input(&self) -> Option<Json> {
-        Some(Json::from(&self.0.input))
+    async fn input(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
+        Some(Json::answer(ctx, &self.0.input))
     }
 
     /// What it returned.
-    async fn result(&self) -> Option<Json> {
-        self.0.result.as_ref().map(Json::from)
+    async fn result(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
+        Json::answer_opt(ctx, self.0.result.as_ref())
     }
 
     /// Why it failed.
@@ -79,13 +79,13 @@ impl WorkflowExecution {
     }
 
     /// Named values for search.
-    async fn search_attributes(&self) -> Json {
-        Json::from(&self.0.search_attributes)
+    async fn search_attributes(&self, ctx: &Context<'_>) -> Result<Json> {
+        Json::answer(ctx, &self.0.search_attributes)
     }
 
     /// Free notes.
-    async fn memo(&self) -> Json {
-        Json::from(&self.0.memo)
+    async fn memo(&self, ctx: &Context<'_>) -> Result<Json> {
+        Json::answer(ctx, &self.0.memo)
     }
 
     /// Accepted.
@@ -123,7 +123,7 @@ impl WorkflowExecution {
         self.0.history_length
     }
 
-    /// Past events, oldest first. `totalCount` is that of all events, whatever `types` says.
+    /// Past events up to `historyLength`, oldest first. `totalCount` is that of all events, whatever `types` says.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
             100, &HISTORY_PAGE_ITEMS, child_complexity
@@ -193,6 +193,8 @@ impl WorkflowExecution {
         size: u32,
         after: i64,
     ) -> Connection<HistoryEvent> {
+        // The run may have gone on since it was read. Who follows a snapshot gets the rest from its stream.
+        events.retain(|event| event.event_id <= self.0.history_length);
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let has_next_page = events.len() > size;
         events.truncate(size);

@@ -26,6 +26,8 @@ pub struct Cost {
     pub aliases: u64,
     /// Levels of fields of the deepest operation.
     pub depth: u64,
+    /// Levels of fields and fragments of the deepest operation.
+    pub levels: u64,
     /// Root fields of the operation that has most.
     pub root_fields: u64,
     /// Nesting of introspection lists of the deepest operation.
@@ -45,6 +47,7 @@ struct Totals {
     directives: u64,
     aliases: u64,
     depth: u64,
+    levels: u64,
     root_fields: u64,
     introspections: u64,
     /// Nesting of introspection lists below the `__schema` and `__type` fields that stand in the definition.
@@ -63,6 +66,8 @@ struct Spread<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     depth: u64,
+    /// Fields and fragments above.
+    levels: u64,
     /// Lists above, if an introspection field is above.
     lists: Option<u64>,
     /// Lists above, if all of the definition stood below an introspection field.
@@ -89,6 +94,7 @@ pub fn measure(document: &ExecutableDocument, limits: &Limits) -> Result<Cost, E
         cost.directives = cost.directives.saturating_add(totals.directives);
         cost.aliases = cost.aliases.max(totals.aliases);
         cost.depth = cost.depth.max(totals.depth);
+        cost.levels = cost.levels.max(totals.levels);
         cost.root_fields = cost.root_fields.max(totals.root_fields);
         cost.introspections = cost.introspections.max(totals.introspections);
         cost.introspection_list_depth = cost.introspection_list_depth.max(totals.lists);
@@ -104,7 +110,8 @@ fn check(cost: &Cost, limits: &Limits) -> Result<(), Error> {
     bound(Limit::Depth, cost.depth, limits.depth_max)?;
     bound(Limit::IntrospectionListDepth, cost.introspection_list_depth, limits.introspection_list_depth_max)?;
     bound(Limit::Introspections, cost.introspections, limits.introspections_max)?;
-    bound(Limit::Fields, cost.fields, limits.fields_max)
+    bound(Limit::Fields, cost.fields, limits.fields_max)?;
+    bound(Limit::Levels, cost.levels, limits.levels_max)
 }
 
 fn resolve_operation(
@@ -188,6 +195,7 @@ impl Definition<'_> {
             sum.aliases = sum.aliases.saturating_add(spread.aliases);
             sum.introspections = sum.introspections.saturating_add(spread.introspections);
             sum.depth = sum.depth.max(place.depth + spread.depth);
+            sum.levels = sum.levels.max(place.levels + 1 + spread.levels);
             if place.depth == 0 {
                 sum.root_fields = sum.root_fields.saturating_add(spread.root_fields);
             }
@@ -204,6 +212,7 @@ impl Definition<'_> {
         let is_introspection = matches!(name, "__schema" | "__type");
         let within = Place {
             depth: place.depth + 1,
+            levels: place.levels + 1,
             lists: match place.lists {
                 Some(lists) => Some(lists + u64::from(is_list)),
                 None => is_introspection.then_some(0),
@@ -215,6 +224,7 @@ impl Definition<'_> {
         totals.introspections += u64::from(is_introspection);
         totals.root_fields += u64::from(place.depth == 0);
         totals.depth = totals.depth.max(within.depth);
+        totals.levels = totals.levels.max(within.levels);
         totals.lists = totals.lists.max(within.lists.unwrap_or(0));
         totals.lists_within = totals.lists_within.max(within.lists_within);
         within
@@ -241,7 +251,9 @@ fn visit<'a>(
                     stack.push((&field.node.selection_set.node, within));
                 }
                 Selection::InlineFragment(fragment) => {
-                    stack.push((&fragment.node.selection_set.node, place));
+                    let within = Place { levels: place.levels + 1, ..place };
+                    definition.totals.levels = definition.totals.levels.max(within.levels);
+                    stack.push((&fragment.node.selection_set.node, within));
                 }
                 Selection::FragmentSpread(spread) => {
                     let fragment: &Name = &spread.node.fragment_name.node;

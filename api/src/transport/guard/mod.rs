@@ -38,6 +38,8 @@ pub struct Limits {
     pub aliases_max: u64,
     /// Levels of fields in one operation: 20. The introspection query of `GraphiQL` needs 14.
     pub depth_max: u64,
+    /// Selections in each other in one operation, fragments included: 32. Whoever walks the tree recurses so deep.
+    pub levels_max: u64,
     /// Fields at the root of one operation: 50.
     pub root_fields_max: u64,
     /// List fields below each other in `__schema` and `__type`: 3, as the introspection query needs.
@@ -59,6 +61,7 @@ impl Default for Limits {
             fields_max: 2_000,
             aliases_max: 60,
             depth_max: 20,
+            levels_max: 32,
             root_fields_max: 50,
             introspection_list_depth_max: 3,
             introspections_max: 5,
@@ -84,6 +87,8 @@ pub enum Limit {
     Aliases,
     /// [`Limits::depth_max`].
     Depth,
+    /// [`Limits::levels_max`].
+    Levels,
     /// [`Limits::root_fields_max`].
     RootFields,
     /// [`Limits::introspection_list_depth_max`].
@@ -106,6 +111,7 @@ impl Limit {
             Self::Fields => "FIELDS",
             Self::Aliases => "ALIASES",
             Self::Depth => "DEPTH",
+            Self::Levels => "LEVELS",
             Self::RootFields => "ROOT_FIELDS",
             Self::IntrospectionListDepth => "INTROSPECTION_LIST_DEPTH",
             Self::Introspections => "INTROSPECTIONS",
@@ -124,6 +130,7 @@ impl fmt::Display for Limit {
             Self::Fields => "fields after expansion of fragments",
             Self::Aliases => "aliases",
             Self::Depth => "levels of fields",
+            Self::Levels => "levels of fields and fragments",
             Self::RootFields => "root fields",
             Self::IntrospectionListDepth => "nested introspection lists",
             Self::Introspections => "introspection fields",

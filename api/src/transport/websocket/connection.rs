@@ -17,11 +17,11 @@ use super::super::auth::{AuthError, Authenticate, Caller, strip_bearer};
 use super::super::deadline::Deadline;
 use super::super::error::{code, coded};
 use super::super::params::Params;
+use super::super::subjects::Seat;
 use super::close::Close;
 use super::message::{FromClient, FromServer, InitPayload};
 use super::operation::{self, Outlet};
 use super::operations::{Operations, Refused};
-use super::subjects::Seat;
 use super::writer::{Control, Item, Writer};
 
 /// Answers of the reader that wait to be written. A client that makes more without reading them is cut off.
@@ -198,7 +198,7 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
         let sockets_max = self.service.options.websocket.subject_sockets_max;
         let seat = match caller.subject() {
             Some(subject) => {
-                let seat = self.service.subjects.take(subject, sockets_max);
+                let seat = self.service.socket_subjects.take(subject, sockets_max);
                 Some(seat.ok_or_else(|| Close::too_many_sockets(sockets_max))?)
             }
             None => None,

@@ -31,7 +31,6 @@ mod message;
 mod operation;
 mod operations;
 mod origin;
-mod subjects;
 mod writer;
 
 use std::sync::Arc;
@@ -49,7 +48,6 @@ use super::negotiate::Accepts;
 use super::refusal::Refusal;
 
 pub use origin::Origins;
-pub(super) use subjects::Subjects;
 
 /// The one subprotocol that is offered.
 pub const PROTOCOL: &str = "graphql-transport-ws";

@@ -1,11 +1,11 @@
-//! Sockets counted by subject.
+//! What is open, counted by subject, so that nobody takes everything.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many sockets each subject has open.
+/// How many sockets or streams each subject has open.
 #[derive(Debug, Clone, Default)]
-pub(in super::super) struct Subjects {
+pub(super) struct Subjects {
     counts: Arc<Mutex<HashMap<String, usize>>>,
 }
 
@@ -18,10 +18,10 @@ pub(super) struct Seat {
 
 impl Subjects {
     /// Takes a place, if the subject has one left.
-    pub(super) fn take(&self, subject: &str, sockets_max: usize) -> Option<Seat> {
+    pub(super) fn take(&self, subject: &str, allowed: usize) -> Option<Seat> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(subject.to_owned()).or_default();
-        if *count >= sockets_max {
+        if *count >= allowed {
             return None;
         }
         *count += 1;

@@ -1,0 +1,72 @@
+//! What is done around every request, whatever it asks for.
+//!
+//! One extension for all of it: each one costs an allocation a field.
+
+mod bounds;
+mod error_paths;
+mod values;
+
+use std::sync::Arc;
+
+use async_graphql::{
+    Request, Response, ServerError, ServerResult, ValidationResult, Value, async_trait,
+    extensions::{
+        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextResolve,
+        NextValidation, ResolveInfo,
+    },
+};
+
+pub(super) use bounds::{Bounds, charge};
+
+#[derive(Debug)]
+pub(super) struct Around(pub(super) Bounds);
+
+impl ExtensionFactory for Around {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self(self.0))
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for Around {
+    async fn prepare_request(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        mut request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        values::check(&ctx.schema_env.registry, &mut request)?;
+        next.run(ctx, request).await
+    }
+
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let result = next.run(ctx).await?;
+        self.0.check(&result)?;
+        Ok(result)
+    }
+
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        let mut response = next.run_with_data(ctx, operation_name, self.0.budget()).await;
+        response.errors.iter_mut().for_each(error_paths::restore);
+        response
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        let place = info.path_node;
+        next.run(ctx, info).await.map_err(|error| error_paths::keep(error, place))
+    }
+}

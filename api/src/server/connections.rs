@@ -1,0 +1,69 @@
+//! Connections: so many at a time, and none that is kept open by a client that says nothing.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, serve::Listener};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) connections_max: usize,
+    pub(super) head_timeout: Duration,
+}
+
+/// Serves until `shutdown`, then until every connection has had its last answer.
+pub(super) async fn serve(
+    mut listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    shutdown: CancellationToken,
+) {
+    let places = Arc::new(Semaphore::new(bounds.connections_max.min(Semaphore::MAX_PERMITS)));
+    let connections = TaskTracker::new();
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(bounds.head_timeout);
+    loop {
+        let accept = async {
+            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+            (place, Listener::accept(&mut listener).await)
+        };
+        let (place, (stream, _)) = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = accept => accepted,
+        };
+        let connection = connection(builder.clone(), stream, router.clone(), shutdown.clone());
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::trace!(%error, "a connection broke");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn connection(
+    builder: http1::Builder,
+    stream: TcpStream,
+    router: Router,
+    shutdown: CancellationToken,
+) -> hyper::Result<()> {
+    let service = TowerToHyperService::new(router);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    tokio::select! {
+        result = connection.as_mut() => return result,
+        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
