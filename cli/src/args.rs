@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::config::Flags;
+use crate::config::{Flags, Listen};
 
 /// Flags of the commands that run a part of ctutor.
 #[derive(Debug, Args)]
@@ -28,7 +28,22 @@ pub(crate) struct SecretArgs {
     jwt_secret_file: Option<String>,
 }
 
-/// Flags of the commands that listen.
+/// Flags of the commands that listen: the whole address, or parts of it.
+#[derive(Debug, Args)]
+pub(crate) struct AddressArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+
+    /// Port to listen on; 0 takes a free one [default: 8000]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "listen")]
+    port: Option<u16>,
+
+    /// Host to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST", conflicts_with = "listen")]
+    host: Option<String>,
+}
+
+/// The flag that sets the address in the configuration.
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8000]
@@ -78,6 +93,20 @@ impl SecretArgs {
     }
 }
 
+impl AddressArgs {
+    pub(crate) fn set_flags(&self, flags: &mut Flags) {
+        self.listen.set_flags(flags);
+    }
+
+    /// The configured address with the parts that are given.
+    pub(crate) fn address(&self, configured: &Listen) -> Listen {
+        Listen {
+            host: self.host.clone().unwrap_or_else(|| configured.host.clone()),
+            port: self.port.unwrap_or(configured.port),
+        }
+    }
+}
+
 impl ListenArgs {
     pub(crate) fn set_flags(&self, flags: &mut Flags) {
         flags.set("api.listen", "--listen", self.listen.as_deref());
@@ -96,5 +125,29 @@ impl ClientArgs {
     pub(crate) fn set_flags(&self, flags: &mut Flags) {
         flags.set("client.url", "--url", self.url.as_deref());
         flags.set("client.token", "--token", self.token.as_deref());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        address: AddressArgs,
+    }
+
+    #[test]
+    fn host_and_port_replace_the_parts_of_the_configured_address() {
+        let configured = "127.0.0.1:8000".parse().unwrap();
+        for (line, expected) in
+            [("x", "127.0.0.1:8000"), ("x --port 0", "127.0.0.1:0"), ("x --host ::1", "[::1]:8000")]
+        {
+            let line = Line::parse_from(line.split(' '));
+            assert_eq!(line.address.address(&configured).to_string(), expected);
+        }
     }
 }

@@ -73,6 +73,15 @@ mod tests {
     }
 
     #[test]
+    fn all_that_listen_take_the_address_in_one_or_in_parts() {
+        for command in ["dev", "serve", "api"] {
+            let loaded = load(&format!("ctutor {command} --listen 127.0.0.1:9000"));
+            assert_eq!(loaded.config.api.listen.to_string(), "127.0.0.1:9000");
+            load(&format!("ctutor {command} --host 127.0.0.1 --port 9000"));
+        }
+    }
+
+    #[test]
     fn calls_that_make_no_sense_are_refused() {
         for line in [
             "ctutor",
@@ -83,6 +92,8 @@ mod tests {
             "ctutor workflow list --status done",
             "ctutor workflow list --limit 0",
             "ctutor token create --role root",
+            "ctutor dev --listen 127.0.0.1:9000 --port 9000",
+            "ctutor serve --listen 127.0.0.1:9000 --host 127.0.0.1",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Client, Connection, Error, Target, UserError, target::Reading};
+use super::{Client, Connection, Error, Target, UserError, model::Count, target::Reading};
 
 /// Most pages that one command reads.
 const PAGES_MAX: usize = 1_000;
@@ -17,6 +17,7 @@ const BY_RUN: &str = include_str!("documents/workflow_by_run.graphql");
 const WORKFLOWS: &str = include_str!("documents/workflows.graphql");
 const HISTORY: &str = include_str!("documents/history.graphql");
 const WORKERS: &str = include_str!("documents/workers.graphql");
+const WORKERS_OF_QUEUE: &str = include_str!("documents/workers_of_queue.graphql");
 const TASK_QUEUES: &str = include_str!("documents/task_queues.graphql");
 const WORKFLOW_TYPES: &str = include_str!("documents/workflow_types.graphql");
 
@@ -103,6 +104,13 @@ impl Client {
     /// All live workers.
     pub(crate) async fn workers(&self) -> anyhow::Result<Vec<Value>> {
         self.all(WORKERS, "workers").await
+    }
+
+    /// Whether a live worker serves the task queue.
+    pub(crate) async fn is_served(&self, task_queue: &str) -> anyhow::Result<bool> {
+        let workers: Count =
+            self.field(WORKERS_OF_QUEUE, json!({"taskQueue": task_queue}), "workers").await?;
+        Ok(workers.total_count > 0)
     }
 
     /// All task queues.

@@ -33,10 +33,8 @@ pub(crate) enum Error {
     #[error("{url} answered {status} and no GraphQL; is it the address of a ctutor?")]
     NotOurs { url: String, status: StatusCode },
     /// The token was refused.
-    #[error(
-        "{token} was refused: {message}; make one with `ctutor token create`, and pass it with CTUTOR_TOKEN or `--token`"
-    )]
-    Unauthenticated { token: String, message: String },
+    #[error("{token} was refused: {message}; {remedy}")]
+    Unauthenticated { token: String, message: String, remedy: &'static str },
     /// The API said why it cannot answer.
     #[error("{}", Listed(.0))]
     Graphql(Vec<GraphqlError>),

@@ -126,7 +126,8 @@ impl Client {
     fn check(&self, answer: Answer, status: StatusCode) -> Result<Value, Error> {
         if let Some(refusal) = answer.errors.iter().find(|error| error.code() == Some("UNAUTHENTICATED")) {
             let token = self.credentials.source().to_owned();
-            return Err(Error::Unauthenticated { token, message: refusal.message.clone() });
+            let (message, remedy) = (refusal.message.clone(), self.credentials.remedy());
+            return Err(Error::Unauthenticated { token, message, remedy });
         }
         if !answer.errors.is_empty() {
             return Err(Error::Graphql(answer.errors));

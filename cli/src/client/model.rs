@@ -59,6 +59,11 @@ impl WorkflowStatus {
     pub(crate) fn is_completed(&self) -> bool {
         self.0 == "COMPLETED"
     }
+
+    /// Whether no worker has begun it.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.0 == "PENDING"
+    }
 }
 
 impl fmt::Display for WorkflowStatus {
@@ -77,16 +82,26 @@ pub(crate) struct Failure {
     pub(crate) cause: Option<Box<Failure>>,
 }
 
+/// With what led to it, as far as that is not said already.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        if !self.kind.is_empty() {
-            write!(f, " ({})", self.kind)?;
+        let mut text = self.described();
+        let mut next = &self.cause;
+        while let Some(cause) = next {
+            if !text.contains(&cause.message) {
+                text += "; caused by: ";
+                text += &cause.described();
+            }
+            next = &cause.cause;
         }
-        match &self.cause {
-            Some(cause) => write!(f, "; caused by: {cause}"),
-            None => Ok(()),
-        }
+        f.write_str(&text)
+    }
+}
+
+impl Failure {
+    fn described(&self) -> String {
+        let Self { message, kind, .. } = self;
+        if kind.is_empty() { message.clone() } else { format!("{message} ({kind})") }
     }
 }
 
@@ -208,6 +223,19 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(failure.to_string(), "the activity failed (ActivityFailed); caused by: no such file (Io)");
+    }
+
+    #[test]
+    fn a_failure_says_nothing_twice() {
+        let failure: Failure = serde_json::from_value(json!({
+            "message": "`run_tests` failed: no such file", "type": "ActivityFailed",
+            "cause": {"message": "no such file", "type": "Io", "cause": {"message": "disk gone", "type": ""}},
+        }))
+        .unwrap();
+        assert_eq!(
+            failure.to_string(),
+            "`run_tests` failed: no such file (ActivityFailed); caused by: disk gone"
+        );
     }
 
     #[test]

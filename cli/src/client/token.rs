@@ -44,8 +44,9 @@ impl Credentials {
             return Err(config::Error::missing(
                 "client.token",
                 &format!(
-                    "make one with `ctutor token create` where the token secret is, and pass it with CTUTOR_TOKEN or \
-                     `--token` (there is no `{data}/{}` to make one here)",
+                    "name the data directory of the server with `--data`, or make one with `ctutor token create` where \
+                     the token secret is, and pass it with CTUTOR_TOKEN or `--token` (there is no `{data}/{}` to make \
+                     one here)",
                     secret::FILE_NAME
                 ),
             )
@@ -61,6 +62,20 @@ impl Credentials {
             Self::Given { token, .. } => Ok(token.expose_secret().to_owned()),
             Self::Minted { signer, .. } => {
                 signer.create(MINTED_SUBJECT, Role::Admin, MINTED_TTL).context("a token cannot be made")
+            }
+        }
+    }
+
+    /// What to do when it is refused. Another one of the same secret would be refused as well.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Given { .. } => {
+                "make one that the running server knows: `ctutor token create --data DIR` with the data directory of that \
+                 server, or with its CTUTOR_JWT_SECRET"
+            }
+            Self::Minted { .. } => {
+                "the running server may have another secret: name its data directory with `--data DIR`, set its \
+                 CTUTOR_JWT_SECRET, or pass a token of it with CTUTOR_TOKEN or `--token`"
             }
         }
     }

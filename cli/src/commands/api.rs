@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    args::{ListenArgs, ProcessArgs, SecretArgs},
+    args::{AddressArgs, ProcessArgs, SecretArgs},
     config::{Flags, Loaded},
     output,
     process::{self, Listener, Services},
@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    listen: ListenArgs,
+    address: AddressArgs,
     #[command(flatten)]
     process: ProcessArgs,
     #[command(flatten)]
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) fn set_flags(&self, flags: &mut Flags) {
-        self.listen.set_flags(flags);
+        self.address.set_flags(flags);
         self.process.set_flags(flags);
         self.secret.set_flags(flags);
     }
@@ -30,7 +30,8 @@ impl Args {
         let url = process::database_url(loaded)?;
         let verifier = config.auth.verifier(&secret::require(loaded)?.secret)?;
         let shutdown = shutdown::on_signals()?;
-        let listener = Listener::bind(&config.api.listen, super::PICK_ANOTHER_ADDRESS).await?;
+        let listener =
+            Listener::bind(&self.address.address(&config.api.listen), super::PICK_ANOTHER_ADDRESS).await?;
         let engine = process::open(loaded, url).await?;
         process::refuse_old_schema(&engine).await?;
         if config.redis.url.is_none() {

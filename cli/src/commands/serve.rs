@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    args::{ListenArgs, ProcessArgs, SecretArgs, WorkerArgs},
+    args::{AddressArgs, ProcessArgs, SecretArgs, WorkerArgs},
     config::{Flags, Loaded},
     process::{self, Listener},
     secret, shutdown,
@@ -10,7 +10,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    listen: ListenArgs,
+    address: AddressArgs,
     /// Leave the database as it is, and end if it is not up to date
     #[arg(long)]
     no_migrate: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) fn set_flags(&self, flags: &mut Flags) {
-        self.listen.set_flags(flags);
+        self.address.set_flags(flags);
         self.process.set_flags(flags);
         self.secret.set_flags(flags);
         self.worker.set_flags(flags);
@@ -35,7 +35,8 @@ impl Args {
         let url = process::database_url(loaded)?;
         let verifier = config.auth.verifier(&secret::require(loaded)?.secret)?;
         let shutdown = shutdown::on_signals()?;
-        let listener = Listener::bind(&config.api.listen, super::PICK_ANOTHER_ADDRESS).await?;
+        let listener =
+            Listener::bind(&self.address.address(&config.api.listen), super::PICK_ANOTHER_ADDRESS).await?;
         let engine = process::open(loaded, url).await?;
         if self.no_migrate {
             process::refuse_old_schema(&engine).await?;

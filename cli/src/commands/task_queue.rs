@@ -39,7 +39,7 @@ impl Command {
             output::json(&queues.into())?;
         } else {
             let queues: Vec<TaskQueue> = client.decode(Value::Array(queues))?;
-            output::data(table(&queues))?;
+            output::table(&table(&queues))?;
         }
         Ok(ExitCode::SUCCESS)
     }

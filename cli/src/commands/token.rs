@@ -5,7 +5,8 @@ use ctutor_api::Role;
 use crate::{
     args::SecretArgs,
     config::{Flags, Length, Loaded},
-    output, secret,
+    output,
+    secret::{self, Found},
 };
 
 /// What to do with tokens.
@@ -43,10 +44,24 @@ impl Command {
 
     pub(super) fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let Self::Create(args) = self;
-        let found = secret::find_or_create(loaded)?;
+        let found = match secret::find(loaded)? {
+            Some(found) => found,
+            None => made(loaded)?,
+        };
         let signer = loaded.config.auth.signer(&found.secret)?;
         let subject = args.subject.as_deref().unwrap_or(args.role.as_str());
         output::data(signer.create(subject, args.role, args.ttl.0)?)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// In a wrong folder, this is how a token comes about that no server accepts.
+fn made(loaded: &Loaded) -> anyhow::Result<Found> {
+    let found = secret::find_or_create(loaded)?;
+    output::note(format_args!(
+        "made a new secret in {}; a server that runs elsewhere does not know it, and `--data` names the data directory of \
+         one that does",
+        found.source
+    ));
+    Ok(found)
 }

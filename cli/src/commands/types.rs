@@ -45,7 +45,7 @@ impl Args {
             (_, []) => output::note(
                 "no worker has registered a workflow type yet; start one with `ctutor worker start`",
             ),
-            (_, all) => output::data(table(all))?,
+            (_, all) => output::table(&table(all))?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use ctutor_engine::clock::Timestamp;
 use serde_json::Value;
 
 use crate::{
     client::{Activity, HistoryEvent},
-    output::clock_time,
+    output::{clock_time, in_one_line},
 };
 
 /// The most characters of a payload that are shown in a line.
@@ -14,13 +15,20 @@ const PAYLOAD_CHARACTERS_MAX: usize = 80;
 
 /// An event: when, which, what.
 pub(crate) fn event_line(event: &HistoryEvent) -> String {
-    let mut line = format!("{}  {:>4}  {}", clock_time(&event.at), event.sequence, event.event_type);
+    let at = happened_at(event);
+    let mut line = format!("{}  {:>4}  {}", clock_time(&at), event.sequence, event.event_type);
     let summary = summary(&event.attributes);
     if !summary.is_empty() {
         line += "  ";
         line += &summary;
     }
-    line
+    in_one_line(&line)
+}
+
+/// The start of an activity is recorded with its end, and says itself when it was.
+fn happened_at(event: &HistoryEvent) -> String {
+    let started_at = event.attributes.get("startedAtMs").and_then(Value::as_i64);
+    started_at.map_or_else(|| event.at.clone(), |millis| Timestamp(millis).to_string())
 }
 
 /// The attributes that people look for, whatever the type of the event.
@@ -58,9 +66,12 @@ pub(crate) fn progress_line(activity: &Activity) -> String {
         // Writing to a text cannot fail.
         let _ = write!(line, " (attempt {})", activity.attempt);
     }
-    let Some(heartbeat) = &activity.heartbeat else { return line };
-    if let (Some(completed), Some(total)) = (heartbeat.completed, heartbeat.total) {
-        let _ = write!(line, "  {completed}/{total}");
+    let Some(heartbeat) = &activity.heartbeat else { return in_one_line(&line) };
+    // A total of 0 is an unknown one.
+    match (heartbeat.completed, heartbeat.total.filter(|total| *total > 0.0)) {
+        (Some(completed), Some(total)) => _ = write!(line, "  {completed}/{total}"),
+        (Some(completed), None) if completed > 0.0 => _ = write!(line, "  {completed}"),
+        _ => {}
     }
     if let Some(progress) = heartbeat.progress {
         let _ = write!(line, "  {:.0}%", progress * 100.0);
@@ -68,7 +79,7 @@ pub(crate) fn progress_line(activity: &Activity) -> String {
     if let Some(message) = heartbeat.message.as_deref().filter(|message| !message.is_empty()) {
         let _ = write!(line, "  {message}");
     }
-    line
+    in_one_line(&line)
 }
 
 fn shortened(text: &str) -> String {
@@ -99,6 +110,17 @@ mod tests {
             "13:54:14.012     7  SOME_TYPE  simulate  input {\"a\":[1,2]}"
         );
         assert_eq!(event_line(&event(&json!({}))), "13:54:14.012     7  SOME_TYPE");
+        let hostile = json!({"reason": "enough\n\u{1b}]0;x\u{7}"});
+        assert_eq!(
+            event_line(&event(&hostile)),
+            "13:54:14.012     7  SOME_TYPE  reason: enough \u{fffd}]0;x\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn an_activity_started_when_it_says() {
+        let started = json!({"scheduledEventId": 5, "attempt": 1, "startedAtMs": 1_795_355_653_250_i64});
+        assert_eq!(event_line(&event(&started)), "13:54:13.250     7  SOME_TYPE  of event 5");
     }
 
     #[test]
@@ -125,6 +147,10 @@ mod tests {
         };
         let full = json!({"progress": 0.6, "completed": 3.0, "total": 5.0, "message": "hello"});
         assert_eq!(progress_line(&activity(1, full)), "simulate  3/5  60%  hello");
+        let unmeasured = json!({"progress": null, "completed": 0.0, "total": 0.0, "message": "a\n\u{1b}[1A"});
+        assert_eq!(progress_line(&activity(1, unmeasured)), "simulate  a \u{fffd}[1A");
+        let counted = json!({"progress": null, "completed": 7.0, "total": 0.0, "message": null});
+        assert_eq!(progress_line(&activity(1, counted)), "simulate  7");
         let bare = json!({"progress": null, "completed": null, "total": null, "message": null});
         assert_eq!(progress_line(&activity(2, bare)), "simulate (attempt 2)");
         assert_eq!(progress_line(&activity(1, Value::Null)), "simulate");

@@ -1,4 +1,4 @@
-use std::{io, io::IsTerminal, time::Duration};
+use std::{io, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
@@ -32,10 +32,16 @@ pub(crate) struct Display {
 /// How heartbeats are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Heartbeats {
-    /// On a terminal they move a bar.
+    /// On a terminal that can redraw a line they move a bar.
     Bar,
     /// Elsewhere they are lines like all others.
     Lines,
+}
+
+impl Heartbeats {
+    fn on(target: &ProgressDrawTarget) -> Self {
+        if target.is_hidden() { Self::Lines } else { Self::Bar }
+    }
 }
 
 #[derive(Debug)]
@@ -51,8 +57,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 impl Display {
     pub(crate) fn new(style: Style) -> Self {
-        let heartbeats = if io::stderr().is_terminal() { Heartbeats::Bar } else { Heartbeats::Lines };
-        Self { style, heartbeats, bar: None }
+        Self { style, heartbeats: Heartbeats::on(&ProgressDrawTarget::stderr()), bar: None }
     }
 
     pub(crate) fn snapshot(&self, workflow: &Workflow) {
@@ -76,12 +81,14 @@ impl Display {
             return output::note(line);
         }
         let share = activity.heartbeat.as_ref().and_then(|heartbeat| heartbeat.progress);
-        self.bar.get_or_insert_with(|| Bar::new(share.is_some())).update(line, share);
+        self.bar
+            .get_or_insert_with(|| Bar::new(ProgressDrawTarget::stderr(), share.is_some()))
+            .update(line, share);
     }
 
     /// Prints an item for programs.
     pub(crate) fn raw(&self, item: &Value) -> io::Result<()> {
-        if self.style == Style::Json { output::data(item) } else { Ok(()) }
+        if self.style == Style::Json { output::json_line(item) } else { Ok(()) }
     }
 
     /// Tells the user something, above the bar if there is one.
@@ -107,8 +114,8 @@ impl Drop for Display {
 }
 
 impl Bar {
-    fn new(has_share: bool) -> Self {
-        let inner = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());
+    fn new(target: ProgressDrawTarget, has_share: bool) -> Self {
+        let inner = ProgressBar::with_draw_target(Some(STEPS), target);
         inner.set_style(bar_style(has_share));
         inner.enable_steady_tick(TICK);
         Self { inner, has_share }
@@ -126,9 +133,9 @@ impl Bar {
     }
 }
 
-/// Without colors, so that there are none to turn off.
+/// Without colors, so that there are none to turn off. The message is cut to the width: what wraps cannot be redrawn.
 fn bar_style(has_share: bool) -> ProgressStyle {
-    let template = if has_share { "{spinner} [{bar:30}] {msg}" } else { "{spinner} {msg}" };
+    let template = if has_share { "{spinner} [{bar:20}] {wide_msg}" } else { "{spinner} {wide_msg}" };
     ProgressStyle::with_template(template).expect("the templates are well formed").progress_chars("=> ")
 }
 
@@ -138,6 +145,10 @@ fn steps(share: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
     use super::*;
 
     #[test]
@@ -149,7 +160,73 @@ mod tests {
     }
 
     #[test]
-    fn the_templates_are_well_formed() {
-        let _ = (bar_style(true), bar_style(false));
+    fn where_no_line_can_be_redrawn_heartbeats_are_lines() {
+        assert_eq!(Heartbeats::on(&ProgressDrawTarget::hidden()), Heartbeats::Lines);
+        let terminal = ProgressDrawTarget::term_like(Box::new(Terminal::default()));
+        assert_eq!(Heartbeats::on(&terminal), Heartbeats::Bar);
+    }
+
+    #[test]
+    fn a_bar_stays_on_one_line_of_the_terminal() {
+        for share in [Some(0.5), None] {
+            let terminal = Terminal::default();
+            let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+            let mut bar = Bar::new(target, share.is_some());
+            bar.update("long ".repeat(50), share);
+            bar.inner.force_draw();
+            let lines = terminal.lines.lock().unwrap();
+            assert!(lines.iter().any(|line| line.contains("long")), "{lines:?}");
+            assert!(
+                lines.iter().all(|line| console::measure_text_width(line) <= TERMINAL_WIDTH.into()),
+                "{lines:?}"
+            );
+        }
+    }
+
+    const TERMINAL_WIDTH: u16 = 80;
+
+    /// Keeps what is written to it.
+    #[derive(Debug, Clone, Default)]
+    struct Terminal {
+        lines: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            TERMINAL_WIDTH
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, line: &str) -> io::Result<()> {
+            self.write_str(line)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.lines.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
     }
 }

@@ -134,7 +134,9 @@ impl Follower {
             Item::WorkflowSnapshot { workflow } => self.display.snapshot(&workflow),
             Item::HistoryAppended { events } => events.iter().for_each(|event| self.display.event(event)),
             Item::ActivityProgressed { activity } => self.display.progress(&activity),
-            Item::StreamReset { reason } => self.display.tell(&format!("the stream starts over: {reason}")),
+            Item::StreamReset { reason } => {
+                self.display.tell(&format!("the stream starts over: {}", reset_in_words(&reason)));
+            }
             Item::StreamEnded { workflow } => {
                 self.display.end();
                 return Ok(Some(*workflow));
@@ -142,6 +144,16 @@ impl Follower {
             Item::Other => {}
         }
         Ok(None)
+    }
+}
+
+/// A server may be newer and have other reasons.
+fn reset_in_words(reason: &str) -> &str {
+    match reason {
+        "BROKER_GAP" => "the server missed hints for a while",
+        "CURSOR_EXPIRED" => "the history before it is gone",
+        "SLOW_CONSUMER" => "it was read too slowly",
+        _ => reason,
     }
 }
 

@@ -1,6 +1,8 @@
 use std::fmt;
 
-/// Names and values below each other, the values in one column.
+use super::visible;
+
+/// Names and values below each other, the values [`visible`] and in one column.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Block {
     lines: Vec<(String, String)>,
@@ -14,7 +16,7 @@ impl Block {
         reason = "callers give a text of theirs or one that they just made"
     )]
     pub(crate) fn line(mut self, name: impl Into<String>, value: impl ToString) -> Self {
-        self.lines.push((name.into(), value.to_string()));
+        self.lines.push((name.into(), visible(&value.to_string())));
         self
     }
 
@@ -53,10 +55,10 @@ mod tests {
             .line("status", "FAILED")
             .maybe("result", None::<&str>)
             .maybe("task queue", Some("testing"))
-            .line("input", "{\n}");
+            .line("input", "{\n}\u{1b}");
         assert_eq!(
             block.to_string(),
-            "status      FAILED\ntask queue  testing\ninput       {\n            }"
+            "status      FAILED\ntask queue  testing\ninput       {\n            }\u{fffd}"
         );
     }
 }

@@ -4,10 +4,11 @@ mod block;
 mod schema;
 mod table;
 mod time;
+mod visible;
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
 };
 
 use serde_json::Value;
@@ -17,9 +18,10 @@ pub(crate) use self::{
     schema::signature,
     table::Table,
     time::{clock_time, date_and_time},
+    visible::{in_one_line, pretty_json, visible},
 };
 
-/// Prints data.
+/// Prints data as it is: texts of others must be [`visible`].
 ///
 /// # Errors
 /// When stdout cannot be written; nobody reading any more is one of the reasons.
@@ -34,12 +36,33 @@ pub(crate) fn data(text: impl Display) -> io::Result<()> {
 /// # Errors
 /// As [`data`].
 pub(crate) fn json(value: &Value) -> io::Result<()> {
-    data(format_args!("{value:#}"))
+    data(pretty_json(value))
+}
+
+/// Prints JSON in one line.
+///
+/// # Errors
+/// As [`data`].
+pub(crate) fn json_line(value: &Value) -> io::Result<()> {
+    data(visible::compact_json(value))
+}
+
+/// Prints a table, its lines cut to the width of a terminal and whole for programs.
+///
+/// # Errors
+/// As [`data`].
+pub(crate) fn table(table: &Table) -> io::Result<()> {
+    data(table.within(width()))
+}
+
+/// The columns of the terminal that stdout is, if it is one.
+pub(crate) fn width() -> Option<usize> {
+    io::stdout().is_terminal().then(|| usize::from(console::Term::stdout().size().1))
 }
 
 /// Tells the user something that is no data. If nobody can read it, so be it.
 pub(crate) fn note(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", visible(&text.to_string()));
 }
 
 /// Prints data of a process that works on whether anybody reads it or not.

@@ -2,6 +2,8 @@ use std::fmt;
 
 use comfy_table::{ContentArrangement, presets};
 
+use super::in_one_line;
+
 /// Rows below a heading, in columns without lines, easy on eyes and on `awk`.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -22,21 +24,22 @@ impl Table {
         Self { inner }
     }
 
-    /// Adds a row.
+    /// Adds a row. What comes first counts most: narrow terminals show no more.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.inner.add_row(cells);
+        self.inner.add_row(cells.map(|cell| in_one_line(&cell)));
+    }
+
+    /// Its lines, cut where they are longer than this.
+    pub(crate) fn within(&self, width: Option<usize>) -> String {
+        let cut = |line: String| console::truncate_str(&line, width.unwrap_or(usize::MAX), "…").into_owned();
+        let lines: Vec<String> = self.inner.lines().map(|line| cut(line.trim_end().to_owned())).collect();
+        lines.join("\n")
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, line) in self.inner.lines().enumerate() {
-            if at > 0 {
-                f.write_str("\n")?;
-            }
-            f.write_str(line.trim_end())?;
-        }
-        Ok(())
+        f.write_str(&self.within(None))
     }
 }
 
@@ -50,5 +53,14 @@ mod tests {
         table.row(["computor-tasks".into(), "3".into()]);
         table.row(["testing".into(), "0".into()]);
         assert_eq!(table.to_string(), "NAME            BACKLOG\ncomputor-tasks  3\ntesting         0");
+    }
+
+    #[test]
+    fn lines_are_cut_to_the_width_and_cells_are_visible() {
+        let mut table = Table::new(["NAME", "STATUS"]);
+        table.row(["a\u{1b}[2J\nb".into(), "RUNNING".into()]);
+        table.row(["中中".into(), "FAILED".into()]);
+        assert_eq!(table.within(Some(13)), "NAME     STA…\na\u{fffd}[2J b  RUN…\n中中     FAI…");
+        assert_eq!(table.within(Some(80)), table.to_string());
     }
 }

@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 
 use crate::{deployment::Deployment, runs::find};
 
-in_both_shapes!(runs_are_started_seen_and_stopped, what_works_and_what_waits_is_shown);
+in_both_shapes!(
+    runs_are_started_seen_and_stopped,
+    what_works_and_what_waits_is_shown,
+    a_run_that_waits_says_for_what,
+);
 
 const FAILED: i32 = 1;
 const MISUSED: i32 = 2;
@@ -76,6 +80,46 @@ async fn what_works_and_what_waits_is_shown(deployment: &mut Deployment) {
     assert!(wrong.status == FAILED && wrong.stderr.contains("duration"), "{wrong:?}");
     let refused = deployment.client_command(["workflow", "list", "--token", "x"]).finish().unwrap();
     assert!(refused.status == FAILED && refused.stderr.contains("ctutor token create"), "{refused:?}");
+}
+
+async fn a_run_that_waits_says_for_what(deployment: &mut Deployment) {
+    let call = |args: [&str; 7]| deployment.client_command(args).run().unwrap();
+    let start = ["workflow", "start", "example_long_running", "--id"];
+    let with = |id, flag, value| call([start[0], start[1], start[2], start[3], id, flag, value]);
+    let delayed = with("delayed", "--delay", "1h");
+    assert!(delayed.contains("waiting     not before 2"), "{delayed}");
+    let unserved = with("unserved", "--queue", "nobody");
+    assert!(unserved.contains("waiting     no worker serves `nobody`"), "{unserved}");
+    let shown = deployment.client_command(["workflow", "show", "unserved"]).run().unwrap();
+    assert!(shown.contains("waiting     no worker serves `nobody`"), "{shown}");
+
+    let follow = deployment.client_command(["workflow", "follow", "unserved"]).start().unwrap();
+    let said = |text: &str| text.contains("waiting: no worker serves `nobody`").then_some(());
+    follow.wait_for("why it waits", said).unwrap();
+    // What the caller writes is only shown, to the follower and later.
+    let reason = "\u{1b}[2J\u{9b}1m\u{7}\n  99  WORKFLOW_EXECUTION_COMPLETED";
+    deployment.client_command(["workflow", "terminate", "unserved", "--reason", reason]).run().unwrap();
+    assert_eq!(follow.wait().unwrap(), FAILED);
+    let shown = deployment.client_command(["workflow", "show", "unserved", "--history"]).run().unwrap();
+    for text in [follow.stderr(), shown] {
+        assert!(text.contains("[2J") && !text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+        assert!(!text.contains("\n  99"), "{text}");
+    }
+    deployment.client_command(["workflow", "terminate", "delayed"]).run().unwrap();
+}
+
+#[tokio::test]
+async fn a_token_of_another_folder_is_told_to_be_one() {
+    let dev = Ctutor::new(["dev", "--listen", "127.0.0.1:0"]).start().unwrap();
+    let url = dev.ready().await.unwrap();
+    let made = finish(&["token", "create", "--role", "admin"]);
+    assert!(made.status == 0 && made.stderr.contains("made a new secret in `.ctutor/"), "{made:?}");
+    let list = ["workflow", "list", "--url", &url];
+    let refused = finish(&[&list[..], &["--token", made.stdout.trim()]].concat());
+    assert!(refused.status == FAILED && refused.stderr.contains("token create --data DIR"), "{refused:?}");
+    let data = dev.folder().join(".ctutor");
+    let listed = finish(&[&list[..], &["--data", data.to_str().unwrap()]].concat());
+    assert_eq!(listed.status, 0, "{listed:?}");
 }
 
 #[test]

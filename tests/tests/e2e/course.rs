@@ -22,6 +22,8 @@ pub(crate) struct Course {
     _folder: TempDir,
     /// URL and commit of each, by name.
     repositories: BTreeMap<String, (String, String)>,
+    /// Its URL, as secrets name it.
+    address: String,
 }
 
 impl Course {
@@ -46,7 +48,12 @@ impl Course {
             Ok(server.stdout().strip_suffix('\n').map(str::to_owned))
         })?;
         let repositories = publish(&repositories, &base_url)?;
-        Ok(Self { _server: server, _folder: folder, repositories })
+        let address = format!("{}/", base_url.trim_end_matches('/'));
+        Ok(Self { _server: server, _folder: folder, repositories, address })
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     /// A repository as `student_testing` takes it.

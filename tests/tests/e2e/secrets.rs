@@ -19,9 +19,9 @@ const TOKEN: &str = "glpat-sample-7f3e9a51c2";
 async fn a_secret_that_is_named_is_used_and_left_nowhere(deployment: &mut Deployment) {
     let secrets = deployment.data().join("secrets");
     fs::create_dir_all(&secrets).unwrap();
-    fs::write(secrets.join("samples"), format!("{TOKEN}\n")).unwrap();
-    fs::write(secrets.join("wrong"), "glpat-another-one\n").unwrap();
     let (course, root) = (Course::serve_to(Some(TOKEN)).unwrap(), deployment.root());
+    fs::write(secrets.join("samples"), format!("{TOKEN}\n{}\n", course.address())).unwrap();
+    fs::write(secrets.join("wrong"), format!("glpat-another-one\n{}\n", course.address())).unwrap();
 
     let run = start(&root, with_secret(course.test_of("right"), "samples")).await.unwrap();
     let mut record = Record::default();

@@ -8,7 +8,7 @@ use ctutor_api::Role;
 
 use self::welcome::Welcome;
 use crate::{
-    args::{ProcessArgs, SecretArgs, WorkerArgs},
+    args::{AddressArgs, ProcessArgs, SecretArgs, WorkerArgs},
     config::{DatabaseUrl, Error, Flags, Length, Listen, Loaded},
     process::{self, Listener},
     secret, shutdown,
@@ -24,14 +24,8 @@ const TOKEN_SUBJECT: &str = "dev";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Port to listen on; 0 takes a free one [default: 8000]
-    #[arg(long, value_name = "NUMBER")]
-    port: Option<u16>,
-
-    /// Host to listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "HOST")]
-    host: Option<String>,
-
+    #[command(flatten)]
+    address: AddressArgs,
     #[command(flatten)]
     process: ProcessArgs,
     #[command(flatten)]
@@ -42,6 +36,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) fn set_flags(&self, flags: &mut Flags) {
+        self.address.set_flags(flags);
         self.process.set_flags(flags);
         self.secret.set_flags(flags);
         self.worker.set_flags(flags);
@@ -53,7 +48,7 @@ impl Args {
         let (signer, verifier) = (config.auth.signer(&secret)?, config.auth.verifier(&secret)?);
         let database = database(loaded)?;
         let shutdown = shutdown::on_signals()?;
-        let listen = self.listen(&config.api.listen);
+        let listen = self.address.address(&config.api.listen);
         let listener = Listener::bind(&listen, &remedy(&listen)).await?;
         let engine = process::open(loaded, &database).await?;
         process::migrate(&engine).await?;
@@ -66,13 +61,6 @@ impl Args {
             data: loaded.is_explicit("data").then(|| config.data.display().to_string()),
         };
         process::run_all(&engine, config, verifier, listener, shutdown, welcome).await
-    }
-
-    fn listen(&self, configured: &Listen) -> Listen {
-        Listen {
-            host: self.host.clone().unwrap_or_else(|| configured.host.clone()),
-            port: self.port.unwrap_or(configured.port),
-        }
     }
 }
 
@@ -97,27 +85,7 @@ fn remedy(listen: &Listen) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn listen(line: &str) -> String {
-        let configured = "127.0.0.1:8000".parse().unwrap();
-        Line::parse_from(line.split(' ')).args.listen(&configured).to_string()
-    }
-
-    #[test]
-    fn host_and_port_replace_the_parts_of_the_configured_address() {
-        assert_eq!(listen("dev"), "127.0.0.1:8000");
-        assert_eq!(listen("dev --port 0"), "127.0.0.1:0");
-        assert_eq!(listen("dev --host ::1"), "[::1]:8000");
-    }
 
     #[test]
     fn a_taken_port_leads_to_the_next() {

@@ -36,10 +36,11 @@ impl Args {
         if workers.is_empty() {
             output::note("no worker is running; start one with `ctutor worker start`");
         } else {
-            output::data(table(&workers))?;
+            output::table(&table(&workers))?;
         }
         if !queues.is_empty() {
-            output::data(format_args!("\n{}", task_queue::table(&queues)))?;
+            output::data("")?;
+            output::table(&task_queue::table(&queues))?;
         }
         Ok(ExitCode::SUCCESS)
     }

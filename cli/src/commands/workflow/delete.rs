@@ -27,7 +27,7 @@ impl Args {
             output::json(&payload)?;
         } else {
             let deleted = payload.get("deletedId").and_then(Value::as_str).unwrap_or_default();
-            output::data(format_args!("deleted {deleted}"))?;
+            output::data(format_args!("deleted {}", output::visible(deleted)))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -33,6 +33,6 @@ impl Args {
             (None, true) => (From::Now, Style::Json),
             (None, false) => (From::Beginning, Style::Narrative),
         };
-        watch(client, found.id, from, style).await
+        watch(client, found, from, style).await
     }
 }

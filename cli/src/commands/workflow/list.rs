@@ -60,7 +60,7 @@ impl Args {
         if workflows.is_empty() {
             output::note("there are no such workflow executions");
         } else {
-            output::data(table(&workflows))?;
+            output::table(&table(&workflows))?;
         }
         if let Some(cursor) = next {
             output::note(format_args!("there are more; go on with `--after {cursor}`"));
@@ -116,13 +116,13 @@ fn parse_status(text: &str) -> Result<&'static str, String> {
 
 fn table(workflows: &[Workflow]) -> Table {
     let mut table =
-        Table::new(["WORKFLOW ID", "TYPE", "STATUS", "TASK QUEUE", "PRIORITY", "CREATED", "CLOSED"]);
+        Table::new(["WORKFLOW ID", "STATUS", "TYPE", "TASK QUEUE", "PRIORITY", "CREATED", "CLOSED"]);
     let time = |instant: &Option<String>| instant.as_deref().map_or_else(|| "-".to_owned(), date_and_time);
     for workflow in workflows {
         table.row([
             workflow.workflow_id.clone(),
-            workflow.workflow_type.clone(),
             workflow.status.to_string(),
+            workflow.workflow_type.clone(),
             workflow.task_queue.clone(),
             workflow.priority.to_string(),
             time(&workflow.created_at),
@@ -146,9 +146,9 @@ mod tests {
         ]))
         .unwrap();
         let expected = "\
-WORKFLOW ID  TYPE   STATUS     TASK QUEUE  PRIORITY  CREATED              CLOSED
-order-1      order  COMPLETED  a           0         2026-11-22 13:54:14  2026-11-22 13:54:15
-order-22     order  RUNNING    a           -5        2026-11-22 13:54:13  -";
+WORKFLOW ID  STATUS     TYPE   TASK QUEUE  PRIORITY  CREATED              CLOSED
+order-1      COMPLETED  order  a           0         2026-11-22 13:54:14  2026-11-22 13:54:15
+order-22     RUNNING    order  a           -5        2026-11-22 13:54:13  -";
         assert_eq!(table(&workflows).to_string(), expected);
     }
 

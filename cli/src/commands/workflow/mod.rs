@@ -9,6 +9,7 @@ mod show;
 mod start;
 mod stop;
 mod terminate;
+mod waiting;
 mod watch;
 
 use std::process::ExitCode;

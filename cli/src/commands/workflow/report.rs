@@ -11,7 +11,7 @@ use crate::{
     args::ClientArgs,
     client::{Client, Target, Workflow},
     config::Loaded,
-    output::{self, Block, Table},
+    output::{self, Block, Table, in_one_line, visible},
 };
 
 /// The workflow type that makes reports.
@@ -51,9 +51,9 @@ impl Args {
         let stored = stored_report(&workflow)?;
         let report: Report = client.decode(stored.clone())?;
         let text = match self.format() {
-            Format::Text => text(&report),
+            Format::Text => text(&report, if self.output.is_none() { output::width() } else { None }),
             Format::Junit => junit::to_xml(&report),
-            Format::Json => format!("{stored:#}"),
+            Format::Json => output::pretty_json(stored),
         };
         match self.output {
             Some(path) => fs::write(&path, text + "\n")
@@ -88,20 +88,20 @@ fn stored_report(workflow: &Workflow) -> anyhow::Result<&Value> {
 }
 
 /// The score, a table of the tests, and what was said of those that did not pass.
-fn text(report: &Report) -> String {
+fn text(report: &Report, width: Option<usize>) -> String {
     let summary = report.summary;
     let head = Block::default()
-        .line("name", visible(&report.name))
-        .line("runner", visible(&report.kind))
+        .line("name", &report.name)
+        .line("runner", &report.kind)
         .line("passed", format_args!("{} of {}", summary.passed, summary.total))
         .line("score", report.score())
-        .maybe("message", report.status_message.as_deref().map(visible));
+        .maybe("message", report.status_message.as_deref());
     let mut table = Table::new(["RESULT", "STATUS", "SECONDS", "TEST"]);
     for test in &report.tests {
         let seconds = format!("{:.3}", test.duration);
-        table.row([name_of(test.result), name_of(test.status), seconds, in_one_line(&test.name)]);
+        table.row([name_of(test.result), name_of(test.status), seconds, test.name.clone()]);
     }
-    let mut text = format!("{head}\n\n{table}");
+    let mut text = format!("{head}\n\n{}", table.within(width));
     for test in report.tests.iter().filter(|test| test.result != Verdict::Passed) {
         let message = visible(test.result_message.as_deref().unwrap_or("-"));
         let message = message.trim_end().replace('\n', "\n    ");
@@ -114,16 +114,6 @@ fn text(report: &Report) -> String {
 /// The name that JSON has for it.
 fn name_of(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn in_one_line(name: &str) -> String {
-    visible(name.trim()).replace(['\n', '\t'], " ")
-}
-
-/// What a student's program wrote must not steer the terminal.
-fn visible(text: &str) -> String {
-    let steers = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
-    text.replace("\r\n", "\n").replace(steers, "\u{fffd}")
 }
 
 #[cfg(test)]
@@ -176,7 +166,7 @@ t.py::loop
 t.py::rest
     -";
         let report: Report = serde_json::from_value(report()).unwrap();
-        assert_eq!(text(&report), expected);
+        assert_eq!(text(&report, None), expected);
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use super::waiting;
 use crate::{
     args::ClientArgs,
     client::{Activity, Client, HistoryEvent, Target, Workflow},
@@ -40,7 +41,8 @@ impl Args {
             output::json(&found)?;
             return Ok(ExitCode::SUCCESS);
         }
-        output::data(block(&workflow))?;
+        let waiting = waiting::reason(&client, &workflow).await;
+        output::data(block(&workflow, waiting))?;
         if self.history {
             let events: Vec<HistoryEvent> = client.decode(Value::Array(history))?;
             let lines: Vec<String> = events.iter().map(event_line).collect();
@@ -64,13 +66,14 @@ async fn history(client: &Client, id: &str) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-fn block(workflow: &Workflow) -> Block {
+fn block(workflow: &Workflow, waiting: Option<String>) -> Block {
     let pretty = |value: &Value| format!("{value:#}");
     let mut block = Block::default()
         .line("workflow", &workflow.workflow_id)
         .line("run", &workflow.id)
         .line("type", &workflow.workflow_type)
         .line("status", &workflow.status)
+        .maybe("waiting", waiting)
         .line("task queue", &workflow.task_queue)
         .line("priority", workflow.priority)
         .maybe("owner", workflow.owner.as_ref())
@@ -140,6 +143,6 @@ input       {}
 activity    pay (attempt 2)
             BACKING_OFF, at most 3 attempts, next attempt at 2026-11-22T13:54:14.012Z
             last failure: no (Io)";
-        assert_eq!(block(&workflow).to_string(), expected);
+        assert_eq!(block(&workflow, None).to_string(), expected);
     }
 }

@@ -4,7 +4,10 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::watch::{From, watch};
+use super::{
+    waiting,
+    watch::{From, watch},
+};
 use crate::{
     args::ClientArgs,
     client::{Client, Workflow},
@@ -23,7 +26,8 @@ pub(crate) struct Args {
     #[arg(long, short, value_name = "JSON")]
     input: Option<String>,
 
-    /// Workflow ID, unique among open runs [default: made up]
+    /// Workflow ID; one that another run has or had is refused, unless `--on-conflict` or `--reuse` says otherwise
+    /// [default: made up]
     #[arg(long, value_name = "ID")]
     id: Option<String>,
 
@@ -43,11 +47,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LENGTH")]
     timeout: Option<Length>,
 
-    /// When an open run has the workflow ID
+    /// When an open run has the workflow ID [default: fail]
     #[arg(long, value_name = "POLICY")]
     on_conflict: Option<OnConflict>,
 
-    /// When a closed run has the workflow ID
+    /// When only closed runs have the workflow ID [default: reject]
     #[arg(long, value_name = "POLICY")]
     reuse: Option<Reuse>,
 
@@ -104,22 +108,23 @@ impl Args {
         let payload = client.start_workflow(self.start_input(input)).await?;
         if self.wait {
             let Payload { workflow, .. } = client.decode(payload)?;
-            return watch(client, workflow.id, From::Now, Style::Quiet).await;
+            return watch(client, workflow, From::Now, Style::Quiet).await;
         }
         if self.follow {
             let Payload { workflow, .. } = client.decode(payload)?;
             if self.json {
-                return watch(client, workflow.id, From::Now, Style::Json).await;
+                return watch(client, workflow, From::Now, Style::Json).await;
             }
             output::note(format_args!("started {} as {}", workflow.workflow_id, workflow.id));
-            return watch(client, workflow.id, From::Beginning, Style::Narrative).await;
+            return watch(client, workflow, From::Beginning, Style::Narrative).await;
         }
         if self.json {
             output::json(&payload)?;
             return Ok(ExitCode::SUCCESS);
         }
         let Payload { workflow, created } = client.decode(payload)?;
-        output::data(block(&workflow))?;
+        let waiting = waiting::reason(&client, &workflow).await;
+        output::data(block(&workflow).maybe("waiting", waiting))?;
         if !created {
             output::note("it was there already; nothing was started");
         }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::waiting;
 use crate::{
     client::{Client, Workflow},
     follow::{Follower, Style},
@@ -20,15 +21,24 @@ pub(super) enum From {
 }
 
 /// Watches a run to its end. Its result goes to stdout, its failure to stderr.
-pub(super) async fn watch(client: Client, id: String, from: From, style: Style) -> anyhow::Result<ExitCode> {
+pub(super) async fn watch(
+    client: Client,
+    workflow: Workflow,
+    from: From,
+    style: Style,
+) -> anyhow::Result<ExitCode> {
     let (from_beginning, cursor) = match from {
         From::Beginning => (true, None),
         From::Now => (false, None),
         From::Cursor(cursor) => (false, Some(cursor)),
     };
-    let mut follower = Follower::new(client, id, cursor, style);
+    let waiting = if style == Style::Json { None } else { waiting::reason(&client, &workflow).await };
+    let mut follower = Follower::new(client, workflow.id, cursor, style);
     if from_beginning {
         follower.show_past().await?;
+    }
+    if let Some(reason) = waiting {
+        output::note(format_args!("waiting: {reason}"));
     }
     let ended = follower.run().await?;
     if style != Style::Json {

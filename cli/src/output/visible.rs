@@ -1,0 +1,71 @@
+//! Texts of others, made fit to print: what a user or a student's program wrote must not steer the terminal of whoever
+//! reads it.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// The text with `�` for whatever steers a terminal; line ends and tabs stay.
+pub(crate) fn visible(text: &str) -> String {
+    let steers = |character: char| steers(character) && !matches!(character, '\n' | '\t');
+    text.replace("\r\n", "\n").replace(steers, "\u{fffd}")
+}
+
+/// The same in one line.
+pub(crate) fn in_one_line(text: &str) -> String {
+    visible(text.trim()).replace(['\n', '\t'], " ")
+}
+
+/// JSON that people may look at, in several lines. For programs it is the same value.
+pub(crate) fn pretty_json(value: &Value) -> String {
+    escaped(&format!("{value:#}"))
+}
+
+/// The same in one line.
+pub(super) fn compact_json(value: &Value) -> String {
+    escaped(&value.to_string())
+}
+
+/// Escapes what JSON lets stand in its strings and what steers a terminal nevertheless.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if steers(character) && character != '\n' {
+            // Writing to a text cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// Controls of terminals, and those that turn the direction of writing: an ID could show as another one.
+fn steers(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const HOSTILE: &str = "a\u{1b}[2J\u{7}\u{7f}\u{9b}1m\r\u{202e}b";
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_and_not_done() {
+        assert_eq!(visible(HOSTILE), "a\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}1m\u{fffd}\u{fffd}b");
+        assert_eq!(visible("ä 中 🙂\r\n\tb\n"), "ä 中 🙂\n\tb\n");
+        assert_eq!(in_one_line(" a\r\nb\tc\n"), "a b c");
+    }
+
+    #[test]
+    fn json_is_the_same_value_without_controls() {
+        let value = json!({HOSTILE: [HOSTILE, "ä 中 🙂\n\t\"\\"]});
+        for text in [pretty_json(&value), compact_json(&value)] {
+            assert!(!text.contains(|character| steers(character) && character != '\n'), "{text:?}");
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        }
+    }
+}
