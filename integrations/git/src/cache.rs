@@ -1,16 +1,19 @@
 use std::{
     collections::HashMap,
-    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, Once, PoisonError},
     time::Duration,
 };
 
-use tokio::{sync::OwnedMutexGuard, time::Instant};
+use tokio::{
+    sync::{OwnedMutexGuard, Semaphore},
+    time::Instant,
+};
 
 use crate::{
     CommitId, Error, LocalSources, Options, SecretSource, Source, Watch, Written,
     mirror::{self, Mirror},
+    private_folder,
 };
 
 /// A folder of bare mirrors, from which commits are checked out. Cheap to clone.
@@ -20,6 +23,7 @@ pub struct RepositoryCache {
     options: Arc<Options>,
     secrets: Arc<dyn SecretSource>,
     fetching: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+    places: Arc<Semaphore>,
 }
 
 /// A commit whose files lie in `path`.
@@ -32,7 +36,8 @@ pub struct Checkout {
 }
 
 impl RepositoryCache {
-    /// Opens the cache in `folder`, which is made if it is missing. Other processes may share it.
+    /// Opens the cache in `folder`, which is made if it is missing and closed to other users, since it holds what
+    /// credentials have fetched. Other processes may share it.
     ///
     /// # Errors
     ///
@@ -43,11 +48,13 @@ impl RepositoryCache {
         secrets: Arc<dyn SecretSource>,
     ) -> Result<Self, Error> {
         let folder = folder.into();
-        for part in ["mirrors", "locks"] {
-            fs::create_dir_all(folder.join(part)).map_err(Error::io("making the repository cache"))?;
+        for folder in [folder.clone(), folder.join("mirrors"), folder.join("locks")] {
+            private_folder::make(&folder).map_err(Error::io("making the repository cache"))?;
         }
         bound_silence(options.server_timeout);
-        Ok(Self { folder: folder.into(), options: Arc::new(options), secrets, fetching: Arc::default() })
+        let places = Arc::new(Semaphore::new(options.checkouts_at_once_max.max(1)));
+        let (folder, options, fetching) = (folder.into(), Arc::new(options), Arc::default());
+        Ok(Self { folder, options, secrets, fetching, places })
     }
 
     /// Lays the files of the source's revision out in `into`, which must not exist yet or be empty.
@@ -61,6 +68,15 @@ impl RepositoryCache {
         if source.url.is_local() && self.options.local_sources == LocalSources::Refused {
             return Err(Error::LocalSourceRefused { url: source.url.clone() });
         }
+        let sources = &self.options.sources;
+        if !sources.is_empty() && !sources.iter().any(|prefix| prefix.covers(&source.url)) {
+            return Err(Error::SourceRefused { url: source.url.clone() });
+        }
+        let place = tokio::select! {
+            biased;
+            () = watch.cancel.cancelled() => return Err(Error::Canceled),
+            place = Arc::clone(&self.places).acquire_owned() => place.map_err(|_| Error::Canceled)?,
+        };
         let deadline = Instant::now() + self.options.timeout;
         // The work has a token of its own, so that the time limit and a dropped future end it too.
         let stop = watch.cancel.child_token();
@@ -72,6 +88,7 @@ impl RepositoryCache {
             secrets: Arc::clone(&self.secrets),
             options: Arc::clone(&self.options),
             watch: Watch { cancel: stop, progress: watch.progress.clone() },
+            _place: Arc::new(place),
         };
         let work = async {
             let commit = self.bring(&mirror).await?;

@@ -1,7 +1,8 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    source::{CommitId, RepositoryUrl, Revision, SecretRef},
+    secret::{SecretRef, SecretUnavailable},
+    source::{CommitId, RepositoryUrl, Revision},
     ssh,
 };
 
@@ -17,8 +18,18 @@ pub enum Error {
     InvalidRevision { reason: &'static str },
     #[error("local repositories are not accepted here; set `local_sources` to allow `{url}`")]
     LocalSourceRefused { url: RepositoryUrl },
+    #[error("`{url}` lies on none of the servers in `sources`")]
+    SourceRefused { url: RepositoryUrl },
     #[error("secret `{reference}` is not available")]
-    SecretUnavailable { reference: SecretRef, retryable: bool },
+    SecretUnavailable { reference: SecretRef, source: SecretUnavailable },
+    #[error(
+        "secret `{reference}` may not be sent to `{url}`; if it should be, add the line `{line}` below it in its file"
+    )]
+    SecretRefused { reference: SecretRef, url: RepositoryUrl, line: String },
+    #[error(
+        "secret `{reference}` is not sent to `{url}`, since anybody could read it on the way; use `https`"
+    )]
+    SecretInTheClear { reference: SecretRef, url: RepositoryUrl },
     #[error("`{url}` refused the credential, or wants one")]
     AuthenticationRefused { url: RepositoryUrl },
     /// The key is new to the worker, or another one than before.
@@ -45,8 +56,8 @@ pub enum Error {
     Canceled,
     #[error("the repository exceeds `{limit}` of {max}")]
     LimitExceeded { limit: &'static str, max: u64 },
-    #[error("commit `{commit}` cannot be laid out: {reason}")]
-    UnsafeTree { commit: CommitId, reason: &'static str },
+    #[error("`{path}` of commit `{commit}` cannot be laid out: {reason}")]
+    UnsafeTree { commit: CommitId, path: String, reason: &'static str },
     #[error("the content of `{url}` is not usable: {message}")]
     Repository { url: RepositoryUrl, message: String },
     #[error("`{}` is there already", path.display())]
@@ -62,12 +73,15 @@ impl Error {
             Self::Network { .. } | Self::TimedOut { .. } | Self::Io { .. } => true,
             // Either the repository is not there, or the server has a fault that passes.
             Self::HungUp { .. } => true,
-            Self::SecretUnavailable { retryable, .. } => *retryable,
+            Self::SecretUnavailable { source, .. } => source.is_retryable(),
             Self::Answered { status, .. } => matches!(status, 408 | 429 | 500..),
             Self::InvalidUrl { .. }
             | Self::CredentialInUrl
             | Self::InvalidRevision { .. }
             | Self::LocalSourceRefused { .. }
+            | Self::SourceRefused { .. }
+            | Self::SecretRefused { .. }
+            | Self::SecretInTheClear { .. }
             | Self::AuthenticationRefused { .. }
             | Self::UnknownHostKey { .. }
             | Self::SshAgentUnavailable { .. }

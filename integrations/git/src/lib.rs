@@ -3,7 +3,11 @@
 mod cache;
 mod error;
 mod mirror;
+mod objects;
 mod options;
+mod prefix;
+pub mod private_folder;
+mod secret;
 mod source;
 mod ssh;
 mod tree;
@@ -12,9 +16,8 @@ mod watch;
 pub use cache::{Checkout, RepositoryCache};
 pub use error::Error;
 pub use options::{LocalSources, Options};
-pub use source::{
-    CommitId, Credential, NoSecrets, RepositoryUrl, Revision, SecretRef, SecretSource, SecretUnavailable,
-    Source,
-};
+pub use prefix::{MalformedPrefix, UrlPrefix};
+pub use secret::{NoSecrets, Secret, SecretRef, SecretSource, SecretUnavailable};
+pub use source::{CommitId, Credential, RepositoryUrl, Revision, Source};
 pub use tree::Written;
 pub use watch::{Progress, Watch};

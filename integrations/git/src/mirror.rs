@@ -14,14 +14,19 @@ use std::{
 };
 
 use git2::{
-    AutotagOption, CertificateCheckStatus, Cred, CredentialType, FetchOptions, FetchPrune, Oid,
-    RemoteCallbacks, RemoteRedirect,
+    AutotagOption, CertificateCheckStatus, Cred, CredentialType, FetchOptions, FetchPrune, RemoteCallbacks,
+    RemoteRedirect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    CommitId, Credential, Error, Options, Progress, Revision, SecretSource, Source, Watch, Written, ssh,
+    CommitId, Credential, Error, Options, Progress, Revision, SecretSource, Source, UrlPrefix, Watch,
+    Written,
+    objects::{self, Objects},
+    secret::without_secret,
+    ssh,
     tree::Writer,
 };
 
@@ -36,6 +41,8 @@ pub(crate) struct Mirror {
     pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) options: Arc<Options>,
     pub(crate) watch: Watch,
+    /// Held until the last thread is done, also when nobody waits for it any more.
+    pub(crate) _place: Arc<OwnedSemaphorePermit>,
 }
 
 /// The name of the mirror of `source`.
@@ -60,7 +67,7 @@ impl Mirror {
         let Revision::Commit(commit) = &self.source.revision else { return Ok(None) };
         let _lock = self.lock(File::lock_shared)?;
         match git2::Repository::open_bare(self.path()) {
-            Ok(repository) => Ok(has_commit(&repository, commit).then(|| commit.clone())),
+            Ok(repository) => Ok(self.objects(&repository)?.has_commit(commit).then(|| commit.clone())),
             Err(_) => Ok(None),
         }
     }
@@ -71,17 +78,16 @@ impl Mirror {
         let repository = self.open_or_create()?;
         // Another task may have fetched it while this one waited for the lock.
         if let Revision::Commit(commit) = &self.source.revision
-            && has_commit(&repository, commit)
+            && self.objects(&repository)?.has_commit(commit)
         {
             return Ok(commit.clone());
         }
         let secret = self.secret()?;
         self.receive(&repository, &BRANCHES_AND_TAGS, FetchPrune::On, secret.as_ref())?;
-        let commit = match self.resolve(&repository) {
+        let commit = match self.resolve(&repository)? {
             Some(commit) => commit,
             None => self.receive_by_id(&repository, secret.as_ref())?,
         };
-        self.bound_size()?;
         self.make_room();
         Ok(commit)
     }
@@ -91,14 +97,10 @@ impl Mirror {
         let _lock = self.lock(File::lock_shared)?;
         let repository = git2::Repository::open_bare(self.path())
             .map_err(|fault| Error::Io { what: "opening the mirror", source: io::Error::other(fault) })?;
-        let tree = oid(commit)
-            .and_then(|id| repository.find_commit(id))
-            .map_err(|fault| self.unusable(&fault, None))?
-            .tree_id();
+        let tree = self.objects(&repository)?.tree_of(commit)?;
         let partial = Partial::beside(into)?;
         let writer = Writer {
-            repository: &repository,
-            url: &self.source.url,
+            objects: self.objects(&repository)?,
             commit,
             options: &self.options,
             watch: &self.watch,
@@ -145,16 +147,31 @@ impl Mirror {
         }
         // What is there, if anything, was left by a process that died while it made the mirror.
         remove_folder(&path).map_err(Error::io("removing a broken mirror"))?;
-        git2::Repository::init_bare(&path).map_err(|fault| self.unusable(&fault, None))
+        git2::Repository::init_bare(&path).map_err(|fault| objects::unusable(&self.source.url, &fault))
     }
 
     fn secret(&self) -> Result<Option<SecretString>, Error> {
         let Some(credential) = &self.source.credential else { return Ok(None) };
-        let secret = self.secrets.resolve(&credential.secret).map_err(|fault| Error::SecretUnavailable {
-            reference: credential.secret.clone(),
-            retryable: fault.retryable,
-        })?;
-        Ok(Some(secret))
+        let (reference, url) = (credential.secret.clone(), self.source.url.clone());
+        if url.is_local() {
+            return Ok(None);
+        }
+        if url.is_in_the_clear() {
+            return Err(Error::SecretInTheClear { reference, url });
+        }
+        let secret = match self.secrets.resolve(&reference) {
+            Ok(secret) => secret,
+            Err(source) => return Err(Error::SecretUnavailable { reference, source }),
+        };
+        if secret.places.iter().any(|place| place.covers(&url)) {
+            return Ok(Some(secret.text));
+        }
+        let line = UrlPrefix::of_server(&url).map_or_else(|| url.to_string(), |server| server.to_string());
+        Err(Error::SecretRefused { reference, url, line })
+    }
+
+    fn objects<'a>(&'a self, repository: &'a git2::Repository) -> Result<Objects<'a>, Error> {
+        Objects::new(repository, &self.source.url, self.options.object_bytes_max)
     }
 
     /// Asks for the commit itself: forges serve commits that no branch holds any more.
@@ -170,7 +187,7 @@ impl Mirror {
         let Revision::Commit(commit) = &self.source.revision else { return Err(unknown()) };
         let refspec = format!("+{commit}:refs/ctutor/{commit}");
         match self.receive(repository, &[&refspec], FetchPrune::Off, secret) {
-            Ok(()) if has_commit(repository, commit) => Ok(commit.clone()),
+            Ok(()) if self.objects(repository)?.has_commit(commit) => Ok(commit.clone()),
             // A server that has not this commit, or does not serve by ID, fails in ways of its own.
             Ok(())
             | Err(Error::Repository { .. } | Error::RepositoryNotFound { .. } | Error::HungUp { .. }) => {
@@ -197,18 +214,20 @@ impl Mirror {
             .download_tags(AutotagOption::None)
             .update_fetchhead(false)
             .follow_redirects(RemoteRedirect::Initial);
-        let outcome = repository
-            .remote_anonymous(self.source.url.as_str())
-            .and_then(|mut remote| remote.fetch(refspecs, Some(&mut options), None));
+        let outcome = repository.remote_anonymous(self.source.url.as_str()).and_then(|mut remote| {
+            remote.fetch(refspecs, Some(&mut options), None)?;
+            Ok(remote.stats().received_objects())
+        });
         drop(options);
         match (outcome, stopped.into_inner(), host_key.into_inner()) {
             (_, Some(error), _) => Err(error),
-            (Ok(()), None, _) => Ok(()),
+            (Ok(0), None, _) => Ok(()),
+            (Ok(_), None, _) => self.bound_size(repository),
             (Err(fault), None, Some(host_key)) if fault.code() == git2::ErrorCode::Certificate => {
                 Err(Error::UnknownHostKey { url: self.source.url.clone(), host_key })
             }
             (Err(fault), None, _) => {
-                let message = without_secret(fault.message(), secret);
+                let message = without_secret(fault.message(), self.source.credential.as_ref().zip(secret));
                 Err(Error::from_fetch(&self.source.url, &fault, message))
             }
         }
@@ -287,23 +306,37 @@ impl Mirror {
         Cred::userpass_plaintext(&credential.username, secret.expose_secret())
     }
 
-    fn resolve(&self, repository: &git2::Repository) -> Option<CommitId> {
+    fn resolve(&self, repository: &git2::Repository) -> Result<Option<CommitId>, Error> {
+        let objects = self.objects(repository)?;
         match &self.source.revision {
-            Revision::Commit(commit) => has_commit(repository, commit).then(|| commit.clone()),
-            Revision::Name(name) => ["refs/heads", "refs/tags"].iter().find_map(|kind| {
-                let reference = repository.find_reference(&format!("{kind}/{name}")).ok()?;
-                reference.peel_to_commit().ok()?.id().to_string().parse().ok()
-            }),
+            Revision::Commit(commit) => Ok(objects.has_commit(commit).then(|| commit.clone())),
+            Revision::Name(name) => {
+                for kind in ["refs/heads", "refs/tags"] {
+                    let target = repository.refname_to_id(&format!("{kind}/{name}"));
+                    if let Ok(target) = target
+                        && let Some(commit) = objects.peel(target)?
+                    {
+                        return Ok(Some(commit));
+                    }
+                }
+                Ok(None)
+            }
         }
     }
 
-    fn bound_size(&self) -> Result<(), Error> {
+    /// Removes a mirror that is too large, or holds an object whose next reader would be ended by its size.
+    fn bound_size(&self, repository: &git2::Repository) -> Result<(), Error> {
         let size = folder_bytes(&self.path()).map_err(Error::io("measuring a mirror"))?;
-        if size <= self.options.repository_bytes_max {
-            return Ok(());
+        let max = self.options.repository_bytes_max;
+        let judgment = if size > max {
+            Err(Error::LimitExceeded { limit: "repository_bytes_max", max })
+        } else {
+            self.objects(repository)?.check_all(|| self.check())
+        };
+        if matches!(judgment, Err(Error::LimitExceeded { .. })) {
+            remove_folder(&self.path()).map_err(Error::io("removing an oversized mirror"))?;
         }
-        remove_folder(&self.path()).map_err(Error::io("removing an oversized mirror"))?;
-        Err(Error::LimitExceeded { limit: "repository_bytes_max", max: self.options.repository_bytes_max })
+        judgment
     }
 
     /// Removes the mirrors unused for longest beyond `mirrors_max`. One in use is passed over; faults only cost room.
@@ -324,10 +357,6 @@ impl Mirror {
                 tracing::debug!(mirror = key, removed = removed.is_ok(), "made room in the repository cache");
             }
         }
-    }
-
-    fn unusable(&self, fault: &git2::Error, secret: Option<&SecretString>) -> Error {
-        Error::Repository { url: self.source.url.clone(), message: without_secret(fault.message(), secret) }
     }
 }
 
@@ -362,14 +391,6 @@ impl Drop for Partial {
     }
 }
 
-fn has_commit(repository: &git2::Repository, commit: &CommitId) -> bool {
-    oid(commit).is_ok_and(|id| repository.find_commit(id).is_ok())
-}
-
-fn oid(commit: &CommitId) -> Result<Oid, git2::Error> {
-    Oid::from_str(commit.as_str())
-}
-
 fn lock_path(folder: &Path, key: &str) -> PathBuf {
     folder.join("locks").join(key)
 }
@@ -400,12 +421,4 @@ fn folder_bytes(folder: &Path) -> io::Result<u64> {
         }
     }
     Ok(bytes)
-}
-
-/// A server may send back what it was sent.
-fn without_secret(message: &str, secret: Option<&SecretString>) -> String {
-    match secret {
-        Some(secret) if !secret.expose_secret().is_empty() => message.replace(secret.expose_secret(), "***"),
-        _ => message.to_owned(),
-    }
 }

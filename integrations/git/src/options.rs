@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::UrlPrefix;
+
 /// The bounds of a [`RepositoryCache`](crate::RepositoryCache), and what it accepts.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -9,6 +11,8 @@ pub struct Options {
     pub objects_max: u64,
     /// How many bytes a mirror may take on disk.
     pub repository_bytes_max: u64,
+    /// How many bytes a commit, a tag or a folder may have, which are read into memory as a whole.
+    pub object_bytes_max: u64,
     /// How many files, folders and links a checkout may have.
     pub files_max: u64,
     /// How many bytes the files of a checkout may have together.
@@ -17,12 +21,16 @@ pub struct Options {
     pub depth_max: u64,
     /// How many mirrors are kept; the one unused for longest gives way.
     pub mirrors_max: usize,
+    /// How many checkouts there are at once; more wait. Each may hold the largest object of its repository in memory.
+    pub checkouts_at_once_max: usize,
     /// How long a checkout may take altogether.
     pub timeout: Duration,
     /// How long a server may be silent. Global to the process: the first cache that is made sets it.
     pub server_timeout: Duration,
     /// Whether a path of this machine is a source.
     pub local_sources: LocalSources,
+    /// Where repositories may lie; anywhere when it is empty. Where a redirection leads is for these servers to say.
+    pub sources: Vec<UrlPrefix>,
 }
 
 /// Whether `file://` URLs and plain paths are accepted.
@@ -40,13 +48,16 @@ impl Default for Options {
             received_bytes_max: 256 << 20,
             objects_max: 500_000,
             repository_bytes_max: 1 << 30,
+            object_bytes_max: 16 << 20,
             files_max: 20_000,
             checkout_bytes_max: 256 << 20,
             depth_max: 64,
             mirrors_max: 512,
+            checkouts_at_once_max: 4,
             timeout: Duration::from_secs(300),
             server_timeout: Duration::from_secs(30),
             local_sources: LocalSources::Refused,
+            sources: Vec::new(),
         }
     }
 }

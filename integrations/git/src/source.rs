@@ -1,12 +1,14 @@
 use std::{fmt, path::Path, str::FromStr};
 
-use secrecy::SecretString;
-use url::Url;
+use url::{Host, Url};
 
-use crate::Error;
+use crate::{Error, SecretRef};
 
 const URL_BYTES_MAX: usize = 2048;
 const REVISION_BYTES_MAX: usize = 255;
+/// Tokens of forges are longer.
+const SSH_USER_BYTES_MAX: usize = 24;
+const TOKEN_PREFIXES: [&str; 3] = ["glpat-", "ghp_", "github_pat_"];
 
 /// What to check out.
 #[derive(Clone, Debug)]
@@ -23,28 +25,6 @@ pub struct Credential {
     pub username: String,
     pub secret: SecretRef,
 }
-
-/// The name of a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SecretRef(pub String);
-
-/// Where the worker keeps its secrets. It is called on a thread that may block.
-pub trait SecretSource: Send + Sync + fmt::Debug {
-    /// # Errors
-    ///
-    /// [`SecretUnavailable`] when there is no such secret, or when its keeper does not answer.
-    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable>;
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the secret is not available")]
-pub struct SecretUnavailable {
-    pub retryable: bool,
-}
-
-/// Has no secret at all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoSecrets;
 
 /// A checked URL that carries no credential, and is therefore safe to show.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +91,18 @@ impl RepositoryUrl {
         }
     }
 
+    /// Whether everybody on the way can read what is sent there.
+    pub(crate) fn is_in_the_clear(&self) -> bool {
+        let Ok(url) = Url::parse(&self.text) else { return false };
+        let is_here = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        url.scheme() == "http" && !is_here
+    }
+
     fn parse_url(url: &Url) -> Result<Self, Error> {
         let place = match url.scheme() {
             "http" | "https" => {
@@ -121,7 +113,7 @@ impl RepositoryUrl {
                 Place::Http { origin: url.origin().ascii_serialization() }
             }
             "ssh" => {
-                if url.password().is_some() {
+                if url.password().is_some() || !(url.username().is_empty() || is_user(url.username())) {
                     return Err(Error::CredentialInUrl);
                 }
                 Place::Ssh
@@ -129,9 +121,6 @@ impl RepositoryUrl {
             "file" => Place::Local,
             _ => return Err(Error::InvalidUrl { reason: "its scheme is none of https, http, ssh and file" }),
         };
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(Error::CredentialInUrl);
-        }
         if place != Place::Local && url.host_str().is_none_or(str::is_empty) {
             return Err(Error::InvalidUrl { reason: "it names no host" });
         }
@@ -167,6 +156,10 @@ impl FromStr for RepositoryUrl {
         if text.contains(|c: char| c.is_control() || c == '\\') {
             return Err(Error::InvalidUrl { reason: "it has a control character or a backslash" });
         }
+        // A token in a query or a fragment, which a path of SSH or of this machine may have as well.
+        if text.contains(['?', '#']) {
+            return Err(Error::CredentialInUrl);
+        }
         if Path::new(text).is_absolute() {
             return Ok(Self { text: text.to_owned(), place: Place::Local });
         }
@@ -177,6 +170,14 @@ impl FromStr for RepositoryUrl {
         Self::parse_scp(text)
             .unwrap_or(Err(Error::InvalidUrl { reason: "it is neither a URL nor an absolute path" }))
     }
+}
+
+/// The login of a machine. A token in its place is longer, or has capitals.
+fn is_user(name: &str) -> bool {
+    name.len() <= SSH_USER_BYTES_MAX
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+        && !TOKEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 impl CommitId {
@@ -213,12 +214,6 @@ impl FromStr for Revision {
     }
 }
 
-impl SecretSource for NoSecrets {
-    fn resolve(&self, _: &SecretRef) -> Result<SecretString, SecretUnavailable> {
-        Err(SecretUnavailable { retryable: false })
-    }
-}
-
 impl fmt::Display for RepositoryUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -237,11 +232,5 @@ impl fmt::Display for Revision {
             Self::Commit(commit) => commit.fmt(f),
             Self::Name(name) => f.write_str(name),
         }
-    }
-}
-
-impl fmt::Display for SecretRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }

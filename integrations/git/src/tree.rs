@@ -5,16 +5,21 @@
 //! folder that nobody else knows, links go last, so that no file is ever written through a link of the same tree.
 
 use std::{
+    ffi::OsStr,
     fs::{self, OpenOptions},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{ObjectType, Oid};
 
-use crate::{CommitId, Error, Options, Progress, Watch, source::RepositoryUrl};
+use crate::{CommitId, Error, Options, Progress, Watch, objects::Objects};
 
 const LINK_BYTES_MAX: usize = 4096;
+const NAME_BYTES_MAX: usize = 255;
+/// Of a path in the tree; it leaves room for the folder of the checkout.
+const PATH_BYTES_MAX: usize = 2048;
+const SHOWN_CHARS_MAX: usize = 200;
 const MODE_KIND: i32 = 0o170_000;
 const MODE_LINK: i32 = 0o120_000;
 const MODE_EXECUTABLE: i32 = 0o111;
@@ -31,8 +36,7 @@ pub struct Written {
 }
 
 pub(crate) struct Writer<'a> {
-    pub(crate) repository: &'a Repository,
-    pub(crate) url: &'a RepositoryUrl,
+    pub(crate) objects: Objects<'a>,
     pub(crate) commit: &'a CommitId,
     pub(crate) options: &'a Options,
     pub(crate) watch: &'a Watch,
@@ -55,7 +59,7 @@ impl Writer<'_> {
             if folder.depth > self.options.depth_max {
                 return Err(Error::LimitExceeded { limit: "depth_max", max: self.options.depth_max });
             }
-            let tree = self.repository.find_tree(folder.tree).map_err(|fault| self.unreadable(&fault))?;
+            let tree = self.objects.tree(folder.tree)?;
             for entry in &tree {
                 self.write_entry(&entry, &folder, root, &mut pending)?;
             }
@@ -76,15 +80,21 @@ impl Writer<'_> {
         if self.watch.cancel.is_cancelled() {
             return Err(Error::Canceled);
         }
-        let name = plain_name(entry.name_bytes()).ok_or_else(|| Error::UnsafeTree {
-            commit: self.commit.clone(),
-            reason: "it has an unusable name",
-        })?;
-        let path = folder.path.join(name);
+        let path = match plain_name(entry.name_bytes()) {
+            Some(name) => folder.path.join(name),
+            None => {
+                let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+                return Err(self.unsafe_at(&folder.path.join(name), "no file can have this name"));
+            }
+        };
+        if path.as_os_str().len() > PATH_BYTES_MAX {
+            return Err(self.unsafe_at(&path, "its path is too long"));
+        }
         match entry.kind() {
             Some(ObjectType::Tree) => {
                 self.count(0)?;
-                fs::create_dir(root.join(&path)).map_err(Error::io("making a folder of the checkout"))?;
+                fs::create_dir(root.join(&path))
+                    .map_err(|fault| self.unmade(&path, "making a folder of the checkout", fault))?;
                 pending.push(Pending { tree: entry.id(), path, depth: folder.depth + 1 });
             }
             Some(ObjectType::Blob) => self.write_blob(entry.id(), entry.filemode(), path, root)?,
@@ -95,10 +105,13 @@ impl Writer<'_> {
 
     fn write_blob(&mut self, blob: Oid, mode: i32, path: PathBuf, root: &Path) -> Result<(), Error> {
         // The size is asked for first, so that a huge blob is refused before it is unpacked into memory.
-        let odb = self.repository.odb().map_err(|fault| self.unreadable(&fault))?;
-        let (size, _) = odb.read_header(blob).map_err(|fault| self.unreadable(&fault))?;
-        self.count(size as u64)?;
-        let blob = self.repository.find_blob(blob).map_err(|fault| self.unreadable(&fault))?;
+        let size = self.objects.size(blob)?;
+        self.count(size)?;
+        if mode & MODE_KIND == MODE_LINK && size > LINK_BYTES_MAX as u64 {
+            self.written.links_dropped += 1;
+            return Ok(());
+        }
+        let blob = self.objects.blob(blob)?;
         if mode & MODE_KIND == MODE_LINK {
             self.links.push((path, blob.content().to_vec()));
             return Ok(());
@@ -110,7 +123,9 @@ impl Writer<'_> {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(if mode & MODE_EXECUTABLE == 0 { 0o644 } else { 0o755 });
         }
-        let mut file = options.open(root.join(&path)).map_err(Error::io("making a file of the checkout"))?;
+        let mut file = options
+            .open(root.join(&path))
+            .map_err(|fault| self.unmade(&path, "making a file of the checkout", fault))?;
         file.write_all(blob.content()).map_err(Error::io("writing a file of the checkout"))?;
         self.watch.tell(Progress::Writing { files: self.written.files, bytes: self.written.bytes });
         Ok(())
@@ -119,9 +134,8 @@ impl Writer<'_> {
     fn write_link(&mut self, root: &Path, path: &Path, target: &[u8]) -> Result<(), Error> {
         let depth = path.components().count() - 1;
         match inner_target(target, depth) {
-            Some(target) => {
-                symlink(target, &root.join(path)).map_err(Error::io("making a link of the checkout"))
-            }
+            Some(target) => symlink(target, &root.join(path))
+                .map_err(|fault| self.unmade(path, "making a link of the checkout", fault)),
             None => {
                 self.written.links_dropped += 1;
                 Ok(())
@@ -144,20 +158,40 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn unreadable(&self, fault: &git2::Error) -> Error {
-        Error::Repository { url: self.url.clone(), message: fault.message().to_owned() }
+    /// A tree that was made by hand can have a name twice; anything else is for the worker to mend.
+    fn unmade(&self, path: &Path, what: &'static str, fault: io::Error) -> Error {
+        match fault.kind() {
+            io::ErrorKind::AlreadyExists => self.unsafe_at(path, "its folder has this name twice"),
+            _ => Error::Io { what, source: fault },
+        }
+    }
+
+    fn unsafe_at(&self, path: &Path, reason: &'static str) -> Error {
+        let path = path.to_string_lossy();
+        let path = path.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
+        Error::UnsafeTree { commit: self.commit.clone(), path, reason }
     }
 }
 
-/// A name that stays in its folder on every file system, and is not the repository's own data.
-fn plain_name(name: &[u8]) -> Option<&str> {
-    let name = std::str::from_utf8(name).ok()?;
-    let refused = name.is_empty()
-        || name == "."
-        || name == ".."
-        || name.eq_ignore_ascii_case(".git")
-        || name.contains(['/', '\\', '\0']);
-    (!refused).then_some(name)
+/// A name that stays in its folder, and is not the repository's own data.
+fn plain_name(name: &[u8]) -> Option<&OsStr> {
+    let is_refused = name.is_empty()
+        || name.len() > NAME_BYTES_MAX
+        || matches!(name, b"." | b"..")
+        || name.eq_ignore_ascii_case(b".git")
+        || name.iter().any(|byte| matches!(byte, b'/' | b'\0'));
+    if is_refused { None } else { on_this_system(name) }
+}
+
+/// Here a name is any bytes.
+#[cfg(unix)]
+fn on_this_system(name: &[u8]) -> Option<&OsStr> {
+    Some(std::os::unix::ffi::OsStrExt::from_bytes(name))
+}
+
+#[cfg(not(unix))]
+fn on_this_system(name: &[u8]) -> Option<&OsStr> {
+    std::str::from_utf8(name).ok().filter(|name| !name.contains(['\\', ':'])).map(OsStr::new)
 }
 
 /// The target of a link that lies `depth` folders below the root, if it cannot lead out.
@@ -182,17 +216,19 @@ fn inner_target(target: &[u8], depth: usize) -> Option<&str> {
 }
 
 #[cfg(unix)]
-fn symlink(target: &str, link: &Path) -> std::io::Result<()> {
+fn symlink(target: &str, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, link)
 }
 
 #[cfg(not(unix))]
-fn symlink(_: &str, _: &Path) -> std::io::Result<()> {
+fn symlink(_: &str, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::{inner_target, plain_name};
 
     #[test]
@@ -214,8 +250,11 @@ mod tests {
 
     #[test]
     fn names_that_leave_their_folder_are_refused() {
-        assert_eq!(plain_name("größe.py".as_bytes()), Some("größe.py"));
-        for name in [".", "..", "", ".git", ".GIT", "a/b", "a\\b"] {
+        for name in ["größe.py", "a\\b", "...", ".gitignore"] {
+            assert_eq!(plain_name(name.as_bytes()), Some(OsStr::new(name)));
+        }
+        let long = "x".repeat(256);
+        for name in [".", "..", "", ".git", ".GIT", "a/b", "a\0", &long] {
             assert_eq!(plain_name(name.as_bytes()), None, "{name}");
         }
     }

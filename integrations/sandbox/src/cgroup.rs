@@ -94,7 +94,7 @@ mod tests {
         let group = Group::create(root.path(), &limits).unwrap();
         let read = |name| fs::read_to_string(group.path.join(name)).unwrap();
         assert_eq!(read("memory.max"), (17_u64 << 20).to_string());
-        assert_eq!(read("pids.max"), "10");
+        assert_eq!(read("pids.max"), "11");
         assert_eq!(read("memory.oom.group"), "1");
         fs::write(group.path.join("memory.events"), "low 0\noom 1\noom_kill 0\n").unwrap();
         assert!(!group.ran_out_of_memory());

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 
-use crate::{Bind, Command, Limits};
+use crate::{Bind, Command, Limits, system_calls::Filters};
 
 /// Who the program is inside: nobody.
 pub(crate) const USER: u32 = 65_534;
@@ -19,8 +19,8 @@ pub(crate) const USER: u32 = 65_534;
 const PROGRAM_FOLDERS: [&str; 5] = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 /// What programs need of the system's configuration, where it exists.
 const ETC: [&str; 6] = ["alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"];
-/// The reaper and the programs that lead to the command count as processes too.
-pub(crate) const OWN_PROCESSES: u64 = 2;
+/// The reaper, the parent of the user namespace and the programs that lead to the command count as processes too.
+pub(crate) const OWN_PROCESSES: u64 = 3;
 
 /// How far commands are kept from the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub(crate) struct Confiner {
     pub(crate) bwrap: PathBuf,
     pub(crate) path: String,
     pub(crate) read_only: Vec<PathBuf>,
+    /// None for commands that are not confined.
+    pub(crate) filters: Option<Arc<Filters>>,
     etc: Arc<TempDir>,
 }
 
@@ -62,7 +64,11 @@ impl Confiner {
             fs::write(&file, text)?;
             make_readable(&file)?;
         }
-        Ok(Self { confinement, bwrap, path, read_only, etc: Arc::new(etc) })
+        let filters = match confinement {
+            Confinement::Unconfined => None,
+            Confinement::UserNamespace | Confinement::DroppedRoot => Some(Arc::new(Filters::compile()?)),
+        };
+        Ok(Self { confinement, bwrap, path, read_only, filters, etc: Arc::new(etc) })
     }
 
     /// The whole command line, the program of this machine first.
@@ -81,10 +87,12 @@ impl Confiner {
                 }
             }
             // Last, because until here the folders that carry the others are made in it.
-            line.add(["--remount-ro", "/", "--chdir"]).add([&command.cwd]).add(["--"]);
+            line.add(["--remount-ro", "/", "--chdir"]).add([&command.cwd]);
             if self.confinement == Confinement::DroppedRoot {
-                add_drop(&mut line);
+                line.add(["--"]);
+                self.add_drop(&mut line);
             }
+            line.add(Filters::arguments()).add(["--"]);
             add_limits(&mut line, &command.limits);
         }
         line.add(&command.argv);
@@ -143,9 +151,22 @@ impl Confiner {
         // `/dev` is a file system in memory without a bound of its own, so nothing may be written to it.
         line.add(["--perms", "1777", "--size", &scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
         line.add(["--perms", "1777", "--size", &scratch, "--tmpfs", "/tmp"]);
+        // Called once more inside; lies elsewhere than in `/usr` where the operator says so.
+        if self.confinement == Confinement::DroppedRoot && !self.bwrap.starts_with("/usr") {
+            line.bind("--ro-bind", &self.bwrap, &self.bwrap);
+        }
         for path in &self.read_only {
             line.bind("--ro-bind", path, path);
         }
+    }
+
+    /// From root of the machine to nobody, and from there into a user namespace where the limit on processes counts
+    /// only this command's. bubblewrap makes that one as well: it filters system calls after that, as only it may.
+    fn add_drop(&self, line: &mut Line) {
+        line.add([find_program("setpriv").unwrap_or_else(|| "setpriv".into())]);
+        line.add(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--"]);
+        line.add([&self.bwrap]);
+        line.add(["--unshare-user", "--uid", "65534", "--gid", "65534", "--dev-bind", "/", "/"]);
     }
 }
 
@@ -171,15 +192,6 @@ impl Line {
         }
         self.add([OsStr::new(how), outside.as_ref(), inside.as_ref()]);
     }
-}
-
-/// From root of the machine to nobody, and from there into a user namespace where the limit on processes counts
-/// only this command's.
-fn add_drop(line: &mut Line) {
-    line.add([find_program("setpriv").unwrap_or_else(|| "setpriv".into())]);
-    line.add(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--"]);
-    line.add([find_program("unshare").unwrap_or_else(|| "unshare".into())]);
-    line.add(["--user", "--map-user=65534", "--map-group=65534", "--"]);
 }
 
 /// Inside, so that the limit on processes is set after the user namespace was made and is counted in it.

@@ -3,11 +3,18 @@
 mod cgroup;
 mod command;
 mod confinement;
+mod disk;
 mod outcome;
 mod output;
 mod run;
 mod sandbox;
 mod spawner;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod system_calls;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[path = "system_calls_unknown.rs"]
+mod system_calls;
+mod usage;
 mod watchdog;
 
 pub use command::{Bind, Command, Limits};

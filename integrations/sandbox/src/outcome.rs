@@ -4,6 +4,8 @@ use std::{borrow::Cow, io, time::Duration};
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub exit: Exit,
+    /// What the exit alone does not say, in words for the author of the program.
+    pub detail: Option<String>,
     pub stdout: Captured,
     pub stderr: Captured,
     pub wall: Duration,
@@ -18,7 +20,7 @@ pub enum Exit {
     OutputLimit,
     MemoryLimit,
     ProcessLimit,
-    /// The writable folders became too large.
+    /// The writable folders became too large, or cannot be measured.
     DiskLimit,
     Canceled,
 }

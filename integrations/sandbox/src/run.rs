@@ -3,11 +3,23 @@
 //! The order at the end matters: the children are killed, the namespace is awaited, the rest of the output is read.
 //! After that nothing of the command is left that could write to its folders.
 
-use std::{ffi::OsString, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    mem,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, ChildStderr, ChildStdout},
+    runtime::Handle,
     task::JoinHandle,
     time::Instant,
 };
@@ -16,9 +28,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Error, Exit, Limits, Line, Outcome, Stream,
     cgroup::Group,
+    disk::{self, Breach},
     output::Reader,
     spawner,
-    watchdog::{self, First, Watchdog},
+    system_calls::Filters,
+    watchdog::{self, Excess, First, Watchdog},
 };
 
 /// How long the kernel may take to end what was killed.
@@ -34,6 +48,7 @@ pub(crate) struct Launch {
     pub(crate) limits: Limits,
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) group: Option<Group>,
+    pub(crate) filters: Option<Arc<Filters>>,
     pub(crate) ending: Ending,
 }
 
@@ -45,12 +60,19 @@ pub(crate) enum Ending {
 }
 
 struct Running {
+    /// None once they have ended.
+    processes: Option<Processes>,
+    stdout: Reader<ChildStdout>,
+    stderr: Reader<ChildStderr>,
+    watchdog: AbortOnDrop<Excess>,
+    crowded: Arc<AtomicBool>,
+    breach: Option<Breach>,
+}
+
+struct Processes {
     child: Child,
     root: u32,
     first: First,
-    stdout: Reader<ChildStdout>,
-    stderr: Reader<ChildStderr>,
-    watchdog: AbortOnDrop<Exit>,
     ending: Ending,
 }
 
@@ -61,27 +83,20 @@ pub(crate) async fn run(
 ) -> Result<Outcome, Error> {
     let started = Instant::now();
     let limits = launch.limits.clone();
+    let writable = launch.writable.clone();
     let (mut running, group) = start(launch).await?;
     let ended = tokio::time::timeout_at(started + limits.wall, running.pump(&limits, cancel, on_line)).await;
-    let exit = match ended.unwrap_or(Ok(Exit::TimedOut)) {
-        Ok(exit) => exit,
-        Err(fault) => {
-            running.kill().await;
-            return Err(fault);
-        }
-    };
+    let ended = ended.unwrap_or(Ok(Exit::TimedOut));
     running.kill().await;
+    let exit = ended?;
     // What is left in the pipes is little, and ends when all who could write are gone.
     let _ = tokio::time::timeout(END_TIMEOUT, running.drain(on_line)).await;
-    let exit = match (exit, &group) {
-        (Exit::Exited(_) | Exit::Signaled(_), Some(group)) if group.ran_out_of_memory() => Exit::MemoryLimit,
-        (Exit::Signaled(SIGXCPU), _) => Exit::TimedOut,
-        (exit, _) => exit,
-    };
+    let exit = running.judge(exit, group.as_ref(), writable, limits).await;
     Ok(Outcome {
         exit,
-        stdout: running.stdout.captured,
-        stderr: running.stderr.captured,
+        detail: running.breach.and_then(Breach::detail),
+        stdout: mem::take(&mut running.stdout.captured),
+        stderr: mem::take(&mut running.stderr.captured),
         wall: started.elapsed(),
     })
 }
@@ -101,6 +116,9 @@ async fn start(launch: Launch) -> Result<(Running, Option<Group>), Error> {
     command.args(argv).env_clear().envs(launch.env).current_dir(&launch.cwd);
     command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    if let Some(filters) = &launch.filters {
+        filters.hand_to(&mut command).map_err(Error::io("handing over the filters of system calls"))?;
+    }
     let mut child = spawner::spawn(command).await.map_err(Error::io("starting the command"))?;
     if let Some(mut pipe) = child.stdin.take() {
         // A program that does not read its input breaks the pipe when it ends.
@@ -108,21 +126,22 @@ async fn start(launch: Launch) -> Result<(Running, Option<Group>), Error> {
     }
     let root = child.id().ok_or(Error::Setup { message: "the command has no process ID".into() })?;
     let first = First::default();
+    let crowded = Arc::default();
     let watchdog = Watchdog {
         root,
         first: (launch.ending == Ending::Namespace).then(|| Arc::clone(&first)),
         limits: launch.limits.clone(),
         writable: launch.writable.into(),
+        crowded: Arc::clone(&crowded),
     };
     let captured_bytes = launch.limits.captured_bytes;
     let running = Running {
-        root,
-        first,
         stdout: Reader::new(child.stdout.take(), Stream::Stdout, captured_bytes),
         stderr: Reader::new(child.stderr.take(), Stream::Stderr, captured_bytes),
         watchdog: AbortOnDrop(tokio::spawn(watchdog.watch())),
-        child,
-        ending: launch.ending,
+        processes: Some(Processes { child, root, first, ending: launch.ending }),
+        crowded,
+        breach: None,
     };
     Ok((running, launch.group))
 }
@@ -135,18 +154,24 @@ impl Running {
         cancel: &CancellationToken,
         on_line: &mut (dyn FnMut(Line<'_>) + Send),
     ) -> Result<Exit, Error> {
+        let processes = self.processes.as_mut().expect("a command has processes until it is killed");
         loop {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Ok(Exit::Canceled),
-                exceeded = &mut self.watchdog.0 => {
-                    return exceeded.map_err(|fault| Error::Io { what: "watching the command", source: fault.into() });
+                excess = &mut self.watchdog.0 => {
+                    let excess = excess
+                        .map_err(|fault| Error::Io { what: "watching the command", source: fault.into() })?;
+                    if let Excess::Disk(breach) = excess {
+                        self.breach = Some(breach);
+                    }
+                    return Ok(excess.into());
                 }
                 filled = self.stdout.fill(), if self.stdout.is_open() => self.stdout.take(filled, on_line),
                 filled = self.stderr.fill(), if self.stderr.is_open() => self.stderr.take(filled, on_line),
-                status = self.child.wait() => {
+                status = processes.child.wait() => {
                     let status = status.map_err(Error::io("waiting for the command"))?;
-                    return Ok(self.read_status(status));
+                    return Ok(processes.read_status(status));
                 }
             }
             if self.stdout.read_bytes + self.stderr.read_bytes > limits.output_bytes {
@@ -155,6 +180,65 @@ impl Running {
         }
     }
 
+    async fn kill(&mut self) {
+        if let Some(processes) = &mut self.processes {
+            processes.kill().await;
+        }
+        self.processes = None;
+    }
+
+    async fn drain(&mut self, on_line: &mut (dyn FnMut(Line<'_>) + Send)) {
+        while self.stdout.is_open() {
+            let filled = self.stdout.fill().await;
+            self.stdout.take(filled, on_line);
+        }
+        while self.stderr.is_open() {
+            let filled = self.stderr.fill().await;
+            self.stderr.take(filled, on_line);
+        }
+    }
+
+    /// Finds the limit behind an end that does not tell of it.
+    async fn judge(
+        &mut self,
+        exit: Exit,
+        group: Option<&Group>,
+        writable: Vec<PathBuf>,
+        limits: Limits,
+    ) -> Exit {
+        let by_itself = matches!(exit, Exit::Exited(_) | Exit::Signaled(_));
+        let out_of_memory =
+            exit == Exit::MemoryLimit || by_itself && group.is_some_and(Group::ran_out_of_memory);
+        // Many processes take much memory: the cause is told, not its consequence.
+        if out_of_memory && self.crowded.load(Ordering::Relaxed) {
+            return Exit::ProcessLimit;
+        }
+        if out_of_memory {
+            return Exit::MemoryLimit;
+        }
+        if exit == Exit::Signaled(SIGXCPU) {
+            return Exit::TimedOut;
+        }
+        if by_itself {
+            // Between two samples a program may have written much and ended.
+            let measured = tokio::task::spawn_blocking(move || disk::breach(&writable, &limits, &[])).await;
+            self.breach = measured.unwrap_or(None);
+        }
+        if self.breach.is_some() { Exit::DiskLimit } else { exit }
+    }
+}
+
+impl Drop for Running {
+    /// Who drops a run does not wait for its end, which takes its order all the same.
+    fn drop(&mut self) {
+        let Some(mut processes) = self.processes.take() else { return };
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { processes.kill().await });
+        }
+    }
+}
+
+impl Processes {
     fn read_status(&self, status: std::process::ExitStatus) -> Exit {
         use std::os::unix::process::ExitStatusExt;
 
@@ -183,17 +267,6 @@ impl Running {
         })
         .await;
     }
-
-    async fn drain(&mut self, on_line: &mut (dyn FnMut(Line<'_>) + Send)) {
-        while self.stdout.is_open() {
-            let filled = self.stdout.fill().await;
-            self.stdout.take(filled, on_line);
-        }
-        while self.stderr.is_open() {
-            let filled = self.stderr.fill().await;
-            self.stderr.take(filled, on_line);
-        }
-    }
 }
 
 fn kill_group(leader: u32) {
@@ -205,25 +278,45 @@ fn kill_group(leader: u32) {
 }
 
 #[cfg(target_os = "linux")]
-fn kill_first(first: &std::os::fd::OwnedFd) {
+fn kill_first(first: &OwnedFd) {
     let _ = rustix::process::pidfd_send_signal(first, rustix::process::Signal::KILL);
 }
 
 #[cfg(not(target_os = "linux"))]
-fn kill_first(_: &std::os::fd::OwnedFd) {}
+fn kill_first(_: &OwnedFd) {}
 
-/// A descriptor of a process becomes readable when the process has ended.
+/// To be called when the child has ended, the parent of `first`.
 async fn await_end(first: &First) {
     let Some(first) = first.get().map(Arc::clone) else { return };
-    let _ = tokio::task::spawn_blocking(move || poll_end(&first, END_TIMEOUT)).await;
+    let _ = tokio::task::spawn_blocking(move || {
+        if poll_end(&first, END_TIMEOUT) {
+            reap(&first);
+        }
+    })
+    .await;
 }
 
-fn poll_end(process: &std::os::fd::OwnedFd, timeout: Duration) -> bool {
+/// A descriptor of a process becomes readable when the process has ended.
+fn poll_end(process: &OwnedFd, timeout: Duration) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let timeout = Timespec { tv_sec: timeout.as_secs().cast_signed(), tv_nsec: 0 };
     poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&timeout)).is_ok_and(|ready| ready > 0)
 }
+
+/// bubblewrap does not wait for the first process of its namespace, which so becomes a child of process 1.
+/// In a container that may be this very process. Where it is not, this is no child and the call does nothing.
+#[cfg(target_os = "linux")]
+fn reap(process: &OwnedFd) {
+    use std::os::fd::AsFd;
+
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+    let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reap(_: &OwnedFd) {}
 
 struct AbortOnDrop<T>(JoinHandle<T>);
 

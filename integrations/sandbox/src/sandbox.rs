@@ -7,6 +7,7 @@ use crate::{
     cgroup::{self, Group},
     confinement::{Confinement, Confiner, USER, find_program},
     run::{self, Ending, Launch},
+    system_calls,
 };
 
 /// What is asked of the machine.
@@ -105,10 +106,10 @@ impl Sandbox {
     }
 
     async fn confined(options: &Options) -> Result<Self, Unavailable> {
-        if !cfg!(target_os = "linux") {
+        if !system_calls::KNOWN {
             return Err(Unavailable {
-                reason: "confinement needs Linux".into(),
-                remedy: "run the worker that tests submissions on Linux".into(),
+                reason: "confinement needs Linux on x86-64 or ARM64".into(),
+                remedy: "run the worker that tests submissions on such a machine".into(),
             });
         }
         if let Some(reason) = options.cgroup.as_deref().and_then(cgroup::why_unusable) {
@@ -141,13 +142,8 @@ impl Sandbox {
                 Err(reason) => reasons.push(reason.to_string()),
             }
         }
-        Err(Unavailable {
-            reason: reasons.join("; "),
-            remedy: "allow unprivileged user namespaces (sysctl `kernel.unprivileged_userns_clone=1`, on Ubuntu \
-                     `kernel.apparmor_restrict_unprivileged_userns=0`); in a container, a seccomp profile that allows \
-                     them"
-                .into(),
-        })
+        let reason = reasons.join("; ");
+        Err(Unavailable { remedy: remedy(&reason).into(), reason })
     }
 
     fn with(options: &Options, confinement: Confinement, bwrap: PathBuf) -> io::Result<Self> {
@@ -192,6 +188,7 @@ impl Sandbox {
             limits: command.limits.clone(),
             writable: command.writable().map(Path::to_owned).collect(),
             group,
+            filters: self.confiner.filters.clone(),
             ending: if unconfined { Ending::ProcessGroup } else { Ending::Namespace },
         })
     }
@@ -221,6 +218,17 @@ fn give(root: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What helps where bubblewrap has failed with these words.
+fn remedy(reason: &str) -> &'static str {
+    if reason.contains("Can't mount proc") {
+        // The kernel gives no new `/proc` to whoever sees only a part of the one at hand.
+        return "unmask `/proc` of the container: Docker needs `--security-opt systempaths=unconfined`, Kubernetes \
+                `procMount: Unmasked`";
+    }
+    "allow unprivileged user namespaces (sysctl `kernel.unprivileged_userns_clone=1`, on Ubuntu \
+     `kernel.apparmor_restrict_unprivileged_userns=0`); in a container, a seccomp profile that allows them"
 }
 
 fn cannot_prepare(fault: &io::Error) -> Unavailable {

@@ -11,6 +11,16 @@ fn options() -> Options {
     Options { local_sources: LocalSources::Allowed, ..Options::default() }
 }
 
+/// What a future has come to, if it has.
+async fn peek<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    let mut future = std::pin::Pin::new(future);
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
 async fn attempt(folder: &Path, options: Options, source: &Source) -> Result<(), Error> {
     let cache = RepositoryCache::new(folder.join("cache"), options, Arc::new(NoSecrets)).unwrap();
     cache.checkout(source, &folder.join("out"), &Watch::default()).await.map(drop)
@@ -29,10 +39,11 @@ fn noise(size: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn every_bound_is_met_with_its_name() {
-    let cases: [(&str, Options); 6] = [
+    let cases: [(&str, Options); 7] = [
         ("received_bytes_max", Options { received_bytes_max: 50_000, ..options() }),
         ("objects_max", Options { objects_max: 3, ..options() }),
         ("repository_bytes_max", Options { repository_bytes_max: 50_000, ..options() }),
+        ("object_bytes_max", Options { object_bytes_max: 100, ..options() }),
         ("files_max", Options { files_max: 4, ..options() }),
         ("checkout_bytes_max", Options { checkout_bytes_max: 100_000, ..options() }),
         ("depth_max", Options { depth_max: 2, ..options() }),
@@ -120,6 +131,64 @@ async fn the_mirror_unused_for_longest_gives_way() {
 }
 
 #[tokio::test]
+async fn a_commit_like_a_bomb_is_neither_read_nor_kept() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("repositories/a.git");
+    let good = commit(&path, "main", &[(FILE, "a", b"1")]);
+    let upstream = git2::Repository::open_bare(&path).unwrap();
+    let parent = upstream.find_commit(git2::Oid::from_str(&good).unwrap()).unwrap();
+    let author = parent.author();
+    let message = "x".repeat(4 << 20);
+    let tree = parent.tree().unwrap();
+    let bomb = upstream.commit(None, &author, &author, &message, &tree, &[&parent]).unwrap();
+    upstream.reference("refs/heads/bomb", bomb, true, "a bomb").unwrap();
+    let tag = upstream.find_object(bomb, None).unwrap();
+    upstream.tag("release", &tag, &author, &message, false).unwrap();
+    let server = Server::start(&folder.path().join("repositories"), Manner::Open);
+    let limits = Options { object_bytes_max: 1 << 20, ..options() };
+    for revision in ["bomb", "release", &bomb.to_string(), "main"] {
+        let source = Source::parse(&format!("{}/a.git", server.url), revision).unwrap();
+        let error = attempt(folder.path(), limits.clone(), &source).await.unwrap_err();
+        assert!(
+            matches!(error, Error::LimitExceeded { limit: "object_bytes_max", .. }),
+            "{revision}: {error:?}"
+        );
+        assert_eq!(fs::read_dir(folder.path().join("cache/mirrors")).unwrap().count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn checkouts_wait_for_their_places() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("repositories/a.git");
+    let id = commit(&path, "main", &[(FILE, "a", b"1")]);
+    let silent = Server::start(folder.path(), Manner::Silent);
+    let limits = Options { checkouts_at_once_max: 1, ..options() };
+    let cache = RepositoryCache::new(folder.path().join("cache"), limits, Arc::new(NoSecrets)).unwrap();
+    let slow = Source::parse(&format!("{}/a.git", silent.url), "main").unwrap();
+    let quick = Source::parse(&path.display().to_string(), &id).unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let (ending, running) = (CancellationToken::new(), Watch::default());
+    let watch = Watch::new(ending.clone());
+    let held = cache.checkout(&slow, &first, &watch);
+    tokio::pin!(held);
+    // The silent server has been asked, so that the only place is taken.
+    while silent.requests() == 0 {
+        assert!(peek(&mut held).await.is_none());
+        tokio::task::yield_now().await;
+    }
+    let waiting = cache.checkout(&quick, &second, &running);
+    tokio::pin!(waiting);
+    for _ in 0..100 {
+        assert!(peek(&mut waiting).await.is_none(), "it did not wait");
+    }
+    ending.cancel();
+    assert!(matches!(held.await, Err(Error::Canceled)));
+    drop(silent);
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_mirror_left_half_made_is_made_anew() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.git");
@@ -141,6 +210,13 @@ fn urls_with_a_credential_are_refused_without_repeating_it() {
         "https://gitlab.example/a.git#glpat-1",
         "ssh://git:glpat-1@gitlab.example/a.git",
         "git:glpat-1@gitlab.example:a.git",
+        "https:///oauth2:glpat-1@gitlab.example/a.git",
+        "ssh://glpat-1@gitlab.example/a.git",
+        "glpat-1@gitlab.example:a.git",
+        "Glpat1@gitlab.example:a.git",
+        "git@gitlab.example:a.git?private_token=glpat-1",
+        "git@gitlab.example:a.git#glpat-1",
+        "/srv/a.git?glpat-1",
     ] {
         let error = Source::parse(url, "main").unwrap_err();
         assert!(matches!(error, Error::CredentialInUrl), "{url}: {error:?}");

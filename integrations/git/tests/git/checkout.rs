@@ -7,32 +7,34 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use crate::support::{FILE, LINK, Manner, PROGRAM, SUBMODULE, Server, commit};
+use crate::support::{FILE, LINK, Manner, PROGRAM, SUBMODULE, Server, base64_lite, commit};
 use ctutor_git::{
-    Credential, Error, LocalSources, NoSecrets, Options, Progress, RepositoryCache, SecretRef, SecretSource,
-    SecretUnavailable, Source, Watch,
+    Credential, Error, LocalSources, NoSecrets, Options, Progress, RepositoryCache, Secret, SecretRef,
+    SecretSource, SecretUnavailable, Source, UrlPrefix, Watch,
 };
-use secrecy::SecretString;
 use tempfile::TempDir;
 
 const TOKEN: &str = "glpat-very-secret-0001";
 
-#[derive(Debug)]
-struct OneSecret;
+/// Two secrets for the servers that are listed.
+#[derive(Clone, Debug, Default)]
+struct Secrets(Arc<Mutex<Vec<UrlPrefix>>>);
 
-impl SecretSource for OneSecret {
-    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
-        match reference.0.as_str() {
-            "demo-token" => Ok(TOKEN.into()),
-            "wrong-token" => Ok("glpat-wrong-0002".into()),
-            _ => Err(SecretUnavailable { retryable: false }),
-        }
+impl SecretSource for Secrets {
+    fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretUnavailable> {
+        let text = match reference.0.as_str() {
+            "demo-token" => TOKEN,
+            "wrong-token" => "glpat-wrong-0002",
+            _ => return Err(SecretUnavailable::Missing),
+        };
+        Ok(Secret { text: text.into(), places: self.0.lock().unwrap().clone() })
     }
 }
 
 struct Place {
     folder: TempDir,
     cache: RepositoryCache,
+    secrets: Secrets,
 }
 
 impl Place {
@@ -42,8 +44,17 @@ impl Place {
 
     fn with(options: Options) -> Self {
         let folder = TempDir::new().unwrap();
-        let cache = RepositoryCache::new(folder.path().join("cache"), options, Arc::new(OneSecret)).unwrap();
-        Self { folder, cache }
+        let secrets = Secrets::default();
+        let cache =
+            RepositoryCache::new(folder.path().join("cache"), options, Arc::new(secrets.clone())).unwrap();
+        Self { folder, cache, secrets }
+    }
+
+    /// A server that the secrets may be sent to.
+    fn trusted(&self, manner: Manner) -> Server {
+        let server = Server::start(&self.repositories(), manner);
+        self.secrets.0.lock().unwrap().push(format!("{}/", server.url).parse().unwrap());
+        server
     }
 
     fn repositories(&self) -> std::path::PathBuf {
@@ -158,7 +169,7 @@ async fn a_commit_that_no_branch_holds_is_asked_for_by_id() {
 async fn a_token_by_reference_opens_a_protected_repository() {
     let place = Place::new();
     let id = commit(&place.repositories().join("a.git"), "main", &[(FILE, "a", b"1")]);
-    let server = Server::start(&place.repositories(), basic());
+    let server = place.trusted(basic());
     let source = Source::parse(&format!("{}/a.git", server.url), &id).unwrap();
 
     let without = place.checkout(&source, "without").await.unwrap_err();
@@ -171,7 +182,7 @@ async fn a_token_by_reference_opens_a_protected_repository() {
     assert_eq!(server.credentials(), 1, "a refused credential is offered once");
     let missing =
         place.checkout(&source.clone().with_credential(credential("none")), "none").await.unwrap_err();
-    assert!(matches!(missing, Error::SecretUnavailable { retryable: false, .. }), "{missing:?}");
+    assert!(matches!(missing, Error::SecretUnavailable { .. }) && !missing.is_retryable(), "{missing:?}");
 
     let right = source.clone().with_credential(credential("demo-token"));
     place.checkout(&right, "right").await.unwrap();
@@ -203,11 +214,76 @@ fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
+async fn a_secret_goes_only_where_its_keeper_lets_it_go() {
+    let place = Place::new();
+    let id = commit(&place.repositories().join("a.git"), "main", &[(FILE, "a", b"1")]);
+    let _trusted = place.trusted(basic());
+    let other = Server::start(&place.repositories(), basic());
+    let source = Source::parse(&format!("{}/a.git", other.url), &id).unwrap();
+    let error = place.checkout(&source.with_credential(credential("demo-token")), "a").await.unwrap_err();
+    assert!(matches!(&error, Error::SecretRefused { .. }) && !error.is_retryable(), "{error:?}");
+    let remedy = format!(
+        "secret `demo-token` may not be sent to `{0}/a.git`; if it should be, add the line `{0}/`",
+        other.url
+    );
+    assert!(error.to_string().starts_with(&remedy), "{error}");
+    assert_eq!(other.requests(), 0, "nothing was asked of it");
+
+    // Never in the clear, whatever the list says; nobody is asked, so that the host need not be there.
+    let far = "http://gitlab.example/a.git";
+    place.secrets.0.lock().unwrap().push("http://gitlab.example/".parse().unwrap());
+    let source = Source::parse(far, &id).unwrap().with_credential(credential("demo-token"));
+    let error = place.checkout(&source, "a").await.unwrap_err();
+    assert!(matches!(&error, Error::SecretInTheClear { .. }) && !error.is_retryable(), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_repeats_a_secret_is_not_told() {
+    let place = Place::new();
+    for manner in [Manner::Echo, Manner::EchoInGit] {
+        let echo = place.trusted(manner);
+        let source = Source::parse(&format!("{}/a.git", echo.url), "main").unwrap();
+        let error = place.checkout(&source.with_credential(credential("demo-token")), "a").await.unwrap_err();
+        assert_eq!(echo.credentials(), 1);
+        let told = format!("{error} {error:?}");
+        let in_base64 = &base64_lite::encode(format!("oauth2:{TOKEN}").as_bytes())[12..30];
+        assert!(!told.contains(TOKEN) && !told.contains(in_base64), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn only_servers_that_are_listed_are_asked() {
+    let place = Place::new();
+    let path = place.repositories().join("courses/a.git");
+    let id = commit(&path, "main", &[(FILE, "a", b"1")]);
+    let server = Server::start(&place.repositories(), Manner::Open);
+    let listed = Place::with(Options {
+        sources: vec![format!("{}/courses/", server.url).parse().unwrap()],
+        local_sources: LocalSources::Allowed,
+        ..Options::default()
+    });
+    listed
+        .checkout(&Source::parse(&format!("{}/courses/a.git", server.url), &id).unwrap(), "a")
+        .await
+        .unwrap();
+    let asked = server.requests();
+    for url in [
+        format!("{}/a.git", server.url),
+        format!("{}/courses/../a.git", server.url),
+        path.display().to_string(),
+    ] {
+        let error = listed.checkout(&Source::parse(&url, &id).unwrap(), "b").await.unwrap_err();
+        assert!(matches!(&error, Error::SourceRefused { .. }) && !error.is_retryable(), "{error:?}");
+    }
+    assert_eq!(server.requests(), asked);
+}
+
+#[tokio::test]
 async fn a_redirection_to_another_host_does_not_get_the_token() {
     let place = Place::new();
     let id = commit(&place.repositories().join("a.git"), "main", &[(FILE, "a", b"1")]);
-    let thief = Server::start(&place.repositories(), basic());
-    let server = Server::start(&place.repositories(), Manner::Redirect(thief.url.clone()));
+    let thief = place.trusted(basic());
+    let server = place.trusted(Manner::Redirect(thief.url.clone()));
     let source = Source::parse(&format!("{}/a.git", server.url), &id).unwrap();
     let error = place.checkout(&source.with_credential(credential("demo-token")), "a").await.unwrap_err();
     assert!(matches!(error, Error::AuthenticationRefused { .. }), "{error:?}");
@@ -226,12 +302,6 @@ async fn answers_of_the_server_are_sorted_into_passing_and_lasting() {
         let error = place.checkout(&source, "a").await.unwrap_err();
         assert_eq!(error.is_retryable(), retryable, "{status}: {error:?}");
     }
-    let echo = Server::start(&place.repositories(), Manner::Echo);
-    let source = Source::parse(&format!("{}/a.git", echo.url), "main").unwrap();
-    let error = place.checkout(&source.with_credential(credential("demo-token")), "a").await.unwrap_err();
-    assert!(matches!(error, Error::Answered { status: 500, .. }), "{error:?}");
-    assert!(!format!("{error} {error:?}").contains(TOKEN));
-
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let source = Source::parse(&format!("http://{gone}/a.git"), "main").unwrap();
     let error = place.checkout(&source, "a").await.unwrap_err();
@@ -281,6 +351,32 @@ async fn links_that_lead_out_and_submodules_do_no_harm() {
     let expected = [(".gitattributes", false), ("data", false), ("inside", true)];
     assert_eq!(names(&checkout.path), expected.map(|(name, link)| (name.to_owned(), link)).into());
     assert_eq!(place.file("a/inside"), "1,2");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn names_are_what_the_system_takes_and_the_cache_is_nobody_elses() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let place = Place::new();
+    let path = place.repositories().join("a.git");
+    let id = commit(&path, "main", &[(FILE, "a\\b.py", b"1"), (FILE, "grüße", b"2")]);
+    let source = Source::parse(&path.display().to_string(), &id).unwrap();
+    place.checkout(&source, "a").await.unwrap();
+    assert_eq!((place.file("a/a\\b.py"), place.file("a/grüße")), ("1".to_owned(), "2".to_owned()));
+    for folder in ["cache", "cache/mirrors", "cache/locks"] {
+        let mode = fs::metadata(place.folder.path().join(folder)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{folder}");
+    }
+
+    let long = "x".repeat(300);
+    let id = commit(&path, "main", &[(FILE, &long, b"1")]);
+    let source = Source::parse(&path.display().to_string(), &id).unwrap();
+    let error = place.checkout(&source, "b").await.unwrap_err();
+    assert!(
+        matches!(&error, Error::UnsafeTree { path, .. } if path.starts_with("xxx")) && !error.is_retryable(),
+        "{error:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -26,6 +26,8 @@ pub(crate) enum Manner {
     Status(u16),
     /// Repeats the credential in its refusal.
     Echo,
+    /// Repeats the header of the credential in the words of the Git protocol.
+    EchoInGit,
     /// Sends callers to another server.
     Redirect(String),
     /// Accepts and never answers.
@@ -163,6 +165,16 @@ impl Shared {
                 Some(text) => reply(500, &[&format!("X-Echo: {text}")], text.as_bytes()),
                 None => reply(401, &["WWW-Authenticate: Basic realm=\"git\""], b""),
             },
+            Manner::EchoInGit => match authorization {
+                Some(text) => {
+                    let line = |text: &str| format!("{:04x}{text}", text.len() + 4);
+                    let words = line(&format!("ERR you sent {text}"));
+                    let body = format!("{}0000{words}", line("# service=git-upload-pack\n"));
+                    let kind = "Content-Type: application/x-git-upload-pack-advertisement";
+                    reply(200, &[kind], body.as_bytes())
+                }
+                None => reply(401, &["WWW-Authenticate: Basic realm=\"git\""], b""),
+            },
             Manner::Basic { username, password } => {
                 let wanted = format!("Basic {}", encode(format!("{username}:{password}").as_bytes()));
                 if authorization.as_deref() == Some(&wanted) {
@@ -269,8 +281,8 @@ fn entry(mode: u32, name: &str, id: Oid) -> IndexEntry {
     }
 }
 
-mod base64_lite {
-    pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) mod base64_lite {
+    pub(crate) fn encode(bytes: &[u8]) -> String {
         const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut text = String::new();
         for three in bytes.chunks(3) {

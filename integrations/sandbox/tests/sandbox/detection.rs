@@ -1,6 +1,6 @@
 //! What is said where confinement is impossible.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command as Program};
 
 use ctutor_sandbox::{Confinement, Options, Policy, Sandbox};
 use tempfile::TempDir;
@@ -37,4 +37,27 @@ async fn a_control_group_that_is_none_is_not_passed_over() {
     let options = Options { cgroup: Some(folder.path().into()), ..Policy::Confined.into() };
     let unavailable = Sandbox::detect(options).await.unwrap_err();
     assert!(unavailable.reason.contains("no control group"), "{unavailable:?}");
+}
+
+/// A container has a `/proc` with parts of it covered, and then the kernel gives no other.
+#[tokio::test]
+async fn a_masked_proc_is_told_with_its_own_remedy() {
+    let told = Program::new("bwrap")
+        .args(["--unshare-user", "--dev-bind", "/", "/", "--tmpfs", "/proc/driver", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "detection::worker_with_a_masked_proc", "--nocapture"])
+        .env("CTUTOR_TEST_MASKED_PROC", "1")
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(words.contains("Can't mount proc"), "{told:?}");
+    assert!(words.contains("systempaths=unconfined") && !words.contains("seccomp"), "{words}");
+}
+
+/// Does nothing unless the test above started it.
+#[tokio::test]
+async fn worker_with_a_masked_proc() {
+    if std::env::var_os("CTUTOR_TEST_MASKED_PROC").is_some() {
+        println!("{:?}", Sandbox::detect(Policy::Confined).await.unwrap_err());
+    }
 }

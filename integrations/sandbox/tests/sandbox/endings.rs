@@ -156,6 +156,66 @@ async fn worker_that_will_be_killed() {
     let _ = place.sandbox.run_with_lines(&command, &CancellationToken::new(), &mut on_line).await;
 }
 
+/// As process 1 of a container the worker inherits what bubblewrap leaves behind, as any process that asks for it does.
+#[tokio::test]
+async fn a_worker_that_inherits_orphans_keeps_no_defunct_ones() {
+    let worker = Program::new(std::env::current_exe().unwrap())
+        .args(["--exact", "endings::worker_that_inherits_orphans", "--nocapture"])
+        .env("CTUTOR_TEST_ORPHANS", "1")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&worker.stdout).into_owned();
+    assert!(worker.status.success() && told.contains("no child is left"), "{told}\n{worker:?}");
+}
+
+/// Does nothing unless the test above started it, since it wants to have no children but its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn worker_that_inherits_orphans() {
+    if std::env::var_os("CTUTOR_TEST_ORPHANS").is_none() {
+        return;
+    }
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let mut place = Place::new().await;
+    let quick = place.command(&["true"]);
+    place.limits.wall = Duration::from_millis(200);
+    let slow = place.command(&["sh", "-c", "echo up; sleep 600"]);
+    for _ in 0..5 {
+        assert_eq!(place.run(&quick).await.exit, Exit::Exited(0));
+        assert_eq!(place.run(&slow).await.exit, Exit::TimedOut);
+        let cancel = CancellationToken::new();
+        let mut on_line = |_: Line<'_>| cancel.cancel();
+        let outcome = place.sandbox.run_with_lines(&slow, &cancel, &mut on_line).await.unwrap();
+        assert_eq!(outcome.exit, Exit::Canceled);
+    }
+    assert_eq!(children(), "", "after commands that were awaited");
+
+    let (heard, ready) = tokio::sync::oneshot::channel();
+    let mut heard = Some(heard);
+    let sandbox = place.sandbox.clone();
+    let task = tokio::spawn(async move {
+        let mut on_line = |_: Line<'_>| {
+            let _ = heard.take().map(|heard| heard.send(()));
+        };
+        sandbox.run_with_lines(&slow, &CancellationToken::new(), &mut on_line).await
+    });
+    ready.await.unwrap();
+    assert_ne!(children(), "");
+    task.abort();
+    let patience = tokio::time::timeout(Duration::from_secs(10), async {
+        while !children().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(patience.await.is_ok(), "after one that was dropped: {}", children());
+    println!("no child is left");
+}
+
+/// The numbers of this process's children, defunct ones included.
+fn children() -> String {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok()).collect()
+}
+
 #[tokio::test]
 async fn an_unconfined_command_has_limits_and_no_environment() {
     let options =

@@ -3,5 +3,7 @@
 
 mod detection;
 mod endings;
+mod hiding;
 mod hostile;
 mod support;
+mod system_calls;

@@ -1,0 +1,22 @@
+//! Where there are no numbers of system calls to filter by, nothing is confined.
+
+use std::{convert::Infallible, io};
+
+pub(crate) const KNOWN: bool = false;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Filters(Infallible);
+
+impl Filters {
+    pub(crate) fn compile() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn arguments() -> impl Iterator<Item = String> {
+        std::iter::empty()
+    }
+
+    pub(crate) fn hand_to(&self, _: &mut tokio::process::Command) -> io::Result<()> {
+        match self.0 {}
+    }
+}

@@ -1,0 +1,86 @@
+//! What the processes of a command take of the machine.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A process, by the folders in `/proc` of its threads. One whose first thread has ended tells nothing of itself, but
+/// its other threads do.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) threads: Vec<PathBuf>,
+}
+
+/// All descendants of `root`.
+pub(crate) fn processes(root: u32) -> Vec<Process> {
+    let mut found = Vec::new();
+    let mut pending = children(&threads(root));
+    while let Some(pid) = pending.pop() {
+        let threads = threads(pid);
+        pending.extend(children(&threads));
+        found.push(Process { threads });
+    }
+    found
+}
+
+/// The first child of `root`.
+pub(crate) fn first_child(root: u32) -> Option<u32> {
+    children(&threads(root)).first().copied()
+}
+
+/// The memory of these processes in bytes, exact where it is more than `enough`.
+///
+/// The exact share takes the kernel a walk through all pages. Until what the processes have resident exceeds the limit,
+/// counting for each what it shares with others, there is no need for it.
+pub(crate) fn memory_bytes(processes: &[Process], enough: u64) -> u64 {
+    let most = processes.iter().filter_map(|process| process.memory(resident_bytes)).sum();
+    if most <= enough {
+        return most;
+    }
+    let share = |process: &Process| process.memory(share_bytes).or_else(|| process.memory(private_bytes));
+    processes.iter().filter_map(share).sum()
+}
+
+impl Process {
+    fn memory(&self, read: impl Fn(&Path) -> Option<u64>) -> Option<u64> {
+        self.threads.iter().find_map(|thread| read(thread))
+    }
+}
+
+/// None where the process has ended.
+fn resident_bytes(thread: &Path) -> Option<u64> {
+    fields(thread, "status", &["VmRSS:", "VmSwap:"])
+}
+
+/// Pages that several processes share count for each in part. None also where the worker may not look, as root of a
+/// container without `CAP_SYS_PTRACE` may not.
+fn share_bytes(thread: &Path) -> Option<u64> {
+    fields(thread, "smaps_rollup", &["Pss:", "SwapPss:"])
+}
+
+/// Pages that a `fork` shares count for both, what is shared otherwise for none.
+fn private_bytes(thread: &Path) -> Option<u64> {
+    fields(thread, "status", &["RssAnon:", "VmSwap:"])
+}
+
+/// The sum of these fields of a file of `/proc` that counts in KiB. None if it has none of them.
+fn fields(thread: &Path, file: &str, names: &[&str]) -> Option<u64> {
+    let text = fs::read_to_string(thread.join(file)).ok()?;
+    let kibibytes = text.lines().filter_map(|line| {
+        let (name, value) = line.split_at_checked(line.find(':')? + 1)?;
+        names.contains(&name).then(|| value.trim().trim_end_matches(" kB").parse::<u64>().ok())?
+    });
+    kibibytes.fold(None, |sum, value| Some(sum.unwrap_or(0) + value * 1024))
+}
+
+/// None when the process has ended.
+fn threads(pid: u32) -> Vec<PathBuf> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.map(|thread| thread.path()).collect()
+}
+
+fn children(threads: &[PathBuf]) -> Vec<u32> {
+    let lists = threads.iter().filter_map(|thread| fs::read_to_string(thread.join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().flat_map(str::parse).collect::<Vec<u32>>()).collect()
+}
