@@ -1,9 +1,9 @@
 use std::{path::PathBuf, sync::Arc};
 
-use ctutor_git::{LocalSources, RepositoryCache};
+use ctutor_git::RepositoryCache;
 use ctutor_sandbox::{Policy, Sandbox};
 
-use crate::testing::{SecretFolder, TestingStation, plan::Maxima};
+use crate::testing::{SecretFolder, TestingStation, plan::Maxima, prepare_scratch};
 
 /// What the activities need of their worker.
 #[derive(Debug, Clone)]
@@ -12,8 +12,8 @@ pub struct Options {
     pub cache_folder: PathBuf,
     /// Where the secrets lie, one file each.
     pub secrets_folder: PathBuf,
-    /// Whether repositories of this machine may be named.
-    pub local_sources: LocalSources,
+    /// Bounds of repositories, and which may be named.
+    pub git: ctutor_git::Options,
     /// What happens where nothing can be confined.
     pub sandbox: Policy,
     /// Folders that confined programs see beside the system's, such as a Python installation.
@@ -45,7 +45,7 @@ impl Options {
         Self {
             cache_folder: folder.join("cache"),
             secrets_folder: folder.join("secrets"),
-            local_sources: LocalSources::Refused,
+            git: ctutor_git::Options::default(),
             sandbox: Policy::Confined,
             sandbox_read_only: Vec::new(),
             maxima: Maxima::default(),
@@ -54,17 +54,20 @@ impl Options {
     }
 
     pub(crate) async fn station(&self) -> Result<TestingStation, Error> {
-        let git = ctutor_git::Options { local_sources: self.local_sources, ..ctutor_git::Options::default() };
+        let unusable = |source| Error::Cache { folder: self.cache_folder.clone(), source };
         let secrets = Arc::new(SecretFolder(self.secrets_folder.clone()));
-        let cache = RepositoryCache::new(self.cache_folder.join("git"), git, secrets)
-            .map_err(|source| Error::Cache { folder: self.cache_folder.clone(), source })?;
+        let cache = RepositoryCache::new(self.cache_folder.join("git"), self.git.clone(), secrets)
+            .map_err(unusable)?;
+        let scratch = self.cache_folder.join("scratch");
+        prepare_scratch(scratch.clone()).await.map_err(|source| {
+            unusable(ctutor_git::Error::Io { what: "removing what earlier processes left behind", source })
+        })?;
         let mut options: ctutor_sandbox::Options = self.sandbox.into();
         options.read_only.clone_from(&self.sandbox_read_only);
         let sandbox = Sandbox::detect(options).await;
         if let Err(unavailable) = &sandbox {
             tracing::warn!(remedy = unavailable.remedy, "{unavailable}; tests of students will be refused");
         }
-        let scratch = self.cache_folder.join("scratch");
         Ok(TestingStation::new(cache, sandbox, self.maxima.clone(), scratch, self.tests_at_once_max))
     }
 }

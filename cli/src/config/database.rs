@@ -14,6 +14,8 @@ pub(crate) struct Database {
     pub(crate) read_connections_max: Between<1, 1000>,
     /// Longest wait for a free connection.
     pub(crate) acquire_timeout: Length,
+    /// Longest wait for the answer of a server.
+    pub(crate) statement_timeout: Length,
 }
 
 /// The address of a database. It may hold a password, so it is shown masked only.
@@ -39,6 +41,7 @@ impl Database {
         let mut options = DatabaseOptions::new(url.0.expose_secret());
         options.read_connections_max = self.read_connections_max.get();
         options.acquire_timeout = self.acquire_timeout.0;
+        options.statement_timeout = self.statement_timeout.0;
         options
     }
 }

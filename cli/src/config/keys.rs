@@ -69,6 +69,7 @@ pub(crate) const KEYS: &[Key] = &[
         "an integer from 1 to 1000",
     ),
     Key::new("database.acquire_timeout", &["CTUTOR_DATABASE_ACQUIRE_TIMEOUT"], Kind::Text, LENGTH),
+    Key::new("database.statement_timeout", &["CTUTOR_DATABASE_STATEMENT_TIMEOUT"], Kind::Text, LENGTH),
     Key::new("redis.url", &["REDIS_URL"], Kind::Url, "`redis://`, `rediss://` or `redis+unix://` …"),
     Key::new("auth.jwt_secret", &["CTUTOR_JWT_SECRET"], Kind::Secret, "a text of at least 32 bytes"),
     Key::new("auth.jwt_secret_file", &["CTUTOR_JWT_SECRET_FILE"], Kind::Text, "a path"),
@@ -89,6 +90,12 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("worker.grace_period", &["CTUTOR_WORKER_GRACE_PERIOD"], Kind::Text, LENGTH),
     Key::new("testing.cache_folder", &["CTUTOR_TESTING_CACHE_FOLDER"], Kind::Text, "a path"),
     Key::new("testing.secrets_folder", &["CTUTOR_TESTING_SECRETS_FOLDER"], Kind::Text, "a path"),
+    Key::new(
+        "testing.sources",
+        &["CTUTOR_TESTING_SOURCES"],
+        Kind::List,
+        "a list of URL prefixes such as `https://gitlab.example.org/`",
+    ),
     Key::new("testing.local_sources", &["CTUTOR_TESTING_LOCAL_SOURCES"], Kind::Text, PERMISSION),
     Key::new("testing.unconfined", &["CTUTOR_TESTING_UNCONFINED"], Kind::Text, PERMISSION),
     Key::new(
@@ -96,6 +103,71 @@ pub(crate) const KEYS: &[Key] = &[
         &["CTUTOR_TESTING_READ_ONLY_FOLDERS"],
         Kind::List,
         "a list of paths",
+    ),
+    Key::new(
+        "testing.tests_at_once_max",
+        &["CTUTOR_TESTING_TESTS_AT_ONCE_MAX"],
+        Kind::Number,
+        "an integer from 1 to 1000",
+    ),
+    Key::new(
+        "testing.test_timeout_max",
+        &["CTUTOR_TESTING_TEST_TIMEOUT_MAX"],
+        Kind::Text,
+        "a length of time of at most `20m`",
+    ),
+    Key::new(
+        "testing.total_timeout_max",
+        &["CTUTOR_TESTING_TOTAL_TIMEOUT_MAX"],
+        Kind::Text,
+        "a length of time of at most `20m`",
+    ),
+    Key::new(
+        "testing.memory_mib_max",
+        &["CTUTOR_TESTING_MEMORY_MIB_MAX"],
+        Kind::Number,
+        "an integer from 16 to 1048576",
+    ),
+    Key::new(
+        "testing.processes_max",
+        &["CTUTOR_TESTING_PROCESSES_MAX"],
+        Kind::Number,
+        "an integer from 1 to 100000",
+    ),
+    Key::new("testing.tests_max", &["CTUTOR_TESTING_TESTS_MAX"], Kind::Number, "an integer from 1 to 100000"),
+    Key::new(
+        "testing.files_max",
+        &["CTUTOR_TESTING_FILES_MAX"],
+        Kind::Number,
+        "an integer from 1 to 1000000",
+    ),
+    Key::new("testing.files_mib_max", &["CTUTOR_TESTING_FILES_MIB_MAX"], Kind::Number, MEBIBYTES),
+    Key::new(
+        "testing.checkouts_at_once_max",
+        &["CTUTOR_TESTING_CHECKOUTS_AT_ONCE_MAX"],
+        Kind::Number,
+        "an integer from 1 to 1000",
+    ),
+    Key::new(
+        "testing.checkout_timeout",
+        &["CTUTOR_TESTING_CHECKOUT_TIMEOUT"],
+        Kind::Text,
+        "a length of time of at most `5m`",
+    ),
+    Key::new(
+        "testing.checkout_files_max",
+        &["CTUTOR_TESTING_CHECKOUT_FILES_MAX"],
+        Kind::Number,
+        "an integer from 1 to 10000000",
+    ),
+    Key::new("testing.checkout_mib_max", &["CTUTOR_TESTING_CHECKOUT_MIB_MAX"], Kind::Number, MEBIBYTES),
+    Key::new("testing.received_mib_max", &["CTUTOR_TESTING_RECEIVED_MIB_MAX"], Kind::Number, MEBIBYTES),
+    Key::new("testing.repository_mib_max", &["CTUTOR_TESTING_REPOSITORY_MIB_MAX"], Kind::Number, MEBIBYTES),
+    Key::new(
+        "testing.mirrors_max",
+        &["CTUTOR_TESTING_MIRRORS_MAX"],
+        Kind::Number,
+        "an integer from 1 to 1000000",
     ),
     Key::new(
         "limits.payload_size_bytes_max",
@@ -132,6 +204,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("client.url", &["CTUTOR_URL"], Kind::Url, "a URL such as `http://127.0.0.1:8000`"),
     Key::new("client.token", &["CTUTOR_TOKEN"], Kind::Secret, "a token of `ctutor token create`"),
 ];
+
+const MEBIBYTES: &str = "an integer from 1 to 1048576";
 
 const PERMISSION: &str = "`refused` or `allowed`";
 

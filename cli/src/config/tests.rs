@@ -51,6 +51,26 @@ fn the_defaults_are_those_of_the_engine() {
     assert_eq!(config.worker.concurrency.as_usize(), worker.activity_slots);
     assert_eq!(i64::from(config.limits.history_events_max.get()), worker.history_events_max);
     assert_eq!(config.limits.history_size_bytes_max.as_usize(), worker.history_size_bytes_max);
+    let (ours, theirs) = (config.testing.options("data".as_ref()), ctutor_workflows::Options::below("data"));
+    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+}
+
+#[test]
+fn the_bounds_of_tests_come_from_the_configuration() {
+    let file = "[testing]\nmemory_mib_max = 512\ntests_at_once_max = 3\ncheckout_timeout = '30s'\n";
+    let variables = [("CTUTOR_TESTING_SOURCES", "https://gitlab.example.org/,ssh://git@host/courses/")];
+    let options = load(file, variables, Flags::default()).unwrap().config.testing.options("data".as_ref());
+    assert_eq!((options.maxima.memory_bytes, options.tests_at_once_max), (512 << 20, 3));
+    assert_eq!(options.git.timeout.as_secs(), 30);
+    let sources: Vec<_> = options.git.sources.iter().map(ToString::to_string).collect();
+    assert_eq!(sources, ["https://gitlab.example.org/", "ssh://git@host/courses/"]);
+
+    for (key, value) in [("total_timeout_max", "'21m'"), ("checkout_timeout", "'0s'"), ("files_max", "0")] {
+        let told = fault(&format!("[testing]\n{key} = {value}\n"), []);
+        assert!(told.contains(key), "{told}");
+    }
+    let told = fault("[testing]\nsources = ['https://lea:hunter2@gitlab.example.org/']\n", []);
+    assert!(told.contains("testing.sources") && !told.contains("hunter2"), "{told}");
 }
 
 #[test]

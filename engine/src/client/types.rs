@@ -85,19 +85,21 @@ impl Check {
         Some(Self { schema, validator })
     }
 
-    /// What is wrong, without the value, which may be a secret in the wrong place. A pattern tells people nothing, so
-    /// the words of the schema stand for it where it has any.
+    /// What is wrong, without the value, which may be a secret in the wrong place. A schema may have words of its own
+    /// for it, as `x-message`; and a pattern tells people nothing, so that the description stands for it.
     fn message(&self, error: &ValidationError<'_>) -> String {
         let place = error.schema_path().to_string();
-        let described = match error.kind() {
-            ValidationErrorKind::Pattern { .. } => place.rsplit_once('/').and_then(|(parent, _)| {
-                self.schema.pointer(parent)?.get("description")?.as_str().map(str::to_owned)
-            }),
-            _ => None,
-        };
-        match described {
-            Some(description) => format!("value does not fit its description: {}", one_line(&description)),
-            None => error.masked().to_string(),
+        let mut above =
+            place.match_indices('/').rev().filter_map(|(end, _)| self.schema.pointer(&place[..end]));
+        if let Some(message) = above.clone().find_map(|schema| schema.get("x-message")?.as_str()) {
+            return message.to_owned();
+        }
+        let description = above.next().and_then(|schema| schema.get("description")?.as_str());
+        match (error.kind(), description) {
+            (ValidationErrorKind::Pattern { .. }, Some(description)) => {
+                format!("value does not fit its description: {}", one_line(description))
+            }
+            _ => error.masked().to_string(),
         }
     }
 }
@@ -230,5 +232,14 @@ mod tests {
         assert_eq!(message, "value does not fit its description: A URL without a password.");
         let (_, message) = refused(json!({ "pattern": "^a" }), &json!("s3cret")).unwrap();
         assert_eq!(message, "value does not match \"^a\"");
+    }
+
+    #[test]
+    fn a_schema_may_have_words_of_its_own() {
+        let bare = json!({ "not": { "pattern": "@" }, "x-message": "it carries a credential" });
+        let url = json!({ "allOf": [{ "pattern": "^https:" }, bare], "description": "A URL." });
+        let schema = json!({ "properties": { "url": { "$ref": "#/$defs/Url" } }, "$defs": { "Url": url } });
+        let (_, message) = refused(schema, &json!({ "url": "https://s3cret@host/" })).unwrap();
+        assert_eq!(message, "it carries a credential");
     }
 }

@@ -17,11 +17,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::SemaphorePermit;
 
 use super::{
-    Job, Progress, Stage, execute,
+    Broken, Job, Progress, Stage,
+    bench::is_folder,
+    execute,
     plan::TestPlan,
     report::Report,
     repository::Repository,
-    station::{TestingStation, broken_failure, git_failure},
+    scratch::Scratch,
+    station::{TestingStation, broken_failure, git_failure, students_fault},
 };
 
 /// Between two signs of life while nothing else is to be told.
@@ -49,8 +52,11 @@ pub enum FetchStage {
 /// What a revision meant.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Fetched {
-    /// The full commit ID.
+    /// The full commit ID; what was asked for when a fault kept it from being found out.
     pub commit: String,
+    /// Why the submission cannot be tested, when that is the student's doing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 /// A test to run; both commits are full ones.
@@ -62,6 +68,9 @@ pub struct RunTests {
     pub submission: Repository,
     /// What to run; the reference's own plan when none is given.
     pub plan: Option<TestPlan>,
+    /// Why the submission cannot be tested, when that is known already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -90,8 +99,15 @@ pub async fn fetch_repository(
     };
     let scratch = scratch_folder(&station)?;
     let into = scratch.path().join("tree");
-    let checkout = check_out(ctx, &station, &input.repository, &into, stage).await?;
-    Ok(Fetched { commit: checkout })
+    match check_out(ctx, &station, &input.repository, &into, stage).await {
+        Ok(commit) => Ok(Fetched { commit, fault: None }),
+        Err(error) => match students_fault(&error) {
+            Some(fault) if input.stage == FetchStage::DownloadingSubmission => {
+                Ok(Fetched { commit: input.repository.commit, fault: Some(fault) })
+            }
+            _ => Err(git_failure(&error)),
+        },
+    }
 }
 
 /// Runs the tests of the reference against the submission, confined.
@@ -109,11 +125,33 @@ pub async fn run_tests(ctx: &ActivityContext, input: RunTests) -> Result<Report,
     let _place = place(ctx, &station).await?;
     let scratch = scratch_folder(&station)?;
     let (reference, student) = (scratch.path().join("reference"), scratch.path().join("student"));
-    check_out(ctx, &station, &input.reference, &reference, "downloading_example").await?;
-    check_out(ctx, &station, &input.submission, &student, "downloading_submission").await?;
+    check_out(ctx, &station, &input.reference, &reference, "downloading_example")
+        .await
+        .map_err(|error| git_failure(&error))?;
+    let mut fault = input.fault;
+    if fault.is_none()
+        && let Err(error) =
+            check_out(ctx, &station, &input.submission, &student, "downloading_submission").await
+    {
+        fault = Some(students_fault(&error).ok_or_else(|| git_failure(&error))?);
+    }
+    let reference = within(&reference, input.reference.path.as_deref())?;
+    if let Some(path) = &input.reference.path
+        && !is_folder(&reference)
+    {
+        return Err(broken_failure(&Broken::ReferenceMissing { path: path.clone() }));
+    }
+    let student = within(&student, input.submission.path.as_deref())?;
+    if let Some(path) = &input.submission.path
+        && fault.is_none()
+        && !is_folder(&student)
+    {
+        fault = Some(format!("the submission has no folder `{path}`"));
+    }
     let job = Job {
-        reference: &within(&reference, input.reference.path.as_deref())?,
-        student: &within(&student, input.submission.path.as_deref())?,
+        reference: &reference,
+        student: &student,
+        fault: fault.as_deref(),
         plan: input.plan.as_ref(),
         maxima: &station.maxima,
         sandbox,
@@ -173,9 +211,9 @@ async fn check_out(
     repository: &Repository,
     into: &Path,
     stage: &'static str,
-) -> Result<String, ActivityError> {
+) -> Result<String, ctutor_git::Error> {
     ctx.report(heartbeat(stage, 0.0, 0.0, None));
-    let source = repository.source().map_err(|error| git_failure(&error))?;
+    let source = repository.source()?;
     let told = Arc::new(Mutex::new((0_u64, 0_u64)));
     let listener = told.clone();
     let watch = Watch::new(ctx.cancellation()).on_progress(move |progress| {
@@ -188,8 +226,7 @@ async fn check_out(
     loop {
         tokio::select! {
             checkout = &mut checkout => {
-                let checkout = checkout.map_err(|error| git_failure(&error))?;
-                return Ok(checkout.commit.to_string());
+                return Ok(checkout?.commit.to_string());
             }
             // The checkout hears of a cancellation by itself.
             _ = ctx.sleep(Duration::from_millis(500)), if !ctx.is_canceled() => {
@@ -216,12 +253,10 @@ fn heartbeat(stage: &str, completed: f64, total: f64, current: Option<&str>) -> 
     Heartbeat { completed, total, message, details }
 }
 
-fn scratch_folder(station: &TestingStation) -> Result<tempfile::TempDir, ActivityError> {
-    let failed = |error: std::io::Error| {
+fn scratch_folder(station: &TestingStation) -> Result<Scratch, ActivityError> {
+    Scratch::make(&station.scratch).map_err(|error| {
         ActivityError::retryable("ScratchFolder", format!("no temporary folder could be made: {error}"))
-    };
-    std::fs::create_dir_all(&station.scratch).map_err(failed)?;
-    tempfile::Builder::new().prefix("test-").tempdir_in(&station.scratch).map_err(failed)
+    })
 }
 
 /// A folder of a checkout. What leads out of it is no folder of it.

@@ -17,6 +17,7 @@ use super::{
     Broken,
     files::{self, Selection, is_named, is_refused, select},
     plan::{Granted, Maxima, RunnerKind, TestPlan},
+    scratch,
 };
 
 /// What a process of the tests may write altogether.
@@ -35,7 +36,7 @@ pub(super) struct Bench<'a> {
     /// What lies over the student's files, and may not be changed by them.
     tests: Selection,
     submission: Selection,
-    /// Why the submission cannot be tested at all: it is too large.
+    /// Why the submission cannot be tested at all.
     pub(super) submission_fault: Option<String>,
     solution: Option<Selection>,
     places: AtomicU32,
@@ -64,6 +65,7 @@ pub(super) struct Material<'a> {
     pub(super) scratch: &'a Path,
     pub(super) reference: &'a Path,
     pub(super) student: &'a Path,
+    pub(super) fault: Option<&'a str>,
 }
 
 impl<'a> Bench<'a> {
@@ -93,15 +95,25 @@ impl<'a> Bench<'a> {
                 if !is_folder(&root) {
                     return Err(Broken::Plan { message: format!("the solution `{solution}` is not there") });
                 }
-                Some(select(&root, maxima, of_student)?)
+                Some(select("the solution", &root, maxima, of_student)?)
             }
             None => None,
         };
-        // A student who hands in too much has failed; nothing is wrong with the worker.
-        let (submission, submission_fault) = match select(student, maxima, of_student) {
-            Ok(submission) => (submission, None),
-            Err(fault @ Broken::TooLarge { .. }) => (Selection::default(), Some(fault.to_string())),
-            Err(fault) => return Err(fault),
+        let tests = select("the reference", reference, maxima, of_reference)?;
+        // A student who hands in too much, or the wrong things, has failed; nothing is wrong with the worker.
+        let faulty = |fault| (Selection::default(), Some(fault));
+        let (submission, submission_fault) = match material.fault {
+            Some(fault) => faulty(fault.to_owned()),
+            None => match select("the submission", student, maxima, of_student) {
+                Ok(submission) => match submission.clash_with(&tests) {
+                    Some(file) => {
+                        faulty(format!("`{}` is a file where the tests have a folder", files::shown(file)))
+                    }
+                    None => (submission, None),
+                },
+                Err(fault @ (Broken::TooLarge { .. } | Broken::TooDeep { .. })) => faulty(fault.to_string()),
+                Err(fault) => return Err(fault),
+            },
         };
         Ok(Self {
             plan,
@@ -112,7 +124,7 @@ impl<'a> Bench<'a> {
             folder,
             reference,
             student,
-            tests: select(reference, maxima, of_reference)?,
+            tests,
             submission,
             submission_fault,
             solution,
@@ -204,7 +216,7 @@ impl<'a> Bench<'a> {
 
 impl Drop for Bench<'_> {
     fn drop(&mut self) {
-        files::clear(self.folder.path());
+        scratch::clear(self.folder.path());
     }
 }
 

@@ -19,8 +19,10 @@ pub enum Broken {
     Sandbox(#[from] ctutor_sandbox::Error),
     #[error("the files of the test cannot be laid out: {what}")]
     Files { what: &'static str, source: std::io::Error },
-    #[error("the submission or the reference exceeds `{limit}` of {max}")]
-    TooLarge { limit: &'static str, max: u64 },
+    #[error("{whose} exceeds `{limit}` of {max}")]
+    TooLarge { whose: &'static str, limit: &'static str, max: u64 },
+    #[error("{whose} has `{path}`, which lies deeper than {folders_max} folders")]
+    TooDeep { whose: &'static str, path: String, folders_max: usize },
     #[error("the test was canceled")]
     Canceled,
 }
@@ -30,12 +32,14 @@ impl Broken {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::RunnerMissing { .. } | Self::Sandbox(_) | Self::Files { .. } => true,
-            Self::ReferenceMissing { .. } | Self::SubmissionMissing { .. } => true,
-            Self::Plan { .. }
+            Self::ReferenceMissing { .. }
+            | Self::SubmissionMissing { .. }
+            | Self::Plan { .. }
             | Self::NoTests
             | Self::Listing { .. }
             | Self::Solution { .. }
             | Self::TooLarge { .. }
+            | Self::TooDeep { .. }
             | Self::Canceled => false,
         }
     }

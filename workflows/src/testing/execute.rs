@@ -18,6 +18,8 @@ pub struct Job<'a> {
     pub reference: &'a Path,
     /// The student's repository, laid out. Neither is changed.
     pub student: &'a Path,
+    /// Why the submission could not be laid out, when that is the student's doing; then nothing is read of it.
+    pub fault: Option<&'a str>,
     /// Without one, the reference's own plan is read.
     pub plan: Option<&'a TestPlan>,
     pub maxima: &'a Maxima,
@@ -57,7 +59,7 @@ pub async fn execute(
     if !is_folder(job.reference) {
         return Err(Broken::ReferenceMissing { path: job.reference.display().to_string() });
     }
-    if !is_folder(job.student) {
+    if job.fault.is_none() && !is_folder(job.student) {
         return Err(Broken::SubmissionMissing { path: job.student.display().to_string() });
     }
     let plan = match job.plan {
@@ -76,6 +78,7 @@ pub async fn execute(
         scratch: job.scratch,
         reference: job.reference,
         student: job.student,
+        fault: job.fault,
     })?;
     let runner = Runner::new(plan.runner);
     let names = runner.list(&bench).await?;
@@ -84,7 +87,11 @@ pub async fn execute(
         return Err(Broken::NoTests);
     }
     if names.len() > job.maxima.tests {
-        return Err(Broken::TooLarge { limit: "tests", max: job.maxima.tests as u64 });
+        return Err(Broken::TooLarge {
+            whose: "the reference",
+            limit: "tests",
+            max: job.maxima.tests as u64,
+        });
     }
     let tests = match &bench.submission_fault {
         Some(fault) => names.iter().map(|name| not_loaded(name, fault)).collect(),

@@ -1,6 +1,7 @@
 //! Which files go into a test, and how they get there. No link is ever followed.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -21,6 +22,7 @@ const REFUSED: [&str; 8] = [
 ];
 const REFUSED_FOLDERS: [&str; 3] = ["__pycache__", ".git", ".pytest_cache"];
 const DEPTH_MAX: usize = 32;
+const SHOWN_CHARS_MAX: usize = 200;
 
 /// Files by their paths below one folder.
 #[derive(Debug, Default)]
@@ -28,8 +30,10 @@ pub(super) struct Selection {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// Every ordinary file below `root` whose path the filter takes, in order of their names.
+/// Every ordinary file below `root` whose path the filter takes, in order of their names. `whose` names the root in
+/// messages.
 pub(super) fn select(
+    whose: &'static str,
     root: &Path,
     maxima: &Maxima,
     takes: impl Fn(&Path) -> bool,
@@ -43,17 +47,21 @@ pub(super) fn select(
             let entry = entry.map_err(Broken::files("reading a folder"))?;
             let path = folder.join(entry.file_name());
             let metadata = entry.metadata().map_err(Broken::files("reading a folder"))?;
-            if metadata.is_dir() && path.components().count() <= DEPTH_MAX {
-                pending.push(path);
+            if metadata.is_dir() {
+                if path.components().count() <= DEPTH_MAX {
+                    pending.push(path);
+                } else if takes(&path) {
+                    return Err(Broken::TooDeep { whose, path: shown(&path), folders_max: DEPTH_MAX });
+                }
             } else if metadata.is_file() && takes(&path) {
                 bytes += metadata.len();
                 selection.files.push(path);
             }
             if selection.files.len() as u64 > maxima.files {
-                return Err(Broken::TooLarge { limit: "files", max: maxima.files });
+                return Err(Broken::TooLarge { whose, limit: "files", max: maxima.files });
             }
             if bytes > maxima.file_bytes {
-                return Err(Broken::TooLarge { limit: "file_bytes", max: maxima.file_bytes });
+                return Err(Broken::TooLarge { whose, limit: "file_bytes", max: maxima.file_bytes });
             }
         }
     }
@@ -62,6 +70,12 @@ pub(super) fn select(
 }
 
 impl Selection {
+    /// The file that cannot lie beside those of `other`, which have a folder of its name.
+    pub(super) fn clash_with(&self, other: &Self) -> Option<&Path> {
+        let folders: BTreeSet<&Path> = other.files.iter().flat_map(|file| file.ancestors().skip(1)).collect();
+        self.files.iter().map(PathBuf::as_path).find(|file| folders.contains(file))
+    }
+
     /// Copies the files from `root` to `into`, readable for the user that the tests run as.
     pub(super) fn copy(&self, root: &Path, into: &Path) -> Result<(), Broken> {
         for path in &self.files {
@@ -90,6 +104,11 @@ pub(super) fn make_folders(root: &Path, below: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A path of a repository, fit for a message.
+pub(super) fn shown(path: &Path) -> String {
+    path.to_string_lossy().chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect()
 }
 
 pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
@@ -129,24 +148,6 @@ pub(super) fn is_refused(path: &Path) -> bool {
     };
     let compiled = path.extension().is_some_and(|extension| extension == "pyc" || extension == "pth");
     compiled || is_one_of(&REFUSED) || is_one_of(&REFUSED_FOLDERS)
-}
-
-/// Removes a folder in which a student's program may have taken away rights.
-pub(super) fn clear(root: &Path) {
-    let mut pending = vec![root.to_owned()];
-    while let Some(folder) = pending.pop() {
-        let _ = set_mode(&folder, 0o700);
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        pending.extend(
-            entries
-                .flatten()
-                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|entry| entry.path()),
-        );
-    }
-    if let Err(fault) = fs::remove_dir_all(root) {
-        tracing::warn!(folder = %root.display(), error = %fault, "the folder of a test was left behind");
-    }
 }
 
 #[cfg(test)]

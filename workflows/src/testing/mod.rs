@@ -15,6 +15,7 @@ pub mod plan;
 pub mod report;
 mod repository;
 mod runner;
+mod scratch;
 mod secrets;
 mod station;
 mod workflow;
@@ -23,6 +24,7 @@ pub use activities::{FetchRepository, FetchStage, Fetched, RunTests, fetch_repos
 pub use broken::Broken;
 pub use execute::{Job, Progress, Stage, execute};
 pub use repository::{CredentialReference, Repository};
+pub(crate) use scratch::prepare_scratch;
 pub use secrets::SecretFolder;
 pub use station::TestingStation;
 pub use workflow::{StudentTested, StudentTesting, StudentTestingInput, StudentTestingMetadata};

@@ -19,6 +19,7 @@ pub struct TestPlan {
     /// The name of the assignment, for the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Who runs the tests and judges them.
     pub runner: RunnerKind,
     /// Which files are taken from the student: files, folders with all below, `*` within a name. Nothing else is.
     pub student_files: Vec<String>,
@@ -29,7 +30,9 @@ pub struct TestPlan {
     #[serde(default = "default_tests")]
     pub tests: String,
     /// A folder of the reference with a solution, in whose place the student's files come.
-    /// Tests are listed with it. `junit` needs one; for `pytest`, empty modules stand in for one that is missing.
+    /// Tests are listed with it, and a test that it does not pass is the reference's fault and no student's.
+    /// `junit` needs one; for `pytest`, empty modules stand in for one that is missing, and nothing tells faulty tests
+    /// from faulty submissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solution: Option<String>,
     /// The tests, for `command`. They share one folder and run in this order.
@@ -38,15 +41,34 @@ pub struct TestPlan {
     /// The command that runs all tests, for `junit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub junit: Option<JunitCommand>,
+    /// Whether reports hold what failed tests said. It may quote the tests, and with `pytest` and `junit` a submission
+    /// can put any file that it may read into it, the hidden tests among them.
+    #[serde(default)]
+    pub messages: Messages,
     #[serde(default)]
     pub limits: LimitOverrides,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Messages {
+    #[default]
+    Shown,
+    /// Reports say which tests failed, and nothing more.
+    Withheld,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunnerKind {
+    /// Each test is reported as it ends, and a hang costs one test.
+    /// The student's code runs in the process of the tests: common ways to forge results are found out, but a
+    /// determined student can forge them.
     Pytest,
+    /// Programs that are judged from outside, by exit status and output.
     Command,
+    /// Any framework. What it reports is as safe as its own tests are: safe if they start the student's program as a
+    /// process of its own.
     Junit,
 }
 
@@ -213,8 +235,8 @@ impl TestPlan {
         let ms = |wanted: Option<u64>, default_ms, max: Duration| {
             Duration::from_millis(wanted.unwrap_or(default_ms).max(1)).min(max)
         };
-        // Its command runs with the solution first, and may take as long.
-        let runs = if self.runner == RunnerKind::Junit { 2 } else { 1 };
+        // All tests may run with the solution too, and take as long.
+        let runs = if self.runner == RunnerKind::Command || self.solution.is_none() { 1 } else { 2 };
         Granted {
             test_timeout: ms(wanted.test_timeout_ms, 10_000, maxima.test_timeout),
             total_timeout: ms(wanted.total_timeout_ms, 120_000, maxima.total_timeout / runs),
@@ -263,6 +285,7 @@ mod tests {
     fn a_short_plan_is_enough() {
         let plan = parse("runner = \"pytest\"\nstudent_files = [\"triangle.py\"]").unwrap();
         assert_eq!(plan.tests, "tests");
+        assert_eq!(plan.messages, Messages::Shown);
         let granted = plan.grant(&Maxima { test_timeout: Duration::from_secs(3), ..Maxima::default() });
         assert_eq!((granted.test_timeout, granted.processes), (Duration::from_secs(3), 64));
     }

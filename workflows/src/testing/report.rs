@@ -95,7 +95,7 @@ impl Report {
 
 impl TestReport {
     pub(super) fn new(name: &str, status: Status, result: Verdict, message: Option<&str>) -> Self {
-        let result_message = message.map(cap);
+        let result_message = message.map(|text| cap(&text.replace(is_unfit, "\u{fffd}")));
         Self { name: name.to_owned(), status, result, result_message, duration: 0.0 }
     }
 
@@ -118,6 +118,11 @@ impl Summary {
         }
         summary
     }
+}
+
+/// Characters that databases or terminals do not take for text.
+fn is_unfit(one: char) -> bool {
+    one.is_control() && !matches!(one, '\n' | '\r' | '\t')
 }
 
 /// The beginning of a text that a student's program may have made as long as it liked.

@@ -1,9 +1,28 @@
-use ctutor_git::{Credential, Error, SecretRef, Source};
+use ctutor_git::{
+    Credential,
+    Error::{self, CredentialInUrl},
+    SecretRef, Source,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an `https` user name is when only a secret is named; GitLab's custom for access tokens.
 const DEFAULT_USERNAME: &str = "oauth2";
+
+/// What [`Source::parse`] takes, as far as a schema can say it: an input is checked before it is stored, and a token
+/// in it would stay in the history. What has a credential has this shape, too, and is told apart by [`CREDENTIAL`].
+const SHAPE: &str = concat!(
+    r"^(https?://[^\s\\]+|ssh://[^\s\\/]+/[^\s\\]+|[^\s\\/]+@[^\s\\]+:[^\s\\]+",
+    r"|file:///[^\s\\]+|/[^\s\\]+)$"
+);
+
+/// A query or fragment; user information of a web server; a password, or no login of a machine, for SSH.
+const CREDENTIAL: &str = concat!(
+    r"[?#]",
+    r"|^[Hh][Tt][Tt][Pp][Ss]?:/*[^/]*@",
+    r"|^(?!/|[A-Za-z]+://|(?!glpat-|ghp_|github_pat_)[a-z_][a-z0-9_-]{0,23}@[^@]*$).*@",
+    r"|^[Ss][Ss][Hh]://(?!((?!glpat-|ghp_|github_pat_)[a-z_][a-z0-9_-]{0,23}@)?[^/@]*(/|$))"
+);
 
 /// A Git repository at a commit. Never holds a secret, only the name of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -11,10 +30,10 @@ const DEFAULT_USERNAME: &str = "oauth2";
 pub struct Repository {
     /// `https://…`, `ssh://…`, `user@host:path`, or, where the worker allows it, a local path. A URL with a
     /// password or token in it is refused.
-    #[schemars(regex(
-        pattern = r"^(https?://[^/@\s]+(/\S*)?|ssh://([A-Za-z0-9._-]+@)?[^/@:\s]+(:[0-9]+)?/\S+|[A-Za-z0-9._-]+@[^/@:\s]+:[^\s]+|file:///[^\s]+|/[^\s]+|\./[^\s]+)$"
-    ))]
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = 2048), extend("allOf" = [
+        { "pattern": SHAPE, "x-message": "the repository URL is not usable: it is neither `https://…`, `ssh://…` nor `user@host:path`" },
+        { "not": { "pattern": CREDENTIAL }, "x-message": CredentialInUrl.to_string() },
+    ]))]
     pub url: String,
     /// The full commit ID, or the name of a branch or a tag.
     #[schemars(length(min = 1, max = 255))]
@@ -30,12 +49,17 @@ pub struct Repository {
 /// A credential by reference: the worker looks the secret up when it needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+// Where it may be left out, a reference to it would become an `anyOf`, whose failures name nothing.
+#[schemars(inline)]
 pub struct CredentialReference {
     /// The user name; `oauth2`, GitLab's custom for access tokens, when none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The name of a secret of the worker: letters, digits, `.`, `_` and `-`.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"))]
+    #[schemars(
+        regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"),
+        extend("x-message" = "the name of a secret has at most 100 letters, digits, `.`, `_` and `-`, and no `.` first")
+    )]
     pub secret: String,
 }
 
@@ -58,5 +82,88 @@ impl Repository {
     /// The same repository at a commit that was resolved.
     pub(super) fn at(&self, commit: &str) -> Self {
         Self { commit: commit.to_owned(), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn validator() -> jsonschema::Validator {
+        jsonschema::validator_for(schemars::schema_for!(Repository).as_value()).unwrap()
+    }
+
+    fn faults(repository: &Value) -> Vec<String> {
+        let schema = schemars::schema_for!(Repository).to_value();
+        let message = |error: jsonschema::ValidationError<'_>| {
+            let path = error.schema_path().to_string();
+            let above = path.match_indices('/').rev().map(|(at, _)| &path[..at]);
+            let message = above.filter_map(|place| schema.pointer(place)?.get("x-message")?.as_str()).next();
+            message.map_or_else(|| error.masked().to_string(), str::to_owned)
+        };
+        validator().iter_errors(repository).map(message).collect()
+    }
+
+    #[test]
+    fn the_schema_refuses_what_the_source_refuses() {
+        for url in [
+            "https://gitlab.example/a.git",
+            "http://127.0.0.1:3000/a.git",
+            "https://[::1]:3000/a.git",
+            "https://gitlab.example/a@b/c.git",
+            "https://gitlab.example",
+            "ssh://git@gitlab.example:2222/group/a.git",
+            "ssh://gitlab.example/a.git",
+            "git@gitlab.example:group/a.git",
+            "_gitea@gitlab.example:a.git",
+            "/srv/a@b.git",
+            "file:///srv/a.git",
+        ] {
+            assert_eq!(faults(&json!({ "url": url, "commit": "main" })), [""; 0], "{url}");
+            Source::parse(url, "main").unwrap();
+        }
+        for url in [
+            "https://user:token@host/x.git",
+            "https://token@host/x.git",
+            "https:///user:token@host/x.git",
+            "https:user:token@host/x.git",
+            "HTTPS://user:token@host/x.git",
+            "https://host/x.git?private_token=t",
+            "https://host/x.git#t",
+            "ssh://git:token@host/x.git",
+            "ssh://glpat-1@host/x.git",
+            "ssh://Token@host/x.git",
+            "git:token@host:x.git",
+            "git@host:x.git?t",
+            "git@host:x@y.git",
+            "Token@host:x.git",
+            "glpat-1@host:x.git",
+            "abcdefghijklmnopqrstuvwxyz@host:x.git",
+            "/srv/a.git?t",
+        ] {
+            let found = faults(&json!({ "url": url, "commit": "main" }));
+            assert!(found.contains(&CredentialInUrl.to_string()), "{url}: {found:?}");
+            Source::parse(url, "main").unwrap_err();
+        }
+        for url in ["", "a.git", "./a.git", "ftp://host/a", "git://host/a", "https://a b", "https://a\\@b/c"]
+        {
+            assert!(!faults(&json!({ "url": url, "commit": "main" })).is_empty(), "{url}");
+            Source::parse(url, "main").unwrap_err();
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_sentence() {
+        let with = |url: &str, secret: &str| json!({ "url": url, "commit": "main", "credential": { "secret": secret } });
+        let told = faults(&with("https://user:token@host/x.git", "gitlab"));
+        assert_eq!(told, ["the repository URL carries a credential; name a secret by reference instead"]);
+        let told = faults(&with("https://host/x.git", "../gitlab"));
+        assert_eq!(
+            told,
+            ["the name of a secret has at most 100 letters, digits, `.`, `_` and `-`, and no `.` first"]
+        );
+        assert!(validator().is_valid(&json!({ "url": "/a", "commit": "main", "credential": null })));
     }
 }

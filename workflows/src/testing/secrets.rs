@@ -1,32 +1,50 @@
 use std::{fs, path::PathBuf};
 
-use ctutor_git::{SecretRef, SecretSource, SecretUnavailable};
+use ctutor_git::{Secret, SecretRef, SecretSource, SecretUnavailable};
 use secrecy::SecretString;
 
-/// Largest secret in bytes.
-const SECRET_BYTES_MAX: u64 = 16 * 1024;
+/// Largest file of a secret.
+const BYTES_MAX: u64 = 16 * 1024;
 
 /// Secrets as files of a folder, one each, named after the secret; the way container platforms mount them.
+///
+/// The first line is the secret, and each further line a URL prefix that it may be sent to. A secret without such lines
+/// goes nowhere: whoever may start a test names the server, and would otherwise receive every secret of the worker.
 #[derive(Debug, Clone)]
 pub struct SecretFolder(pub PathBuf);
 
 impl SecretSource for SecretFolder {
-    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, SecretUnavailable> {
+    fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretUnavailable> {
         let name = reference.0.as_str();
-        let plain = !name.starts_with('.')
+        let is_plain = !name.starts_with('.')
             && !name.is_empty()
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-        if !plain {
-            return Err(SecretUnavailable { retryable: false });
+        if !is_plain {
+            return Err(SecretUnavailable::Missing);
         }
         let path = self.0.join(name);
-        let size = fs::metadata(&path).map_err(|_| SecretUnavailable { retryable: false })?.len();
-        if size > SECRET_BYTES_MAX {
-            return Err(SecretUnavailable { retryable: false });
+        let size = fs::metadata(&path).map_err(|_| SecretUnavailable::Missing)?.len();
+        if size > BYTES_MAX {
+            return Err(SecretUnavailable::TooLong { bytes_max: BYTES_MAX });
         }
-        let text = fs::read_to_string(path).map_err(|_| SecretUnavailable { retryable: true })?;
-        Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+        let text = SecretString::from(fs::read_to_string(path).map_err(|_| SecretUnavailable::Unreadable)?);
+        parse(&text)
     }
+}
+
+fn parse(file: &SecretString) -> Result<Secret, SecretUnavailable> {
+    use secrecy::ExposeSecret;
+
+    let mut lines = file.expose_secret().lines();
+    let text = SecretString::from(lines.next().unwrap_or_default());
+    let mut places = Vec::new();
+    for (number, line) in (2..).zip(lines) {
+        let line = line.trim();
+        if !line.is_empty() {
+            places.push(line.parse().map_err(|_| SecretUnavailable::Malformed { line: number })?);
+        }
+    }
+    Ok(Secret { text, places })
 }
 
 #[cfg(test)]
@@ -38,13 +56,21 @@ mod tests {
     #[test]
     fn a_secret_is_a_file_and_nothing_outside_the_folder() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("gitlab"), "glpat-1\n").unwrap();
+        fs::write(folder.path().join("gitlab"), "glpat-1\r\nhttps://gitlab.example.org/\r\n\r\n").unwrap();
+        fs::write(folder.path().join("homeless"), "glpat-2\n").unwrap();
+        fs::write(folder.path().join("key"), "-----BEGIN\nabc\n-----END\n").unwrap();
+        fs::write(folder.path().join("long"), "x".repeat(20_000)).unwrap();
         fs::write(folder.path().join(".hidden"), "x").unwrap();
         let secrets = SecretFolder(folder.path().join(""));
         let resolve = |name: &str| secrets.resolve(&SecretRef(name.to_owned()));
-        assert_eq!(resolve("gitlab").unwrap().expose_secret(), "glpat-1");
+        let secret = resolve("gitlab").unwrap();
+        assert_eq!(secret.text.expose_secret(), "glpat-1");
+        assert_eq!(secret.places, ["https://gitlab.example.org/".parse().unwrap()]);
+        assert_eq!(resolve("homeless").unwrap().places, []);
+        assert_eq!(resolve("key").unwrap_err(), SecretUnavailable::Malformed { line: 2 });
+        assert_eq!(resolve("long").unwrap_err(), SecretUnavailable::TooLong { bytes_max: BYTES_MAX });
         for name in ["../gitlab", "", ".hidden", "a/b", "missing"] {
-            assert!(!resolve(name).unwrap_err().retryable, "{name}");
+            assert_eq!(resolve(name).unwrap_err(), SecretUnavailable::Missing, "{name}");
         }
     }
 }

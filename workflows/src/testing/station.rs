@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use ctutor_engine::activity::ActivityError;
-use ctutor_git::RepositoryCache;
+use ctutor_git::{Error, RepositoryCache};
 use ctutor_sandbox::{Sandbox, Unavailable};
 use tokio::sync::Semaphore;
 
@@ -40,16 +40,26 @@ impl TestingStation {
 }
 
 /// The failure of an activity that a fault of the repository leads to.
-pub(super) fn git_failure(error: &ctutor_git::Error) -> ActivityError {
-    if matches!(error, ctutor_git::Error::Canceled) {
+pub(super) fn git_failure(error: &Error) -> ActivityError {
+    if matches!(error, Error::Canceled) {
         return ActivityError::canceled();
     }
     let message = with_causes(error);
     if error.is_retryable() {
-        ActivityError::retryable("RepositoryUnavailable", message)
-    } else {
-        ActivityError::non_retryable("RepositoryUnusable", message)
+        return ActivityError::retryable("RepositoryUnavailable", message);
     }
+    let kind = match error {
+        Error::SecretRefused { .. } | Error::SecretInTheClear { .. } => "SecretRefused",
+        Error::SourceRefused { .. } => "SourceRefused",
+        _ => "RepositoryUnusable",
+    };
+    ActivityError::non_retryable(kind, message)
+}
+
+/// What a student has done, if it is that which keeps a submission from being laid out.
+pub(super) fn students_fault(error: &Error) -> Option<String> {
+    let is_students = matches!(error, Error::LimitExceeded { .. } | Error::UnsafeTree { .. });
+    is_students.then(|| format!("the submission cannot be tested: {error}"))
 }
 
 /// The failure of an activity that a broken environment leads to.

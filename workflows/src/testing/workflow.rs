@@ -39,7 +39,8 @@ pub struct StudentTested {
     pub skipped: u32,
     /// Tests in all.
     pub total: u32,
-    /// The commit of the student's repository that was tested.
+    /// The commit of the student's repository that was tested; what was asked for when the repository is too large for
+    /// that to be found out.
     pub submission_commit: String,
     /// The commit of the reference that tested it.
     pub reference_commit: String,
@@ -86,11 +87,13 @@ impl StudentTesting {
             ctx.activity(fetch_repository, FetchRepository { repository: repository.clone(), stage })
         };
         let reference = fetch(&input.reference, FetchStage::DownloadingExample).await?.commit;
-        let submission = fetch(&input.submission, FetchStage::DownloadingSubmission).await?.commit;
+        let fetched = fetch(&input.submission, FetchStage::DownloadingSubmission).await?;
+        let submission = fetched.commit;
         let tests = RunTests {
             reference: input.reference.at(&reference),
             submission: input.submission.at(&submission),
             plan: input.plan,
+            fault: fetched.fault,
         };
         let report = ctx.activity(run_tests, tests).await?;
         let completed_at = ctx.now();

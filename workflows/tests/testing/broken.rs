@@ -39,6 +39,10 @@ async fn a_reference_without_tests_or_with_faulty_ones_is_broken() {
         matches!(&error, Broken::Listing { message } if message.contains("no_such_library")),
         "{error:?}"
     );
+    let patch = "import pytest\npytest.raises = None\ndef test_a(): pass\n";
+    place.write("reference/tests/test_answer.py", patch);
+    let error = place.test().await.unwrap_err();
+    assert!(matches!(&error, Broken::Listing { message } if message.contains("pytest itself")), "{error:?}");
     place.write("reference/tests/test_answer.py", "number = 1\n");
     let error = place.test().await.unwrap_err();
     assert!(matches!(error, Broken::NoTests), "{error:?}");
@@ -92,4 +96,51 @@ async fn tests_are_listed_without_a_solution() {
     place.write("student/src/deep.py", "thing = 1\n");
     let report = place.test().await.unwrap();
     assert_eq!(counts(&report), (3, 0, 0), "{report:#?}");
+}
+
+#[tokio::test]
+async fn a_reference_that_does_not_pass_its_own_tests_is_broken() {
+    let mut place = Place::with_answer("def find(): return 41\ndef text(): return 'x'\n").await;
+    place.write("reference/ctutor-test.toml", &format!("{PLAN}solution = 'solution'\n"));
+    place.write("reference/solution/answer.py", RIGHT);
+    assert_eq!(counts(&place.test().await.unwrap()), (1, 1, 0));
+
+    let tests = fs::read_to_string(place.path("reference/tests/test_answer.py")).unwrap();
+    for (test, reason) in [
+        ("def test_more(no_such_fixture): pass", "no_such_fixture"),
+        ("def test_more(): assert answer.find() == 43", "assert 42 == 43"),
+        ("def test_more(): import pytest; pytest.skip('not here')", "it was skipped: Skipped: not here"),
+    ] {
+        place.write("reference/tests/test_answer.py", &format!("{tests}\n{test}\n"));
+        let error = place.test().await.unwrap_err();
+        let Broken::Solution { test, message } = &error else { panic!("{error:?}") };
+        assert_eq!(test, "tests/test_answer.py::test_more");
+        assert!(message.contains(reason) && !error.is_retryable(), "{message}");
+    }
+
+    // Without a solution nobody knows whose fault it is.
+    place.write("reference/ctutor-test.toml", PLAN);
+    assert_eq!(counts(&place.test().await.unwrap()), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn tests_whose_names_change_are_refused() {
+    let mut place = Place::with_answer(RIGHT).await;
+    place.write(
+        "reference/tests/test_random.py",
+        "import random, pytest, answer\n@pytest.mark.parametrize('x', [random.random(), 3])\ndef test_x(x): assert answer.find() == 42\n",
+    );
+    for (solution, plan) in [(None, PLAN.to_owned()), (Some(RIGHT), format!("{PLAN}solution = 'solution'\n"))]
+    {
+        place.write("reference/ctutor-test.toml", &plan);
+        if let Some(solution) = solution {
+            place.write("reference/solution/answer.py", solution);
+        }
+        let error = place.test().await.unwrap_err();
+        let Broken::Listing { message } = &error else { panic!("{error:?}") };
+        assert!(
+            message.contains("`tests/test_random.py::test_x[0.") && !message.contains("[3]"),
+            "{message}"
+        );
+    }
 }

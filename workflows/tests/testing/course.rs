@@ -107,6 +107,70 @@ async fn tests_after_a_crash_run_in_another_process() {
 }
 
 #[tokio::test]
+async fn whoever_ends_pytest_costs_the_test_that_ran() {
+    for leave in ["sys.exit(0)", "raise KeyboardInterrupt", "pytest.exit('enough', returncode=0)"] {
+        let source = format!("import sys, pytest\ndef find(): {leave}\ndef text(): return 'x'");
+        let report = Place::with_answer(&source).await.test().await.unwrap();
+        assert_eq!(counts(&report), (1, 1, 0), "{leave}: {report:#?}");
+        assert!(message(&report, "test_right").contains("exit"), "{leave}: {report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn tests_of_every_kind_run_once_as_canaries() {
+    let mut place = Place::with_answer("def find(): return 42\ndef text(): return 'x'").await;
+    place.write(
+        "reference/tests/test_kinds.py",
+        "
+import unittest
+import pytest
+import answer
+
+class TestMethods:
+    def setup_method(self): self.right = 42
+    @pytest.mark.parametrize('number', [1, 2])
+    def test_method(self, number): assert answer.find() == self.right
+
+class Cases(unittest.TestCase):
+    def setUp(self): self.right = 42
+    def test_case(self): self.assertEqual(answer.find(), self.right)
+
+@pytest.mark.xfail
+def test_expected(): assert answer.find() == 42
+",
+    );
+    place.write(
+        "reference/tests/test_numbers.py",
+        "import pytest\n@pytest.fixture(autouse=True, params=[1, 2])\ndef number(request): return request.param\ndef test_numbers(number): assert number\n",
+    );
+    place.write(
+        "reference/tests/conftest.py",
+        "
+import pytest
+
+def pytest_collect_file(file_path, parent):
+    if file_path.suffix == '.check': return Checks.from_parent(parent, path=file_path)
+
+class Checks(pytest.File):
+    def collect(self): yield Check.from_parent(self, name='check')
+
+class Check(pytest.Item):
+    def runtest(self):
+        import answer
+        assert answer.text() == self.path.read_text()
+",
+    );
+    place.write("reference/tests/text.check", "x");
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (9, 0, 0), "{report:#?}");
+
+    place.write("student/answer.py", "def find(): return 41\ndef text(): return 'y'");
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (2, 6, 1), "{report:#?}");
+    assert!(report.tests.iter().all(|test| test.status != Status::Failed), "{report:#?}");
+}
+
+#[tokio::test]
 async fn a_file_of_tests_that_hangs_while_loading_spares_the_others() {
     let mut place = Place::with_answer("def find(): return 42\ndef text(): return 'x'").await;
     place.write("student/slow.py", "while True: pass");

@@ -1,6 +1,6 @@
 //! Submissions that would rather change the verdict than the program.
 
-use crate::support::{Place, counts};
+use crate::support::{Place, counts, message};
 
 const RIGHT: &str = "def find(): return 42\ndef text(): return 'x'\n";
 
@@ -35,6 +35,117 @@ def shout():
 "#;
     assert_nothing_passes(&format!("{forgery}\nshout()")).await;
     assert_nothing_passes(&format!("{forgery}\nfind = text = shout")).await;
+}
+
+/// All tests have failed, because the submission was caught.
+async fn assert_is_caught(source: &str) {
+    let mut place =
+        Place::with_answer(&format!("def find(): return 0\ndef text(): return 0\n{source}")).await;
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (0, 2, 0), "{source}\n{report:#?}");
+    for test in ["test_right", "test_text"] {
+        assert!(message(&report, test).contains("tampered"), "{source}\n{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pytest_in_which_everything_passes_is_not_believed() {
+    assert_is_caught("import _pytest.python\n_pytest.python.Function.runtest = lambda self: None").await;
+    assert_is_caught(
+        "
+from _pytest.reports import TestReport
+make = TestReport.from_item_and_call.__func__
+def praise(cls, item, call):
+    report = make(cls, item, call)
+    report.outcome, report.longrepr = 'passed', None
+    return report
+TestReport.from_item_and_call = classmethod(praise)",
+    )
+    .await;
+    // Nothing of pytest is another object than before.
+    assert_is_caught(
+        "
+import gc, pluggy
+class Praise:
+    def pytest_pyfunc_call(self, pyfuncitem): return True
+for value in gc.get_objects():
+    if isinstance(value, pluggy.PluginManager): value.register(Praise())",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_tests_compare_with_cannot_be_replaced() {
+    let mut place = Place::with_answer(
+        "
+import contextlib, pytest
+class Any:
+    def __eq__(self, other): return True
+pytest.approx = lambda *_, **__: Any()
+pytest.raises = lambda *_, **__: contextlib.suppress(BaseException)
+",
+    )
+    .await;
+    place.write(
+        "reference/tests/test_answer.py",
+        "import pytest\nimport answer\n\ndef test_right():\n    assert 1 == pytest.approx(2)\n\ndef test_text():\n    with pytest.raises(ValueError):\n        answer.text()\n",
+    );
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
+    assert!(message(&report, "test_text").contains("tampered"), "{report:#?}");
+}
+
+#[tokio::test]
+async fn results_that_the_submission_tells_by_the_probe_are_not_believed() {
+    let forge = "
+def forge(tell, *results):
+    for test in ['tests/test_answer.py::test_right', 'tests/test_answer.py::test_text']:
+        for result in results:
+            tell('started', test=test)
+            tell('done', test=test, result=result, message=None, duration=0)
+";
+    let by_frames = format!(
+        "{forge}
+import os, sys
+frame = sys._getframe()
+while frame:
+    if 'tell' in frame.f_locals and 'orders' in frame.f_locals:
+        tell = frame.f_locals['tell']
+        for test in frame.f_locals['orders']['wanted']:
+            tell('done', test=test, result='passed', message=None, duration=0)
+        tell('finished', code=0)
+        os._exit(0)
+    frame = frame.f_back"
+    );
+    assert_is_caught(&by_frames).await;
+    let by_search = |what: &str| {
+        format!(
+            "{forge}
+import gc, os
+for value in gc.get_objects():
+    if type(value).__name__ == 'Probe':
+        tell = value._tell
+        {what}"
+        )
+    };
+    for what in [
+        "for test in list(value._wanted): tell('done', test=test, result='passed', message=None, duration=0)",
+        "forge(tell, 'passed', 'passed')",
+        "forge(tell, 'passed', 'passed'); tell('finished', code=0); os._exit(0)",
+        // They run on, and their true results come after.
+        "forge(tell, 'passed', 'failed')",
+    ] {
+        assert_is_caught(&by_search(what)).await;
+    }
+    // Half a result is none.
+    assert_nothing_passes(&by_search("forge(tell, 'passed'); os._exit(0)")).await;
+}
+
+#[tokio::test]
+async fn a_program_that_forks_and_does_not_leave_is_no_forger() {
+    let source = "import os\ndef find():\n    os.fork()\n    return 42\ndef text(): return 'x'\n";
+    let report = Place::with_answer(source).await.test().await.unwrap();
+    assert_eq!(counts(&report), (2, 0, 0), "{report:#?}");
 }
 
 #[tokio::test]

@@ -6,4 +6,6 @@ mod command;
 mod course;
 mod forging;
 mod junit;
+mod messages;
+mod student_places;
 mod support;

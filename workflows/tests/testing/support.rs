@@ -73,6 +73,7 @@ impl Place {
         let job = Job {
             reference,
             student,
+            fault: None,
             plan: None,
             maxima: &self.maxima,
             sandbox: &self.sandbox,

@@ -78,7 +78,7 @@ fn judge(test: &CommandTest, outcome: &Outcome) -> Result<(), (Status, String)> 
             return Err((Status::Completed, message.trim_end().to_owned()));
         }
         Exit::TimedOut => return Err((Status::TimedOut, "it did not end in time".to_owned())),
-        exit => return Err((Status::Crashed, describe(exit))),
+        _ => return Err((Status::Crashed, ending(outcome))),
     }
     let output = outcome.stdout.text();
     let output = output.trim_end_matches(['\r', '\n']);
@@ -96,7 +96,15 @@ fn judge(test: &CommandTest, outcome: &Outcome) -> Result<(), (Status, String)> 
     ))
 }
 
-/// What a student reads when a process did not end by itself.
+/// What a student reads of how a process ended.
+pub(super) fn ending(outcome: &Outcome) -> String {
+    match &outcome.detail {
+        Some(detail) => format!("{} ({detail})", describe(outcome.exit)),
+        None => describe(outcome.exit),
+    }
+}
+
+/// The same without what only the sandbox knows.
 pub(super) fn describe(exit: Exit) -> String {
     match exit {
         Exit::Exited(code) => format!("the program ended the tests with exit status {code}"),

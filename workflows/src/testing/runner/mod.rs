@@ -10,7 +10,7 @@ use ctutor_sandbox::Captured;
 use super::{
     Broken, Progress, Stage,
     bench::Bench,
-    plan::RunnerKind,
+    plan::{Messages, RunnerKind},
     report::{Status, TestReport, Verdict},
 };
 
@@ -59,11 +59,17 @@ impl Runner {
         names: Vec<String>,
         listener: Listener<'_>,
     ) -> Result<Vec<TestReport>, Broken> {
-        match self {
+        let mut reports = match self {
             Self::Pytest => pytest::run(bench, names, listener).await,
             Self::Command => command::run(bench, listener).await,
             Self::Junit => junit::run(bench, names, listener).await,
+        }?;
+        if bench.plan.messages == Messages::Withheld {
+            for report in &mut reports {
+                report.result_message = None;
+            }
         }
+        Ok(reports)
     }
 }
 

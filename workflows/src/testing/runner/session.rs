@@ -4,19 +4,46 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
+use super::not_run;
 use crate::testing::report::{Status, TestReport, Verdict, cap};
+
+/// What every test of a run is told in which somebody changed how tests are run or told.
+const TAMPERED: &str = "the results of this run are not believed, for the tests were tampered with: \
+     what has to fail has passed, pytest was changed, or a result was told that no test gave";
+const NOT_RUN: &str = "the test was not run";
+const INTERRUPTED: &str = "it ended the tests, as `sys.exit`, `KeyboardInterrupt` and `pytest.exit` can";
 
 /// A line of the probe.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Event {
-    Missing { program: String },
-    Loading { file: String },
-    LoadFailed { file: String, message: String },
-    Listed { tests: Vec<String> },
-    Started { test: String },
-    Done { test: String, result: Outcome, message: Option<String>, duration: f64 },
-    Finished { code: i32 },
+    Missing {
+        program: String,
+    },
+    Loading {
+        file: String,
+    },
+    LoadFailed {
+        file: String,
+        message: String,
+    },
+    Listed {
+        tests: Vec<String>,
+    },
+    Started {
+        test: String,
+    },
+    /// Pytest is not what it was when it was started.
+    Changed,
+    Done {
+        test: String,
+        result: Outcome,
+        message: Option<String>,
+        duration: f64,
+    },
+    Finished {
+        code: i32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -27,25 +54,34 @@ pub(super) enum Outcome {
     Skipped,
 }
 
-/// Reads lines, and believes those that carry the nonce.
+/// Reads lines, and believes those that carry the nonce and come in their turn.
+///
+/// Each test is told twice, once as it is and once as a canary that has to fail. Which is which was drawn by lot here.
 #[derive(Debug)]
 pub(super) struct Session {
-    nonce: String,
-    wanted: HashSet<String>,
+    pub(super) nonce: String,
+    canary_first: HashMap<String, bool>,
     pub(super) missing: Option<String>,
     pub(super) listed: Option<Vec<String>>,
     pub(super) load_failures: HashMap<String, String>,
     /// What runs now: the reason why the process ended lies there.
     pub(super) current: Option<Current>,
     pub(super) finished: Option<i32>,
+    /// Somebody changed how tests are run or told.
+    pub(super) tampered: bool,
     pub(super) done: HashMap<String, TestReport>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Current {
     /// A file of tests is imported, and the student's files with it.
     File(String),
-    Test(String),
+    Test {
+        name: String,
+        runs: bool,
+        /// What the first of the two runs gave.
+        first: Option<TestReport>,
+    },
 }
 
 /// What a listener may want to know of a line.
@@ -57,17 +93,25 @@ pub(super) enum Step {
 }
 
 impl Session {
-    pub(super) fn new(nonce: String, wanted: &[String]) -> Self {
+    pub(super) fn new(wanted: &[String]) -> Self {
+        // The lowest bit of such an ID is random.
+        let lot = || uuid::Uuid::new_v4().as_u128() & 1 == 1;
         Self {
-            nonce,
-            wanted: wanted.iter().cloned().collect(),
+            nonce: uuid::Uuid::new_v4().simple().to_string(),
+            canary_first: wanted.iter().map(|test| (test.clone(), lot())).collect(),
             missing: None,
             listed: None,
             load_failures: HashMap::new(),
             current: None,
             finished: None,
+            tampered: false,
             done: HashMap::new(),
         }
+    }
+
+    /// The tests whose canaries run before them.
+    pub(super) fn canary_first(&self) -> Vec<&str> {
+        self.canary_first.iter().filter(|(_, first)| **first).map(|(test, _)| test.as_str()).collect()
     }
 
     pub(super) fn read(&mut self, line: &[u8]) -> Step {
@@ -83,33 +127,75 @@ impl Session {
                 self.load_failures.insert(file, cap(&message));
                 self.current = None;
             }
-            Some(Event::Listed { tests }) => self.listed = Some(tests),
-            Some(Event::Started { test }) => self.current = Some(Current::Test(test)),
-            Some(Event::Done { test, result, message, duration }) => {
+            Some(Event::Listed { tests }) => {
+                self.listed = Some(tests);
                 self.current = None;
+            }
+            Some(Event::Started { test }) => self.start(test),
+            Some(Event::Changed) => self.tampered = true,
+            Some(Event::Done { test, result, message, duration }) => {
                 self.take(&test, result, message.as_deref(), duration);
                 return Step::Other;
             }
-            Some(Event::Finished { code }) => {
-                self.current = None;
-                self.finished = Some(code);
-            }
+            Some(Event::Finished { code }) => self.finished = Some(code),
         }
         Step::Began
     }
 
-    /// The first result of a test counts, and only if the test was asked for.
-    fn take(&mut self, test: &str, result: Outcome, message: Option<&str>, duration: f64) {
-        if !self.wanted.contains(test) || self.done.contains_key(test) {
-            return;
+    fn start(&mut self, test: String) {
+        match &mut self.current {
+            Some(Current::Test { name, runs, .. }) if *name == test && !*runs => *runs = true,
+            None if self.canary_first.contains_key(&test) && !self.done.contains_key(&test) => {
+                self.current = Some(Current::Test { name: test, runs: true, first: None });
+            }
+            _ => self.tampered = true,
         }
+    }
+
+    fn take(&mut self, test: &str, result: Outcome, message: Option<&str>, duration: f64) {
         let (status, verdict) = match result {
             Outcome::Passed => (Status::Completed, Verdict::Passed),
             Outcome::Failed => (Status::Completed, Verdict::Failed),
             Outcome::Skipped => (Status::Skipped, Verdict::Skipped),
         };
         let seconds = if duration.is_finite() { duration.max(0.0) } else { 0.0 };
-        self.done.insert(test.to_owned(), TestReport::new(test, status, verdict, message).lasting(seconds));
+        let report = TestReport::new(test, status, verdict, message).lasting(seconds);
+        match self.current.take() {
+            Some(Current::Test { name, runs: true, first }) if name == test => match first {
+                None => {
+                    self.current = Some(Current::Test { name, runs: false, first: Some(report) });
+                }
+                Some(first) => self.take_both(first, report),
+            },
+            _ => self.tampered = true,
+        }
+    }
+
+    /// A test is done when both of its runs are.
+    fn take_both(&mut self, first: TestReport, second: TestReport) {
+        let canary_first = self.canary_first.get(&first.name).copied().unwrap_or_default();
+        let (canary, report) = if canary_first { (first, second) } else { (second, first) };
+        self.tampered |= canary.result == Verdict::Passed;
+        self.done.insert(report.name.clone(), report);
+    }
+
+    /// The test that runs now.
+    pub(super) fn current_test(&self) -> Option<&str> {
+        match &self.current {
+            Some(Current::Test { name, .. }) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Tests that pytest did not find although it could load their files.
+    pub(super) fn unlisted(&self) -> Vec<String> {
+        let Some(listed) = &self.listed else { return Vec::new() };
+        let listed: HashSet<&String> = listed.iter().collect();
+        let is_unlisted =
+            |test: &&String| !listed.contains(test) && !self.load_failures.contains_key(file_of(test));
+        let mut tests: Vec<String> = self.canary_first.keys().filter(is_unlisted).cloned().collect();
+        tests.sort();
+        tests
     }
 
     /// Settles what the process left open, because of how it ended. Answers the reports, at least one of them.
@@ -119,16 +205,23 @@ impl Session {
         status: Status,
         reason: &str,
     ) -> HashMap<String, TestReport> {
+        if let Some(reports) = self.condemn(remaining) {
+            return reports;
+        }
+        let (status, reason) = match (&self.current, self.finished) {
+            (Some(_), Some(_)) => (Status::Crashed, INTERRUPTED),
+            (None, Some(_)) if self.listed.is_some() => (Status::Crashed, NOT_RUN),
+            _ => (status, reason),
+        };
         for test in remaining {
             let failure = self.load_failures.get(file_of(test)).map(String::as_str);
-            let report = match (&self.current, failure) {
+            let (status, message) = match (&self.current, failure) {
                 (_, Some(message)) => (Status::Crashed, message),
-                (Some(Current::Test(current)), None) if current == test => (status, reason),
-                (Some(Current::File(current)), None) if current == file_of(test) => (status, reason),
-                (None, None) if self.finished.is_some() => (Status::Crashed, "the test was not run"),
+                (Some(Current::Test { name, .. }), None) if name == test => (status, reason),
+                (Some(Current::File(file)), None) if file == file_of(test) => (status, reason),
+                (None, None) if self.finished.is_some() => (status, reason),
                 _ => continue,
             };
-            let (status, message) = report;
             self.done
                 .entry(test.clone())
                 .or_insert_with(|| TestReport::new(test, status, Verdict::Failed, Some(message)));
@@ -141,6 +234,28 @@ impl Session {
             self.done.extend(all);
         }
         self.done
+    }
+
+    /// The time for all tests is over: what was running failed by it, the rest was not run.
+    pub(super) fn settle_late(mut self, remaining: &[String]) -> HashMap<String, TestReport> {
+        if let Some(reports) = self.condemn(remaining) {
+            return reports;
+        }
+        if let Some(Current::Test { name, .. }) = self.current.take() {
+            let message = "it ran when the time for all tests was used up";
+            let report = TestReport::new(&name, Status::TimedOut, Verdict::Failed, Some(message));
+            self.done.entry(name).or_insert(report);
+        }
+        for test in remaining {
+            self.done.entry(test.clone()).or_insert_with(|| not_run(test));
+        }
+        self.done
+    }
+
+    /// Nothing is left of what a process told that somebody tampered with.
+    fn condemn(&self, remaining: &[String]) -> Option<HashMap<String, TestReport>> {
+        let failed = |test: &String| TestReport::new(test, Status::Failed, Verdict::Failed, Some(TAMPERED));
+        self.tampered.then(|| remaining.iter().map(|test| (test.clone(), failed(test))).collect())
     }
 }
 
@@ -155,36 +270,123 @@ mod tests {
 
     fn session() -> (Session, Vec<String>) {
         let tests = ["t/a.py::one", "t/a.py::two", "t/b.py::three"].map(str::to_owned).to_vec();
-        (Session::new("nonce".into(), &tests), tests)
+        let mut session = Session::new(&tests);
+        session.nonce = "nonce".to_owned();
+        (session, tests)
     }
 
-    fn done(test: &str) -> Vec<u8> {
-        format!(r#"nonce {{"event":"done","test":"{test}","result":"passed","message":null,"duration":0.1}}"#)
-            .into()
+    fn started(test: &str) -> Vec<u8> {
+        format!(r#"nonce {{"event":"started","test":"{test}"}}"#).into()
+    }
+
+    fn done(test: &str, result: &str) -> Vec<u8> {
+        format!(
+            r#"nonce {{"event":"done","test":"{test}","result":"{result}","message":null,"duration":0.1}}"#
+        )
+        .into()
+    }
+
+    /// The test as it is gives `result`, its canary `canary`.
+    fn run(session: &mut Session, test: &str, result: &str, canary: &str) {
+        let order = if session.canary_first[test] { [canary, result] } else { [result, canary] };
+        for result in order {
+            session.read(&started(test));
+            session.read(&done(test, result));
+        }
+    }
+
+    fn is_condemned(session: Session, tests: &[String]) -> bool {
+        let reports = session.settle(tests, Status::Crashed, "?");
+        let condemned =
+            reports.values().filter(|report| report.result_message.as_deref() == Some(TAMPERED)).count();
+        assert!(condemned == 0 || condemned == tests.len(), "{reports:?}");
+        condemned > 0
     }
 
     #[test]
     fn only_lines_with_the_nonce_are_believed() {
         let (mut session, tests) = session();
-        let forged = String::from_utf8(done(&tests[0])).expect("text").replace("nonce", "guess");
+        session.read(&started(&tests[0]));
+        let forged = String::from_utf8(done(&tests[0], "passed")).expect("text").replace("nonce", "guess");
         session.read(forged.as_bytes());
         session.read(b"nonce");
         session.read(b"nonce {\"event\":\"done\"}");
-        session.read(&done("t/a.py::made_up"));
+        assert!(session.done.is_empty() && !session.tampered);
+    }
+
+    #[test]
+    fn a_test_is_done_when_it_and_its_canary_have_run() {
+        let (mut session, tests) = session();
+        session.read(&started(&tests[0]));
+        session.read(&done(&tests[0], "failed"));
         assert!(session.done.is_empty());
-        session.read(&done(&tests[0]));
-        assert_eq!(session.done.len(), 1);
+        session.read(&started(&tests[0]));
+        session.read(&done(&tests[0], "failed"));
+        run(&mut session, &tests[1], "passed", "failed");
+        run(&mut session, &tests[2], "passed", "skipped");
+        let verdicts: Vec<Verdict> = tests.iter().map(|test| session.done[test].result).collect();
+        assert_eq!(verdicts, [Verdict::Failed, Verdict::Passed, Verdict::Passed]);
+        assert!(!is_condemned(session, &tests));
+    }
+
+    #[test]
+    fn a_canary_that_passes_condemns_the_whole_run() {
+        for result in ["passed", "failed"] {
+            let (mut session, tests) = session();
+            run(&mut session, &tests[0], "failed", "failed");
+            run(&mut session, &tests[1], result, "passed");
+            assert!(is_condemned(session, &tests));
+        }
+    }
+
+    #[test]
+    fn results_out_of_turn_condemn_the_whole_run() {
+        let (one, two) = ("t/a.py::one", "t/a.py::two");
+        let told = |events: &[Vec<u8>]| {
+            let (mut session, tests) = session();
+            for event in events {
+                session.read(event);
+            }
+            is_condemned(session, &tests)
+        };
+        let (begin, fail, pass) = (started(one), done(one, "failed"), done(one, "passed"));
+        assert!(told(std::slice::from_ref(&pass)));
+        assert!(told(&[begin.clone(), done(two, "passed")]));
+        assert!(told(&[begin.clone(), fail.clone(), fail.clone()]));
+        assert!(told(&[begin.clone(), begin.clone()]));
+        assert!(told(&[begin.clone(), fail.clone(), started(two)]));
+        let pair = [begin.clone(), fail.clone(), begin.clone(), fail];
+        assert!(!told(&pair));
+        assert!(told(&[&pair[..], &[begin]].concat()));
+        assert!(told(&[started("t/a.py::made_up")]));
+        assert!(told(&[b"nonce {\"event\":\"changed\"}".to_vec()]));
     }
 
     #[test]
     fn the_test_that_ran_is_blamed_and_the_rest_is_left_for_the_next_process() {
+        for between in [false, true] {
+            let (mut session, tests) = session();
+            run(&mut session, &tests[0], "passed", "failed");
+            session.read(&started(&tests[1]));
+            if between {
+                session.read(&done(&tests[1], "failed"));
+            }
+            let reports = session.settle(&tests, Status::TimedOut, "too slow");
+            assert_eq!(reports.len(), 2);
+            assert_eq!(reports[&tests[1]].status, Status::TimedOut);
+            assert!(!reports.contains_key(&tests[2]));
+        }
+    }
+
+    #[test]
+    fn whoever_ends_pytest_costs_the_test_that_ran() {
         let (mut session, tests) = session();
-        session.read(&done(&tests[0]));
-        session.read(format!(r#"nonce {{"event":"started","test":"{}"}}"#, tests[1]).as_bytes());
-        let reports = session.settle(&tests, Status::TimedOut, "too slow");
+        run(&mut session, &tests[0], "passed", "failed");
+        session.read(&started(&tests[1]));
+        session.read(br#"nonce {"event":"finished","code":2}"#);
+        let reports = session.settle(&tests, Status::Crashed, "?");
         assert_eq!(reports.len(), 2);
-        assert_eq!(reports[&tests[1]].status, Status::TimedOut);
-        assert!(!reports.contains_key(&tests[2]));
+        assert_eq!(reports[&tests[1]].result_message.as_deref(), Some(INTERRUPTED));
     }
 
     #[test]
@@ -207,10 +409,12 @@ mod tests {
     #[test]
     fn a_test_that_pytest_left_out_has_failed() {
         let (mut session, tests) = session();
-        session.read(&done(&tests[0]));
+        session.read(format!(r#"nonce {{"event":"listed","tests":["{}"]}}"#, tests[0]).as_bytes());
+        run(&mut session, &tests[0], "passed", "failed");
         session.read(br#"nonce {"event":"finished","code":0}"#);
+        assert_eq!(session.unlisted(), tests[1..]);
         let reports = session.settle(&tests, Status::Crashed, "?");
-        assert_eq!(reports[&tests[1]].result_message.as_deref(), Some("the test was not run"));
+        assert_eq!(reports[&tests[1]].result_message.as_deref(), Some(NOT_RUN));
         assert_eq!(reports.len(), 3);
     }
 }
