@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::visible;
 
-/// Names and values below each other, the values [`visible`] and in one column.
+/// Names and values below each other, the values [`visible()`] and in one column.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Block {
     lines: Vec<(String, String)>,

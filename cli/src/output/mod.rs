@@ -21,7 +21,7 @@ pub(crate) use self::{
     visible::{in_one_line, pretty_json, visible},
 };
 
-/// Prints data as it is: texts of others must be [`visible`].
+/// Prints data as it is: texts of others must be [`visible()`].
 ///
 /// # Errors
 /// When stdout cannot be written; nobody reading any more is one of the reasons.
