@@ -6,7 +6,7 @@
 //! that is away for a while.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -214,7 +214,8 @@ impl Watch {
     /// Takes one hint, and with it those that already wait: of heartbeats only the latest counts.
     async fn on_hints(&mut self, first: &[u8]) -> Result<(), WatchError> {
         let (mut history, mut gap) = (0, None);
-        let mut progress: HashMap<EventId, ProgressHint> = HashMap::new();
+        // What was scheduled first comes first.
+        let mut progress: BTreeMap<EventId, ProgressHint> = BTreeMap::new();
         let mut message = Some(bytes::Bytes::copy_from_slice(first));
         while let Some(text) = message.take() {
             match serde_json::from_slice(&text) {

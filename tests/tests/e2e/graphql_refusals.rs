@@ -113,7 +113,7 @@ async fn broken_requests(root: &Client) {
     let cases = [
         ("{ viewer { subject ", 400, "GRAPHQL_PARSE_FAILED"),
         ("{ viewer { shoeSize } }", 400, "GRAPHQL_VALIDATION_FAILED"),
-        ("mutation { startWorkflow(input: { typ: \"x\" }) { created } }", 400, "GRAPHQL_VALIDATION_FAILED"),
+        ("mutation { startWorkflow(input: { typ: \"x\" }) { created } }", 400, "BAD_USER_INPUT"),
         ("query ($x: Int!) { workflows(first: $x) { totalCount } }", 400, "GRAPHQL_VALIDATION_FAILED"),
     ];
     for (document, status, code) in cases {
