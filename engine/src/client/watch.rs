@@ -154,7 +154,9 @@ impl Watch {
 
     /// How far the open activities are, if that is news: for one who joins late, and where hints are lost.
     async fn show_activities(&mut self) -> Result<(), WatchError> {
-        for activity in self.client.store.pending_activities(&[self.run_id]).await? {
+        let pending = self.client.store.pending_activities(&[self.run_id]).await?;
+        self.forget_closed(&pending);
+        for activity in pending {
             let seen = self.activities.get(&activity.scheduled_event_id).map(|known| reported(known));
             let news = Some(reported(&activity));
             // What came by the bus may be ahead of what is sampled.
@@ -167,6 +169,11 @@ impl Watch {
             self.activities.insert(activity.scheduled_event_id, Arc::new(activity));
         }
         Ok(())
+    }
+
+    /// A heartbeat of an activity that has ended may come late, from another worker: it is no news then.
+    fn forget_closed(&mut self, pending: &[Activity]) {
+        self.activities.retain(|id, _| pending.iter().any(|activity| activity.scheduled_event_id == *id));
     }
 
     async fn live(&mut self) -> Result<(), WatchError> {
@@ -249,8 +256,10 @@ impl Watch {
 
     async fn on_progress(&mut self, hint: ProgressHint) -> Result<(), WatchError> {
         if !self.activities.contains_key(&hint.scheduled_event_id) {
-            for activity in self.client.store.pending_activities(&[self.run_id]).await? {
-                self.activities.insert(activity.scheduled_event_id, Arc::new(activity));
+            let pending = self.client.store.pending_activities(&[self.run_id]).await?;
+            self.forget_closed(&pending);
+            for activity in pending {
+                self.activities.entry(activity.scheduled_event_id).or_insert_with(|| Arc::new(activity));
             }
         }
         // A heartbeat may overtake the commit of its activity, or lag behind its end.
