@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::Deserialize;
 
-use super::Length;
+use super::{Between, Length};
 
 /// `[api]`: where it listens and what it lets users do.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,6 +16,14 @@ pub(crate) struct Api {
     pub(crate) cors_origins: Vec<String>,
     /// How long clients get to go when the API stops.
     pub(crate) drain_timeout: Length,
+    /// Connections at a time.
+    pub(crate) connections_max: Between<1, 1_000_000>,
+    /// How long the head of a request may take.
+    pub(crate) head_timeout: Length,
+    /// Event streams of one subject at a time.
+    pub(crate) subject_streams_max: Between<1, 100_000>,
+    /// Bytes of payloads in one answer.
+    pub(crate) response_bytes_max: Between<65_536, 1_073_741_824>,
 }
 
 /// A host, by name or number, and a port; port 0 takes a free one.

@@ -79,6 +79,25 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("api.user_may_start", &["CTUTOR_USER_MAY_START"], Kind::List, "a list of workflow types"),
     Key::new("api.cors_origins", &["CTUTOR_CORS_ORIGINS"], Kind::List, "a list of origins"),
     Key::new("api.drain_timeout", &["CTUTOR_DRAIN_TIMEOUT"], Kind::Text, LENGTH),
+    Key::new(
+        "api.connections_max",
+        &["CTUTOR_CONNECTIONS_MAX"],
+        Kind::Number,
+        "an integer from 1 to 1000000",
+    ),
+    Key::new("api.head_timeout", &["CTUTOR_HEAD_TIMEOUT"], Kind::Text, LENGTH),
+    Key::new(
+        "api.subject_streams_max",
+        &["CTUTOR_SUBJECT_STREAMS_MAX"],
+        Kind::Number,
+        "an integer from 1 to 100000",
+    ),
+    Key::new(
+        "api.response_bytes_max",
+        &["CTUTOR_RESPONSE_BYTES_MAX"],
+        Kind::Number,
+        "an integer from 65536 to 1073741824",
+    ),
     Key::new("worker.task_queues", &["CTUTOR_TASK_QUEUES"], Kind::List, "a list of one or more task queues"),
     Key::new(
         "worker.concurrency",

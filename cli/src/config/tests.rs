@@ -46,6 +46,11 @@ fn the_defaults_are_those_of_the_engine() {
     assert_eq!(ours.payload_size_bytes_max, theirs.payload_size_bytes_max);
     assert_eq!(ours.page_items_max, theirs.page_items_max);
     assert_eq!(ours.history_page_items_max, theirs.history_page_items_max);
+    let (ours, theirs) = (&config.api, ctutor_api::Options::default());
+    assert_eq!(ours.connections_max.as_usize(), theirs.connections_max);
+    assert_eq!(ours.head_timeout.0, theirs.head_timeout);
+    assert_eq!(ours.subject_streams_max.as_usize(), theirs.transport.sse.subject_streams_max);
+    assert_eq!(ours.response_bytes_max.as_usize(), theirs.response_bytes_max);
     let worker = ctutor_engine::worker::WorkerOptions::default();
     assert_eq!(config.worker.grace_period.0, worker.grace_period);
     assert_eq!(config.worker.concurrency.as_usize(), worker.activity_slots);

@@ -6,7 +6,7 @@ use ctutor_engine::Engine;
 use tokio::net::TcpListener;
 
 use super::Services;
-use crate::config::{Config, Listen};
+use crate::config::{Api, Config, Listen};
 
 /// A socket that clients can connect to, though nobody answers yet.
 #[derive(Debug)]
@@ -48,17 +48,25 @@ pub(crate) fn serve(
     verifier: TokenVerifier,
     listener: Listener,
 ) {
-    let options = ctutor_api::Options {
-        policy: Policy { user_may_start: config.api.user_may_start.clone() },
-        cors_origins: config.api.cors_origins.clone(),
-        drain_timeout: config.api.drain_timeout.0,
-        ..Default::default()
-    };
-    let server = Server::new(engine.client(), verifier, options, services.shutdown());
+    let server = Server::new(engine.client(), verifier, options(&config.api), services.shutdown());
     tracing::info!(address = %listener.address, "API listening");
     services.spawn("API", async {
         ctutor_api::serve(listener.inner, server).await?;
         tracing::info!("API stopped");
         Ok(())
     });
+}
+
+fn options(config: &Api) -> ctutor_api::Options {
+    let mut options = ctutor_api::Options {
+        policy: Policy { user_may_start: config.user_may_start.clone() },
+        cors_origins: config.cors_origins.clone(),
+        response_bytes_max: config.response_bytes_max.as_usize(),
+        connections_max: config.connections_max.as_usize(),
+        head_timeout: config.head_timeout.0,
+        drain_timeout: config.drain_timeout.0,
+        ..Default::default()
+    };
+    options.transport.sse.subject_streams_max = config.subject_streams_max.as_usize();
+    options
 }
