@@ -150,9 +150,7 @@ impl Client {
                     event: WorkflowExecutionTerminated {
                         reason: Some("replaced by a new run of the same workflow ID".to_owned()),
                         identity: Some(caller.subject.clone()),
-                    }
-                    .into(),
-                    status: WorkflowStatus::Terminated.as_str(),
+                    },
                 })
             }),
             reusable: match start.reuse_policy {

@@ -49,11 +49,8 @@ async fn an_open_run_is_an_obstacle_and_a_closed_one_as_the_policy_says(store: &
 
 async fn an_open_run_makes_room_for_one_that_replaces_it(store: &Store) {
     let replacing = |of: &str| {
-        let event = WorkflowExecutionTerminated { reason: None, identity: None }.into();
-        super::Start {
-            replaces: Some(Box::new(Replaces { of: Some(of.to_owned()), event, status: "TERMINATED" })),
-            ..start("a")
-        }
+        let event = WorkflowExecutionTerminated { reason: None, identity: None };
+        super::Start { replaces: Some(Box::new(Replaces { of: Some(of.to_owned()), event })), ..start("a") }
     };
     let first = started(store, "a").await;
     let open = StartOutput::Open { run_id: first, owner: Some("ada".into()) };

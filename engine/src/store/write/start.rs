@@ -13,8 +13,9 @@ use super::{
     stop::{CloseOutput, CloseRun, close},
 };
 use crate::{
+    client::WorkflowStatus,
     clock::Timestamp,
-    history::EventAttributes,
+    history::WorkflowExecutionTerminated,
     ids::{EventId, RunId, WorkerId},
     store::sql::{Kind, Tx, json},
 };
@@ -67,8 +68,7 @@ pub(crate) struct Replaces {
     /// Only one of this owner; `None`: anybody's.
     pub(crate) of: Option<String>,
     /// Its last event.
-    pub(crate) event: EventAttributes,
-    pub(crate) status: &'static str,
+    pub(crate) event: WorkflowExecutionTerminated,
 }
 
 impl Start {
@@ -209,8 +209,13 @@ async fn make_room<'a>(
             continue;
         }
         let run_id = *run_id;
-        let (event, now) = (replaces.event.clone(), item.created_at_ms);
-        let closing = CloseRun { run_id, status: replaces.status, event, failure: None, now };
+        let closing = CloseRun {
+            run_id,
+            status: WorkflowStatus::Terminated.as_str(),
+            event: replaces.event.clone().into(),
+            failure: None,
+            now: item.created_at_ms,
+        };
         if let CloseOutput::Closed { worker, last_event_id } = close(tx, &closing).await? {
             replaced.insert(item.run_id, StartOutput::Replaced { run_id, worker, last_event_id });
         }
