@@ -10,7 +10,10 @@ use serde_json::json;
 use super::{ResetReason, WatchError, WatchItem, WorkflowTarget};
 use crate::{
     Engine,
-    ids::RunId,
+    activity::Progress,
+    clock::Clock,
+    hint::{self, ProgressHint, RunHint},
+    ids::{EventId, RunId},
     notify::{Bus, InProcessBus, LISTENER_BUFFER_MESSAGES, Topic},
     testing::{App, TestStore, caller},
 };
@@ -25,6 +28,17 @@ fn watch(engine: &Engine, run_id: RunId) -> Items {
 async fn waiting_run(app: &App) -> RunId {
     app.worker().await.stop(&app.clock).await;
     app.start("days", json!(1)).await
+}
+
+/// Such a run with one who has its snapshot and waits for more.
+async fn watched() -> (App, Arc<InProcessBus>, RunId, Items) {
+    let bus = Arc::new(InProcessBus::new());
+    let app = App::with_bus(bus.clone()).await;
+    let run_id = waiting_run(&app).await;
+    let mut items = watch(&app.engine, run_id);
+    assert!(matches!(next(&mut items).await, WatchItem::Snapshot(_)));
+    assert!(items.next().now_or_never().is_none());
+    (app, bus, run_id, items)
 }
 
 /// What comes next, though the clock stands still.
@@ -63,13 +77,38 @@ async fn progress_is_seen_where_no_hint_comes() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_starts_over_with_a_snapshot() {
+async fn what_an_activity_said_is_no_news_once_it_has_ended() {
     let bus = Arc::new(InProcessBus::new());
     let app = App::with_bus(bus.clone()).await;
-    let run_id = waiting_run(&app).await;
+    let worker = app.worker().await;
+    let run_id = app.start("counting_twice", json!(20)).await;
     let mut items = watch(&app.engine, run_id);
-    assert!(matches!(next(&mut items).await, WatchItem::Snapshot(_)));
-    assert!(items.next().now_or_never().is_none());
+    let mut told: Vec<EventId> = Vec::new();
+    loop {
+        match later(&app, &mut items).await {
+            WatchItem::Progress(activity) => told.push(activity.scheduled_event_id),
+            WatchItem::Ended(_) => break,
+            _ => {}
+        }
+        if let [first, .., last] = told[..]
+            && first < last
+        {
+            // It comes late, from another worker.
+            let progress = Progress { completed: 1.0, total: 1.0, message: String::new(), details: None };
+            let at = app.clock.now();
+            let hint =
+                ProgressHint { scheduled_event_id: first, attempt: 1, sequence: i64::MAX, at, progress };
+            bus.publish(&Topic::Run(run_id), hint::encode(&RunHint::Progress(hint)));
+        }
+    }
+    told.dedup();
+    assert_eq!(told.len(), 2, "{told:?}");
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_slow_reader_starts_over_with_a_snapshot() {
+    let (_app, bus, run_id, mut items) = watched().await;
     for _ in 0..=LISTENER_BUFFER_MESSAGES {
         bus.publish(&Topic::Run(run_id), Bytes::from_static(b"what an older version cannot read"));
     }
@@ -79,12 +118,7 @@ async fn a_slow_reader_starts_over_with_a_snapshot() {
 
 #[tokio::test]
 async fn hints_of_one_kind_do_not_keep_off_the_look_for_others() {
-    let bus = Arc::new(InProcessBus::new());
-    let app = App::with_bus(bus.clone()).await;
-    let run_id = waiting_run(&app).await;
-    let mut items = watch(&app.engine, run_id);
-    assert!(matches!(next(&mut items).await, WatchItem::Snapshot(_)));
-    assert!(items.next().now_or_never().is_none());
+    let (app, bus, run_id, mut items) = watched().await;
     let target = WorkflowTarget::Run(run_id);
     app.deaf().client().terminate_workflow(&caller(), &target, None).await.unwrap();
     for _ in 0..10 {

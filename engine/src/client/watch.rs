@@ -6,7 +6,7 @@
 //! that is away for a while.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -173,7 +173,8 @@ impl Watch {
 
     /// A heartbeat of an activity that has ended may come late, from another worker: it is no news then.
     fn forget_closed(&mut self, pending: &[Activity]) {
-        self.activities.retain(|id, _| pending.iter().any(|activity| activity.scheduled_event_id == *id));
+        let pending: HashSet<EventId> = pending.iter().map(|activity| activity.scheduled_event_id).collect();
+        self.activities.retain(|scheduled_event_id, _| pending.contains(scheduled_event_id));
     }
 
     async fn live(&mut self) -> Result<(), WatchError> {

@@ -129,6 +129,12 @@ workflows! {
     /// Resumes from a checkpoint.
     Counting(ctx, input: u32) -> u32 { Ok(ctx.activity(count_seconds, input).await?) }
 
+    /// Two that take their time, one after the other.
+    CountingTwice(ctx, input: u32) -> u32 {
+        ctx.activity(count_seconds, input).await?;
+        Ok(ctx.activity(count_seconds, input).await?)
+    }
+
     /// At most once.
     Once(ctx, _input: ()) -> () { Ok(ctx.activity(once, ()).await?) }
 
@@ -185,6 +191,7 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
         .workflow::<Retried>()
         .workflow::<RetriedThenSleeps>()
         .workflow::<Counting>()
+        .workflow::<CountingTwice>()
         .workflow::<Once>()
         .workflow::<Silence>()
         .workflow::<Large>()
