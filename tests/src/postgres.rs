@@ -5,9 +5,10 @@
 
 use std::{
     env,
+    ffi::OsStr,
     fs::{self, File},
     os::unix::fs::{MetadataExt, chown},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
     sync::OnceLock,
 };
@@ -238,6 +239,15 @@ impl Database {
     pub fn sql(&self, statement: &str) -> Result<String> {
         psql(&self.url(), statement)
     }
+
+    /// Runs all statements of a file in it, such as those that `pg_dump` wrote.
+    ///
+    /// # Errors
+    /// The server does not answer or refuses one.
+    pub fn load(&self, file: &Path) -> Result<()> {
+        run_psql(&self.url(), ["-f".as_ref(), file.as_os_str()])?;
+        Ok(())
+    }
 }
 
 impl Drop for Database {
@@ -256,14 +266,18 @@ fn with_database(url: &str, database: &str) -> String {
 }
 
 fn psql(url: &str, statement: &str) -> Result<String> {
+    run_psql(url, ["-c".as_ref(), statement.as_ref()])
+}
+
+fn run_psql(url: &str, what: [&OsStr; 2]) -> Result<String> {
     let program = programs()?.join("psql");
-    let arguments = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement];
     let Output { status, stdout, stderr } = Command::new(&program)
-        .args(arguments)
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url])
+        .args(what)
         .output()
         .with_context(|| format!("cannot run `{}`", program.display()))?;
     if !status.success() {
-        bail!("`{statement}` failed: {}", String::from_utf8_lossy(&stderr).trim());
+        bail!("{what:?} failed: {}", String::from_utf8_lossy(&stderr).trim());
     }
     Ok(String::from_utf8(stdout)?)
 }

@@ -1,6 +1,6 @@
-//! A look into an SQLite file, by the installed program.
+//! SQLite files, read and made by the installed program.
 
-use std::{path::Path, process::Command};
+use std::{fs::File, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -19,4 +19,21 @@ pub fn sql(file: &Path, query: &str) -> Result<String> {
         bail!("`{query}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Makes a file of the statements of another, such as those that `.dump` writes.
+///
+/// # Errors
+/// `sqlite3` is not installed, or refuses a statement.
+pub fn load(file: &Path, statements: &Path) -> Result<()> {
+    let output = Command::new("sqlite3")
+        .arg("-bail")
+        .arg(file)
+        .stdin(File::open(statements).with_context(|| format!("`{}`", statements.display()))?)
+        .output()
+        .context("cannot run `sqlite3` (`scripts/setup test` installs it)")?;
+    if !output.status.success() {
+        bail!("`{}` failed: {}", statements.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
 }

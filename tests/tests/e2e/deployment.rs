@@ -1,13 +1,16 @@
 //! A ctutor that runs, whichever its shape.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 use ctutor_tests::{
     client::Client,
     postgres::{self, Database},
     process::{Ctutor, Process},
-    redis,
+    redis, sqlite,
 };
 use tempfile::TempDir;
 
@@ -73,7 +76,26 @@ impl Deployment {
 
     /// One API and workers of these identities and queues.
     pub(crate) async fn cluster_of(workers: &[(&str, &str)]) -> Result<Self> {
-        let servers = Servers { database: postgres::create_database()?, redis: redis::Server::start()? };
+        Self::cluster_on(postgres::create_database()?, workers).await
+    }
+
+    /// `ctutor dev` on the database of an older version, kept in `tests/fixtures`.
+    pub(crate) async fn sqlite_kept(name: &str) -> Result<Self> {
+        let mut deployment = Self::new(None)?;
+        sqlite::load(&deployment.data().join("ctutor.db"), &kept(name, "sqlite"))?;
+        deployment.start_dev().await?;
+        Ok(deployment)
+    }
+
+    /// One API and one worker on the database of an older version, kept in `tests/fixtures`.
+    pub(crate) async fn cluster_kept(name: &str) -> Result<Self> {
+        let database = postgres::create_database()?;
+        database.load(&kept(name, "postgres"))?;
+        Self::cluster_on(database, &[("first", ALL_QUEUES)]).await
+    }
+
+    async fn cluster_on(database: Database, workers: &[(&str, &str)]) -> Result<Self> {
+        let servers = Servers { database, redis: redis::Server::start()? };
         let mut deployment = Self::new(Some(servers))?;
         deployment.ctutor(["migrate", "up"]).run()?;
         let api = deployment.ctutor(["api", "--listen", "127.0.0.1:0"]).start()?;
@@ -223,6 +245,10 @@ impl Deployment {
         }
         Ok(())
     }
+}
+
+fn kept(name: &str, database: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(format!("{name}.{database}.sql"))
 }
 
 fn holds(folder: &Path, text: &[u8]) -> Result<bool> {

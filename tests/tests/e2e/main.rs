@@ -21,5 +21,6 @@ mod rest_waiting;
 mod restart;
 mod secrets;
 mod student_testing;
+mod upgrade;
 mod visibility;
 mod workers;
