@@ -4,6 +4,8 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, bail};
@@ -220,19 +222,38 @@ impl Process {
 fn binary() -> Result<PathBuf> {
     let path = match env::var_os(BINARY_VARIABLE) {
         Some(path) => PathBuf::from(path),
-        None => {
-            let own = env::current_exe()?;
-            let folder = own.ancestors().find(|folder| folder.join("deps").is_dir());
-            folder.context("the tests do not run from a target folder; set `CTUTOR_BIN`")?.join("ctutor")
-        }
+        None => built_beside(&env::current_exe()?)?,
     };
     if !path.is_file() {
         bail!(
-            "`{}` does not exist: build it first (`cargo build -p ctutor`, or `make test`), or set `{BINARY_VARIABLE}`",
+            "`{}` does not exist: build it first (`cargo build --workspace --bin ctutor`, or `make test`), or set \
+             `{BINARY_VARIABLE}`",
             path.display()
         );
     }
     Ok(path)
+}
+
+/// The program in the target folder that the running test is of. `cargo test` builds only the tests, so the program
+/// is built here, once a process; under nextest, `scripts/build-program` has done so and has set [`BINARY_VARIABLE`].
+fn built_beside(own: &Path) -> Result<PathBuf> {
+    static BUILT: Mutex<bool> = Mutex::new(false);
+    let folder = own.ancestors().find(|folder| folder.join("deps").is_dir());
+    let folder = folder.context("the tests do not run from a target folder; set `CTUTOR_BIN`")?;
+    if let Some(cargo) = env::var_os("CARGO") {
+        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*built {
+            let mut command = Command::new(cargo);
+            command.args(["build", "--quiet", "--workspace", "--bin", "ctutor"]);
+            if folder.ends_with("release") {
+                command.arg("--release");
+            }
+            let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
+            anyhow::ensure!(status.success(), "`ctutor` could not be built: {command:?} ended with {status}");
+            *built = true;
+        }
+    }
+    Ok(folder.join("ctutor"))
 }
 
 fn is_ours(key: &OsStr) -> bool {
