@@ -1,8 +1,8 @@
-import { serverAudits } from 'graphql-http';
+import { serverAudits } from "graphql-http";
 
-import { TOKEN } from './check.mjs';
+import { TOKEN } from "./check.mjs";
 
-const SUITE = 'graphql-http';
+const SUITE = "graphql-http";
 
 /** Every audit of the GraphQL-over-HTTP specification, MUST, SHOULD and MAY. */
 export async function checkAudits(url, report) {
@@ -13,7 +13,7 @@ export async function checkAudits(url, report) {
   });
   for (const audit of audits) {
     const result = await audit.fn();
-    const status = { ok: 'pass', notice: 'warn', warn: 'warn', error: 'fail' }[result.status];
+    const status = { ok: "pass", notice: "warn", warn: "warn", error: "fail" }[result.status];
     report(SUITE, `${audit.id} ${audit.name}`, status, result.reason);
   }
 }

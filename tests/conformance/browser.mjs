@@ -6,11 +6,11 @@
 // LINK is the line `playground` of what `ctutor dev` prints, with its token. Pictures go into FOLDER, if given.
 // Data goes to stdout, one line a check; a failure says what the page showed.
 
-import assert from 'node:assert/strict';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import assert from "node:assert/strict";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 
-import puppeteer from 'puppeteer-core';
+import puppeteer from "puppeteer-core";
 
 /** Nothing here takes nearly as long; only a page that hangs does. */
 const PATIENCE_MS = 30_000;
@@ -21,14 +21,14 @@ const VIEWPORT = { width: 1_400, height: 1_500 };
 
 const [link, folder] = process.argv.slice(2);
 if (!link) {
-  console.error('usage: node browser.mjs LINK [FOLDER]');
+  console.error("usage: node browser.mjs LINK [FOLDER]");
   process.exit(2);
 }
 
 const browser = await puppeteer.launch({
   executablePath: findChromium(),
   // Its sandbox does not work for root, for whom it would guard little.
-  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
 });
 const page = await browser.newPage();
 const complaints = [];
@@ -36,15 +36,13 @@ await listen(page);
 
 let passed = 0;
 try {
-  await check('the link opens the page, and its token leaves the address', opens);
-  await check('the schema is loaded and shown', showsSchema);
-  const id = await check('the first tab starts a workflow', startsWorkflow);
-  await check('the second tab follows the workflow to its end', () => watchesWorkflow(id));
-  await check('the third tab lists the workflow, and the keyboard runs it', () => listsWorkflow(id));
-  await check('the text stands out, in the light as in the dark', isDarkInTheDark);
-  await check('nothing was complained of, and no other host was asked', () =>
-    assert.deepEqual(complaints, []),
-  );
+  await check("the link opens the page, and its token leaves the address", opens);
+  await check("the schema is loaded and shown", showsSchema);
+  const id = await check("the first tab starts a workflow", startsWorkflow);
+  await check("the second tab follows the workflow to its end", () => watchesWorkflow(id));
+  await check("the third tab lists the workflow, and the keyboard runs it", () => listsWorkflow(id));
+  await check("the text stands out, in the light as in the dark", isDarkInTheDark);
+  await check("nothing was complained of, and no other host was asked", () => assert.deepEqual(complaints, []));
 } catch (error) {
   console.log(await shown(error));
   process.exitCode = 1;
@@ -68,53 +66,53 @@ async function check(name, body) {
 
 async function opens() {
   await page.goto(link);
-  await page.waitForSelector('.graphiql-execute-button');
-  assert.equal(page.url(), link.replace(/#.*/, ''));
-  await waitForText('.token-bar', 'Requests are made as dev until');
+  await page.waitForSelector(".graphiql-execute-button");
+  assert.equal(page.url(), link.replace(/#.*/, ""));
+  await waitForText(".token-bar", "Requests are made as dev until");
 }
 
 async function showsSchema() {
   await page.click('button[aria-label="Show Documentation Explorer"]');
-  for (const type of ['Query', 'Mutation', 'Subscription']) {
-    await waitForText('.graphiql-doc-explorer', type);
+  for (const type of ["Query", "Mutation", "Subscription"]) {
+    await waitForText(".graphiql-doc-explorer", type);
   }
   await page.click('button[aria-label="Hide Documentation Explorer"]');
 }
 
 async function startsWorkflow() {
-  const query = await editorText('.graphiql-query-editor');
-  assert.match(query, /"example_long_running"[^]*duration: \d+/);
-  await type('.graphiql-query-editor', query.replace(/duration: \d+/, `duration: ${DURATION_SECONDS}`));
-  await execute(() => page.click('.graphiql-execute-button'));
+  const query = await editorText(".graphiql-query-editor");
+  assert.match(query, /"example_long_running"[\s\S]*duration: \d+/);
+  await type(".graphiql-query-editor", query.replace(/duration: \d+/, `duration: ${DURATION_SECONDS}`));
+  await execute(() => page.click(".graphiql-execute-button"));
   const { created, workflow, userErrors } = (await answer()).data.startWorkflow;
   assert.deepEqual({ created, userErrors }, { created: true, userErrors: [] });
-  assert.equal(workflow.type, 'example_long_running');
+  assert.equal(workflow.type, "example_long_running");
   return workflow.id;
 }
 
 async function watchesWorkflow(id) {
-  await openTab('WatchWorkflow');
+  await openTab("WatchWorkflow");
   await enterId(id);
-  await execute(() => page.click('.graphiql-execute-button'));
-  await page.waitForFunction(() => window.drawn.at(-1)?.data?.workflowStream?.__typename === 'StreamEnded');
+  await execute(() => page.click(".graphiql-execute-button"));
+  await page.waitForFunction(() => window.drawn.at(-1)?.data?.workflowStream?.__typename === "StreamEnded");
   const items = await page.evaluate(() => window.drawn.map((item) => item.data?.workflowStream ?? item));
-  assert.equal(items[0].__typename, 'WorkflowSnapshot', JSON.stringify(items));
+  assert.equal(items[0].__typename, "WorkflowSnapshot", JSON.stringify(items));
   const progress = items
-    .filter((item) => item.__typename === 'ActivityProgressed')
+    .filter((item) => item.__typename === "ActivityProgressed")
     .map((item) => item.activity.heartbeat.progress);
   const rising = progress.every((value, index) => index === 0 || value > progress[index - 1]);
   assert.ok(progress.length >= 3 && rising, `progress was ${JSON.stringify(progress)}`);
   const { workflow } = items.at(-1);
-  assert.equal(workflow.status, 'COMPLETED');
-  assert.equal(workflow.result.result.message, 'Hello');
+  assert.equal(workflow.status, "COMPLETED");
+  assert.equal(workflow.result.result.message, "Hello");
 }
 
 /** Goes between the quotes of the one variable, as the tab asks for. */
 async function enterId(id) {
   const variables = '.graphiql-editor-tool[aria-label="Variables"]';
   await page.click(`${variables} .view-lines`);
-  await chord('a');
-  for (const key of ['ArrowRight', 'ArrowUp', 'End', 'ArrowLeft']) {
+  await chord("a");
+  for (const key of ["ArrowRight", "ArrowUp", "End", "ArrowLeft"]) {
     await page.keyboard.press(key);
   }
   await page.keyboard.sendCharacter(id);
@@ -122,28 +120,28 @@ async function enterId(id) {
 }
 
 async function listsWorkflow(id) {
-  await openTab('ListWorkflows');
-  await page.click('.graphiql-query-editor .view-lines');
-  await execute(() => chord('Enter'));
+  await openTab("ListWorkflows");
+  await page.click(".graphiql-query-editor .view-lines");
+  await execute(() => chord("Enter"));
   const [newest] = (await answer()).data.workflows.nodes;
-  assert.deepEqual([newest.id, newest.status], [id, 'COMPLETED']);
+  assert.deepEqual([newest.id, newest.status], [id, "COMPLETED"]);
 }
 
 async function isDarkInTheDark() {
-  await page.waitForFunction(isReadable, {}, 'dark text on light');
+  await page.waitForFunction(isReadable, {}, "dark text on light");
   const context = await browser.createBrowserContext();
   const other = await context.newPage();
   await listen(other);
-  await other.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
+  await other.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
   await other.goto(link);
-  await other.waitForFunction(isReadable, {}, 'light text on dark');
-  if (folder) await other.screenshot({ path: join(folder, 'dark.png') });
+  await other.waitForFunction(isReadable, {}, "light text on dark");
+  if (folder) await other.screenshot({ path: join(folder, "dark.png") });
   await context.close();
 }
 
 /** Whether the plain text of the query stands out from what lies behind it; runs in the page. */
 function isReadable(how) {
-  const text = document.querySelector('.graphiql-query-editor .view-line .mtk1');
+  const text = document.querySelector(".graphiql-query-editor .view-line .mtk1");
   if (!text) return false;
   const brightness = (property) => {
     for (let at = text; at; at = at.parentElement) {
@@ -153,31 +151,31 @@ function isReadable(how) {
     }
     return 255;
   };
-  const [front, back] = [brightness('color'), brightness('backgroundColor')];
-  return how === 'light text on dark' ? front > 150 && back < 100 : front < 100 && back > 200;
+  const [front, back] = [brightness("color"), brightness("backgroundColor")];
+  return how === "light text on dark" ? front > 150 && back < 100 : front < 100 && back > 200;
 }
 
 /** Notes what should not happen. */
 async function listen(page) {
   const { host } = new URL(link);
-  const elsewhere = (url) => ['http:', 'https:', 'ws:', 'wss:'].includes(url.protocol) && url.host !== host;
+  const elsewhere = (url) => ["http:", "https:", "ws:", "wss:"].includes(url.protocol) && url.host !== host;
   page.setDefaultTimeout(PATIENCE_MS);
   await page.setViewport(VIEWPORT);
-  page.on('pageerror', (error) => complaints.push(`error: ${error.message}`));
-  page.on('console', (message) => {
-    if (['error', 'warn'].includes(message.type())) complaints.push(`console: ${message.text()}`);
+  page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    if (["error", "warn"].includes(message.type())) complaints.push(`console: ${message.text()}`);
   });
-  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
-  page.on('response', (response) => {
+  page.on("requestfailed", (request) => complaints.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
+  page.on("response", (response) => {
     if (response.status() >= 400) complaints.push(`answer ${response.status()}: ${response.url()}`);
   });
-  page.on('request', (request) => {
+  page.on("request", (request) => {
     if (elsewhere(new URL(request.url()))) complaints.push(`asked elsewhere: ${request.url()}`);
   });
   // Sockets are not among the requests.
   const session = await page.createCDPSession();
-  await session.send('Network.enable');
-  session.on('Network.webSocketCreated', ({ url }) => {
+  await session.send("Network.enable");
+  session.on("Network.webSocketCreated", ({ url }) => {
     if (elsewhere(new URL(url))) complaints.push(`asked elsewhere: ${url}`);
   });
 }
@@ -186,21 +184,21 @@ async function openTab(name) {
   const [tab] = await page.$$(`::-p-xpath(//button[contains(@class, "graphiql-tab-button")][.="${name}"])`);
   assert.ok(tab, `there is no tab \`${name}\``);
   await tab.click();
-  const isOpen = (title) => document.querySelector('.graphiql-tab-active')?.textContent.includes(title);
+  const isOpen = (title) => document.querySelector(".graphiql-tab-active")?.textContent.includes(title);
   await page.waitForFunction(isOpen, {}, name);
 }
 
 /** Runs the query of the tab. The items of a subscription replace each other, so all are noted as they are drawn. */
 async function execute(trigger) {
   // The page reads a query a moment after it has changed, and until then would name the operation before it.
-  const query = (await editorText('.graphiql-query-editor')).replace(/\s/g, '');
-  const wasRead = (text) => localStorage.getItem('graphiql:query')?.replace(/\s/g, '') === text;
+  const query = (await editorText(".graphiql-query-editor")).replace(/\s/g, "");
+  const wasRead = (text) => localStorage.getItem("graphiql:query")?.replace(/\s/g, "") === text;
   await page.waitForFunction(wasRead, {}, query);
   await page.evaluate(() => {
     const text = () => {
-      const lines = [...document.querySelectorAll('.result-window .view-line')];
+      const lines = [...document.querySelectorAll(".result-window .view-line")];
       lines.sort((a, b) => parseFloat(a.style.top) - parseFloat(b.style.top));
-      return lines.map((line) => line.textContent.replaceAll('\u00a0', ' ')).join('');
+      return lines.map((line) => line.textContent.replaceAll("\u00a0", " ")).join("");
     };
     let last = text();
     window.drawn = [];
@@ -216,7 +214,7 @@ async function execute(trigger) {
       }
     });
     const options = { childList: true, subtree: true, characterData: true, attributes: true };
-    window.observer.observe(document.querySelector('.result-window'), options);
+    window.observer.observe(document.querySelector(".result-window"), options);
   });
   await trigger();
 }
@@ -233,22 +231,22 @@ async function editorText(editor) {
   const lines = await page.$$eval(`${editor} .view-line`, (elements) =>
     elements
       .sort((a, b) => parseFloat(a.style.top) - parseFloat(b.style.top))
-      .map((element) => element.textContent.replaceAll('\u00a0', ' ')),
+      .map((element) => element.textContent.replaceAll("\u00a0", " ")),
   );
-  return lines.join('\n');
+  return lines.join("\n");
 }
 
 /** Replaces the text of an editor, as pasting does. */
 async function type(editor, text) {
   await page.click(`${editor} .view-lines`);
-  await chord('a');
+  await chord("a");
   await page.keyboard.sendCharacter(text);
   const typed = await editorText(editor);
-  assert.equal(typed.replaceAll(/\s/g, ''), text.replaceAll(/\s/g, ''));
+  assert.equal(typed.replaceAll(/\s/g, ""), text.replaceAll(/\s/g, ""));
 }
 
 async function chord(key) {
-  const modifier = process.platform === 'darwin' ? 'Meta' : 'Control';
+  const modifier = process.platform === "darwin" ? "Meta" : "Control";
   await page.keyboard.down(modifier);
   await page.keyboard.press(key);
   await page.keyboard.up(modifier);
@@ -261,29 +259,30 @@ async function waitForText(selector, text) {
 
 /** What there is to see of a failure. */
 async function shown(error) {
+  // biome-ignore lint/performance/useDomNodeTextContent: what a person sees, without scripts and hidden parts
   const look = () => ({ text: document.body.innerText, drawn: window.drawn });
   const { text, drawn } = await page.evaluate(look).catch((failed) => ({ text: String(failed) }));
-  if (folder) await page.screenshot({ path: join(folder, 'failure.png') });
+  if (folder) await page.screenshot({ path: join(folder, "failure.png") });
   return [
     error.stack,
     `--- the page at ${page.url()} showed`,
     text,
-    '--- the answers that it drew',
+    "--- the answers that it drew",
     ...(drawn ?? []).map((item) => JSON.stringify(item)),
-    '--- what was complained of',
+    "--- what was complained of",
     ...complaints,
-  ].join('\n');
+  ].join("\n");
 }
 
 function findChromium() {
-  const places = (process.env.PATH ?? '').split(delimiter);
-  const names = ['chromium', 'chromium-browser', 'google-chrome'];
+  const places = (process.env.PATH ?? "").split(delimiter);
+  const names = ["chromium", "chromium-browser", "google-chrome"];
   const found = names
     .flatMap((name) => places.map((place) => join(place, name)))
-    .concat('/Applications/Chromium.app/Contents/MacOS/Chromium')
+    .concat("/Applications/Chromium.app/Contents/MacOS/Chromium")
     .find(isProgram);
   if (found) return found;
-  console.error('there is no Chromium: run `scripts/setup test`');
+  console.error("there is no Chromium: run `scripts/setup test`");
   process.exit(2);
 }
 

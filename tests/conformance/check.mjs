@@ -1,7 +1,7 @@
-import assert from 'node:assert/strict';
+import assert from "node:assert/strict";
 
 /** The token that the toy takes for a caller. Any word is one. */
-export const TOKEN = 'alice';
+export const TOKEN = "alice";
 
 /**
  * Runs one check, which throws if it fails. Its time is only to end one that hangs.
@@ -9,13 +9,13 @@ export const TOKEN = 'alice';
 export async function run(report, suite, name, check) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('nothing came for 15 s')), 15_000);
+    timer = setTimeout(() => reject(new Error("nothing came for 15 s")), 15_000);
   });
   try {
     await Promise.race([check(), late]);
-    report(suite, name, 'pass');
+    report(suite, name, "pass");
   } catch (error) {
-    report(suite, name, 'fail', String(error?.message ?? error).split('\n')[0]);
+    report(suite, name, "fail", String(error?.message ?? error).split("\n")[0]);
   } finally {
     clearTimeout(timer);
   }

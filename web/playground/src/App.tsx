@@ -1,11 +1,11 @@
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { openSession } from "./fetcher";
 import { firstTabs } from "./queries";
-import { initialToken, keepToken, takeFromAddress } from "./token";
 import { TokenBar } from "./TokenBar";
+import { initialToken, keepToken, takeFromAddress } from "./token";
 
 // Made once: GraphiQL takes a new list for new plugins.
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
@@ -15,10 +15,10 @@ export function App() {
   const session = useMemo(() => openSession(token), [token]);
   useEffect(() => session.close, [session]);
 
-  function use(next: string) {
+  const use = useCallback((next: string) => {
     keepToken(next);
     setToken(next);
-  }
+  }, []);
 
   useEffect(() => {
     // A link with a token may be followed while the page is open.
@@ -28,7 +28,7 @@ export function App() {
     }
     addEventListener("hashchange", followed);
     return () => removeEventListener("hashchange", followed);
-  }, []);
+  }, [use]);
 
   return (
     <>

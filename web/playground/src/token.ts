@@ -34,7 +34,11 @@ export function keepToken(token: string): void {
 
 /** People paste whole headers and line breaks. */
 export function cleanToken(pasted: string): string {
-  return pasted.replace(/\s+/g, " ").trim().replace(/^(authorization:\s*)?bearer\s+/i, "").replaceAll(" ", "");
+  return pasted
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(/^(authorization:\s*)?bearer\s+/i, "")
+    .replaceAll(" ", "");
 }
 
 /** Reads a JSON web token's claims; undefined when it is none. */
