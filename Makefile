@@ -36,14 +36,22 @@ test: setup-test $(playground)/dist/index.html ## Run all tests
 	scripts/with-servers cargo nextest run --workspace
 
 .PHONY: verify
-verify: setup-test $(playground)/dist/index.html lint test ## Run exactly what the CI runs
+verify: setup-verify $(playground)/dist/index.html lint test ## Run exactly what the CI runs
 
 .PHONY: lint
-lint: $(playground)/dist/index.html ## Check format, lints and documentation
+lint: setup-verify $(playground)/dist/index.html ## Check format, spelling, dependencies, lints and documentation
 	cargo fetch --locked
 	cargo fmt --all --check
+	$(playground)/node_modules/.bin/biome ci --error-on-warnings
+	typos
+	cargo machete --skip-target-dir
+	cargo deny --log-level error check bans licenses sources
 	cargo clippy --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items
+
+.PHONY: advisories
+advisories: ## Look for known vulnerabilities of the dependencies (asks the network)
+	cargo deny check advisories
 
 .PHONY: playground
 playground: $(playground)/dist/index.html ## Build the GraphQL playground, if its sources have changed
@@ -53,11 +61,13 @@ clean: ## Remove what was built
 	cargo clean
 	rm -rf $(playground)/dist $(playground)/node_modules
 
-.PHONY: setup-dev setup-test
+.PHONY: setup-dev setup-test setup-verify
 setup-dev:
 	@scripts/setup dev
 setup-test:
 	@scripts/setup test
+setup-verify:
+	@scripts/setup verify
 
 $(playground)/dist/index.html: $(playground_sources) $(playground)/node_modules/.package-lock.json
 	cd $(playground) && npm run --silent build
