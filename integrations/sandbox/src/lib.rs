@@ -7,8 +7,11 @@ mod disk;
 mod outcome;
 mod output;
 mod run;
+mod running_time;
 mod sandbox;
 mod spawner;
+mod start_failure;
+mod stopwatch;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod system_calls;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -19,6 +22,8 @@ mod watchdog;
 
 pub use command::{Bind, Command, Limits};
 pub use confinement::Confinement;
-pub use outcome::{Captured, Error, Exit, Outcome};
+pub use outcome::{Captured, Cause, Error, Exit, Outcome, TAIL_BYTES};
 pub use output::{Line, Stream};
 pub use sandbox::{Options, Policy, Sandbox, Unavailable};
+pub use start_failure::{StartFailure, StartReason};
+pub use stopwatch::Stopwatch;

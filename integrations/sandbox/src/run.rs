@@ -5,14 +5,11 @@
 
 use std::{
     ffi::OsString,
-    mem,
+    io, mem,
     os::fd::OwnedFd,
     path::PathBuf,
     process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -20,24 +17,26 @@ use tokio::{
     io::AsyncWriteExt,
     process::{Child, ChildStderr, ChildStdout},
     runtime::Handle,
-    task::JoinHandle,
-    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Error, Exit, Limits, Line, Outcome, Stream,
+    Cause, Error, Exit, Limits, Line, Outcome, Stream,
     cgroup::Group,
     disk::{self, Breach},
     output::Reader,
+    running_time::RunningTime,
     spawner,
     system_calls::Filters,
-    watchdog::{self, Excess, First, Watchdog},
+    watchdog::{self, Excess, First, Seen, Watch, Watchdog},
 };
 
 /// How long the kernel may take to end what was killed.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
+const SIGKILL: i32 = 9;
 const SIGXCPU: i32 = 24;
+const SIGXFSZ: i32 = 25;
+const SIGSYS: i32 = 31;
 
 /// A command that is ready to be started.
 pub(crate) struct Launch {
@@ -64,8 +63,9 @@ struct Running {
     processes: Option<Processes>,
     stdout: Reader<ChildStdout>,
     stderr: Reader<ChildStderr>,
-    watchdog: AbortOnDrop<Excess>,
-    crowded: Arc<AtomicBool>,
+    watchdog: Watch,
+    seen: Arc<Seen>,
+    time: Arc<RunningTime>,
     breach: Option<Breach>,
 }
 
@@ -81,23 +81,23 @@ pub(crate) async fn run(
     cancel: &CancellationToken,
     on_line: &mut (dyn FnMut(Line<'_>) + Send),
 ) -> Result<Outcome, Error> {
-    let started = Instant::now();
     let limits = launch.limits.clone();
     let writable = launch.writable.clone();
     let (mut running, group) = start(launch).await?;
-    let ended = tokio::time::timeout_at(started + limits.wall, running.pump(&limits, cancel, on_line)).await;
-    let ended = ended.unwrap_or(Ok(Exit::TimedOut));
+    let ended = running.pump(&limits, cancel, on_line).await;
+    let wall = running.time.elapsed();
     running.kill().await;
     let exit = ended?;
     // What is left in the pipes is little, and ends when all who could write are gone.
     let _ = tokio::time::timeout(END_TIMEOUT, running.drain(on_line)).await;
-    let exit = running.judge(exit, group.as_ref(), writable, limits).await;
+    let (exit, cause) = running.judge(exit, group.as_ref(), writable, limits).await;
     Ok(Outcome {
         exit,
-        detail: running.breach.and_then(Breach::detail),
+        detail: cause.as_ref().map(ToString::to_string),
+        cause,
         stdout: mem::take(&mut running.stdout.captured),
         stderr: mem::take(&mut running.stderr.captured),
-        wall: started.elapsed(),
+        wall,
     })
 }
 
@@ -126,21 +126,23 @@ async fn start(launch: Launch) -> Result<(Running, Option<Group>), Error> {
     }
     let root = child.id().ok_or(Error::Setup { message: "the command has no process ID".into() })?;
     let first = First::default();
-    let crowded = Arc::default();
+    let (seen, time) = (Arc::default(), Arc::new(RunningTime::start()));
     let watchdog = Watchdog {
         root,
         first: (launch.ending == Ending::Namespace).then(|| Arc::clone(&first)),
         limits: launch.limits.clone(),
-        writable: launch.writable.into(),
-        crowded: Arc::clone(&crowded),
+        writable: launch.writable,
+        time: Arc::clone(&time),
+        seen: Arc::clone(&seen),
     };
     let captured_bytes = launch.limits.captured_bytes;
     let running = Running {
         stdout: Reader::new(child.stdout.take(), Stream::Stdout, captured_bytes),
         stderr: Reader::new(child.stderr.take(), Stream::Stderr, captured_bytes),
-        watchdog: AbortOnDrop(tokio::spawn(watchdog.watch())),
+        watchdog: watchdog.start().map_err(Error::io("watching the command"))?,
         processes: Some(Processes { child, root, first, ending: launch.ending }),
-        crowded,
+        seen,
+        time,
         breach: None,
     };
     Ok((running, launch.group))
@@ -159,9 +161,9 @@ impl Running {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Ok(Exit::Canceled),
-                excess = &mut self.watchdog.0 => {
-                    let excess = excess
-                        .map_err(|fault| Error::Io { what: "watching the command", source: fault.into() })?;
+                excess = &mut self.watchdog.excess => {
+                    let gone = |fault| Error::Io { what: "watching the command", source: io::Error::other(fault) };
+                    let excess = excess.map_err(gone)?;
                     if let Excess::Disk(breach) = excess {
                         self.breach = Some(breach);
                     }
@@ -205,26 +207,38 @@ impl Running {
         group: Option<&Group>,
         writable: Vec<PathBuf>,
         limits: Limits,
-    ) -> Exit {
+    ) -> (Exit, Option<Cause>) {
         let by_itself = matches!(exit, Exit::Exited(_) | Exit::Signaled(_));
         let out_of_memory =
             exit == Exit::MemoryLimit || by_itself && group.is_some_and(Group::ran_out_of_memory);
         // Many processes take much memory: the cause is told, not its consequence.
-        if out_of_memory && self.crowded.load(Ordering::Relaxed) {
-            return Exit::ProcessLimit;
+        if out_of_memory && self.seen.crowded.load(Ordering::Relaxed) {
+            return (Exit::ProcessLimit, None);
         }
         if out_of_memory {
-            return Exit::MemoryLimit;
+            return (Exit::MemoryLimit, None);
         }
-        if exit == Exit::Signaled(SIGXCPU) {
-            return Exit::TimedOut;
+        // Who ignores the first signal is killed a second later.
+        let cpu_spent = exit == Exit::Signaled(SIGKILL) && self.seen.cpu_spent.load(Ordering::Relaxed);
+        match exit {
+            _ if cpu_spent || exit == Exit::Signaled(SIGXCPU) => {
+                return (Exit::TimedOut, Some(Cause::CpuTime { limit: limits.cpu }));
+            }
+            Exit::Signaled(SIGXFSZ) => {
+                return (Exit::DiskLimit, Some(Cause::FileSize { limit_bytes: limits.file_size_bytes }));
+            }
+            Exit::Signaled(SIGSYS) => return (exit, Some(Cause::OtherArchitecture)),
+            _ => {}
         }
         if by_itself {
             // Between two samples a program may have written much and ended.
             let measured = tokio::task::spawn_blocking(move || disk::breach(&writable, &limits, &[])).await;
             self.breach = measured.unwrap_or(None);
         }
-        if self.breach.is_some() { Exit::DiskLimit } else { exit }
+        match self.breach {
+            Some(breach) => (Exit::DiskLimit, breach.detail().map(Cause::Uncountable)),
+            None => (exit, None),
+        }
     }
 }
 
@@ -255,7 +269,7 @@ impl Processes {
             kill_group(self.root);
         } else if self.child.id().is_some() {
             // Killed before the namespace has its first process, bubblewrap could leave one behind that waits for it.
-            watchdog::seek_first(self.root, &self.first).await;
+            watchdog::await_first(self.root, &self.first).await;
         }
         let _ = self.child.start_kill();
         if let Some(first) = self.first.get() {
@@ -317,11 +331,3 @@ fn reap(process: &OwnedFd) {
 
 #[cfg(not(target_os = "linux"))]
 fn reap(_: &OwnedFd) {}
-
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}

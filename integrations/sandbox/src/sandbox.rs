@@ -1,14 +1,20 @@
-use std::{fs, io, path::Path, path::PathBuf, sync::Arc};
+use std::{fs, io, path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Bind, Command, Error, Exit, Line, Outcome,
+    Bind, Cause, Command, Error, Exit, Limits, Line, Outcome, StartFailure, StartReason,
     cgroup::{self, Group},
     confinement::{Confinement, Confiner, USER, find_program},
     run::{self, Ending, Launch},
+    start_failure::{Finding, LOOK, Look, examine, suspects},
     system_calls,
 };
+
+/// How long it may take to look at a file that could not be started.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of the end of standard error is searched for the name of such a file.
+const MESSAGES_BYTES_MAX: usize = 4 << 10;
 
 /// What is asked of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,12 +103,62 @@ impl Sandbox {
     ) -> Result<Outcome, Error> {
         command.check()?;
         self.hand_over(command).await?;
-        let outcome = run::run(self.launch(command)?, cancel, on_line).await?;
+        let mut outcome = run::run(self.launch(command)?, cancel, on_line).await?;
         // bubblewrap tells of its own faults in the way of any program, and any program could imitate it.
         if outcome.exit == Exit::Exited(1) && outcome.stderr.bytes.starts_with(b"bwrap: ") {
             self.check_setup(command).await?;
         }
+        if let Some(failure) = self.start_failure(command, &outcome).await? {
+            outcome.detail = Some(failure.to_string());
+            outcome.cause = Some(Cause::NotStarted(failure));
+        }
         Ok(outcome)
+    }
+
+    /// Looks for a program that could not be started, when the command ended as if there was one.
+    async fn start_failure(
+        &self,
+        command: &Command,
+        outcome: &Outcome,
+    ) -> Result<Option<StartFailure>, Error> {
+        let (Exit::Exited(code), Some(program)) = (outcome.exit, command.argv.first()) else {
+            return Ok(None);
+        };
+        let stderr = outcome.stderr.tail(MESSAGES_BYTES_MAX);
+        for program in suspects(&program.to_string_lossy(), code, &stderr) {
+            let printed = self.look_at(command, &program).await?;
+            let Some(look) = Look::read(&printed) else { continue };
+            let reason = match examine(&program, &look, code, &stderr) {
+                Finding::Nothing => continue,
+                Finding::Is(reason) => reason,
+                Finding::Needs(interpreter) => {
+                    let printed = self.look_at(command, &interpreter).await?;
+                    match Look::read(&printed) {
+                        Some(Look::File(_)) | None => continue,
+                        Some(_) => StartReason::InterpreterNotFound { interpreter },
+                    }
+                }
+            };
+            return Ok(Some(StartFailure { program, reason }));
+        }
+        Ok(None)
+    }
+
+    /// What [`LOOK`] prints of a file, in the place where the command runs.
+    async fn look_at(&self, command: &Command, file: &str) -> Result<Vec<u8>, Error> {
+        let shell = find_program("sh").unwrap_or_else(|| "sh".into());
+        let argv = [shell.as_os_str(), "-c".as_ref(), LOOK.as_ref(), "sh".as_ref(), file.as_ref()];
+        // What would change how the shell works is left out; `PATH` is not.
+        let env = command.env.iter().filter(|(name, _)| *name == "PATH");
+        let look = Command {
+            argv: argv.map(Into::into).into(),
+            env: env.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            stdin: Vec::new(),
+            limits: Limits { wall: LOOK_TIMEOUT, ..Limits::default() },
+            ..command.clone()
+        };
+        let outcome = run::run(self.launch(&look)?, &CancellationToken::new(), &mut |_| {}).await?;
+        Ok(outcome.stdout.bytes)
     }
 
     async fn confined(options: &Options) -> Result<Self, Unavailable> {

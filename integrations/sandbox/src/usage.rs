@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// A process, by the folders in `/proc` of its threads. One whose first thread has ended tells nothing of itself, but
@@ -43,6 +44,30 @@ pub(crate) fn memory_bytes(processes: &[Process], enough: u64) -> u64 {
 }
 
 impl Process {
+    /// The processor time of this process.
+    pub(crate) fn own_cpu(&self) -> Duration {
+        self.cpu_fields(2)
+    }
+
+    /// The processor time of this process and of its children that have ended.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.cpu_fields(4)
+    }
+
+    /// The sum of the first of `utime`, `stime`, `cutime`, `cstime`.
+    fn cpu_fields(&self, count: usize) -> Duration {
+        // `/proc/<process>/task/<thread>`: the file of the process counts all of its threads, ended ones too.
+        let process = self.threads.first().and_then(|thread| thread.ancestors().nth(2));
+        let stat = process.and_then(|process| fs::read_to_string(process.join("stat")).ok());
+        let stat = stat.unwrap_or_default();
+        // The name of the program is in parentheses and may have blanks and parentheses itself.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let ticks =
+            fields.split_whitespace().skip(11).take(count).filter_map(|field| field.parse::<u64>().ok());
+        let ticks_a_second = rustix::param::clock_ticks_per_second().max(1);
+        Duration::from_millis(ticks.sum::<u64>().saturating_mul(1_000) / ticks_a_second)
+    }
+
     fn memory(&self, read: impl Fn(&Path) -> Option<u64>) -> Option<u64> {
         self.threads.iter().find_map(|thread| read(thread))
     }

@@ -5,5 +5,7 @@ mod detection;
 mod endings;
 mod hiding;
 mod hostile;
+mod pauses;
+mod starting;
 mod support;
 mod system_calls;
