@@ -8,6 +8,7 @@
 mod activities;
 mod bench;
 mod broken;
+pub mod compare;
 mod execute;
 mod files;
 pub mod junit;

@@ -57,7 +57,36 @@ async fn what_is_wrong_is_told() {
     let report = place(PLAN, build).await.test().await.unwrap();
     assert_eq!(counts(&report), (2, 2, 0), "{report:#?}");
     assert_eq!(message(&report, "builds"), "exit status 1 instead of 0\nno");
-    assert_eq!(message(&report, "exact"), "the output should be\narea=13.50\nand is\narea=13.5");
+    assert_eq!(
+        message(&report, "exact"),
+        "the output differs from the expected one in line 1, column 10: expected `0`, found the end of the output\n\
+         expected: area=13.50\nfound:    area=13.5"
+    );
+}
+
+#[tokio::test]
+async fn outputs_that_look_alike_are_told_apart_unless_the_plan_ignores_the_difference() {
+    let command = |name, ignore| {
+        let start = format!("[[commands]]\nname = '{name}'\nargv = ['sh', 'print.sh']\n");
+        format!("{start}stdout = {{ exact = \"a\\nb\" }}\n{ignore}\n")
+    };
+    let plan = [
+        "runner = 'command'\nstudent_files = ['print.sh']\n".to_owned(),
+        command("default", ""),
+        command("lines", "ignore = 'line_endings'"),
+        command("blanks", "ignore = 'trailing_whitespace'"),
+    ];
+    let mut place = place(&plan.concat(), "").await;
+    place.write("student/print.sh", "printf 'a \\r\\nb\\r\\n'");
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 2, 0), "{report:#?}");
+    let found = message(&report, "default");
+    assert!(
+        found.contains("(only whitespace at the ends of lines differs)")
+            && found.contains("expected: a␊\nfound:    a·␍␊"),
+        "{found}"
+    );
+    assert!(message(&report, "lines").contains("found a space"), "{report:#?}");
 }
 
 #[tokio::test]

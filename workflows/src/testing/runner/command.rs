@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use ctutor_sandbox::{Exit, Outcome};
+use ctutor_sandbox::{Exit, Limits, Outcome};
 
 use super::{Listener, not_run, running};
 use crate::testing::{
     Broken,
     bench::{Bench, Place, Whose},
+    compare::{Comparison, compare},
     plan::{CommandTest, Expected},
     report::{Status, TestReport, Verdict},
 };
@@ -60,16 +61,17 @@ async fn run_one(bench: &Bench<'_>, place: &Place, test: &CommandTest) -> Result
     let timeout = test.timeout_ms.map_or(bench.granted.test_timeout, Duration::from_millis);
     let mut command = bench.command(place, &test.argv, timeout.min(bench.granted.test_timeout));
     command.stdin = test.stdin.clone().into_bytes();
+    command.limits.captured_bytes = captured_bytes(test);
     let outcome = bench.sandbox.run(&command, bench.cancel).await?;
     bench.check_canceled()?;
-    let (status, verdict, message) = match judge(test, &outcome) {
+    let (status, verdict, message) = match judge(test, bench.plan.comparison(test), &outcome) {
         Ok(()) => (Status::Completed, Verdict::Passed, None),
         Err((status, message)) => (status, Verdict::Failed, Some(message)),
     };
     Ok(TestReport::new(&test.name, status, verdict, message.as_deref()).lasting(outcome.wall.as_secs_f64()))
 }
 
-fn judge(test: &CommandTest, outcome: &Outcome) -> Result<(), (Status, String)> {
+fn judge(test: &CommandTest, how: Comparison, outcome: &Outcome) -> Result<(), (Status, String)> {
     match outcome.exit {
         Exit::Exited(code) if code == test.exit_code => {}
         Exit::Exited(code) => {
@@ -80,20 +82,21 @@ fn judge(test: &CommandTest, outcome: &Outcome) -> Result<(), (Status, String)> 
         Exit::TimedOut => return Err((Status::TimedOut, "it did not end in time".to_owned())),
         _ => return Err((Status::Crashed, ending(outcome))),
     }
-    let output = outcome.stdout.text();
-    let output = output.trim_end_matches(['\r', '\n']);
-    let (right, expected, how) = match &test.stdout {
-        None => return Ok(()),
-        Some(Expected::Exact(text)) => (output == text.trim_end_matches(['\r', '\n']), text, "be"),
-        Some(Expected::Contains(text)) => (output.contains(text.as_str()), text, "contain"),
-    };
-    if right && !outcome.stdout.truncated {
-        return Ok(());
+    match &test.stdout {
+        None => Ok(()),
+        Some(expected) => {
+            compare(expected, how, &outcome.stdout).map_err(|message| (Status::Completed, message))
+        }
     }
-    Err((
-        Status::Completed,
-        format!("the output should {how}\n{}\nand is\n{}", shown(expected), shown(output)),
-    ))
+}
+
+/// Enough to compare with what is expected, and to see that there is more.
+fn captured_bytes(test: &CommandTest) -> usize {
+    let expected = match &test.stdout {
+        Some(Expected::Exact(text) | Expected::Contains(text)) => text.len(),
+        None => 0,
+    };
+    Limits::default().captured_bytes.max(expected.saturating_mul(2))
 }
 
 /// What a student reads of how a process ended.

@@ -1,16 +1,19 @@
 //! What to run. A plan comes with the workflow's input, or from `ctutor-test.toml` in the reference.
 
+mod check;
+
 use std::{fs, io::Read, path::Path, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Broken, files::is_named};
+use super::{
+    Broken,
+    compare::{Comparison, Ignore},
+};
 
 pub const PLAN_FILE: &str = "ctutor-test.toml";
 const PLAN_BYTES_MAX: u64 = 256 << 10;
-const COMMANDS_MAX: usize = 500;
-const PATTERNS_MAX: usize = 200;
 
 /// How a submission is tested.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +41,13 @@ pub struct TestPlan {
     /// The tests, for `command`. They share one folder and run in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandTest>,
+    /// Which whitespace does not count when the output of `commands` is compared; by default `final_newlines`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore: Option<Ignore>,
+    /// Whether upper and lower case count as the same when the output of `commands` is compared; by default they do
+    /// not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_case: Option<bool>,
     /// The command that runs all tests, for `junit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub junit: Option<JunitCommand>,
@@ -96,16 +106,24 @@ pub struct CommandTest {
     pub exit_code: i32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout: Option<Expected>,
+    /// Replaces the plan's `ignore` for this command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore: Option<Ignore>,
+    /// Replaces the plan's `ignore_case` for this command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_case: Option<bool>,
     /// Replaces the plan's `test_timeout_ms` for this command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
 }
 
-/// What standard output should be. Line ends at the very end do not count.
+/// What standard output must be. `ignore` and `ignore_case` say which differences do not count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
+    /// The whole output.
     Exact(String),
+    /// A part of the output.
     Contains(String),
 }
 
@@ -165,69 +183,19 @@ impl TestPlan {
         if size.map_err(|fault| broken(format!("`{PLAN_FILE}`: {fault}")))? as u64 > PLAN_BYTES_MAX {
             return Err(broken(format!("`{PLAN_FILE}` is larger than {PLAN_BYTES_MAX} bytes")));
         }
+        // A file that was written on Windows says the same; a CR in a string is written `\r`.
+        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let plan: Self = toml::from_str(&text).map_err(|fault| broken(format!("`{PLAN_FILE}`: {fault}")))?;
         plan.check()?;
         Ok(plan)
     }
 
-    /// Checks what the types do not say.
-    ///
-    /// # Errors
-    ///
-    /// [`Broken::Plan`] with the key at fault.
-    pub fn check(&self) -> Result<(), Broken> {
-        let broken = |message: &str| Err(Broken::Plan { message: message.to_owned() });
-        if self.student_files.is_empty() {
-            return broken("`student_files` is empty");
+    /// What counts when the output of this command is compared.
+    pub(super) fn comparison(&self, test: &CommandTest) -> Comparison {
+        Comparison {
+            ignore: test.ignore.or(self.ignore).unwrap_or_default(),
+            ignore_case: test.ignore_case.or(self.ignore_case).unwrap_or_default(),
         }
-        if self.student_files.len() + self.reference_files.len() > PATTERNS_MAX {
-            return broken("`student_files` and `reference_files` are too many");
-        }
-        let paths =
-            self.student_files.iter().chain(&self.reference_files).chain([&self.tests]).chain(&self.solution);
-        if !paths.into_iter().all(|path| is_inner(path)) {
-            return broken("a path is empty, absolute or has `..`");
-        }
-        self.check_runner()
-    }
-
-    fn check_runner(&self) -> Result<(), Broken> {
-        let broken = |message: &str| Err(Broken::Plan { message: message.to_owned() });
-        if self.runner != RunnerKind::Command && !self.commands.is_empty() {
-            return broken("`commands` belong to the runner `command`");
-        }
-        if self.runner != RunnerKind::Junit && self.junit.is_some() {
-            return broken("`junit` belongs to the runner `junit`");
-        }
-        match (self.runner, &self.junit) {
-            (RunnerKind::Command, _) if self.commands.is_empty() => broken("`commands` is empty"),
-            (RunnerKind::Command, _) if self.commands.len() > COMMANDS_MAX => {
-                broken("`commands` are too many")
-            }
-            (RunnerKind::Command, _) if self.commands.iter().any(|test| test.argv.is_empty()) => {
-                broken("a command has an empty `argv`")
-            }
-            (RunnerKind::Junit, None) => broken("`junit` is not there; it needs `argv` and `report`"),
-            (RunnerKind::Junit, Some(junit)) => self.check_junit(junit),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_junit(&self, junit: &JunitCommand) -> Result<(), Broken> {
-        let broken = |message: &str| Err(Broken::Plan { message: message.to_owned() });
-        if junit.argv.is_empty() {
-            return broken("`junit` has an empty `argv`");
-        }
-        if !is_inner(&junit.report) {
-            return broken("the `report` of `junit` is empty, absolute or has `..`");
-        }
-        if is_named(Path::new(&junit.report), &self.reference_files) {
-            return broken("the `report` of `junit` lies in `reference_files`, which nobody can write");
-        }
-        if self.solution.is_none() {
-            return broken("the runner `junit` needs a `solution`, with which the tests are listed");
-        }
-        Ok(())
     }
 
     pub(super) fn grant(&self, maxima: &Maxima) -> Granted {
@@ -264,86 +232,5 @@ fn default_tests() -> String {
     "tests".to_owned()
 }
 
-fn is_inner(path: &str) -> bool {
-    !path.is_empty()
-        && !path.contains(['\\', '\0'])
-        && !path.starts_with('/')
-        && path.trim_end_matches('/').split('/').all(|part| !matches!(part, "" | "." | ".."))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<TestPlan, String> {
-        let plan: TestPlan = toml::from_str(text).map_err(|fault| fault.to_string())?;
-        plan.check().map_err(|fault| fault.to_string())?;
-        Ok(plan)
-    }
-
-    #[test]
-    fn a_short_plan_is_enough() {
-        let plan = parse("runner = \"pytest\"\nstudent_files = [\"triangle.py\"]").unwrap();
-        assert_eq!(plan.tests, "tests");
-        assert_eq!(plan.messages, Messages::Shown);
-        let granted = plan.grant(&Maxima { test_timeout: Duration::from_secs(3), ..Maxima::default() });
-        assert_eq!((granted.test_timeout, granted.processes), (Duration::from_secs(3), 64));
-    }
-
-    #[test]
-    fn unknown_keys_and_paths_that_lead_out_are_refused() {
-        for text in [
-            "runner = \"pytest\"\nstudent_files = [\"a.py\"]\ntimeout = 3",
-            "runner = \"make\"\nstudent_files = [\"a.py\"]",
-            "runner = \"pytest\"\nstudent_files = []",
-            "runner = \"pytest\"\nstudent_files = [\"../a.py\"]",
-            "runner = \"pytest\"\nstudent_files = [\"a.py\"]\ntests = \"/etc\"",
-            "runner = \"pytest\"\nstudent_files = [\"a.py\"]\nsolution = \"a/../../b\"",
-            "runner = \"command\"\nstudent_files = [\"a.py\"]",
-            "runner = \"command\"\nstudent_files = [\"a.py\"]\n[[commands]]\nname = \"x\"\nargv = []",
-        ] {
-            parse(text).unwrap_err();
-        }
-    }
-
-    #[test]
-    fn a_plan_for_junit_has_a_command_a_report_and_a_solution() {
-        let parse_with = |keys: &str, junit: &str| {
-            parse(&format!("runner = \"junit\"\nstudent_files = [\"a.py\"]\n{keys}\n{junit}"))
-        };
-        let junit = "[junit]\nargv = [\"make\", \"test\"]\nreport = \"build/TEST-*.xml\"";
-        let plan = parse_with("solution = \"solution\"", junit).unwrap();
-        assert_eq!(plan.junit.as_ref().unwrap().argv, ["make", "test"]);
-        // It runs twice, and both runs together have to keep what the worker grants.
-        let long = TestPlan {
-            limits: LimitOverrides { total_timeout_ms: Some(u64::MAX), ..LimitOverrides::default() },
-            ..plan
-        };
-        assert_eq!(long.grant(&Maxima::default()).total_timeout, Maxima::default().total_timeout / 2);
-
-        for (keys, junit) in [
-            ("", junit),
-            ("solution = \"solution\"", ""),
-            ("solution = \"solution\"", "[junit]\nargv = []\nreport = \"a.xml\""),
-            ("solution = \"solution\"", "[junit]\nargv = [\"make\"]\nreport = \"../a.xml\""),
-            ("solution = \"solution\"\nreference_files = [\"build\"]", junit),
-        ] {
-            parse_with(keys, junit).unwrap_err();
-        }
-        parse(&format!("runner = \"pytest\"\nstudent_files = [\"a.py\"]\n{junit}")).unwrap_err();
-    }
-
-    #[test]
-    fn commands_are_read() {
-        let plan = parse(
-            "runner = \"command\"
-            student_files = [\"*.py\"]
-            [[commands]]
-            name = \"prints the area\"
-            argv = [\"python3\", \"triangle.py\"]
-            stdout = { contains = \"area=13.50\" }",
-        )
-        .unwrap();
-        assert_eq!(plan.commands[0].stdout, Some(Expected::Contains("area=13.50".into())));
-    }
-}
+mod tests;
