@@ -70,7 +70,8 @@ async fn stages_are_told_while_they_last(deployment: &mut Deployment) {
     let mut stages: Vec<&str> =
         heartbeats.iter().map(|(_, heartbeat)| heartbeat["details"]["stage"].as_str().unwrap()).collect();
     stages.dedup();
-    let order = ["downloading_example", "downloading_submission", "preparing", "running", "storing"];
+    let order =
+        ["downloading_example", "downloading_submission", "waiting", "preparing", "running", "storing"];
     let places: Vec<_> = stages.iter().map(|stage| order.iter().position(|known| known == stage)).collect();
     assert!(places.is_sorted() && places.iter().all(Option::is_some), "{stages:?}");
 }

@@ -9,17 +9,18 @@ use std::{
 use ctutor_engine::{
     activity,
     activity::{ActivityContext, ActivityError, Progress as Heartbeat},
+    clock::Timestamp,
     payload::Payload,
 };
 use ctutor_git::Watch;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use tokio::sync::SemaphorePermit;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Broken, Job, Progress, Stage,
     bench::is_folder,
     execute,
+    places::TestPlace,
     plan::TestPlan,
     report::Report,
     repository::Repository,
@@ -29,6 +30,8 @@ use super::{
 
 /// Between two signs of life while nothing else is to be told.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// All runs of the tests of one submission take less, by the limits of each. A step of the worker that hangs does not.
+const TESTS_TIME_MAX: Duration = Duration::from_secs(45 * 60);
 
 /// A repository to fetch.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -73,18 +76,31 @@ pub struct RunTests {
     pub fault: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What the next attempt needs to keep its turn.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Turn {
+    /// When the first attempt began to wait for a place, in milliseconds since 1970.
+    waiting_since_ms: Timestamp,
+}
+
+#[derive(Default, Serialize)]
 struct Details<'a> {
     stage: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     percent: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<&'a str>,
+    /// How many tests get a place on this worker before this one, while it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<usize>,
 }
 
 /// Fetches a repository and finds out which commit its revision means.
+///
+/// The time limit covers the wait for one of the worker's checkouts; the fetch itself is bounded by
+/// `testing.checkout_timeout`.
 #[activity(
-    start_to_close = "5m",
+    start_to_close = "7d",
     heartbeat = "30s",
     retry(initial = "1s", backoff = 2.0, max_interval = "10s", max_attempts = 3)
 )]
@@ -114,24 +130,26 @@ pub async fn fetch_repository(
 ///
 /// Whatever the student's program does ends in a report. A lost worker, or an environment that another worker may
 /// not share, is worth another attempt; a broken reference is not.
+///
+/// The time limit covers the wait for a place, which may be long before a deadline of a course. The tests have limits
+/// of their own, which begin when they do.
 #[activity(
-    start_to_close = "25m",
+    start_to_close = "7d",
     heartbeat = "30s",
     retry(initial = "1s", backoff = 2.0, max_interval = "10s", max_attempts = 3)
 )]
-pub async fn run_tests(ctx: &ActivityContext, input: RunTests) -> Result<Report, ActivityError> {
+pub async fn run_tests(ctx: &ActivityContext<Turn>, input: RunTests) -> Result<Report, ActivityError> {
     let station = ctx.resource::<TestingStation>()?;
     let sandbox = station.sandbox()?;
-    let _place = place(ctx, &station).await?;
+    let _place = wait_for_place(ctx, &station).await?;
     let scratch = scratch_folder(&station)?;
     let (reference, student) = (scratch.path().join("reference"), scratch.path().join("student"));
-    check_out(ctx, &station, &input.reference, &reference, "downloading_example")
+    check_out(ctx, &station, &input.reference, &reference, "preparing")
         .await
         .map_err(|error| git_failure(&error))?;
     let mut fault = input.fault;
     if fault.is_none()
-        && let Err(error) =
-            check_out(ctx, &station, &input.submission, &student, "downloading_submission").await
+        && let Err(error) = check_out(ctx, &station, &input.submission, &student, "preparing").await
     {
         fault = Some(students_fault(&error).ok_or_else(|| git_failure(&error))?);
     }
@@ -166,47 +184,72 @@ pub async fn run_tests(ctx: &ActivityContext, input: RunTests) -> Result<Report,
     let cancel = ctx.cancellation();
     let report = tokio::select! {
         report = execute(job, tell, &cancel) => report.map_err(|error| broken_failure(&error))?,
-        () = stay_alive(ctx, &last) => return Err(ActivityError::canceled()),
+        error = stay_alive(ctx, &last) => return Err(error),
     };
     let total = f64::from(report.summary.total);
     ctx.report(heartbeat("storing", total, total, None));
     Ok(report)
 }
 
-/// Waits for one of the places where tests run.
-async fn place<'a>(
-    ctx: &ActivityContext,
-    station: &'a TestingStation,
-) -> Result<SemaphorePermit<'a>, ActivityError> {
+/// Waits for one of the places where tests run, and tells how many come before. An attempt that was lost while it waited
+/// or ran keeps its turn.
+async fn wait_for_place(
+    ctx: &ActivityContext<Turn>,
+    station: &TestingStation,
+) -> Result<TestPlace, ActivityError> {
+    let turn = ctx.resume().unwrap_or_else(|| Turn { waiting_since_ms: ctx.now() });
+    ctx.checkpoint(&turn);
+    let mut waiting = station.places.join(turn.waiting_since_ms);
     loop {
+        let before = waiting.before();
         tokio::select! {
             biased;
-            permit = station.places.acquire() => {
-                return permit.map_err(|_| ActivityError::retryable("WorkerStopped", "the worker stops"));
+            place = waiting.place() => {
+                return place.ok_or_else(|| ActivityError::retryable("WorkerStopped", "the worker stopped"));
             }
-            slept = ctx.sleep(SIGN_OF_LIFE) => {
-                slept?;
-                ctx.report(heartbeat("waiting", 0.0, 0.0, None));
-            }
+            slept = tell_wait(ctx, before) => slept?,
         }
     }
 }
 
-/// Repeats the last word while a slow test says nothing; ends when the activity is asked to stop and the
-/// execution, which hears of it too, has not ended by itself.
-async fn stay_alive(ctx: &ActivityContext, last: &Mutex<Option<Heartbeat>>) {
+/// Tells how many come before, and ends when it may be told again.
+async fn tell_wait(ctx: &ActivityContext<Turn>, before: usize) -> Result<(), ActivityError> {
+    let tests = if before == 1 { "test comes" } else { "tests come" };
+    let message =
+        format!("waiting for a place to run the tests: {before} other {tests} first on this worker");
+    let details = Details { stage: "waiting", before: Some(before), ..Details::default() };
+    let details = Payload::encode(&details).ok();
+    ctx.report(Heartbeat { completed: 0.0, total: 0.0, message, details });
+    Ok(ctx.sleep(SIGN_OF_LIFE).await?)
+}
+
+/// Repeats the last heartbeat while a slow test reports nothing. Returns when the tests take longer than they can; a
+/// cancellation is left to the execution, which hears of it too.
+///
+/// Time in which the worker was paused does not count: it is not a step of this loop.
+async fn stay_alive<C: Serialize + DeserializeOwned>(
+    ctx: &ActivityContext<C>,
+    last: &Mutex<Option<Heartbeat>>,
+) -> ActivityError {
+    let mut ran = Duration::ZERO;
     while ctx.sleep(SIGN_OF_LIFE).await.is_ok() {
-        let word = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match word {
-            Some(word) => ctx.report(word),
+        ran += SIGN_OF_LIFE;
+        if ran >= TESTS_TIME_MAX {
+            let minutes = TESTS_TIME_MAX.as_secs() / 60;
+            let message = format!("the tests did not end within {minutes} minutes of getting their place");
+            return ActivityError::retryable("Timeout", message);
+        }
+        let heartbeat = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match heartbeat {
+            Some(heartbeat) => ctx.report(heartbeat),
             None => ctx.heartbeat(),
         };
     }
-    std::future::pending::<()>().await;
+    std::future::pending().await
 }
 
-async fn check_out(
-    ctx: &ActivityContext,
+async fn check_out<C: Serialize + DeserializeOwned>(
+    ctx: &ActivityContext<C>,
     station: &TestingStation,
     repository: &Repository,
     into: &Path,
@@ -228,7 +271,7 @@ async fn check_out(
             checkout = &mut checkout => {
                 return Ok(checkout?.commit.to_string());
             }
-            // The checkout hears of a cancellation by itself.
+            // The checkout watches for a cancellation too.
             _ = ctx.sleep(Duration::from_millis(500)), if !ctx.is_canceled() => {
                 let (done, total) = *told.lock().unwrap_or_else(PoisonError::into_inner);
                 #[expect(clippy::cast_precision_loss, reason = "objects are counted in millions at most")]
@@ -249,7 +292,7 @@ fn running(progress: &Progress) -> Heartbeat {
 fn heartbeat(stage: &str, completed: f64, total: f64, current: Option<&str>) -> Heartbeat {
     let percent = (total > 0.0).then(|| completed / total * 100.0);
     let message = current.map_or_else(|| stage.replace('_', " "), |test| format!("{stage}: {test}"));
-    let details = Payload::encode(&Details { stage, percent, current }).ok();
+    let details = Payload::encode(&Details { stage, percent, current, before: None }).ok();
     Heartbeat { completed, total, message, details }
 }
 

@@ -3,9 +3,8 @@ use std::path::PathBuf;
 use ctutor_engine::activity::ActivityError;
 use ctutor_git::{Error, RepositoryCache};
 use ctutor_sandbox::{Sandbox, Unavailable};
-use tokio::sync::Semaphore;
 
-use super::{Broken, plan::Maxima};
+use super::{Broken, places::Places, plan::Maxima};
 
 /// What a worker lends to the testing activities.
 #[derive(Debug)]
@@ -14,8 +13,7 @@ pub struct TestingStation {
     pub(super) sandbox: Result<Sandbox, Unavailable>,
     pub(super) maxima: Maxima,
     pub(super) scratch: PathBuf,
-    /// Tests are work for the processor; more at once than there are cores would only time out together.
-    pub(super) places: Semaphore,
+    pub(super) places: Places,
 }
 
 impl TestingStation {
@@ -28,7 +26,7 @@ impl TestingStation {
         scratch: PathBuf,
         at_once_max: usize,
     ) -> Self {
-        Self { cache, sandbox, maxima, scratch, places: Semaphore::new(at_once_max.max(1)) }
+        Self { cache, sandbox, maxima, scratch, places: Places::new(at_once_max) }
     }
 
     pub(super) fn sandbox(&self) -> Result<&Sandbox, ActivityError> {

@@ -71,10 +71,13 @@ pub struct StudentTestingMetadata {
 ///
 /// A submission that fails, loops or crashes is a finished test with a low score. The run fails only when the
 /// test could not be made: a repository is not there, the reference has no tests, nothing can be confined.
+///
+/// The execution timeout is long because it covers the wait for a worker and for a place on it. The fetches and the
+/// tests have limits of their own.
 #[derive(Debug, Default)]
 pub struct StudentTesting;
 
-#[workflow(name = "student_testing", queue = "testing", execution_timeout = "30m")]
+#[workflow(name = "student_testing", queue = "testing", execution_timeout = "7d")]
 impl StudentTesting {
     /// Tests a student's repository against a reference, confined, and reports a score.
     #[run]

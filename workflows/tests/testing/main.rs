@@ -9,3 +9,4 @@ mod junit;
 mod messages;
 mod student_places;
 mod support;
+mod waiting;

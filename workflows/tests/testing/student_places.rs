@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use ctutor_engine::{
     Engine,
     client::{Caller, Limits, StartWorkflow, Visibility, WatchItem, WorkflowExecution, WorkflowStatus},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     ids::{Namespace, TaskQueue},
     notify::InProcessBus,
     store::{DatabaseOptions, Store},
@@ -27,21 +27,25 @@ type File<'a> = (&'a [u8], &'a [u8]);
 const RIGHT: &[u8] = b"def find(): return 42\n";
 const TEST: &[u8] = b"import answer\n\ndef test_right():\n    assert answer.find() == 42\n";
 
-struct App {
+pub(crate) struct App {
     folder: TempDir,
-    engine: Engine,
+    pub(crate) engine: Engine,
     stop: CancellationToken,
     worker: tokio::task::JoinHandle<()>,
 }
 
 impl App {
-    async fn new(adjust: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) async fn new(adjust: impl FnOnce(&mut Options)) -> Self {
+        Self::with_clock(Arc::new(SystemClock), adjust).await
+    }
+
+    pub(crate) async fn with_clock(clock: Arc<dyn Clock>, adjust: impl FnOnce(&mut Options)) -> Self {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let store = Store::connect(&DatabaseOptions::new(url)).await.unwrap();
         let bus = Arc::new(InProcessBus::new());
         let namespace = Namespace::trusted("default");
-        let engine = Engine::assemble(store, bus, Arc::new(SystemClock), namespace, Limits::default());
+        let engine = Engine::assemble(store, bus, clock, namespace, Limits::default());
         engine.migrate().await.unwrap();
         let mut options = Options::below(folder.path());
         options.git.local_sources = LocalSources::Allowed;
@@ -62,12 +66,12 @@ impl App {
         app
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
     /// Commits these files to a new repository, whatever their names are.
-    fn commit(&self, name: &str, files: &[File<'_>]) {
+    pub(crate) fn commit(&self, name: &str, files: &[File<'_>]) {
         let repository = Repository::init_bare(self.path(name)).unwrap();
         let mut index = git2::Index::new().unwrap();
         for (path, content) in files {
@@ -94,7 +98,7 @@ impl App {
         repository.commit(Some("refs/heads/main"), &author, &author, "Work", &tree, &[]).unwrap();
     }
 
-    fn input(&self, submission: &str) -> Value {
+    pub(crate) fn input(&self, submission: &str) -> Value {
         json!({
             "submission": { "url": self.path(submission), "commit": "main" },
             "reference": { "url": self.path("reference"), "commit": "main" },
@@ -134,7 +138,7 @@ impl App {
         (cause.kind.clone(), cause.message.clone())
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.worker.await.unwrap();
         let scratch = fs::read_dir(self.folder.path().join("cache/scratch")).unwrap();
