@@ -35,9 +35,9 @@ pub struct StudentTested {
     pub passed: u32,
     /// Tests failed.
     pub failed: u32,
-    /// Tests left out; they count in the total.
+    /// Tests that do not count, because the reference skips them or expects them to fail.
     pub skipped: u32,
-    /// Tests in all.
+    /// Tests that count: `passed + failed`.
     pub total: u32,
     /// The commit of the student's repository that was tested; what was asked for when the repository is too large for
     /// that to be found out.
@@ -63,7 +63,7 @@ pub struct StudentTestingMetadata {
     pub passed: u32,
     /// Tests failed.
     pub failed: u32,
-    /// Tests in all.
+    /// Tests that count: `passed + failed`.
     pub total: u32,
 }
 

@@ -106,7 +106,11 @@ async fn a_command_that_writes_junit_xml_is_tested_by_it() {
 async fn a_submission_cannot_make_the_tests_fewer_or_more() {
     let skipping = "import pytest\ndef find(): pytest.skip('no')\ndef text(): return 'x'\n";
     let report = report_of(pytest(skipping).await).await;
-    assert_eq!(counts(&report), (1, 0, 1), "{report:#?}");
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    assert!(
+        message(&report, "test_right").starts_with("it was skipped with the submission: no"),
+        "{report:#?}"
+    );
 
     // Tests that cannot be loaded are in the report under another name.
     let place = pytest("def find(:").await;

@@ -100,8 +100,10 @@ fn sendable<F: Future + Send>(future: F) -> F {
 
 /// Passed, failed, skipped.
 pub(crate) fn counts(report: &Report) -> (u32, u32, u32) {
-    assert_eq!(report.summary.total as usize, report.tests.len());
-    (report.summary.passed, report.summary.failed, report.summary.skipped)
+    let summary = report.summary;
+    assert_eq!(summary.total, summary.passed + summary.failed);
+    assert_eq!((summary.total + summary.skipped) as usize, report.tests.len());
+    (summary.passed, summary.failed, summary.skipped)
 }
 
 pub(crate) fn message<'a>(report: &'a Report, test: &str) -> &'a str {

@@ -94,6 +94,10 @@ fn text(report: &Report, width: Option<usize>) -> String {
         .line("name", &report.name)
         .line("runner", &report.kind)
         .line("passed", format_args!("{} of {}", summary.passed, summary.total))
+        .maybe(
+            "skipped",
+            (summary.skipped > 0).then(|| format!("{}, left out of the count", summary.skipped)),
+        )
         .line("score", report.score())
         .maybe("message", report.status_message.as_deref());
     let mut table = Table::new(["RESULT", "STATUS", "SECONDS", "TEST"]);
@@ -132,7 +136,7 @@ mod tests {
         let test = |name: &str, status: &str, result: &str, message: Option<&str>| json!({"name": name, "status": status, "result": result, "resultMessage": message, "duration": 0.25});
         json!({
             "type": "pytest", "version": "1.0", "name": "triangle", "status": "COMPLETED", "result": "FAILED",
-            "summary": {"total": 4, "passed": 1, "failed": 2, "skipped": 1}, "duration": 1.5,
+            "summary": {"total": 3, "passed": 1, "failed": 2, "skipped": 1}, "duration": 1.5,
             "tests": [
                 test("t.py::base", "COMPLETED", "PASSED", None),
                 test("t.py::area\n", "COMPLETED", "FAILED", Some("1 is not 2\n\u{1b}[2Jat line 3\n")),
@@ -145,10 +149,11 @@ mod tests {
     #[test]
     fn people_see_a_table_and_then_what_went_wrong() {
         let expected = "\
-name    triangle
-runner  pytest
-passed  1 of 4
-score   0.25
+name     triangle
+runner   pytest
+passed   1 of 3
+skipped  1, left out of the count
+score    0.3333333333333333
 
 RESULT   STATUS     SECONDS  TEST
 PASSED   COMPLETED  0.250    t.py::base

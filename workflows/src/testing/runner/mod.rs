@@ -64,6 +64,7 @@ impl Runner {
             Self::Command => command::run(bench, listener).await,
             Self::Junit => junit::run(bench, names, listener).await,
         }?;
+        reports.iter_mut().for_each(refuse_skip);
         if bench.plan.messages == Messages::Withheld {
             for report in &mut reports {
                 report.result_message = None;
@@ -91,5 +92,17 @@ fn tail(output: &Captured) -> String {
 
 fn not_run(name: &str) -> TestReport {
     let message = "not run: the time for all tests was used up";
-    TestReport::new(name, Status::Skipped, Verdict::Skipped, Some(message))
+    TestReport::new(name, Status::Skipped, Verdict::Failed, Some(message))
+}
+
+/// Fails a test that was skipped with the submission. What is skipped does not count, so a submission could otherwise
+/// raise its score by skipping the tests that it does not pass.
+fn refuse_skip(report: &mut TestReport) {
+    if report.result != Verdict::Skipped {
+        return;
+    }
+    let reason = report.result_message.take().map_or_else(String::new, |reason| format!(": {reason}"));
+    let message = format!("it was skipped with the submission{reason}");
+    *report = TestReport::new(&report.name, Status::Skipped, Verdict::Failed, Some(&message))
+        .lasting(report.duration);
 }
