@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ctutor_engine::{
-    client::{StartError, StopError},
+    client::{StartError, StartField, StopError},
     store,
 };
 use serde_json::json;
@@ -169,11 +169,8 @@ impl From<StartRefusal> for Error {
 fn of_start(error: StartError, message: String) -> Error {
     match error {
         StartError::Store(error) => Error::store(&error),
-        StartError::Invalid { path, message } => {
-            let field = field_path(path);
-            Error::invalid(&field, format!("`{field}`: {message}"))
-        }
-        StartError::UnknownType { .. } => Error::invalid("task_name", message),
+        StartError::Invalid { field, path, message } => invalid_start(field, path, &message),
+        StartError::UnknownType { .. } => invalid_start(StartField::WorkflowType, Vec::new(), &message),
         StartError::TooLarge { .. } => Error::TooLarge { message },
         StartError::AlreadyRunning { workflow_id, run_id }
         | StartError::Duplicate { workflow_id, run_id } => {
@@ -186,20 +183,32 @@ fn of_start(error: StartError, message: String) -> Error {
     }
 }
 
-/// The path of the engine's request in the words of the twin.
-fn field_path(mut path: Vec<String>) -> String {
-    if let Some(field) = path.first_mut() {
-        let name = match field.as_str() {
-            "input" => "parameters",
-            "type" | "workflow_type" | "workflowType" => "task_name",
-            "task_queue" | "taskQueue" => "queue",
-            "workflowId" => "workflow_id",
-            "start_at" | "startAt" => "delay",
-            _ => return path.join("."),
-        };
-        name.clone_into(field);
+/// A refused value, named as in the body of a submission.
+fn invalid_start(field: StartField, path: Vec<String>, message: &str) -> Error {
+    match parameter(field) {
+        Some(name) => {
+            let field = std::iter::once(name.to_owned()).chain(path).collect::<Vec<_>>().join(".");
+            Error::invalid(&field, format!("`{field}`: {message}"))
+        }
+        None => Error::Invalid { message: message.to_owned(), details: serde_json::Value::Null },
     }
-    path.join(".")
+}
+
+/// The field of a submission that sets a field of the engine's request; `None` if no field does.
+fn parameter(field: StartField) -> Option<&'static str> {
+    match field {
+        StartField::WorkflowType => Some("task_name"),
+        StartField::Input => Some("parameters"),
+        StartField::WorkflowId => Some("workflow_id"),
+        StartField::TaskQueue => Some("queue"),
+        StartField::Priority => Some("priority"),
+        StartField::Delay => Some("delay"),
+        StartField::StartAt
+        | StartField::ExecutionTimeout
+        | StartField::Memo
+        | StartField::SearchAttributes
+        | StartField::IdempotencyKey => None,
+    }
 }
 
 impl From<StopError> for Error {
@@ -208,7 +217,7 @@ impl From<StopError> for Error {
         match error {
             StopError::NotFound => Self::NotFound,
             StopError::StillOpen => Self::Conflict { message, details: serde_json::Value::Null },
-            StopError::Invalid { path, message } => Self::invalid(&path.join("."), message),
+            StopError::InvalidReason { message } => Self::invalid("reason", message),
             StopError::Store(error) => Self::store(&error),
         }
     }
@@ -225,14 +234,33 @@ impl From<DeleteRefusal> for Error {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn the_path_of_a_fault_is_told_in_the_words_of_the_twin() {
-        let path = |parts: &[&str]| field_path(parts.iter().map(|&part| part.to_owned()).collect());
-        assert_eq!(path(&["input", "duration"]), "parameters.duration");
-        assert_eq!(path(&["task_queue"]), "queue");
-        assert_eq!(path(&["priority"]), "priority");
-        assert_eq!(path(&[]), "");
+    fn every_field_of_a_submission_is_named_and_no_other() {
+        let named: BTreeSet<&str> = StartField::ALL.iter().filter_map(|field| parameter(*field)).collect();
+        let submitted: BTreeSet<&str> = crate::rest::submit::FIELDS.iter().copied().collect();
+        assert_eq!(named, submitted);
+    }
+
+    #[test]
+    fn a_refused_value_is_told_with_its_path_in_the_submission() {
+        let of = |field, path: &[&str]| {
+            let path = path.iter().map(|&part| part.to_owned()).collect();
+            let error = StartError::Invalid { field, path, message: "no".to_owned() };
+            let Error::Invalid { message, details } = of_start(error, String::new()) else {
+                panic!("not invalid")
+            };
+            (message, details)
+        };
+        let (message, details) = of(StartField::Input, &["files", "1"]);
+        assert_eq!(
+            (message.as_str(), &details["field"]),
+            ("`parameters.files.1`: no", &json!("parameters.files.1"))
+        );
+        let (message, details) = of(StartField::ExecutionTimeout, &[]);
+        assert_eq!((message.as_str(), details), ("no", json!(null)));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{TASK_IDS_UNREACHABLE, Twin, body, caller::Caller, error::Error, query::NoParameters};
 
 /// Fields of a submission.
-const FIELDS: &[&str] = &["task_name", "parameters", "queue", "workflow_id", "delay", "priority"];
+pub(super) const FIELDS: &[&str] = &["task_name", "parameters", "queue", "workflow_id", "delay", "priority"];
 
 /// Longest delay. What lies beyond is a mistake of unit.
 const DELAY_SECONDS_MAX: f64 = 10.0 * 366.0 * 86_400.0;

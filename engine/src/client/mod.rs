@@ -10,7 +10,7 @@ mod watch;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-pub use error::{StartError, StopError};
+pub use error::{StartError, StartField, StopError};
 pub use model::*;
 pub use watch::WatchError;
 

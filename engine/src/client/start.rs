@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Caller, Client, ConflictPolicy, ReusePolicy, StartError, StartTime, StartWorkflow, Started, Visibility,
-    WorkflowExecution, WorkflowStatus, WorkflowTarget,
+    Caller, Client, ConflictPolicy, ReusePolicy, StartError, StartField, StartTime, StartWorkflow, Started,
+    Visibility, WorkflowExecution, WorkflowStatus, WorkflowTarget,
 };
 use crate::{
     clock::millis,
@@ -27,6 +27,23 @@ const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 /// Longest delay of a start and longest execution timeout.
 const SPAN_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
+/// States of a closed run whose workflow ID may be used again after a failure.
+const UNSUCCESSFUL: &[&str] = &[
+    WorkflowStatus::Failed.as_str(),
+    WorkflowStatus::TimedOut.as_str(),
+    WorkflowStatus::Terminated.as_str(),
+    WorkflowStatus::Canceled.as_str(),
+];
+/// All states of a closed run.
+const CLOSED: &[&str] = &[
+    WorkflowStatus::Completed.as_str(),
+    WorkflowStatus::Failed.as_str(),
+    WorkflowStatus::TimedOut.as_str(),
+    WorkflowStatus::Terminated.as_str(),
+    WorkflowStatus::Canceled.as_str(),
+    WorkflowStatus::ContinuedAsNew.as_str(),
+];
 
 impl Client {
     /// Accepts a workflow execution. Once this has answered, the run goes to its end whatever dies.
@@ -85,30 +102,34 @@ impl Client {
             return Err(StartError::UnknownType { name: start.workflow_type.clone(), known: types.names() });
         };
         known.check_input(&start.input)?;
-        let input = self.payload("input", &start.input)?;
-        let memo = self.object("memo", &start.memo)?;
-        let search_attributes = self.object("searchAttributes", &start.search_attributes)?;
+        let input = self.payload(StartField::Input, &start.input)?;
+        let memo = self.object(StartField::Memo, &start.memo)?;
+        let search_attributes = self.object(StartField::SearchAttributes, &start.search_attributes)?;
         if !PRIORITIES.contains(&start.priority) {
             let found = start.priority;
-            return Err(invalid("priority", format!("priority is {found}, but must be from -100 to 100")));
+            return Err(invalid(
+                StartField::Priority,
+                format!("priority is {found}, but must be from -100 to 100"),
+            ));
         }
         let workflow_id = match &start.workflow_id {
-            Some(text) => WorkflowId::parse(text).map_err(|error| named("workflowId", &error))?,
+            Some(text) => WorkflowId::parse(text).map_err(|error| named(StartField::WorkflowId, &error))?,
             None => WorkflowId::trusted(format!("{}-{}", start.workflow_type, Uuid::new_v4())),
         };
         let task_queue = match &start.task_queue {
-            Some(text) => TaskQueue::parse(text).map_err(|error| named("taskQueue", &error))?,
+            Some(text) => TaskQueue::parse(text).map_err(|error| named(StartField::TaskQueue, &error))?,
             None => known.info.task_queue.clone(),
         };
         let now = self.clock.now();
-        let timeout = span("timeout", start.execution_timeout.or(known.info.execution_timeout))?;
+        let timeout =
+            span(StartField::ExecutionTimeout, start.execution_timeout.or(known.info.execution_timeout))?;
         let start_at = start.start.map(|start| start.instant(now));
         if start_at.is_some_and(|at| at > now + SPAN_MAX) {
             let field = match start.start {
-                Some(StartTime::After(_)) => "delay",
-                _ => "startAt",
+                Some(StartTime::After(_)) => StartField::Delay,
+                Some(StartTime::At(_)) | None => StartField::StartAt,
             };
-            return Err(invalid(field, "the start lies more than ten years ahead"));
+            return Err(invalid(field, "the start is more than ten years ahead"));
         }
         let request_id = checked_key(start.idempotency_key.as_deref())?;
         let begins = start_at.map_or(now, |at| at.max(now));
@@ -155,12 +176,8 @@ impl Client {
             }),
             reusable: match start.reuse_policy {
                 ReusePolicy::RejectDuplicate => None,
-                ReusePolicy::AllowDuplicateFailedOnly => {
-                    Some(&["FAILED", "TIMED_OUT", "TERMINATED", "CANCELED"])
-                }
-                ReusePolicy::AllowDuplicate => {
-                    Some(&["COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED", "CANCELED", "CONTINUED_AS_NEW"])
-                }
+                ReusePolicy::AllowDuplicateFailedOnly => Some(UNSUCCESSFUL),
+                ReusePolicy::AllowDuplicate => Some(CLOSED),
             },
         };
         Ok((prepared, attributes))
@@ -229,7 +246,10 @@ impl Client {
         let execution = self.describe(caller, &WorkflowTarget::Run(run_id)).await?;
         execution.map(|execution| Started { execution, created: false }).ok_or_else(|| {
             // Deleted since; the key then stands for something that is no more.
-            invalid("idempotencyKey", format!("run `{run_id}`, which this key started, was deleted"))
+            invalid(
+                StartField::IdempotencyKey,
+                format!("run `{run_id}`, which this key started, was deleted"),
+            )
         })
     }
 
@@ -242,7 +262,7 @@ impl Client {
         Err(StartError::Taken { workflow_id: WorkflowId::trusted(&prepared.workflow_id) })
     }
 
-    fn payload(&self, field: &'static str, value: &serde_json::Value) -> Result<Payload, StartError> {
+    fn payload(&self, field: StartField, value: &serde_json::Value) -> Result<Payload, StartError> {
         let payload = Payload::from(value);
         let (found, allowed) = (payload.size_bytes(), self.limits.payload_size_bytes_max);
         if found > allowed {
@@ -251,9 +271,9 @@ impl Client {
         Ok(payload)
     }
 
-    fn object(&self, field: &'static str, value: &serde_json::Value) -> Result<Payload, StartError> {
+    fn object(&self, field: StartField, value: &serde_json::Value) -> Result<Payload, StartError> {
         if !value.is_object() {
-            return Err(invalid(field, format!("`{field}` must be a JSON object")));
+            return Err(invalid(field, format!("the {field} must be a JSON object")));
         }
         self.payload(field, value)
     }
@@ -263,15 +283,15 @@ impl Client {
     }
 }
 
-fn invalid(field: &str, message: impl Into<String>) -> StartError {
-    StartError::Invalid { path: vec![field.to_owned()], message: message.into() }
+fn invalid(field: StartField, message: impl Into<String>) -> StartError {
+    StartError::Invalid { field, path: Vec::new(), message: message.into() }
 }
 
-fn named(field: &str, error: &NameError) -> StartError {
+fn named(field: StartField, error: &NameError) -> StartError {
     invalid(field, error.to_string())
 }
 
-fn span(field: &str, length: Option<Duration>) -> Result<Option<Duration>, StartError> {
+fn span(field: StartField, length: Option<Duration>) -> Result<Option<Duration>, StartError> {
     match length {
         Some(length) if length.is_zero() => Err(invalid(field, "the timeout must be longer than zero")),
         Some(length) if length > SPAN_MAX => Err(invalid(field, "the timeout is longer than ten years")),
@@ -283,7 +303,7 @@ fn checked_key(key: Option<&str>) -> Result<Option<String>, StartError> {
     match key {
         Some(key) if key.trim().is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || key.contains('\0') => {
             let message = format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
-            Err(invalid("idempotencyKey", message))
+            Err(invalid(StartField::IdempotencyKey, message))
         }
         key => Ok(key.map(str::to_owned)),
     }
@@ -305,19 +325,34 @@ fn hash(start: &StartWorkflow) -> String {
         memo: &'a serde_json::Value,
         search_attributes: &'a serde_json::Value,
     }
+    // Every field is named, so that a new one cannot be left out of the comparison unnoticed.
+    let StartWorkflow {
+        workflow_type,
+        input,
+        workflow_id,
+        task_queue,
+        priority,
+        start,
+        execution_timeout,
+        memo,
+        search_attributes,
+        conflict_policy,
+        reuse_policy,
+        idempotency_key: _,
+    } = start;
     let asked = Asked {
-        workflow_type: &start.workflow_type,
-        input: &start.input,
-        workflow_id: start.workflow_id.as_deref(),
-        task_queue: start.task_queue.as_deref(),
-        priority: start.priority,
-        start: start.start,
-        execution_timeout: start.execution_timeout,
-        conflict_policy: start.conflict_policy,
-        reuse_policy: start.reuse_policy,
-        memo: &start.memo,
-        search_attributes: &start.search_attributes,
+        workflow_type,
+        input,
+        workflow_id: workflow_id.as_deref(),
+        task_queue: task_queue.as_deref(),
+        priority: *priority,
+        start: *start,
+        execution_timeout: *execution_timeout,
+        conflict_policy: *conflict_policy,
+        reuse_policy: *reuse_policy,
+        memo,
+        search_attributes,
     };
-    let text = serde_json::to_vec(&asked).expect("texts, numbers and JSON values have a JSON form");
+    let text = serde_json::to_vec(&asked).expect("strings, numbers and JSON values serialize to JSON");
     Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

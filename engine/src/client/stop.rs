@@ -15,7 +15,7 @@ impl Client {
     /// Asks a run to stop; its code may clean up. A run that has ended, or was asked before, stays as it is.
     ///
     /// # Errors
-    /// [`StopError::NotFound`], [`StopError::Invalid`] for a reason that is too long, [`StopError::Store`].
+    /// [`StopError::NotFound`], [`StopError::InvalidReason`] for a reason that is too long, [`StopError::Store`].
     pub async fn cancel_workflow(
         &self,
         caller: &Caller,
@@ -43,7 +43,7 @@ impl Client {
     /// Stops a run at once, without asking its code. A run that has ended stays as it is.
     ///
     /// # Errors
-    /// [`StopError::NotFound`], [`StopError::Invalid`] for a reason that is too long, [`StopError::Store`].
+    /// [`StopError::NotFound`], [`StopError::InvalidReason`] for a reason that is too long, [`StopError::Store`].
     pub async fn terminate_workflow(
         &self,
         caller: &Caller,
@@ -95,8 +95,8 @@ impl Client {
         reason: Option<&str>,
     ) -> Result<WorkflowExecution, StopError> {
         if reason.is_some_and(|reason| reason.len() > REASON_BYTES_MAX || reason.contains('\0')) {
-            let message = format!("a reason has at most {REASON_BYTES_MAX} bytes and no null characters");
-            return Err(StopError::Invalid { path: vec!["reason".to_owned()], message });
+            let message = format!("a reason has at most {REASON_BYTES_MAX} bytes and no U+0000");
+            return Err(StopError::InvalidReason { message });
         }
         self.describe(caller, target).await?.ok_or(StopError::NotFound)
     }

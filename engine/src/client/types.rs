@@ -10,7 +10,7 @@ use std::{
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
-use super::{StartError, WorkflowTypeInfo};
+use super::{StartError, StartField, WorkflowTypeInfo};
 use crate::{
     clock::Timestamp,
     ids::Namespace,
@@ -71,10 +71,13 @@ impl KnownType {
         let Some(check) = &self.check else { return Ok(()) };
         // The first violation only: a large input may have as many as it has values.
         let Err(error) = check.validator.validate(input) else { return Ok(()) };
-        let mut path = vec!["input".to_owned()];
         let pointer = error.instance_path().to_string();
-        path.extend(pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")));
-        Err(StartError::Invalid { path, message: check.message(&error) })
+        let path = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+        Err(StartError::Invalid {
+            field: StartField::Input,
+            path: path.collect(),
+            message: check.message(&error),
+        })
     }
 }
 
@@ -202,7 +205,9 @@ mod tests {
         };
         match KnownType::new(info).check_input(input) {
             Ok(()) => None,
-            Err(StartError::Invalid { path, message }) => Some((path.join("."), message)),
+            Err(StartError::Invalid { field: StartField::Input, path, message }) => {
+                Some((path.join("."), message))
+            }
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -215,10 +220,7 @@ mod tests {
             "$defs": { "Plan": plan },
         });
         let (path, message) = refused(schema.clone(), &json!({ "plan": { "files": ["a", 1] } })).unwrap();
-        assert_eq!(
-            (path.as_str(), message.as_str()),
-            ("input.plan.files.1", "value is not of type \"string\"")
-        );
+        assert_eq!((path.as_str(), message.as_str()), ("plan.files.1", "value is not of type \"string\""));
         assert_eq!(refused(schema.clone(), &json!({ "plan": null })), None);
         assert_eq!(refused(schema, &json!({ "plan": { "files": ["a"] } })), None);
     }
@@ -228,7 +230,7 @@ mod tests {
         let url = json!({ "pattern": "^https:", "description": "A URL\nwithout a password." });
         let schema = json!({ "properties": { "url": { "$ref": "#/$defs/Url" } }, "$defs": { "Url": url } });
         let (path, message) = refused(schema, &json!({ "url": "s3cret" })).unwrap();
-        assert_eq!(path, "input.url");
+        assert_eq!(path, "url");
         assert_eq!(message, "value does not fit its description: A URL without a password.");
         let (_, message) = refused(json!({ "pattern": "^a" }), &json!("s3cret")).unwrap();
         assert_eq!(message, "value does not match \"^a\"");

@@ -1,7 +1,7 @@
 //! What a caller got wrong, as data; faults stay errors.
 
 use async_graphql::Error;
-use ctutor_engine::client::{StartError, StopError};
+use ctutor_engine::client::{StartError, StartField, StopError};
 
 use crate::{
     app::{DeleteRefusal, StartRefusal},
@@ -24,33 +24,46 @@ pub(super) fn of_start(refusal: StartRefusal) -> Result<UserError, Error> {
         }
         StartRefusal::Start(error) => error,
     };
-    Ok(match error {
+    let field = error.field().map(argument);
+    let (code, message, path) = match error {
         StartError::Store(error) => return Err(store_fault(&error)),
-        StartError::Invalid { path, message } => {
-            user_error(UserErrorCode::Invalid, message, input_path(path))
+        StartError::Invalid { path, message, .. } => (UserErrorCode::Invalid, message, path),
+        StartError::TooLarge { .. } | StartError::UnknownType { .. } => {
+            (UserErrorCode::Invalid, message, Vec::new())
         }
-        StartError::UnknownType { .. } => user_error(UserErrorCode::Invalid, message, ["type"]),
-        StartError::TooLarge { field, .. } => {
-            user_error(UserErrorCode::Invalid, message, input_path(vec![field.to_owned()]))
+        StartError::AlreadyRunning { workflow_id, run_id } => {
+            let run = NodeId::WorkflowExecution(run_id);
+            let message = format!("workflow `{workflow_id}` is already running as `{run}`");
+            (UserErrorCode::AlreadyRunning, message, Vec::new())
         }
-        StartError::AlreadyRunning { workflow_id, run_id } => user_error(
-            UserErrorCode::AlreadyRunning,
-            format!("workflow `{workflow_id}` is already running as `{}`", NodeId::WorkflowExecution(run_id)),
-            ["workflowId"],
-        ),
-        StartError::Duplicate { workflow_id, run_id } => user_error(
-            UserErrorCode::Conflict,
-            format!(
-                "workflow ID `{workflow_id}` was used by `{}`; choose another, or allow its reuse",
-                NodeId::WorkflowExecution(run_id)
-            ),
-            ["workflowId"],
-        ),
-        StartError::Taken { .. } => user_error(UserErrorCode::Conflict, message, ["workflowId"]),
-        StartError::IdempotencyMismatch { .. } => {
-            user_error(UserErrorCode::IdempotencyMismatch, message, ["idempotencyKey"])
+        StartError::Duplicate { workflow_id, run_id } => {
+            let run = NodeId::WorkflowExecution(run_id);
+            let message = format!(
+                "workflow ID `{workflow_id}` was used by `{run}`; choose another, or allow its reuse"
+            );
+            (UserErrorCode::Conflict, message, Vec::new())
         }
-    })
+        StartError::Taken { .. } => (UserErrorCode::Conflict, message, Vec::new()),
+        StartError::IdempotencyMismatch { .. } => (UserErrorCode::IdempotencyMismatch, message, Vec::new()),
+    };
+    Ok(user_error(code, message, field.into_iter().map(str::to_owned).chain(path)))
+}
+
+/// The field of `StartWorkflowInput` that sets a field of the engine's request.
+fn argument(field: StartField) -> &'static str {
+    match field {
+        StartField::WorkflowType => "type",
+        StartField::Input => "input",
+        StartField::WorkflowId => "workflowId",
+        StartField::TaskQueue => "taskQueue",
+        StartField::Priority => "priority",
+        StartField::StartAt => "startAt",
+        StartField::Delay => "delay",
+        StartField::ExecutionTimeout => "timeout",
+        StartField::Memo => "memo",
+        StartField::SearchAttributes => "searchAttributes",
+        StartField::IdempotencyKey => "idempotencyKey",
+    }
 }
 
 /// Why a cancellation, termination or deletion did nothing.
@@ -60,7 +73,7 @@ pub(super) fn of_stop(error: StopError, workflow: &WorkflowRef) -> Result<UserEr
         StopError::Store(error) => return Err(store_fault(&error)),
         StopError::NotFound => not_found(workflow),
         StopError::StillOpen => user_error(UserErrorCode::Conflict, message, ["workflow"]),
-        StopError::Invalid { path, .. } => user_error(UserErrorCode::Invalid, message, path),
+        StopError::InvalidReason { .. } => user_error(UserErrorCode::Invalid, message, ["reason"]),
     })
 }
 
@@ -88,24 +101,6 @@ fn user_error<S: Into<String>>(
     UserError { code, message, path: Some(path) }
 }
 
-/// The path of the engine's request in the words of the input type.
-fn input_path(mut path: Vec<String>) -> Vec<String> {
-    if let Some(field) = path.first_mut() {
-        let name = match field.as_str() {
-            "workflow_type" | "workflowType" => "type",
-            "workflow_id" => "workflowId",
-            "task_queue" => "taskQueue",
-            "start_at" => "startAt",
-            "execution_timeout" | "executionTimeout" => "timeout",
-            "search_attributes" => "searchAttributes",
-            "idempotency_key" => "idempotencyKey",
-            _ => return path,
-        };
-        name.clone_into(field);
-    }
-    path
-}
-
 #[cfg(test)]
 mod tests {
     use ctutor_engine::ids::{RunId, WorkflowId};
@@ -118,17 +113,25 @@ mod tests {
     }
 
     #[test]
+    fn every_field_is_named_as_the_input_type_names_it() {
+        let schema = crate::graphql::sdl();
+        let input = schema.split("input StartWorkflowInput {").nth(1).unwrap().split("\n}").next().unwrap();
+        for field in StartField::ALL {
+            let name = argument(*field);
+            assert!(input.contains(&format!("\n  {name}: ")), "{field}: `{name}` is not a field of {input}");
+        }
+    }
+
+    #[test]
     fn each_refusal_has_its_code_and_path() {
         let run_id = RunId::new();
         let workflow_id = WorkflowId::trusted("nightly");
-        let invalid = |path: &[&str]| StartError::Invalid {
-            path: path.iter().map(|&part| part.to_owned()).collect(),
+        let (code, _, path) = refused(StartError::Invalid {
+            field: StartField::Input,
+            path: vec!["duration".to_owned()],
             message: "no".to_owned(),
-        };
-        let (code, _, path) = refused(invalid(&["input", "duration"]));
+        });
         assert_eq!((code, path.join(".").as_str()), (UserErrorCode::Invalid, "input.input.duration"));
-        let (_, _, path) = refused(invalid(&["task_queue"]));
-        assert_eq!(path, ["input", "taskQueue"]);
         let (code, message, _) =
             refused(StartError::AlreadyRunning { workflow_id: workflow_id.clone(), run_id });
         assert_eq!(code, UserErrorCode::AlreadyRunning);

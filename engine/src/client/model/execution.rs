@@ -50,7 +50,7 @@ impl WorkflowStatus {
 
     /// The name as stored and shown: `TIMED_OUT`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
             Self::Running => "RUNNING",

@@ -8,6 +8,7 @@ use super::{
     commits::{Committing, arrive},
 };
 use crate::{
+    client::WorkflowStatus,
     clock::Timestamp,
     history::{ActivityTaskScheduled, EncodedEvent, EventAttributes, HistoryEvent},
     ids::{EventId, TaskQueue},
@@ -189,14 +190,22 @@ impl Runner {
     fn after(&self, run: &Run, next_timer: Option<Timestamp>) -> AfterStep {
         let now = self.shared.clock.now();
         let (status, result, failure) = match run.close() {
-            Some(Close::Completed(result)) => ("COMPLETED", Some(result.as_str().to_owned()), None),
-            Some(Close::Failed(failure)) => ("FAILED", None, Some(failure)),
-            Some(Close::Canceled) => ("CANCELED", None, None),
+            Some(Close::Completed(result)) => {
+                (WorkflowStatus::Completed, Some(result.as_str().to_owned()), None)
+            }
+            Some(Close::Failed(failure)) => (WorkflowStatus::Failed, None, Some(failure)),
+            Some(Close::Canceled) => (WorkflowStatus::Canceled, None, None),
             None => return self.after_waiting(now, next_timer),
         };
         let failure =
             failure.map(|failure| serde_json::to_string(failure).expect("a failure has a JSON form"));
-        AfterStep::Close { status, at: now, result, failure, open_activities: run.has_activity_tasks() }
+        AfterStep::Close {
+            status: status.as_str(),
+            at: now,
+            result,
+            failure,
+            open_activities: run.has_activity_tasks(),
+        }
     }
 
     /// A run that waits is kept while it is about to go on here.

@@ -7,10 +7,10 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use super::{ResetReason, WatchError, WatchItem, WorkflowTarget};
 use crate::{
     Engine,
     activity::Progress,
+    client::{ResetReason, WatchError, WatchItem, WorkflowTarget},
     clock::Clock,
     hint::{self, ProgressHint, RunHint},
     ids::{EventId, RunId},
@@ -141,7 +141,7 @@ async fn a_watch_outlives_a_database_that_is_away() {
     let mut items = {
         let (bus, clock) = (Arc::new(InProcessBus::new()), Arc::new(app.clock.clone()));
         let namespace = crate::ids::Namespace::trusted("default");
-        watch(&Engine::assemble(other, bus, clock, namespace, super::Limits::default()), run_id)
+        watch(&Engine::assemble(other, bus, clock, namespace, crate::client::Limits::default()), run_id)
     };
     assert!(matches!(next(&mut items).await, WatchItem::Snapshot(_)));
     let held = app.database.store.begin().await;

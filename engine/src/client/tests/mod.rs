@@ -1,0 +1,2 @@
+mod start;
+mod watch;
