@@ -10,8 +10,8 @@ use crate::{
 };
 
 macro_rules! event_attributes {
-    ($($name:ident),* $(,)?) => {
-        /// What happened, with the fields of its type.
+    ($($(#[doc = $doc:literal])* $name:ident: $role:ident,)*) => {
+        /// An event type with the attributes of that type.
         #[derive(Debug, Clone, PartialEq)]
         #[expect(missing_docs, reason = "each variant is named after the struct that it holds")]
         pub enum EventAttributes {
@@ -27,19 +27,19 @@ macro_rules! event_attributes {
                 }
             }
 
-            /// The fields as JSON, the form in which they are stored and shown.
+            /// The attributes as JSON, as they are stored and shown.
             #[must_use]
             pub fn to_json(&self) -> String {
                 match self {
                     $(Self::$name(attributes) => serde_json::to_string(attributes),)*
                 }
-                .expect("attributes hold texts, numbers and checked payloads, which all have a JSON form")
+                .expect("attributes hold strings, numbers and checked payloads, which all serialize to JSON")
             }
 
-            /// Reads the fields of an event.
+            /// Parses the attributes of an event.
             ///
             /// # Errors
-            /// [`DecodeError::Attributes`] when the text does not fit the type.
+            /// [`DecodeError::Attributes`] if the JSON does not match the type.
             pub fn from_json(event_type: EventType, text: &str) -> Result<Self, DecodeError> {
                 match event_type {
                     $(EventType::$name => serde_json::from_str(text).map(Self::$name),)*
@@ -56,156 +56,138 @@ macro_rules! event_attributes {
     };
 }
 
-event_attributes! {
-    WorkflowExecutionStarted,
-    WorkflowExecutionCompleted,
-    WorkflowExecutionFailed,
-    WorkflowExecutionTimedOut,
-    WorkflowExecutionCancelRequested,
-    WorkflowExecutionCanceled,
-    WorkflowExecutionTerminated,
-    ActivityTaskScheduled,
-    ActivityTaskStarted,
-    ActivityTaskCompleted,
-    ActivityTaskFailed,
-    ActivityTaskTimedOut,
-    ActivityTaskCancelRequested,
-    ActivityTaskCanceled,
-    TimerStarted,
-    TimerFired,
-    TimerCanceled,
-}
+for_each_history_event_type!(event_attributes);
 
-/// The run was accepted.
+/// The server accepted the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowExecutionStarted {
-    /// The code to run.
+    /// The workflow type, which names the code to run.
     pub workflow_type: WorkflowType,
-    /// Where its tasks go.
+    /// Task queue of its workflow tasks.
     pub task_queue: TaskQueue,
-    /// What it was started with.
+    /// Workflow input.
     pub input: Payload,
-    /// Longest time from start to close.
+    /// Execution timeout: from start to close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_execution_timeout_ms: Option<i64>,
-    /// The run is not handed to a worker before this instant.
+    /// Earliest time at which a worker may start the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at_ms: Option<Timestamp>,
-    /// Who started it.
+    /// Subject of the caller who started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
-    /// Seed of the run's random numbers.
+    /// Seed of the random numbers that the workflow code gets.
     pub random_seed: u64,
 }
 
-/// The run returned.
+/// The workflow returned a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowExecutionCompleted {
-    /// What it returned.
+    /// The returned value.
     pub result: Payload,
 }
 
-/// The run failed.
+/// The workflow failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowExecutionFailed {
-    /// Why.
+    /// Type and message of the failure.
     pub failure: Failure,
 }
 
-/// The run took longer than it may.
+/// The run exceeded its execution timeout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowExecutionTimedOut {
-    /// How long it was allowed to take.
+    /// The timeout that was exceeded.
     pub workflow_execution_timeout_ms: i64,
 }
 
-/// Somebody asked the run to stop.
+/// A client requested that the run be canceled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowExecutionCancelRequested {
-    /// Why, in the words of who asked.
+    /// Reason that the client gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Who asked.
+    /// Subject of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
 }
 
-/// The run stopped because it was asked to.
+/// The workflow ended as canceled after a cancel request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowExecutionCanceled {}
 
-/// The run was stopped from outside.
+/// The run was terminated without telling its code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowExecutionTerminated {
-    /// Why, in the words of who stopped it.
+    /// Reason that the client gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Who stopped it.
+    /// Subject of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
 }
 
-/// An activity was put on its queue.
+/// An activity was added to its task queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityTaskScheduled {
-    /// Its number among the run's commands: "1", "2" ….
+    /// Activity ID, counted with the timers of the run: "1", "2" ….
     pub activity_id: String,
-    /// The code to run.
+    /// The activity type, which names the code to run.
     pub activity_type: ActivityType,
-    /// Where it waits for a worker.
+    /// Task queue on which it waits for a worker.
     pub task_queue: TaskQueue,
-    /// What it gets.
+    /// Activity input.
     pub input: Payload,
-    /// Longest wait for a worker.
+    /// Schedule-to-start timeout: longest wait for a worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule_to_start_timeout_ms: Option<i64>,
-    /// Longest time of one attempt.
+    /// Start-to-close timeout: longest duration of one attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_to_close_timeout_ms: Option<i64>,
-    /// Longest time of all attempts together.
+    /// Schedule-to-close timeout: longest duration of all attempts together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule_to_close_timeout_ms: Option<i64>,
-    /// Longest time between two heartbeats.
+    /// Heartbeat timeout: longest time between two heartbeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_timeout_ms: Option<i64>,
-    /// When to try again.
+    /// Whether and when a failed attempt is retried.
     pub retry_policy: RetryPolicy,
 }
 
-/// The last attempt of an activity began.
+/// The last attempt of an activity started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityTaskStarted {
-    /// The event that scheduled it.
+    /// ID of the `ActivityTaskScheduled` event.
     pub scheduled_event_id: EventId,
-    /// Which attempt: 1, 2, 3 ….
+    /// Number of the attempt: 1, 2, 3 ….
     pub attempt: u32,
-    /// When it began; this event is recorded with the end of the attempt.
+    /// When the attempt started; this event is recorded when it ends.
     pub started_at_ms: Timestamp,
-    /// The worker that ran it.
+    /// Identity of the worker that ran it.
     pub identity: String,
-    /// Why the attempt before it failed.
+    /// Failure of the previous attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<Failure>,
 }
 
-/// An activity returned.
+/// An activity returned a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityTaskCompleted {
-    /// The event that scheduled it.
+    /// ID of the `ActivityTaskScheduled` event.
     pub scheduled_event_id: EventId,
-    /// The event that started it.
+    /// ID of the `ActivityTaskStarted` event.
     pub started_event_id: EventId,
-    /// What it returned.
+    /// The returned value.
     pub result: Payload,
 }
 
@@ -213,93 +195,93 @@ pub struct ActivityTaskCompleted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RetryState {
-    /// The failure or the policy says that trying again is useless.
+    /// The failure or the retry policy marks it as not retryable.
     NonRetryableFailure,
-    /// All attempts were used.
+    /// The maximum number of attempts was reached.
     MaximumAttemptsReached,
-    /// No time is left for another attempt.
+    /// A timeout leaves no time for another attempt.
     Timeout,
-    /// The activity was asked to stop.
+    /// The activity was requested to cancel.
     CancelRequested,
 }
 
-/// An activity failed for good.
+/// An activity failed and is not retried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityTaskFailed {
-    /// The event that scheduled it.
+    /// ID of the `ActivityTaskScheduled` event.
     pub scheduled_event_id: EventId,
-    /// The event that started it.
+    /// ID of the `ActivityTaskStarted` event.
     pub started_event_id: EventId,
-    /// Why the last attempt failed.
+    /// Failure of the last attempt.
     pub failure: Failure,
     /// Why no further attempt is made.
     pub retry_state: RetryState,
 }
 
-/// An activity ran out of time for good.
+/// An activity timed out and is not retried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityTaskTimedOut {
-    /// The event that scheduled it.
+    /// ID of the `ActivityTaskScheduled` event.
     pub scheduled_event_id: EventId,
-    /// The event that started it; none when no attempt began.
+    /// ID of the `ActivityTaskStarted` event; absent if no attempt started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_event_id: Option<EventId>,
-    /// Which time ran out.
+    /// Which timeout was exceeded.
     pub timeout_type: TimeoutType,
-    /// The words for it, and the failure of the attempt before.
+    /// Message of the timeout, with the failure of the previous attempt as its cause.
     pub failure: Failure,
     /// Why no further attempt is made.
     pub retry_state: RetryState,
 }
 
-/// The run asked an activity to stop.
+/// The workflow requested that an activity be canceled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityTaskCancelRequested {
-    /// The event that scheduled it.
+    /// ID of the `ActivityTaskScheduled` event.
     pub scheduled_event_id: EventId,
 }
 
-/// An activity stopped because it was asked to.
+/// An activity ended as canceled after a cancel request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivityTaskCanceled {
-    /// The event that scheduled it.
+    /// ID of the `ActivityTaskScheduled` event.
     pub scheduled_event_id: EventId,
-    /// The event that started it; none when no attempt began.
+    /// ID of the `ActivityTaskStarted` event; absent if no attempt started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_event_id: Option<EventId>,
 }
 
-/// A timer was set.
+/// A timer was started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimerStarted {
-    /// Its number among the run's commands: "1", "2" ….
+    /// Timer ID, counted with the activities of the run: "1", "2" ….
     pub timer_id: String,
-    /// How long it runs.
+    /// Duration of the timer.
     pub start_to_fire_timeout_ms: i64,
 }
 
-/// A timer rang.
+/// A timer fired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimerFired {
-    /// Its number.
+    /// Timer ID.
     pub timer_id: String,
-    /// The event that set it.
+    /// ID of the `TimerStarted` event.
     pub started_event_id: EventId,
 }
 
-/// A timer was taken back.
+/// A timer was canceled before it fired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimerCanceled {
-    /// Its number.
+    /// Timer ID.
     pub timer_id: String,
-    /// The event that set it.
+    /// ID of the `TimerStarted` event.
     pub started_event_id: EventId,
 }
 

@@ -1,32 +1,34 @@
 //! History: the append-only record of what happened in a run.
 //!
-//! A run is what its history says; everything else is an index to it or a cache of it.
-//! Event types carry Temporal's names and their attributes mean the same, with two differences:
-//! every event from outside is an activation of its own, so no workflow task events are needed to replay;
-//! and lengths of time are integers in milliseconds whose names end in `Ms`.
+//! The history is the only source of truth about a run; every other table is an index or a cache of it.
+//! Event types and their attributes have Temporal's names and meanings, with two differences:
+//! each event from outside activates the workflow code once, so replay needs no workflow task events;
+//! and durations are integers in milliseconds with names that end in `Ms`.
 
-mod attributes;
+// First, since the list of event types is a macro.
+#[macro_use]
 mod event_type;
+mod attributes;
 
 pub use attributes::*;
-pub use event_type::{EventType, UnknownEventType};
+pub use event_type::{EventRole, EventType, UnknownEventType};
 
 use std::sync::Arc;
 
 use crate::{clock::Timestamp, ids::EventId};
 
-/// One fact in a run's history.
+/// One event in the history of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryEvent {
-    /// Its position: 1, 2, 3 … without a gap.
+    /// Position in the history: 1, 2, 3 … without gaps.
     pub event_id: EventId,
     /// When it was recorded.
     pub time: Timestamp,
-    /// What happened.
+    /// Type and attributes of the event.
     pub attributes: EventAttributes,
 }
 
-/// An event as it is stored. Whoever makes an event encodes it, so that the one writer need not.
+/// An event as it is stored. It is encoded where it is created, which keeps that work off the writer.
 #[derive(Debug, Clone)]
 pub(crate) struct EncodedEvent {
     pub(crate) event_id: EventId,
@@ -37,7 +39,7 @@ pub(crate) struct EncodedEvent {
 }
 
 impl EncodedEvent {
-    /// What it adds to the size of its history, in bytes.
+    /// Number of bytes that it adds to the size of its history.
     pub(crate) fn size_bytes(&self) -> usize {
         self.attributes.len()
     }
@@ -60,20 +62,44 @@ impl HistoryEvent {
     pub fn event_type(&self) -> EventType {
         self.attributes.event_type()
     }
+
+    /// ID of the event that scheduled the activity that this event is about; `None` if it is not about an activity.
+    #[must_use]
+    pub fn scheduled_event_id(&self) -> Option<EventId> {
+        match &self.attributes {
+            EventAttributes::ActivityTaskScheduled(_) => Some(self.event_id),
+            EventAttributes::ActivityTaskStarted(attributes) => Some(attributes.scheduled_event_id),
+            EventAttributes::ActivityTaskCompleted(attributes) => Some(attributes.scheduled_event_id),
+            EventAttributes::ActivityTaskFailed(attributes) => Some(attributes.scheduled_event_id),
+            EventAttributes::ActivityTaskTimedOut(attributes) => Some(attributes.scheduled_event_id),
+            EventAttributes::ActivityTaskCancelRequested(attributes) => Some(attributes.scheduled_event_id),
+            EventAttributes::ActivityTaskCanceled(attributes) => Some(attributes.scheduled_event_id),
+            EventAttributes::WorkflowExecutionStarted(_)
+            | EventAttributes::WorkflowExecutionCompleted(_)
+            | EventAttributes::WorkflowExecutionFailed(_)
+            | EventAttributes::WorkflowExecutionTimedOut(_)
+            | EventAttributes::WorkflowExecutionCancelRequested(_)
+            | EventAttributes::WorkflowExecutionCanceled(_)
+            | EventAttributes::WorkflowExecutionTerminated(_)
+            | EventAttributes::TimerStarted(_)
+            | EventAttributes::TimerFired(_)
+            | EventAttributes::TimerCanceled(_) => None,
+        }
+    }
 }
 
 /// A stored event that this version cannot read.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// A type that this version does not know.
+    /// The event type is unknown to this version.
     #[error(transparent)]
     UnknownType(#[from] UnknownEventType),
-    /// Attributes that do not fit their type.
+    /// The attributes do not match the event type.
     #[error("the attributes of a `{event_type}` event cannot be read")]
     Attributes {
         /// The type of the event.
         event_type: EventType,
-        /// What did not fit.
+        /// Why the JSON could not be parsed.
         #[source]
         source: serde_json::Error,
     },

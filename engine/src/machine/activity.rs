@@ -2,23 +2,26 @@
 //!
 //! | state | recorded | outcome arrives | cancel |
 //! | --- | --- | --- | --- |
-//! | asked for | → scheduled | impossible | withdrawn, as if never asked for |
-//! | scheduled | – | → closed, the future gets it | → cancel asked for, the future gets `Canceled` at once |
-//! | cancel asked for | → abandoned | impossible | – |
-//! | abandoned | – | → closed, nobody is told | – |
+//! | requested | → scheduled | impossible | the command is withdrawn |
+//! | scheduled | – | → closed, the future returns it | → cancel requested, the future returns `Canceled` at once |
+//! | cancel requested | → abandoned | impossible | – |
+//! | abandoned | – | → closed, the outcome is dropped | – |
 
 use std::{collections::BTreeMap, task::Waker};
 
 use super::{CommandKind, Core};
 use crate::{
     failure::Failure,
-    history::{ActivityTaskCancelRequested, ActivityTaskScheduled, EventAttributes},
+    history::{
+        ActivityTaskCancelRequested, ActivityTaskCanceled, ActivityTaskCompleted, ActivityTaskFailed,
+        ActivityTaskScheduled, ActivityTaskTimedOut,
+    },
     ids::{ActivityType, EventId},
     payload::Payload,
     workflow::{ActivityFailure, ActivityFailureKind},
 };
 
-/// What workflow code asks for; the number is given by the machine.
+/// An activity that workflow code schedules; its ID is assigned by the machine.
 pub(crate) type ActivityRequest = ActivityTaskScheduled;
 
 /// How it ended.
@@ -40,14 +43,14 @@ struct Activity {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
-    Asked,
+    Requested,
     Scheduled(EventId),
-    CancelAsked(EventId),
+    CancelRequested(EventId),
     Abandoned(EventId),
 }
 
 impl Core {
-    /// Asks for an activity; the answer is its number.
+    /// Schedules an activity and returns its number.
     pub(crate) fn schedule_activity(&mut self, mut request: ActivityRequest) -> u32 {
         let sequence = self.next_sequence();
         request.activity_id = sequence.to_string();
@@ -56,7 +59,7 @@ impl Core {
             Activity {
                 activity_id: request.activity_id.clone(),
                 activity_type: request.activity_type.clone(),
-                state: State::Asked,
+                state: State::Requested,
                 outcome: None,
                 waker: None,
             },
@@ -65,7 +68,7 @@ impl Core {
         sequence
     }
 
-    /// Takes the outcome, or leaves word whom to wake.
+    /// Returns the outcome if there is one, else stores the waker.
     pub(crate) fn poll_activity(&mut self, sequence: u32, waker: &Waker) -> Option<ActivityOutcome> {
         let activity = self.activities.by_sequence.get_mut(&sequence)?;
         if let Some(outcome) = activity.outcome.take() {
@@ -76,25 +79,25 @@ impl Core {
         None
     }
 
-    /// Asks an activity to stop. Its future, if anyone still holds it, gets `Canceled`.
+    /// Requests cancellation of an activity. Its future, if the code still holds it, returns `Canceled`.
     pub(crate) fn cancel_activity(&mut self, sequence: u32) {
         let Some(activity) = self.activities.by_sequence.get_mut(&sequence) else { return };
         match activity.state {
-            State::Asked => {
+            State::Requested => {
                 activity.settle_canceled();
                 self.withdraw(sequence);
             }
             State::Scheduled(event_id) if activity.outcome.is_none() => {
                 activity.settle_canceled();
-                activity.state = State::CancelAsked(event_id);
+                activity.state = State::CancelRequested(event_id);
                 let attributes = ActivityTaskCancelRequested { scheduled_event_id: event_id };
                 self.command(sequence, CommandKind::RequestCancelActivityTask(attributes));
             }
-            State::Scheduled(_) | State::CancelAsked(_) | State::Abandoned(_) => {}
+            State::Scheduled(_) | State::CancelRequested(_) | State::Abandoned(_) => {}
         }
     }
 
-    /// Asks every activity that somebody may wait for to stop.
+    /// Requests cancellation of every open activity.
     pub(crate) fn cancel_all_activities(&mut self) {
         let open: Vec<u32> = self.activities.by_sequence.keys().copied().collect();
         for sequence in open {
@@ -108,31 +111,38 @@ impl Activities {
     pub(super) fn recorded(&mut self, sequence: u32, event_id: EventId) {
         let Some(activity) = self.by_sequence.get_mut(&sequence) else { return };
         match activity.state {
-            State::Asked => {
+            State::Requested => {
                 activity.state = State::Scheduled(event_id);
                 self.by_event.insert(event_id, sequence);
             }
-            State::CancelAsked(scheduled) => activity.state = State::Abandoned(scheduled),
+            State::CancelRequested(scheduled) => activity.state = State::Abandoned(scheduled),
             State::Scheduled(_) | State::Abandoned(_) => {}
         }
     }
 
-    /// An event that ends an activity; `Err` when the run has no such activity.
-    pub(super) fn close(&mut self, event: &EventAttributes) -> Result<(), String> {
-        let (scheduled_event_id, close) = match event {
-            EventAttributes::ActivityTaskCompleted(e) => (e.scheduled_event_id, Ok(e.result.clone())),
-            EventAttributes::ActivityTaskFailed(e) => {
-                (e.scheduled_event_id, Err((ActivityFailureKind::Failed, e.failure.clone())))
-            }
-            EventAttributes::ActivityTaskTimedOut(e) => (
-                e.scheduled_event_id,
-                Err((ActivityFailureKind::TimedOut(e.timeout_type), e.failure.clone())),
-            ),
-            EventAttributes::ActivityTaskCanceled(e) => {
-                (e.scheduled_event_id, Err((ActivityFailureKind::Canceled, canceled())))
-            }
-            other => return Err(format!("{} ends no activity", other.event_type())),
-        };
+    pub(super) fn completed(&mut self, event: &ActivityTaskCompleted) -> Result<(), String> {
+        self.close(event.scheduled_event_id, Ok(event.result.clone()))
+    }
+
+    pub(super) fn failed(&mut self, event: &ActivityTaskFailed) -> Result<(), String> {
+        self.close(event.scheduled_event_id, Err((ActivityFailureKind::Failed, event.failure.clone())))
+    }
+
+    pub(super) fn timed_out(&mut self, event: &ActivityTaskTimedOut) -> Result<(), String> {
+        let kind = ActivityFailureKind::TimedOut(event.timeout_type);
+        self.close(event.scheduled_event_id, Err((kind, event.failure.clone())))
+    }
+
+    pub(super) fn canceled(&mut self, event: &ActivityTaskCanceled) -> Result<(), String> {
+        self.close(event.scheduled_event_id, Err((ActivityFailureKind::Canceled, canceled())))
+    }
+
+    /// Ends the activity that an event scheduled; `Err` if the run has no such open activity.
+    fn close(
+        &mut self,
+        scheduled_event_id: EventId,
+        close: Result<Payload, (ActivityFailureKind, Failure)>,
+    ) -> Result<(), String> {
         let sequence = self
             .by_event
             .remove(&scheduled_event_id)
@@ -147,14 +157,14 @@ impl Activities {
         Ok(())
     }
 
-    /// Whether an activity is asked for or under way that somebody may wait for.
+    /// Whether the code may be waiting for an activity.
     pub(super) fn has_open(&self) -> bool {
         self.by_sequence.values().any(|activity| {
-            matches!(activity.state, State::Asked | State::Scheduled(_)) && activity.outcome.is_none()
+            matches!(activity.state, State::Requested | State::Scheduled(_)) && activity.outcome.is_none()
         })
     }
 
-    /// Whether an activity that was scheduled has not ended, whoever may wait for it.
+    /// Whether a scheduled activity has not ended, even if the code no longer waits for it.
     pub(super) fn has_tasks(&self) -> bool {
         !self.by_event.is_empty()
     }
@@ -162,8 +172,8 @@ impl Activities {
     fn forget_if_settled(&mut self, sequence: u32) {
         let settled = self.by_sequence.get(&sequence).is_some_and(|activity| match activity.state {
             State::Scheduled(event_id) => !self.by_event.contains_key(&event_id),
-            State::Asked => true,
-            State::CancelAsked(_) | State::Abandoned(_) => false,
+            State::Requested => true,
+            State::CancelRequested(_) | State::Abandoned(_) => false,
         });
         if settled {
             self.by_sequence.remove(&sequence);

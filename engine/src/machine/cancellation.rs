@@ -1,12 +1,12 @@
 //! The request to cancel the run.
 //!
-//! | state | somebody waits for it | is requested |
+//! | state | the code waits for it | is requested |
 //! | --- | --- | --- |
-//! | not requested | is woken when it comes | → requested; pending activities and timers end with `Canceled` |
-//! | requested | goes on at once | – |
+//! | not requested | is woken by the request | → requested; pending activities and timers end with `Canceled` |
+//! | requested | continues at once | – |
 //!
-//! It reaches whatever the code waits for now, once. What the code asks for afterwards works as ever, so that it
-//! can clean up.
+//! A request cancels the activities and timers that are open when it arrives. Those that the code starts afterwards
+//! work as usual, so that it can clean up.
 
 use std::{collections::BTreeMap, task::Waker};
 
@@ -24,7 +24,7 @@ impl Core {
         self.cancellation.requested
     }
 
-    /// Whether cancellation was asked for; otherwise leaves word whom to wake, in the place that `waiter` names.
+    /// Whether cancellation is requested; if not, stores the waker under the number `waiter`.
     pub(crate) fn poll_cancellation(&mut self, waiter: &mut Option<u64>, waker: &Waker) -> bool {
         let cancellation = &mut self.cancellation;
         if !cancellation.requested {
@@ -37,7 +37,7 @@ impl Core {
         cancellation.requested
     }
 
-    /// Nobody waits in this place any more.
+    /// Removes the waker of a future that was dropped.
     pub(crate) fn leave_cancellation(&mut self, waiter: u64) {
         self.cancellation.waiters.remove(&waiter);
     }
@@ -54,7 +54,7 @@ impl Core {
 }
 
 impl Cancellation {
-    /// Whether somebody waits for it.
+    /// Whether the code waits for a cancel request.
     pub(super) fn is_awaited(&self) -> bool {
         !self.waiters.is_empty()
     }

@@ -5,18 +5,18 @@ use crate::history::{
     WorkflowExecutionCanceled, WorkflowExecutionCompleted, WorkflowExecutionFailed,
 };
 
-/// Something that workflow code asked for and that awaits its record.
+/// A command of workflow code that is not recorded as an event yet.
 #[derive(Debug, Clone)]
 pub struct Command {
-    /// Which of the run's activities or timers it concerns; 0 for the run itself.
+    /// Number of the activity or timer that it is about; 0 for the run itself.
     pub(crate) sequence: u32,
-    /// What is asked for.
+    /// What the code asks for.
     pub kind: CommandKind,
 }
 
-/// What workflow code can ask for. Each becomes exactly one event.
+/// The commands that workflow code can give. Each is recorded as exactly one event.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "each variant holds the attributes of the event that it becomes")]
+#[expect(missing_docs, reason = "each variant holds the attributes of the event that records it")]
 pub enum CommandKind {
     ScheduleActivityTask(Box<ActivityTaskScheduled>),
     RequestCancelActivityTask(ActivityTaskCancelRequested),
@@ -44,42 +44,49 @@ impl Command {
 
     /// Whether a recorded event can be the record of this command.
     ///
-    /// Identity counts, content does not: a deployment may change a timeout or what is computed, but not
-    /// which activity is asked for, or in which place.
+    /// Only the identity is compared: a deployment may change a timeout or an input, but not which activity is
+    /// scheduled, or in which order.
     #[must_use]
     pub fn matches(&self, recorded: &EventAttributes) -> bool {
-        match (&self.kind, recorded) {
-            (CommandKind::ScheduleActivityTask(asked), EventAttributes::ActivityTaskScheduled(was)) => {
-                asked.activity_id == was.activity_id && asked.activity_type == was.activity_type
+        match &self.kind {
+            CommandKind::ScheduleActivityTask(asked) => {
+                matches!(recorded, EventAttributes::ActivityTaskScheduled(was)
+                    if asked.activity_id == was.activity_id && asked.activity_type == was.activity_type)
             }
-            (
-                CommandKind::RequestCancelActivityTask(asked),
-                EventAttributes::ActivityTaskCancelRequested(was),
-            ) => asked.scheduled_event_id == was.scheduled_event_id,
-            (CommandKind::StartTimer(asked), EventAttributes::TimerStarted(was)) => {
-                asked.timer_id == was.timer_id
+            CommandKind::RequestCancelActivityTask(asked) => {
+                matches!(recorded, EventAttributes::ActivityTaskCancelRequested(was)
+                    if asked.scheduled_event_id == was.scheduled_event_id)
             }
-            (CommandKind::CancelTimer(asked), EventAttributes::TimerCanceled(was)) => {
-                asked.timer_id == was.timer_id
+            CommandKind::StartTimer(asked) => {
+                matches!(recorded, EventAttributes::TimerStarted(was) if asked.timer_id == was.timer_id)
             }
-            (CommandKind::CompleteWorkflowExecution(_), EventAttributes::WorkflowExecutionCompleted(_))
-            | (CommandKind::FailWorkflowExecution(_), EventAttributes::WorkflowExecutionFailed(_))
-            | (CommandKind::CancelWorkflowExecution(_), EventAttributes::WorkflowExecutionCanceled(_)) => {
-                true
+            CommandKind::CancelTimer(asked) => {
+                matches!(recorded, EventAttributes::TimerCanceled(was) if asked.timer_id == was.timer_id)
             }
-            _ => false,
+            CommandKind::CompleteWorkflowExecution(_) => {
+                matches!(recorded, EventAttributes::WorkflowExecutionCompleted(_))
+            }
+            CommandKind::FailWorkflowExecution(_) => {
+                matches!(recorded, EventAttributes::WorkflowExecutionFailed(_))
+            }
+            CommandKind::CancelWorkflowExecution(_) => {
+                matches!(recorded, EventAttributes::WorkflowExecutionCanceled(_))
+            }
         }
     }
 
     /// Whether it ends the run.
     #[must_use]
     pub fn closes_run(&self) -> bool {
-        matches!(
-            self.kind,
+        match self.kind {
             CommandKind::CompleteWorkflowExecution(_)
-                | CommandKind::FailWorkflowExecution(_)
-                | CommandKind::CancelWorkflowExecution(_)
-        )
+            | CommandKind::FailWorkflowExecution(_)
+            | CommandKind::CancelWorkflowExecution(_) => true,
+            CommandKind::ScheduleActivityTask(_)
+            | CommandKind::RequestCancelActivityTask(_)
+            | CommandKind::StartTimer(_)
+            | CommandKind::CancelTimer(_) => false,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::clock::Timestamp;
 
-/// What the workflow's future and the machine share. Only one thread ever looks at a time.
+/// State that the workflow's future and the machine share. Only one thread uses it at a time.
 #[derive(Clone)]
 pub(crate) struct SharedCore(Arc<Mutex<Core>>);
 
@@ -38,11 +38,11 @@ impl SharedCore {
 
 /// The state of a run between two events.
 pub(crate) struct Core {
-    /// Time of the event that is being handled; the only time that workflow code sees.
+    /// Time of the event that is being processed; the only time that workflow code sees.
     pub(crate) now: Timestamp,
     random: SmallRng,
     last_sequence: u32,
-    /// Asked for, and not recorded yet.
+    /// Commands that are not recorded yet.
     pub(crate) commands: VecDeque<Command>,
     pub(crate) activities: Activities,
     pub(crate) timers: Timers,
@@ -50,7 +50,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// The number of the next activity or timer; the order of asking decides, so replay repeats it.
+    /// The number of the next activity or timer. It depends only on the order of the commands, so replay repeats it.
     pub(crate) fn next_sequence(&mut self) -> u32 {
         self.last_sequence += 1;
         self.last_sequence
@@ -60,14 +60,14 @@ impl Core {
         self.commands.push_back(Command { sequence, kind });
     }
 
-    /// Takes back what was asked for in this very activation; `false` when it was recorded already.
+    /// Withdraws a command of the current activation; `false` if it is recorded already.
     pub(crate) fn withdraw(&mut self, sequence: u32) -> bool {
         let before = self.commands.len();
         self.commands.retain(|command| command.sequence != sequence);
         self.commands.len() < before
     }
 
-    /// Whether anything of ours is still open that could move the code on.
+    /// Whether an activity, timer or cancel request could still wake the code.
     pub(super) fn has_open_waits(&self) -> bool {
         self.activities.has_open() || self.timers.has_open() || self.cancellation.is_awaited()
     }

@@ -3,15 +3,15 @@ use crate::{
     ids::{EventId, WorkflowType},
 };
 
-/// Replay of a history asked for something else than was recorded.
+/// During replay the code gave another command than the history records.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the workflow code asks for {expected}, but event {event_id} is {recorded}")]
 pub struct Nondeterminism {
-    /// What the code asks for at this point.
+    /// The command that the code gives at this point.
     pub expected: String,
-    /// What was recorded.
+    /// The recorded event.
     pub recorded: String,
-    /// The event that does not fit.
+    /// ID of the event that does not match.
     pub event_id: EventId,
 }
 
@@ -25,51 +25,51 @@ impl Nondeterminism {
     }
 }
 
-/// Why a workflow task cannot be done by this worker. It does not end the run: the task is tried again,
-/// later and perhaps by mended code.
+/// Why this worker cannot process a workflow task. The run stays open: the task is retried later, perhaps by a
+/// worker with fixed code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkflowTaskError {
-    /// The code and the history disagree.
+    /// The code and the history do not match.
     #[error("nondeterminism in workflow `{workflow_type}`: {source}")]
     Nondeterminism {
-        /// The code.
+        /// The workflow type.
         workflow_type: WorkflowType,
-        /// Where they disagree.
+        /// Where they differ.
         source: Nondeterminism,
     },
-    /// The code awaits something that is not recorded, such as a socket or the runtime's own timer.
+    /// The code awaits something that is not recorded, such as a socket or a timer of the runtime.
     #[error(
         "nondeterminism in workflow `{workflow_type}`: after event {event_id} it awaits something that is not \
          from its context; use `ctx.sleep`, an activity or another method of the context"
     )]
     ForeignAwait {
-        /// The code.
+        /// The workflow type.
         workflow_type: WorkflowType,
-        /// The event that it was handling.
+        /// ID of the event that it was processing.
         event_id: EventId,
     },
     /// The code panicked.
     #[error("workflow `{workflow_type}` panicked after event {event_id}: {message}")]
     Panic {
-        /// The code.
+        /// The workflow type.
         workflow_type: WorkflowType,
-        /// The event that it was handling.
+        /// ID of the event that it was processing.
         event_id: EventId,
-        /// The words of the panic.
+        /// Message of the panic.
         message: String,
     },
-    /// The history is not one that a worker can continue.
+    /// The history cannot be continued by a worker.
     #[error("the history of workflow `{workflow_type}` cannot be continued: {reason}")]
     History {
-        /// The code.
+        /// The workflow type.
         workflow_type: WorkflowType,
-        /// What is wrong with it.
+        /// What is wrong with the history.
         reason: String,
     },
 }
 
 impl WorkflowTaskError {
-    /// The stable class, as recorded with the workflow task.
+    /// Stable failure type, as recorded with the workflow task.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -88,6 +88,19 @@ fn describe(attributes: &EventAttributes) -> String {
         }
         EventAttributes::TimerStarted(a) => format!("{event_type} ({})", a.timer_id),
         EventAttributes::TimerCanceled(a) => format!("{event_type} ({})", a.timer_id),
-        _ => event_type.to_string(),
+        EventAttributes::WorkflowExecutionStarted(_)
+        | EventAttributes::WorkflowExecutionCompleted(_)
+        | EventAttributes::WorkflowExecutionFailed(_)
+        | EventAttributes::WorkflowExecutionTimedOut(_)
+        | EventAttributes::WorkflowExecutionCancelRequested(_)
+        | EventAttributes::WorkflowExecutionCanceled(_)
+        | EventAttributes::WorkflowExecutionTerminated(_)
+        | EventAttributes::ActivityTaskStarted(_)
+        | EventAttributes::ActivityTaskCompleted(_)
+        | EventAttributes::ActivityTaskFailed(_)
+        | EventAttributes::ActivityTaskTimedOut(_)
+        | EventAttributes::ActivityTaskCancelRequested(_)
+        | EventAttributes::ActivityTaskCanceled(_)
+        | EventAttributes::TimerFired(_) => event_type.to_string(),
     }
 }

@@ -1,7 +1,7 @@
-//! Polling the workflow's future.
+//! Polls the workflow's future.
 //!
-//! The waker knows on which thread, and when, the machine works on the run. Whatever wakes the code from anywhere
-//! else is not ours: a timer of the runtime, a socket, a channel whose other end lives outside of the workflow.
+//! The waker knows on which thread, and when, the machine works on the run. A wake-up from anywhere else comes from
+//! outside the workflow: a timer of the runtime, a socket, or a channel whose other end is outside.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,24 +15,24 @@ use futures_util::future::BoxFuture;
 use super::SharedCore;
 use crate::{payload::Payload, workflow::WorkflowError};
 
-/// Most polls of one activation. Code that wakes itself more often than that would go on for ever.
+/// Maximum number of polls of one activation; code that wakes itself more often would never stop.
 const POLLS_MAX: u32 = 10_000;
 
 pub(super) type WorkflowFuture = BoxFuture<'static, Result<Payload, WorkflowError>>;
 
-/// What came of a poll.
+/// Result of an activation.
 pub(super) enum Polled {
-    /// The code waits for something of ours.
+    /// The code waits for an activity, a timer or a cancel request.
     Waiting,
-    /// The code waits, and for nothing of ours; or something that is not ours woke it.
+    /// The code waits for something that is not from its context, or was woken by it.
     ForeignAwait,
-    /// The code returned.
+    /// The code returned a result or an error.
     Done(Result<Payload, WorkflowError>),
-    /// The code panicked.
+    /// The code panicked, with this message.
     Panicked(String),
 }
 
-/// Polls until nothing moves any more.
+/// Polls until the code waits or ends.
 pub(super) fn poll_until_idle(future: &mut WorkflowFuture, core: &SharedCore, wakes: &Wakes) -> Polled {
     let waker = wakes.waker();
     for _ in 0..POLLS_MAX {
@@ -41,12 +41,12 @@ pub(super) fn poll_until_idle(future: &mut WorkflowFuture, core: &SharedCore, wa
             catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
         let Wakened { woken, foreign, .. } = *wakes.state();
         match polled {
-            Err(panic) => return Polled::Panicked(words_of(panic.as_ref())),
+            Err(panic) => return Polled::Panicked(message_of(panic.as_ref())),
             Ok(_) if foreign => return Polled::ForeignAwait,
             Ok(Poll::Ready(result)) => return Polled::Done(result),
             Ok(Poll::Pending) if woken => {}
-            // Adapters such as `join_all` poll only those children that were woken, so what counts is whether
-            // anything of ours is open, not whether it spoke in this poll.
+            // Adapters such as `join_all` poll only children that were woken, so the test is whether any of our
+            // futures is open, not whether one was polled this time.
             Ok(Poll::Pending) if core.lock().has_open_waits() => return Polled::Waiting,
             Ok(Poll::Pending) => return Polled::ForeignAwait,
         }
@@ -54,7 +54,7 @@ pub(super) fn poll_until_idle(future: &mut WorkflowFuture, core: &SharedCore, wa
     Polled::ForeignAwait
 }
 
-/// Who wakes the code of a run.
+/// Records wake-ups of the code of a run.
 #[derive(Clone, Default)]
 pub(super) struct Wakes(Arc<WakeState>);
 
@@ -63,17 +63,17 @@ struct WakeState(Mutex<Wakened>);
 
 #[derive(Default)]
 struct Wakened {
-    /// The thread that works on the run now.
+    /// The thread that processes the run now.
     at_work: Option<ThreadId>,
     woken: bool,
     foreign: bool,
 }
 
-/// Tells that this thread works on the run, until it is dropped.
+/// Marks this thread as the one that processes the run, until it is dropped.
 pub(super) struct AtWork(Wakes);
 
 impl Wakes {
-    /// From now on this thread may wake the code.
+    /// Allows this thread to wake the code from now on.
     pub(super) fn at_work(&self) -> AtWork {
         self.state().at_work = Some(std::thread::current().id());
         AtWork(self.clone())
@@ -112,7 +112,7 @@ impl Wake for WakeState {
     }
 }
 
-fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

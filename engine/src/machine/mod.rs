@@ -1,19 +1,21 @@
-//! The run, pure: history events in, commands out.
+//! The state machines of a run, as pure code: history events in, commands out.
 //!
-//! No clock, randomness, database or asynchronous I/O here. [`Run`] polls the workflow's future, whose only
-//! waits are ours, and turns what it asks for into events.
+//! There is no clock, randomness, database or asynchronous I/O here. [`Run`] polls the workflow's future, which may
+//! await only futures of its context, and records its commands as events.
 //!
-//! **Every event from outside is an activation of its own**: it is delivered, the future is polled until it
-//! waits, and the commands that this produced are recorded directly after it. That makes replay independent of
-//! how many events a worker happened to take together, and leaves histories free of bookkeeping events.
+//! **Each event from outside activates the code once**: it is delivered, the future is polled until it waits, and
+//! the commands that it gave are recorded directly after the event. So replay does not depend on how many events a
+//! worker processed together, and histories need no workflow task events.
 //!
 //! | state | an event from outside | a command's event |
 //! | --- | --- | --- |
-//! | commands await their record | nondeterminism: the code asked for more than was recorded | must match the oldest command |
-//! | nothing awaits its record | is delivered to the state machine that it names | nondeterminism: the code asked for less |
+//! | commands are not recorded yet | nondeterminism: the code gave a command that is not recorded | must match the oldest command |
+//! | all commands are recorded | is delivered to its state machine | nondeterminism: the code gave no such command |
 //! | closed | nondeterminism | nondeterminism |
 //!
-//! One file a state machine; this one only dispatches.
+//! Each state machine has its own file. [`EventRole`](crate::history::EventRole) says how each event type is handled.
+
+#![warn(clippy::wildcard_enum_match_arm, reason = "a new event or command must be decided at each place")]
 
 mod activity;
 mod cancellation;

@@ -8,8 +8,8 @@ use crate::{
     clock::Timestamp,
     failure::Failure,
     history::{
-        EventAttributes, HistoryEvent, TimerFired, WorkflowExecutionCanceled, WorkflowExecutionCompleted,
-        WorkflowExecutionFailed,
+        EventAttributes, EventRole, HistoryEvent, TimerFired, WorkflowExecutionCanceled,
+        WorkflowExecutionCompleted, WorkflowExecutionFailed,
     },
     ids::{EventId, WorkflowType},
     payload::Payload,
@@ -17,7 +17,7 @@ use crate::{
     workflow::{WorkflowError, WorkflowInfo},
 };
 
-/// A run in memory: its code, as far as its history has brought it.
+/// A run in memory: its workflow code, advanced as far as its history goes.
 pub struct Run {
     workflow_type: WorkflowType,
     core: SharedCore,
@@ -27,23 +27,23 @@ pub struct Run {
     close: Option<Close>,
 }
 
-/// How the code ended.
+/// How the workflow code ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Close {
-    /// It returned.
+    /// It returned a result.
     Completed(Payload),
     /// It failed.
     Failed(Failure),
-    /// It was asked to stop, and did.
+    /// It ended as canceled after a cancel request.
     Canceled,
 }
 
 impl Run {
-    /// Begins a run from its first event, and lets the code run until it waits.
+    /// Starts a run from its first event and polls the code until it waits.
     ///
     /// # Errors
-    /// [`WorkflowTaskError`] when the code panics or awaits something foreign, or when `first` is no
-    /// `WorkflowExecutionStarted`.
+    /// [`WorkflowTaskError`] if the code panics or awaits something that is not from its context, or if
+    /// `first` is not a `WorkflowExecutionStarted` event.
     pub fn begin(
         definition: &WorkflowDefinition,
         info: WorkflowInfo,
@@ -86,16 +86,22 @@ impl Run {
         }
         self.last_event_id = event.event_id;
         let _at_work = self.wakes.at_work();
-        if is_record_of_command(&event.attributes) { self.match_command(event) } else { self.deliver(event) }
+        match event.event_type().role() {
+            EventRole::Command => self.match_command(event),
+            EventRole::Start
+            | EventRole::Delivered
+            | EventRole::Informational
+            | EventRole::CloseFromOutside => self.deliver(event),
+        }
     }
 
-    /// Checks that a history which ended here holds all that the code asked for.
+    /// Checks at the end of a replay that the history records every command of the code.
     ///
-    /// Commands are recorded together with the event that led to them, so only the first event can be the last
-    /// one and have commands that await their record.
+    /// Commands are committed together with the event that led to them, so unrecorded commands are legal only
+    /// after the first event.
     ///
     /// # Errors
-    /// [`WorkflowTaskError::Nondeterminism`] when the code asks for more.
+    /// [`WorkflowTaskError::Nondeterminism`] if the code gives a command that is not recorded.
     pub fn end_replay(&self) -> Result<(), WorkflowTaskError> {
         let asked = self.core.lock().commands.front().map(ToString::to_string);
         match asked {
@@ -108,7 +114,7 @@ impl Run {
         }
     }
 
-    /// Records what the code asked for since the last call, at `now`.
+    /// Records the commands that the code gave since the last call, at `now`.
     pub fn record_commands(&mut self, now: Timestamp) -> Vec<HistoryEvent> {
         let mut events = Vec::new();
         loop {
@@ -121,36 +127,36 @@ impl Run {
         }
     }
 
-    /// The event of the timer that is due first, when one is due by `now`.
+    /// The `TimerFired` event of the earliest timer that is due by `now`.
     #[must_use]
     pub fn due_timer(&self, now: Timestamp) -> Option<TimerFired> {
         self.core.lock().timers.due(now)
     }
 
-    /// When the next timer rings.
+    /// When the next timer fires.
     #[must_use]
     pub fn next_timer(&self) -> Option<Timestamp> {
         self.core.lock().timers.next_due()
     }
 
-    /// Position of the last event that was taken or recorded.
+    /// ID of the last event that was applied or recorded.
     #[must_use]
     pub fn last_event_id(&self) -> EventId {
         self.last_event_id
     }
 
-    /// How the run ended, once its last event is recorded.
+    /// How the run ended; `None` while it is open.
     #[must_use]
     pub fn close(&self) -> Option<&Close> {
         self.close.as_ref()
     }
 
-    /// Whether an activity that was scheduled has not ended yet.
+    /// Whether a scheduled activity has not ended yet.
     pub(crate) fn has_activity_tasks(&self) -> bool {
         self.core.lock().activities.has_tasks()
     }
 
-    /// What the code asks for that is not recorded yet; for tests of workflows.
+    /// Commands of the code that are not recorded yet; for tests of workflows.
     #[must_use]
     pub fn pending_commands(&self) -> Vec<Command> {
         self.core.lock().commands.iter().cloned().collect()
@@ -166,26 +172,39 @@ impl Run {
         }
         self.core.lock().now = event.time;
         self.dispatch(&event.attributes).map_err(|reason| self.broken(reason))?;
-        if matches!(event.attributes, EventAttributes::ActivityTaskStarted(_)) {
-            return Ok(());
+        match event.event_type().role() {
+            EventRole::Informational => Ok(()),
+            EventRole::Start | EventRole::Command | EventRole::Delivered | EventRole::CloseFromOutside => {
+                self.activate()
+            }
         }
-        self.activate()
     }
 
     fn dispatch(&self, event: &EventAttributes) -> Result<(), String> {
         let mut core = self.core.lock();
         match event {
             EventAttributes::ActivityTaskStarted(_) => Ok(()),
-            EventAttributes::ActivityTaskCompleted(_)
-            | EventAttributes::ActivityTaskFailed(_)
-            | EventAttributes::ActivityTaskTimedOut(_)
-            | EventAttributes::ActivityTaskCanceled(_) => core.activities.close(event),
+            EventAttributes::ActivityTaskCompleted(completed) => core.activities.completed(completed),
+            EventAttributes::ActivityTaskFailed(failed) => core.activities.failed(failed),
+            EventAttributes::ActivityTaskTimedOut(timed_out) => core.activities.timed_out(timed_out),
+            EventAttributes::ActivityTaskCanceled(canceled) => core.activities.canceled(canceled),
             EventAttributes::TimerFired(fired) => core.timers.fired(fired),
             EventAttributes::WorkflowExecutionCancelRequested(_) => {
                 core.request_cancellation();
                 Ok(())
             }
-            other => Err(format!("{} is not an event that a running workflow receives", other.event_type())),
+            EventAttributes::WorkflowExecutionStarted(_)
+            | EventAttributes::WorkflowExecutionCompleted(_)
+            | EventAttributes::WorkflowExecutionFailed(_)
+            | EventAttributes::WorkflowExecutionTimedOut(_)
+            | EventAttributes::WorkflowExecutionCanceled(_)
+            | EventAttributes::WorkflowExecutionTerminated(_)
+            | EventAttributes::ActivityTaskScheduled(_)
+            | EventAttributes::ActivityTaskCancelRequested(_)
+            | EventAttributes::TimerStarted(_)
+            | EventAttributes::TimerCanceled(_) => {
+                Err(format!("{} is not an event that a running workflow receives", event.event_type()))
+            }
         }
     }
 
@@ -219,7 +238,17 @@ impl Run {
                 self.close = Some(Close::Failed(e.failure.clone()));
             }
             EventAttributes::WorkflowExecutionCanceled(_) => self.close = Some(Close::Canceled),
-            _ => {}
+            // No command is recorded as one of these.
+            EventAttributes::WorkflowExecutionStarted(_)
+            | EventAttributes::WorkflowExecutionTimedOut(_)
+            | EventAttributes::WorkflowExecutionCancelRequested(_)
+            | EventAttributes::WorkflowExecutionTerminated(_)
+            | EventAttributes::ActivityTaskStarted(_)
+            | EventAttributes::ActivityTaskCompleted(_)
+            | EventAttributes::ActivityTaskFailed(_)
+            | EventAttributes::ActivityTaskTimedOut(_)
+            | EventAttributes::ActivityTaskCanceled(_)
+            | EventAttributes::TimerFired(_) => {}
         }
     }
 
@@ -243,7 +272,7 @@ impl Run {
     }
 
     fn finish(&mut self, result: Result<Payload, WorkflowError>) {
-        // A future that has returned must not be polled again; one that never ends stands in for it.
+        // A future that has returned must not be polled again, so it is replaced by one that never ends.
         self.future = Box::pin(std::future::pending());
         let mut core = self.core.lock();
         let kind = match result {
@@ -252,7 +281,10 @@ impl Run {
                 CommandKind::CancelWorkflowExecution(WorkflowExecutionCanceled {})
             }
             Err(WorkflowError::Canceled) => CommandKind::FailWorkflowExecution(WorkflowExecutionFailed {
-                failure: Failure::new("Canceled", "the workflow gave up as canceled, but nobody asked it to"),
+                failure: Failure::new(
+                    "Canceled",
+                    "the workflow returned `Canceled` without a cancel request",
+                ),
             }),
             Err(WorkflowError::Failed(failure)) => {
                 CommandKind::FailWorkflowExecution(WorkflowExecutionFailed { failure })
@@ -278,18 +310,4 @@ impl fmt::Debug for Run {
             .field("close", &self.close)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether an event is the record of a command, as opposed to something from outside.
-fn is_record_of_command(attributes: &EventAttributes) -> bool {
-    matches!(
-        attributes,
-        EventAttributes::ActivityTaskScheduled(_)
-            | EventAttributes::ActivityTaskCancelRequested(_)
-            | EventAttributes::TimerStarted(_)
-            | EventAttributes::TimerCanceled(_)
-            | EventAttributes::WorkflowExecutionCompleted(_)
-            | EventAttributes::WorkflowExecutionFailed(_)
-            | EventAttributes::WorkflowExecutionCanceled(_)
-    )
 }

@@ -2,9 +2,9 @@
 //!
 //! | state | recorded | fires | cancel |
 //! | --- | --- | --- | --- |
-//! | asked for | → running, due from the time of that event | impossible | withdrawn, as if never asked for |
-//! | running | – | → closed, the future ends | → cancel asked for, the future gets `Canceled` |
-//! | cancel asked for | → closed | nondeterminism | – |
+//! | requested | → running, due from the time of that event | impossible | the command is withdrawn |
+//! | running | – | → closed, the future returns | → cancel requested, the future returns `Canceled` |
+//! | cancel requested | → closed | nondeterminism | – |
 
 use std::{collections::BTreeMap, task::Waker, time::Duration};
 
@@ -28,9 +28,9 @@ struct Timer {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    Asked,
+    Requested,
     Running { started_event_id: EventId, due: Timestamp },
-    CancelAsked,
+    CancelRequested,
 }
 
 /// How a timer ended.
@@ -41,21 +41,23 @@ pub(crate) enum TimerOutcome {
 }
 
 impl Core {
-    /// Asks for a timer; the answer is its number.
+    /// Starts a timer and returns its number.
     pub(crate) fn start_timer(&mut self, length: Duration) -> u32 {
         let sequence = self.next_sequence();
-        self.timers.by_sequence.insert(sequence, Timer { state: State::Asked, outcome: None, waker: None });
+        self.timers
+            .by_sequence
+            .insert(sequence, Timer { state: State::Requested, outcome: None, waker: None });
         let attributes =
             TimerStarted { timer_id: sequence.to_string(), start_to_fire_timeout_ms: millis(length) };
         self.command(sequence, CommandKind::StartTimer(attributes));
         sequence
     }
 
-    /// Takes the outcome, or leaves word whom to wake.
+    /// Returns the outcome if there is one, else stores the waker.
     pub(crate) fn poll_timer(&mut self, sequence: u32, waker: &Waker) -> Option<TimerOutcome> {
         let timer = self.timers.by_sequence.get_mut(&sequence)?;
         if let Some(outcome) = timer.outcome.take() {
-            if timer.state != State::CancelAsked {
+            if timer.state != State::CancelRequested {
                 self.timers.by_sequence.remove(&sequence);
             }
             return Some(outcome);
@@ -64,28 +66,28 @@ impl Core {
         None
     }
 
-    /// Takes a timer back. Its future, if anyone still holds it, gets `Canceled`.
+    /// Cancels a timer. Its future, if the code still holds it, returns `Canceled`.
     pub(crate) fn cancel_timer(&mut self, sequence: u32) {
         let Some(timer) = self.timers.by_sequence.get_mut(&sequence) else { return };
         if timer.outcome.is_some() {
             return;
         }
         match timer.state {
-            State::Asked => {
+            State::Requested => {
                 timer.settle(TimerOutcome::Canceled);
                 self.withdraw(sequence);
             }
             State::Running { started_event_id, .. } => {
                 timer.settle(TimerOutcome::Canceled);
-                timer.state = State::CancelAsked;
+                timer.state = State::CancelRequested;
                 let attributes = TimerCanceled { timer_id: sequence.to_string(), started_event_id };
                 self.command(sequence, CommandKind::CancelTimer(attributes));
             }
-            State::CancelAsked => {}
+            State::CancelRequested => {}
         }
     }
 
-    /// Takes every running timer back.
+    /// Cancels every open timer.
     pub(crate) fn cancel_all_timers(&mut self) {
         let open: Vec<u32> = self.timers.by_sequence.keys().copied().collect();
         for sequence in open {
@@ -95,28 +97,30 @@ impl Core {
 }
 
 impl Timers {
-    /// A timer was recorded as started. Its recorded length counts, whatever the code asks for today.
+    /// A timer was recorded as started. Its recorded duration counts, even if the code asks for another one now.
     pub(super) fn started(&mut self, sequence: u32, event_id: EventId, time: Timestamp, length_ms: i64) {
         let Some(timer) = self.by_sequence.get_mut(&sequence) else { return };
-        if timer.state == State::Asked {
+        if timer.state == State::Requested {
             let due = Timestamp(time.0.saturating_add(length_ms));
             timer.state = State::Running { started_event_id: event_id, due };
         }
     }
 
-    /// A timer was recorded as taken back.
+    /// A timer was recorded as canceled.
     pub(super) fn canceled(&mut self, sequence: u32) {
-        if self.by_sequence.get(&sequence).is_some_and(|timer| timer.state == State::CancelAsked) {
+        if self.by_sequence.get(&sequence).is_some_and(|timer| timer.state == State::CancelRequested) {
             self.by_sequence.remove(&sequence);
         }
     }
 
-    /// Whether a timer is asked for or running that somebody may wait for.
+    /// Whether the code may be waiting for a timer.
     pub(super) fn has_open(&self) -> bool {
-        self.by_sequence.values().any(|timer| timer.state != State::CancelAsked && timer.outcome.is_none())
+        self.by_sequence
+            .values()
+            .any(|timer| timer.state != State::CancelRequested && timer.outcome.is_none())
     }
 
-    /// A timer rang; `Err` when the run has no such timer.
+    /// A timer fired; `Err` if the run has no such running timer.
     pub(super) fn fired(&mut self, event: &TimerFired) -> Result<(), String> {
         let running = self.by_sequence.values_mut().find(|timer| {
             matches!(timer.state, State::Running { started_event_id, .. } if started_event_id == event.started_event_id)
@@ -127,12 +131,12 @@ impl Timers {
         Ok(())
     }
 
-    /// When the next timer rings.
+    /// When the next timer fires.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.running().map(|(_, _, due)| due).min()
     }
 
-    /// The timer that is due first, when it is due by `now`; ties go to the older one.
+    /// The earliest timer that is due by `now`; of two with the same time, the older one.
     pub(super) fn due(&self, now: Timestamp) -> Option<TimerFired> {
         self.running()
             .filter(|(_, _, due)| *due <= now)
@@ -148,7 +152,7 @@ impl Timers {
             State::Running { started_event_id, due } if timer.outcome.is_none() => {
                 Some((*sequence, started_event_id, due))
             }
-            _ => None,
+            State::Requested | State::Running { .. } | State::CancelRequested => None,
         })
     }
 }

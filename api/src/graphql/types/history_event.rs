@@ -1,10 +1,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Description, ID, Object, Result};
-use ctutor_engine::{
-    history::{self, EventAttributes},
-    ids::{EventId, RunId},
-};
+use ctutor_engine::{history, ids::RunId};
 
 use super::{Activity, HistoryEventType};
 use crate::graphql::{
@@ -14,7 +11,7 @@ use crate::graphql::{
     scalar::{DateTime, Json},
 };
 
-/// One immutable fact in a run's history.
+/// One event in the history of a run. Events are never changed.
 #[derive(Debug, Clone, Description)]
 pub struct HistoryEvent {
     run_id: RunId,
@@ -23,28 +20,28 @@ pub struct HistoryEvent {
 
 #[Object(use_type_description)]
 impl HistoryEvent {
-    /// Global id: `evt_`, the run and the sequence.
+    /// Global ID: `evt_`, the run ID and the sequence.
     pub async fn id(&self) -> ID {
         NodeId::HistoryEvent(self.run_id, self.event.event_id).into()
     }
 
-    /// Position in the history: 1, 2, 3… without gaps.
+    /// Position in the history: 1, 2, 3 … without gaps.
     async fn sequence(&self) -> i64 {
         self.event.event_id
     }
 
-    /// What happened.
+    /// Event type.
     #[graphql(name = "type")]
     async fn event_type(&self) -> HistoryEventType {
         self.event.event_type().into()
     }
 
-    /// Recorded.
+    /// When the event was recorded (UTC).
     async fn at(&self) -> DateTime {
         self.event.time.into()
     }
 
-    /// Fields of this type, with Temporal's names; lengths of time are milliseconds with names that end in `Ms`.
+    /// Attributes of the event, with Temporal's names. Durations are in milliseconds and have names that end in `Ms`.
     async fn attributes(&self, ctx: &Context<'_>) -> Result<Json> {
         let attributes = self.event.attributes.to_json();
         charge(ctx, attributes.len())?;
@@ -52,10 +49,10 @@ impl HistoryEvent {
         Ok(attributes.into())
     }
 
-    /// The activity concerned.
+    /// The activity that the event is about; null if it is not about an activity.
     #[graphql(complexity = "5 + child_complexity")]
     async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
-        let scheduled = scheduled_event_id(&self.event)?;
+        let scheduled = self.event.scheduled_event_id()?;
         let activities = match ctx.data_unchecked::<Loaders>().activities(self.run_id).await {
             Ok(activities) => activities,
             Err(error) => return Some(Err(error)),
@@ -67,19 +64,5 @@ impl HistoryEvent {
 impl HistoryEvent {
     pub(in crate::graphql) fn new(run_id: RunId, event: history::HistoryEvent) -> Self {
         Self { run_id, event: Arc::new(event) }
-    }
-}
-
-/// The event that scheduled the activity of an event, if the event is about one.
-fn scheduled_event_id(event: &history::HistoryEvent) -> Option<EventId> {
-    match &event.attributes {
-        EventAttributes::ActivityTaskScheduled(_) => Some(event.event_id),
-        EventAttributes::ActivityTaskStarted(attributes) => Some(attributes.scheduled_event_id),
-        EventAttributes::ActivityTaskCompleted(attributes) => Some(attributes.scheduled_event_id),
-        EventAttributes::ActivityTaskFailed(attributes) => Some(attributes.scheduled_event_id),
-        EventAttributes::ActivityTaskTimedOut(attributes) => Some(attributes.scheduled_event_id),
-        EventAttributes::ActivityTaskCancelRequested(attributes) => Some(attributes.scheduled_event_id),
-        EventAttributes::ActivityTaskCanceled(attributes) => Some(attributes.scheduled_event_id),
-        _ => None,
     }
 }

@@ -1,12 +1,14 @@
 //! Each state with each event, legal and illegal.
 
-use super::{begin, cancel_requested, completed, fired, first, started};
+use std::collections::HashSet;
+
+use super::{begin, cancel_requested, completed, fired, first, histories, started};
 use crate::{
     clock::Timestamp,
     failure::{Failure, TimeoutType},
     history::{
-        ActivityTaskCanceled, ActivityTaskFailed, ActivityTaskTimedOut, EventAttributes, HistoryEvent,
-        RetryState,
+        ActivityTaskCanceled, ActivityTaskFailed, ActivityTaskTimedOut, EventAttributes, EventRole,
+        EventType, HistoryEvent, RetryState,
     },
     machine::Run,
 };
@@ -122,6 +124,27 @@ fn cancellation_is_heard_once_and_ends_what_is_awaited() {
         let again = happens(&mut run, &cancel_requested());
         assert_eq!(again.is_ok(), workflow == "cleaning", "only an open run hears it again: {again:?}");
         assert!(run.pending_commands().is_empty());
+    }
+}
+
+#[test]
+fn only_events_with_the_role_of_a_command_record_one() {
+    let mut recorded = HashSet::new();
+    for history in histories() {
+        let mut run = begin(&history[0]).unwrap();
+        for event in &history[1..] {
+            let pending = run.pending_commands();
+            assert_eq!(pending.is_empty(), event.event_type().role() != EventRole::Command, "{event:?}");
+            if let Some(command) = pending.first() {
+                assert_eq!(command.to_attributes().event_type(), event.event_type());
+                recorded.insert(event.event_type());
+            }
+            run.apply(event).unwrap();
+        }
+    }
+    let commands = EventType::ALL.iter().filter(|event_type| event_type.role() == EventRole::Command);
+    for event_type in commands.filter(|event_type| **event_type != EventType::WorkflowExecutionFailed) {
+        assert!(recorded.contains(event_type), "no history records `{event_type}`");
     }
 }
 

@@ -45,7 +45,23 @@ impl Runner {
                 EventAttributes::ActivityTaskCancelRequested(request) => {
                     self.draft.cancel_requested.push(request.scheduled_event_id);
                 }
-                _ => {}
+                // They need no row besides the event.
+                EventAttributes::WorkflowExecutionCompleted(_)
+                | EventAttributes::WorkflowExecutionFailed(_)
+                | EventAttributes::WorkflowExecutionCanceled(_)
+                | EventAttributes::TimerStarted(_)
+                | EventAttributes::TimerCanceled(_) => {}
+                // No command is recorded as one of these.
+                EventAttributes::WorkflowExecutionStarted(_)
+                | EventAttributes::WorkflowExecutionTimedOut(_)
+                | EventAttributes::WorkflowExecutionCancelRequested(_)
+                | EventAttributes::WorkflowExecutionTerminated(_)
+                | EventAttributes::ActivityTaskStarted(_)
+                | EventAttributes::ActivityTaskCompleted(_)
+                | EventAttributes::ActivityTaskFailed(_)
+                | EventAttributes::ActivityTaskTimedOut(_)
+                | EventAttributes::ActivityTaskCanceled(_)
+                | EventAttributes::TimerFired(_) => {}
             }
             self.append(&event);
         }

@@ -9,6 +9,8 @@
 //! Whatever came in while a step was on its way to the database becomes the next step, and may be on its way
 //! before the first has arrived: the writer keeps their order.
 
+#![warn(clippy::wildcard_enum_match_arm, reason = "a new event or command must be decided at each place")]
+
 mod commits;
 mod draft;
 mod watchdog;
