@@ -92,9 +92,16 @@ impl RepositoryCache {
         };
         let work = async {
             let commit = self.bring(&mirror).await?;
-            let (reader, wanted, place) = (mirror.clone(), commit.clone(), into.to_owned());
-            let written = blocking(move || reader.lay_out(&wanted, &place)).await?;
-            Ok(Checkout { commit, path: into.to_owned(), written })
+            match lay_out(&mirror, &commit, into).await {
+                // A file of the mirror may be damaged and not the repository; what is received anew tells.
+                Err(Error::Damaged { .. } | Error::Mirror { .. }) => {
+                    let broken = mirror.clone();
+                    blocking(move || broken.clear_alone()).await?;
+                    let commit = self.bring(&mirror).await?;
+                    lay_out(&mirror, &commit, into).await
+                }
+                outcome => outcome,
+            }
         };
         tokio::select! {
             biased;
@@ -128,6 +135,12 @@ impl RepositoryCache {
         };
         queue.lock_owned().await
     }
+}
+
+async fn lay_out(mirror: &Mirror, commit: &CommitId, into: &Path) -> Result<Checkout, Error> {
+    let (reader, wanted, place) = (mirror.clone(), commit.clone(), into.to_owned());
+    let written = blocking(move || reader.lay_out(&wanted, &place)).await?;
+    Ok(Checkout { commit: commit.clone(), path: into.to_owned(), written })
 }
 
 async fn blocking<T: Send + 'static>(

@@ -1,24 +1,36 @@
 use std::{io, path::PathBuf};
 
 use crate::{
+    revision::{CommitId, Revision},
     secret::{SecretRef, SecretUnavailable},
-    source::{CommitId, RepositoryUrl, Revision},
+    server_words,
+    source::RepositoryUrl,
     ssh,
 };
+
+/// How far a fetch was when it failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    #[default]
+    Connecting,
+    /// The references are known, and nothing was received yet.
+    Asking,
+    Receiving,
+}
 
 /// Why a checkout failed. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the repository URL is not usable: {reason}")]
+    #[error("the repository URL is invalid: {reason}")]
     InvalidUrl { reason: &'static str },
     /// The URL is deliberately not part of it.
     #[error("the repository URL carries a credential; name a secret by reference instead")]
     CredentialInUrl,
-    #[error("the revision is not usable: {reason}")]
+    #[error("the revision is invalid: {reason}")]
     InvalidRevision { reason: &'static str },
     #[error("local repositories are not accepted here; set `local_sources` to allow `{url}`")]
     LocalSourceRefused { url: RepositoryUrl },
-    #[error("`{url}` lies on none of the servers in `sources`")]
+    #[error("`{url}` is on none of the servers that `sources` lists")]
     SourceRefused { url: RepositoryUrl },
     #[error("secret `{reference}` is not available")]
     SecretUnavailable { reference: SecretRef, source: SecretUnavailable },
@@ -26,26 +38,54 @@ pub enum Error {
         "secret `{reference}` may not be sent to `{url}`; if it should be, add the line `{line}` below it in its file"
     )]
     SecretRefused { reference: SecretRef, url: RepositoryUrl, line: String },
-    #[error(
-        "secret `{reference}` is not sent to `{url}`, since anybody could read it on the way; use `https`"
-    )]
+    #[error("secret `{reference}` is not sent to `{url}`, since `http` is not encrypted; use `https`")]
     SecretInTheClear { reference: SecretRef, url: RepositoryUrl },
-    #[error("`{url}` refused the credential, or wants one")]
+    #[error("`{url}` refused the credential, or requires one")]
     AuthenticationRefused { url: RepositoryUrl },
     /// The key is new to the worker, or another one than before.
-    #[error("the host key of `{url}` is not the one in `known_hosts`: it shows `{host_key}`")]
+    #[error("the host key of `{url}` is not the one in `known_hosts`: the host has `{host_key}`")]
     UnknownHostKey { url: RepositoryUrl, host_key: String },
-    #[error("no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to show to `{url}`")]
+    #[error("no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to log in to `{url}` with")]
     SshAgentUnavailable { url: RepositoryUrl },
     #[error("`{url}` accepts no key of the SSH agent")]
     SshKeyRefused { url: RepositoryUrl },
     /// SSH knows no status, only what the other side wrote before it hung up.
-    #[error("`{url}` hung up and said: {message}")]
+    #[error("`{url}` closed the connection and said: {message}")]
     HungUp { url: RepositoryUrl, message: String },
+    /// The server answered in the words of the Git protocol.
+    #[error("`{url}` reported an error: {message}")]
+    Reported { url: RepositoryUrl, message: String },
+    #[error("the certificate of `{url}` is not accepted: {message}")]
+    CertificateRefused { url: RepositoryUrl, message: String },
     #[error("there is no repository at `{url}`")]
     RepositoryNotFound { url: RepositoryUrl },
+    /// Git reads no repository of another user unless it is told to, since its configuration could run programs.
+    #[error(
+        "the repository `{}` belongs to {owner} and the worker runs as {user}; change its owner, or run \
+         `git config --global --add safe.directory '{}'` as the worker's user",
+        path.display(), path.display()
+    )]
+    OwnedByAnother { path: PathBuf, owner: String, user: String },
+    #[error("the repository `{url}` uses the object format SHA-256; only SHA-1 repositories are supported")]
+    UnsupportedFormat { url: RepositoryUrl },
+    #[error("the repository `{url}` is empty: nothing was pushed to it")]
+    EmptyRepository { url: RepositoryUrl },
+    #[error(
+        "`HEAD` of `{url}` points to a branch that does not exist; set a default branch there or name a branch, \
+         one of {branches}"
+    )]
+    NoDefaultBranch { url: RepositoryUrl, branches: String },
     #[error("`{url}` has no commit, branch or tag `{revision}`")]
     UnknownRevision { url: RepositoryUrl, revision: Revision },
+    #[error("`{revision}` is ambiguous in `{url}`; name one of {candidates}")]
+    AmbiguousRevision { url: RepositoryUrl, revision: Revision, candidates: String },
+    #[error("`{revision}` of `{url}` is a {kind}, expected a commit")]
+    NotACommit { url: RepositoryUrl, revision: Revision, kind: git2::ObjectType },
+    #[error(
+        "`{revision}` cannot be fetched from `{url}`, which is a shallow clone without its whole history; \
+         run `git fetch --unshallow` there"
+    )]
+    Shallow { url: RepositoryUrl, revision: Revision },
     #[error("`{url}` answered with HTTP status {status}")]
     Answered { url: RepositoryUrl, status: u16 },
     #[error("`{url}` cannot be reached: {message}")]
@@ -56,23 +96,27 @@ pub enum Error {
     Canceled,
     #[error("the repository exceeds `{limit}` of {max}")]
     LimitExceeded { limit: &'static str, max: u64 },
-    #[error("`{path}` of commit `{commit}` cannot be laid out: {reason}")]
+    #[error("`{path}` of commit `{commit}` cannot be checked out: {reason}")]
     UnsafeTree { commit: CommitId, path: String, reason: &'static str },
-    #[error("the content of `{url}` is not usable: {message}")]
-    Repository { url: RepositoryUrl, message: String },
-    #[error("`{}` is there already", path.display())]
+    /// An object is missing, corrupt or of another kind than it should be.
+    #[error("the repository `{url}` is damaged: {message}")]
+    Damaged { url: RepositoryUrl, message: String },
+    /// A fault of this machine.
+    #[error("the worker's copy of `{url}` cannot be used: {message}")]
+    Mirror { url: RepositoryUrl, message: String },
+    #[error("`{}` exists already", path.display())]
     DestinationExists { path: PathBuf },
     #[error("{what} failed")]
     Io { what: &'static str, source: io::Error },
 }
 
 impl Error {
-    /// Whether the same call may do better later.
+    /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Network { .. } | Self::TimedOut { .. } | Self::Io { .. } => true,
-            // Either the repository is not there, or the server has a fault that passes.
-            Self::HungUp { .. } => true,
+            Self::Network { .. } | Self::TimedOut { .. } | Self::Io { .. } | Self::Mirror { .. } => true,
+            // Either the repository does not exist, or the server has a temporary fault.
+            Self::HungUp { .. } | Self::Reported { .. } => true,
             Self::SecretUnavailable { source, .. } => source.is_retryable(),
             Self::Answered { status, .. } => matches!(status, 408 | 429 | 500..),
             Self::InvalidUrl { .. }
@@ -84,24 +128,51 @@ impl Error {
             | Self::SecretInTheClear { .. }
             | Self::AuthenticationRefused { .. }
             | Self::UnknownHostKey { .. }
+            | Self::CertificateRefused { .. }
             | Self::SshAgentUnavailable { .. }
             | Self::SshKeyRefused { .. }
             | Self::RepositoryNotFound { .. }
+            | Self::OwnedByAnother { .. }
+            | Self::UnsupportedFormat { .. }
+            | Self::EmptyRepository { .. }
+            | Self::NoDefaultBranch { .. }
             | Self::UnknownRevision { .. }
+            | Self::AmbiguousRevision { .. }
+            | Self::NotACommit { .. }
+            | Self::Shallow { .. }
             | Self::Canceled
             | Self::LimitExceeded { .. }
             | Self::UnsafeTree { .. }
-            | Self::Repository { .. }
+            | Self::Damaged { .. }
             | Self::DestinationExists { .. } => false,
         }
+    }
+
+    /// Whether the content of the repository keeps its files from being checked out, whoever asks and from wherever.
+    ///
+    /// Only who pushes to the repository can change that.
+    pub fn is_of_the_content(&self) -> bool {
+        matches!(
+            self,
+            Self::LimitExceeded { .. }
+                | Self::UnsafeTree { .. }
+                | Self::Damaged { .. }
+                | Self::EmptyRepository { .. }
+                | Self::AmbiguousRevision { revision: Revision::Name(_), .. }
+        )
     }
 
     pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
     }
 
-    /// Sorts a fault of libgit2 while talking to `url`. `message` has been cleared of secrets by the caller.
-    pub(crate) fn from_fetch(url: &RepositoryUrl, fault: &git2::Error, message: String) -> Self {
+    /// Classifies a fault of libgit2 while talking to `url`. `message` has been cleared of secrets by the caller.
+    pub(crate) fn from_fetch(
+        url: &RepositoryUrl,
+        fault: &git2::Error,
+        message: String,
+        phase: Phase,
+    ) -> Self {
         use git2::{ErrorClass as Class, ErrorCode as Code};
 
         let url = url.clone();
@@ -112,24 +183,33 @@ impl Error {
                 status => Self::Answered { url, status },
             };
         }
+        if server_words::is_other_object_format(&message) {
+            return Self::UnsupportedFormat { url };
+        }
+        if let Some(message) = server_words::reported(&message) {
+            return Self::Reported { url, message: ssh::one_line(message) };
+        }
         match (fault.code(), fault.class()) {
             (Code::Auth, _) if url.is_ssh() && ssh::agent_answers() => Self::SshKeyRefused { url },
             (Code::Auth, _) if url.is_ssh() => Self::SshAgentUnavailable { url },
             (Code::Auth, _) => Self::AuthenticationRefused { url },
             (Code::Eof, Class::Ssh) => Self::HungUp { url, message: ssh::one_line(&message) },
+            (Code::Eof, _) if phase == Phase::Asking => Self::HungUp { url, message: "nothing".to_owned() },
             (Code::Timeout | Code::Eof, _) => Self::Network { url, message },
-            (Code::Certificate, _) => Self::Repository { url, message },
-            // A path where nothing lies is taken for a URL of an unknown kind.
-            (Code::NotFound, _) | (_, Class::Net) if url.is_local() => Self::RepositoryNotFound { url },
+            (Code::Certificate, _) => Self::CertificateRefused { url, message },
+            // The network's faults have a class of their own, so that this is one of this machine's files.
+            (_, Class::Os) if phase != Phase::Connecting => Self::Mirror { url, message },
             (_, Class::Net | Class::Http | Class::Ssl | Class::Ssh | Class::Os) => {
                 Self::Network { url, message }
             }
-            _ => Self::Repository { url, message },
+            (_, Class::Indexer | Class::Zlib) => Self::Damaged { url, message },
+            // libgit2 reads the mirror here, to tell the server what it has already.
+            _ => Self::Mirror { url, message },
         }
     }
 }
 
-/// The status is only in libgit2's text, so this is the one place that reads it.
+/// libgit2 gives the status only in its message.
 fn http_status(fault: &git2::Error) -> Option<u16> {
     if fault.class() != git2::ErrorClass::Http {
         return None;

@@ -1,13 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+mod advertised;
 mod cache;
+mod connection;
 mod error;
+mod fetch;
+mod local;
 mod mirror;
 mod objects;
 mod options;
+#[cfg(unix)]
+mod owner;
 mod prefix;
 pub mod private_folder;
+mod refs;
+mod revision;
 mod secret;
+mod server_words;
 mod source;
 mod ssh;
 mod tree;
@@ -17,7 +26,8 @@ pub use cache::{Checkout, RepositoryCache};
 pub use error::Error;
 pub use options::{LocalSources, Options};
 pub use prefix::{MalformedPrefix, UrlPrefix};
+pub use revision::{CommitId, Revision};
 pub use secret::{NoSecrets, Secret, SecretRef, SecretSource, SecretUnavailable};
-pub use source::{CommitId, Credential, RepositoryUrl, Revision, Source};
+pub use source::{Credential, RepositoryUrl, Source};
 pub use tree::Written;
 pub use watch::{Progress, Watch};

@@ -5,7 +5,6 @@
 //! A fetch that dies half-way leaves an unreferenced temporary pack; the references change only after a whole pack.
 
 use std::{
-    cell::{Cell, RefCell},
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -13,24 +12,14 @@ use std::{
     time::SystemTime,
 };
 
-use git2::{
-    AutotagOption, CertificateCheckStatus, Cred, CredentialType, FetchOptions, FetchPrune, RemoteCallbacks,
-    RemoteRedirect,
-};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    CommitId, Credential, Error, Options, Progress, Revision, SecretSource, Source, UrlPrefix, Watch,
-    Written,
-    objects::{self, Objects},
-    secret::without_secret,
-    ssh,
-    tree::Writer,
+    CommitId, Credential, Error, Options, Revision, SecretSource, Source, UrlPrefix, Watch, Written,
+    objects::Objects, tree::Writer,
 };
-
-const BRANCHES_AND_TAGS: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 
 /// The mirror of one source, and the wish of one caller.
 #[derive(Clone, Debug)]
@@ -43,6 +32,13 @@ pub(crate) struct Mirror {
     pub(crate) watch: Watch,
     /// Held until the last thread is done, also when nobody waits for it any more.
     pub(crate) _place: Arc<OwnedSemaphorePermit>,
+}
+
+/// Whether a mirror may hold what earlier fetches left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    New,
+    Old,
 }
 
 /// The name of the mirror of `source`.
@@ -72,31 +68,10 @@ impl Mirror {
         }
     }
 
-    /// Brings the mirror up to date and answers which commit the revision means.
-    pub(crate) fn fetch(&self) -> Result<CommitId, Error> {
-        let _lock = self.lock(File::lock)?;
-        let repository = self.open_or_create()?;
-        // Another task may have fetched it while this one waited for the lock.
-        if let Revision::Commit(commit) = &self.source.revision
-            && self.objects(&repository)?.has_commit(commit)
-        {
-            return Ok(commit.clone());
-        }
-        let secret = self.secret()?;
-        self.receive(&repository, &BRANCHES_AND_TAGS, FetchPrune::On, secret.as_ref())?;
-        let commit = match self.resolve(&repository)? {
-            Some(commit) => commit,
-            None => self.receive_by_id(&repository, secret.as_ref())?,
-        };
-        self.make_room();
-        Ok(commit)
-    }
-
     /// Writes the files of `commit` to `into`, which must not exist or be empty.
     pub(crate) fn lay_out(&self, commit: &CommitId, into: &Path) -> Result<Written, Error> {
         let _lock = self.lock(File::lock_shared)?;
-        let repository = git2::Repository::open_bare(self.path())
-            .map_err(|fault| Error::Io { what: "opening the mirror", source: io::Error::other(fault) })?;
+        let repository = git2::Repository::open_bare(self.path()).map_err(|fault| self.broken(&fault))?;
         let tree = self.objects(&repository)?.tree_of(commit)?;
         let partial = Partial::beside(into)?;
         let writer = Writer {
@@ -127,7 +102,7 @@ impl Mirror {
         self.folder.join("mirrors").join(format!("{}.git", self.key))
     }
 
-    fn lock(&self, how: fn(&File) -> io::Result<()>) -> Result<File, Error> {
+    pub(crate) fn lock(&self, how: fn(&File) -> io::Result<()>) -> Result<File, Error> {
         let file = open_lock(&self.folder, &self.key).map_err(Error::io("opening a mirror's lock"))?;
         how(&file).map_err(Error::io("locking a mirror"))?;
         // Writing sets the file's time, which tells what mirror has been unused for longest; losing it costs little.
@@ -136,21 +111,37 @@ impl Mirror {
         Ok(file)
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.watch.cancel.is_cancelled() { Err(Error::Canceled) } else { Ok(()) }
     }
 
-    fn open_or_create(&self) -> Result<git2::Repository, Error> {
+    pub(crate) fn open_or_create(&self) -> Result<(git2::Repository, Age), Error> {
         let path = self.path();
         if let Ok(repository) = git2::Repository::open_bare(&path) {
-            return Ok(repository);
+            return Ok((repository, Age::Old));
         }
         // What is there, if anything, was left by a process that died while it made the mirror.
         remove_folder(&path).map_err(Error::io("removing a broken mirror"))?;
-        git2::Repository::init_bare(&path).map_err(|fault| objects::unusable(&self.source.url, &fault))
+        let repository = git2::Repository::init_bare(&path).map_err(|fault| self.broken(&fault))?;
+        Ok((repository, Age::New))
     }
 
-    fn secret(&self) -> Result<Option<SecretString>, Error> {
+    /// Removes what the mirror has, so that the next fetch receives everything again.
+    pub(crate) fn clear(&self) -> Result<(), Error> {
+        remove_folder(&self.path()).map_err(Error::io("removing a broken mirror"))
+    }
+
+    /// As [`clear`](Self::clear), for one who does not hold the lock.
+    pub(crate) fn clear_alone(&self) -> Result<(), Error> {
+        let _lock = self.lock(File::lock)?;
+        self.clear()
+    }
+
+    pub(crate) fn broken(&self, fault: &git2::Error) -> Error {
+        Error::Mirror { url: self.source.url.clone(), message: fault.message().to_owned() }
+    }
+
+    pub(crate) fn secret(&self) -> Result<Option<SecretString>, Error> {
         let Some(credential) = &self.source.credential else { return Ok(None) };
         let (reference, url) = (credential.secret.clone(), self.source.url.clone());
         if url.is_local() {
@@ -170,162 +161,12 @@ impl Mirror {
         Err(Error::SecretRefused { reference, url, line })
     }
 
-    fn objects<'a>(&'a self, repository: &'a git2::Repository) -> Result<Objects<'a>, Error> {
+    pub(crate) fn objects<'a>(&'a self, repository: &'a git2::Repository) -> Result<Objects<'a>, Error> {
         Objects::new(repository, &self.source.url, self.options.object_bytes_max)
     }
 
-    /// Asks for the commit itself: forges serve commits that no branch holds any more.
-    fn receive_by_id(
-        &self,
-        repository: &git2::Repository,
-        secret: Option<&SecretString>,
-    ) -> Result<CommitId, Error> {
-        let unknown = || Error::UnknownRevision {
-            url: self.source.url.clone(),
-            revision: self.source.revision.clone(),
-        };
-        let Revision::Commit(commit) = &self.source.revision else { return Err(unknown()) };
-        let refspec = format!("+{commit}:refs/ctutor/{commit}");
-        match self.receive(repository, &[&refspec], FetchPrune::Off, secret) {
-            Ok(()) if self.objects(repository)?.has_commit(commit) => Ok(commit.clone()),
-            // A server that has not this commit, or does not serve by ID, fails in ways of its own.
-            Ok(())
-            | Err(Error::Repository { .. } | Error::RepositoryNotFound { .. } | Error::HungUp { .. }) => {
-                Err(unknown())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn receive(
-        &self,
-        repository: &git2::Repository,
-        refspecs: &[&str],
-        prune: FetchPrune,
-        secret: Option<&SecretString>,
-    ) -> Result<(), Error> {
-        self.check()?;
-        let stopped = RefCell::new(None);
-        let host_key = RefCell::new(None);
-        let mut options = FetchOptions::new();
-        options
-            .remote_callbacks(self.callbacks(secret, &stopped, &host_key))
-            .prune(prune)
-            .download_tags(AutotagOption::None)
-            .update_fetchhead(false)
-            .follow_redirects(RemoteRedirect::Initial);
-        let outcome = repository.remote_anonymous(self.source.url.as_str()).and_then(|mut remote| {
-            remote.fetch(refspecs, Some(&mut options), None)?;
-            Ok(remote.stats().received_objects())
-        });
-        drop(options);
-        match (outcome, stopped.into_inner(), host_key.into_inner()) {
-            (_, Some(error), _) => Err(error),
-            (Ok(0), None, _) => Ok(()),
-            (Ok(_), None, _) => self.bound_size(repository),
-            (Err(fault), None, Some(host_key)) if fault.code() == git2::ErrorCode::Certificate => {
-                Err(Error::UnknownHostKey { url: self.source.url.clone(), host_key })
-            }
-            (Err(fault), None, _) => {
-                let message = without_secret(fault.message(), self.source.credential.as_ref().zip(secret));
-                Err(Error::from_fetch(&self.source.url, &fault, message))
-            }
-        }
-    }
-
-    fn callbacks<'a>(
-        &'a self,
-        secret: Option<&'a SecretString>,
-        stopped: &'a RefCell<Option<Error>>,
-        host_key: &'a RefCell<Option<String>>,
-    ) -> RemoteCallbacks<'a> {
-        let offered = Cell::new(false);
-        let mut callbacks = RemoteCallbacks::new();
-        callbacks.credentials(move |url, user, wanted| self.credential(url, user, wanted, secret, &offered));
-        if self.source.url.is_ssh() {
-            // Only to say which key it was: libgit2 has compared it with `known_hosts`, and its judgment stands.
-            callbacks.certificate_check(|shown, _| {
-                host_key.replace(shown.as_hostkey().and_then(ssh::describe));
-                Ok(CertificateCheckStatus::CertificatePassthrough)
-            });
-        }
-        callbacks.sideband_progress(|_| !self.watch.cancel.is_cancelled());
-        callbacks.transfer_progress(|progress| match self.judge(&progress) {
-            Ok(()) => true,
-            Err(error) => {
-                stopped.replace(Some(error));
-                false
-            }
-        });
-        callbacks
-    }
-
-    fn judge(&self, progress: &git2::Progress<'_>) -> Result<(), Error> {
-        self.check()?;
-        let received_bytes = progress.received_bytes() as u64;
-        let objects_total = progress.total_objects() as u64;
-        if received_bytes > self.options.received_bytes_max {
-            return Err(Error::LimitExceeded {
-                limit: "received_bytes_max",
-                max: self.options.received_bytes_max,
-            });
-        }
-        if objects_total > self.options.objects_max {
-            return Err(Error::LimitExceeded { limit: "objects_max", max: self.options.objects_max });
-        }
-        let objects = progress.received_objects() as u64;
-        self.watch.tell(Progress::Receiving { objects, objects_total, received_bytes });
-        Ok(())
-    }
-
-    /// Answers a server that asks who calls. libgit2 asks again for as long as it gets answers, hence `offered`.
-    fn credential(
-        &self,
-        url: &str,
-        user: Option<&str>,
-        wanted: CredentialType,
-        secret: Option<&SecretString>,
-        offered: &Cell<bool>,
-    ) -> Result<Cred, git2::Error> {
-        let refused = |text| git2::Error::new(git2::ErrorCode::Auth, git2::ErrorClass::Http, text);
-        if wanted.contains(CredentialType::USERNAME) {
-            return Cred::username(user.unwrap_or("git"));
-        }
-        if offered.replace(true) {
-            return Err(refused("the credential was refused"));
-        }
-        if wanted.contains(CredentialType::SSH_KEY) {
-            return Cred::ssh_key_from_agent(user.unwrap_or("git"));
-        }
-        let (Some(credential), Some(secret)) = (&self.source.credential, secret) else {
-            return Err(refused("a credential is wanted and none is configured"));
-        };
-        if !self.source.url.shares_origin(url) {
-            return Err(refused("another host asked for the credential"));
-        }
-        Cred::userpass_plaintext(&credential.username, secret.expose_secret())
-    }
-
-    fn resolve(&self, repository: &git2::Repository) -> Result<Option<CommitId>, Error> {
-        let objects = self.objects(repository)?;
-        match &self.source.revision {
-            Revision::Commit(commit) => Ok(objects.has_commit(commit).then(|| commit.clone())),
-            Revision::Name(name) => {
-                for kind in ["refs/heads", "refs/tags"] {
-                    let target = repository.refname_to_id(&format!("{kind}/{name}"));
-                    if let Ok(target) = target
-                        && let Some(commit) = objects.peel(target)?
-                    {
-                        return Ok(Some(commit));
-                    }
-                }
-                Ok(None)
-            }
-        }
-    }
-
     /// Removes a mirror that is too large, or holds an object whose next reader would be ended by its size.
-    fn bound_size(&self, repository: &git2::Repository) -> Result<(), Error> {
+    pub(crate) fn bound_size(&self, repository: &git2::Repository) -> Result<(), Error> {
         let size = folder_bytes(&self.path()).map_err(Error::io("measuring a mirror"))?;
         let max = self.options.repository_bytes_max;
         let judgment = if size > max {
@@ -340,7 +181,7 @@ impl Mirror {
     }
 
     /// Removes the mirrors unused for longest beyond `mirrors_max`. One in use is passed over; faults only cost room.
-    fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         let Ok(entries) = fs::read_dir(self.folder.join("mirrors")) else { return };
         let mut others: Vec<(SystemTime, String)> = entries
             .flatten()

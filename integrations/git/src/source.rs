@@ -1,11 +1,14 @@
-use std::{fmt, path::Path, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use url::{Host, Url};
 
-use crate::{Error, SecretRef};
+use crate::{Error, Revision, SecretRef};
 
 const URL_BYTES_MAX: usize = 2048;
-const REVISION_BYTES_MAX: usize = 255;
 /// Tokens of forges are longer.
 const SSH_USER_BYTES_MAX: usize = 24;
 const TOKEN_PREFIXES: [&str; 3] = ["glpat-", "ghp_", "github_pat_"];
@@ -40,17 +43,6 @@ enum Place {
     Local,
 }
 
-/// A full commit ID, or the name of a branch or a tag.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Revision {
-    Commit(CommitId),
-    Name(String),
-}
-
-/// Forty hexadecimal digits, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CommitId(String);
-
 impl Source {
     /// A source without a credential.
     ///
@@ -59,6 +51,15 @@ impl Source {
     /// [`Error::InvalidUrl`], [`Error::CredentialInUrl`] or [`Error::InvalidRevision`]; none repeats its input.
     pub fn parse(url: &str, revision: &str) -> Result<Self, Error> {
         Ok(Self { url: url.parse()?, revision: revision.parse()?, credential: None })
+    }
+
+    /// A source that means the default branch of its repository, without a credential.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidUrl`] or [`Error::CredentialInUrl`]; neither repeats its input.
+    pub fn default_branch(url: &str) -> Result<Self, Error> {
+        Ok(Self { url: url.parse()?, revision: Revision::Default, credential: None })
     }
 
     #[must_use]
@@ -75,6 +76,18 @@ impl RepositoryUrl {
 
     pub fn is_local(&self) -> bool {
         self.place == Place::Local
+    }
+
+    /// The path of a local repository.
+    pub(crate) fn local_path(&self) -> Option<PathBuf> {
+        if self.place != Place::Local {
+            return None;
+        }
+        let path = Path::new(&self.text);
+        if path.is_absolute() {
+            return Some(path.to_owned());
+        }
+        Url::parse(&self.text).ok()?.to_file_path().ok()
     }
 
     pub(crate) fn is_ssh(&self) -> bool {
@@ -180,57 +193,8 @@ fn is_user(name: &str) -> bool {
         && !TOKEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-impl CommitId {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for CommitId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Ok(Self(text.to_ascii_lowercase()));
-        }
-        Err(Error::InvalidRevision { reason: "a commit ID has forty hexadecimal digits" })
-    }
-}
-
-impl FromStr for Revision {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        if let Ok(commit) = text.parse() {
-            return Ok(Self::Commit(commit));
-        }
-        if text.len() > REVISION_BYTES_MAX {
-            return Err(Error::InvalidRevision { reason: "it is longer than 255 bytes" });
-        }
-        if !git2::Reference::is_valid_name(&format!("refs/heads/{text}")) {
-            return Err(Error::InvalidRevision { reason: "it is no commit ID and no valid name" });
-        }
-        Ok(Self::Name(text.to_owned()))
-    }
-}
-
 impl fmt::Display for RepositoryUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-impl fmt::Display for CommitId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Commit(commit) => commit.fmt(f),
-            Self::Name(name) => f.write_str(name),
-        }
     }
 }

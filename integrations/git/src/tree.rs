@@ -5,24 +5,26 @@
 //! folder that nobody else knows, links go last, so that no file is ever written through a link of the same tree.
 
 use std::{
+    collections::HashMap,
     ffi::OsStr,
     fs::{self, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use git2::{ObjectType, Oid};
+use git2::Oid;
 
-use crate::{CommitId, Error, Options, Progress, Watch, objects::Objects};
+use crate::{
+    CommitId, Error, Options, Progress, Watch,
+    objects::{Entry, EntryKind, Objects},
+};
 
 const LINK_BYTES_MAX: usize = 4096;
 const NAME_BYTES_MAX: usize = 255;
 /// Of a path in the tree; it leaves room for the folder of the checkout.
 const PATH_BYTES_MAX: usize = 2048;
 const SHOWN_CHARS_MAX: usize = 200;
-const MODE_KIND: i32 = 0o170_000;
-const MODE_LINK: i32 = 0o120_000;
-const MODE_EXECUTABLE: i32 = 0o111;
+const TWICE: &str = "its folder has this name twice";
 
 /// What a checkout consists of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Written {
     pub bytes: u64,
     /// Links that could have led out of the tree.
     pub links_dropped: u64,
+    /// Entries that Git itself would not write: `.git`, `..` and the like.
+    pub names_dropped: u64,
     pub submodules_skipped: u64,
 }
 
@@ -59,10 +63,7 @@ impl Writer<'_> {
             if folder.depth > self.options.depth_max {
                 return Err(Error::LimitExceeded { limit: "depth_max", max: self.options.depth_max });
             }
-            let tree = self.objects.tree(folder.tree)?;
-            for entry in &tree {
-                self.write_entry(&entry, &folder, root, &mut pending)?;
-            }
+            self.write_folder(&folder, root, &mut pending)?;
         }
         for (path, target) in std::mem::take(&mut self.links) {
             self.write_link(root, &path, &target)?;
@@ -70,9 +71,31 @@ impl Writer<'_> {
         Ok(self.written)
     }
 
+    fn write_folder(
+        &mut self,
+        folder: &Pending,
+        root: &Path,
+        pending: &mut Vec<Pending>,
+    ) -> Result<(), Error> {
+        let mut seen: HashMap<Vec<u8>, Entry> = HashMap::new();
+        for entry in self.objects.tree(folder.tree).map_err(|error| within(error, &folder.path))? {
+            // A tree that was made by hand can have an entry twice; only two that differ are a question.
+            match seen.get(&entry.name) {
+                Some(known) if *known == entry => continue,
+                Some(_) => {
+                    let path = folder.path.join(String::from_utf8_lossy(&entry.name).as_ref());
+                    return Err(self.unsafe_at(&path, TWICE));
+                }
+                None => seen.insert(entry.name.clone(), entry.clone()),
+            };
+            self.write_entry(&entry, folder, root, pending)?;
+        }
+        Ok(())
+    }
+
     fn write_entry(
         &mut self,
-        entry: &git2::TreeEntry<'_>,
+        entry: &Entry,
         folder: &Pending,
         root: &Path,
         pending: &mut Vec<Pending>,
@@ -80,53 +103,62 @@ impl Writer<'_> {
         if self.watch.cancel.is_cancelled() {
             return Err(Error::Canceled);
         }
-        let path = match plain_name(entry.name_bytes()) {
-            Some(name) => folder.path.join(name),
-            None => {
-                let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
-                return Err(self.unsafe_at(&folder.path.join(name), "no file can have this name"));
-            }
+        let Some(name) = plain_name(&entry.name) else {
+            self.written.names_dropped += 1;
+            return Ok(());
         };
-        if path.as_os_str().len() > PATH_BYTES_MAX {
-            return Err(self.unsafe_at(&path, "its path is too long"));
+        let path = folder.path.join(name);
+        if name.len() > NAME_BYTES_MAX {
+            return Err(self.unsafe_at(&path, "its name is longer than 255 bytes"));
         }
-        match entry.kind() {
-            Some(ObjectType::Tree) => {
+        if path.as_os_str().len() > PATH_BYTES_MAX {
+            return Err(self.unsafe_at(&path, "its path is longer than 2048 bytes"));
+        }
+        match entry.kind {
+            EntryKind::Folder => {
                 self.count(0)?;
                 fs::create_dir(root.join(&path))
                     .map_err(|fault| self.unmade(&path, "making a folder of the checkout", fault))?;
-                pending.push(Pending { tree: entry.id(), path, depth: folder.depth + 1 });
+                pending.push(Pending { tree: entry.id, path, depth: folder.depth + 1 });
+                Ok(())
             }
-            Some(ObjectType::Blob) => self.write_blob(entry.id(), entry.filemode(), path, root)?,
-            _ => self.written.submodules_skipped += 1,
+            EntryKind::Submodule => {
+                self.written.submodules_skipped += 1;
+                Ok(())
+            }
+            EntryKind::Link => self.keep_link(entry.id, path),
+            EntryKind::File | EntryKind::Program => self.write_file(entry, &path, root),
         }
-        Ok(())
     }
 
-    fn write_blob(&mut self, blob: Oid, mode: i32, path: PathBuf, root: &Path) -> Result<(), Error> {
-        // The size is asked for first, so that a huge blob is refused before it is unpacked into memory.
-        let size = self.objects.size(blob)?;
+    fn keep_link(&mut self, blob: Oid, path: PathBuf) -> Result<(), Error> {
+        let size = self.objects.file_size(blob).map_err(|error| within(error, &path))?;
         self.count(size)?;
-        if mode & MODE_KIND == MODE_LINK && size > LINK_BYTES_MAX as u64 {
+        if size > LINK_BYTES_MAX as u64 {
             self.written.links_dropped += 1;
             return Ok(());
         }
-        let blob = self.objects.blob(blob)?;
-        if mode & MODE_KIND == MODE_LINK {
-            self.links.push((path, blob.content().to_vec()));
-            return Ok(());
-        }
+        let target = self.objects.file(blob).map_err(|error| within(error, &path))?.data().to_vec();
+        self.links.push((path, target));
+        Ok(())
+    }
+
+    fn write_file(&mut self, entry: &Entry, path: &Path, root: &Path) -> Result<(), Error> {
+        // The size is asked for first, so that a huge file is refused before it is unpacked into memory.
+        let size = self.objects.file_size(entry.id).map_err(|error| within(error, path))?;
+        self.count(size)?;
+        let content = self.objects.file(entry.id).map_err(|error| within(error, path))?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
-            options.mode(if mode & MODE_EXECUTABLE == 0 { 0o644 } else { 0o755 });
+            options.mode(if entry.kind == EntryKind::Program { 0o755 } else { 0o644 });
         }
         let mut file = options
-            .open(root.join(&path))
-            .map_err(|fault| self.unmade(&path, "making a file of the checkout", fault))?;
-        file.write_all(blob.content()).map_err(Error::io("writing a file of the checkout"))?;
+            .open(root.join(path))
+            .map_err(|fault| self.unmade(path, "making a file of the checkout", fault))?;
+        file.write_all(content.data()).map_err(Error::io("writing a file of the checkout"))?;
         self.watch.tell(Progress::Writing { files: self.written.files, bytes: self.written.bytes });
         Ok(())
     }
@@ -158,25 +190,36 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A tree that was made by hand can have a name twice; anything else is for the worker to mend.
+    /// On a file system that ignores case, two names can be one; anything else is a fault of the worker.
     fn unmade(&self, path: &Path, what: &'static str, fault: io::Error) -> Error {
         match fault.kind() {
-            io::ErrorKind::AlreadyExists => self.unsafe_at(path, "its folder has this name twice"),
+            io::ErrorKind::AlreadyExists => self.unsafe_at(path, TWICE),
             _ => Error::Io { what, source: fault },
         }
     }
 
     fn unsafe_at(&self, path: &Path, reason: &'static str) -> Error {
-        let path = path.to_string_lossy();
-        let path = path.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
-        Error::UnsafeTree { commit: self.commit.clone(), path, reason }
+        Error::UnsafeTree { commit: self.commit.clone(), path: shown(path), reason }
     }
+}
+
+/// Adds where in the tree it is to what is damaged.
+pub(crate) fn within(error: Error, path: &Path) -> Error {
+    match error {
+        Error::Damaged { url, message } if !path.as_os_str().is_empty() => {
+            Error::Damaged { url, message: format!("`{}`: {message}", shown(path)) }
+        }
+        error => error,
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect()
 }
 
 /// A name that stays in its folder, and is not the repository's own data.
 fn plain_name(name: &[u8]) -> Option<&OsStr> {
     let is_refused = name.is_empty()
-        || name.len() > NAME_BYTES_MAX
         || matches!(name, b"." | b"..")
         || name.eq_ignore_ascii_case(b".git")
         || name.iter().any(|byte| matches!(byte, b'/' | b'\0'));
@@ -253,8 +296,7 @@ mod tests {
         for name in ["größe.py", "a\\b", "...", ".gitignore"] {
             assert_eq!(plain_name(name.as_bytes()), Some(OsStr::new(name)));
         }
-        let long = "x".repeat(256);
-        for name in [".", "..", "", ".git", ".GIT", "a/b", "a\0", &long] {
+        for name in [".", "..", "", ".git", ".GIT", "a/b", "a\0"] {
             assert_eq!(plain_name(name.as_bytes()), None, "{name}");
         }
     }

@@ -3,8 +3,13 @@
 
 mod bounds;
 mod checkout;
+mod damaged;
+mod malformed;
+mod refs;
+mod revisions;
 #[cfg(unix)]
 mod ssh;
 #[cfg(unix)]
 mod sshd;
 mod support;
+mod upstream;

@@ -126,7 +126,7 @@ fn names_of_known_hosts_may_be_hashed() {
 fn a_host_that_is_unknown_or_has_another_key_than_before_is_refused() {
     let place = Place::new();
     let expected = format!(
-        "the host key of `{}` is not the one in `known_hosts`: it shows `ssh-ed25519 {}`",
+        "the host key of `{}` is not the one in `known_hosts`: the host has `ssh-ed25519 {}`",
         place.url(),
         fingerprint(place.folder.path(), "host"),
     );
@@ -143,8 +143,10 @@ fn a_key_that_is_not_accepted_and_a_missing_agent_are_told_apart() {
     let refused = format!("`{}` accepts no key of the SSH agent", place.url());
     place.assert_refused(&Agent::With("tim"), &refused);
     place.assert_refused(&Agent::Empty, &refused);
-    let missing =
-        format!("no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to show to `{}`", place.url());
+    let missing = format!(
+        "no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to log in to `{}` with",
+        place.url()
+    );
     place.assert_refused(&Agent::None, &missing);
 }
 
@@ -152,8 +154,10 @@ fn a_key_that_is_not_accepted_and_a_missing_agent_are_told_apart() {
 fn what_the_server_says_before_it_hangs_up_is_passed_on_in_one_line() {
     let place = Place::new().knowing_the_server();
     let outcome = place.checkout("none.git", "main", &Agent::With("lea"));
-    let expected =
-        format!("`{}` hung up and said: fatal: ", place.sshd.url(&place.folder.path().join("none.git")));
+    let expected = format!(
+        "`{}` closed the connection and said: fatal: ",
+        place.sshd.url(&place.folder.path().join("none.git"))
+    );
     assert!(outcome.said.starts_with(&expected), "{}", outcome.said);
     assert!(outcome.said.contains("does not appear to be a git repository"), "{}", outcome.said);
     assert_eq!(outcome.said.lines().count(), 1, "{}", outcome.said);

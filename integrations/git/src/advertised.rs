@@ -1,0 +1,221 @@
+//! The references that a repository has, and which of them a revision means.
+
+use std::collections::BTreeSet;
+
+use git2::Oid;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{Error, Revision, source::RepositoryUrl};
+
+const HEADS: &str = "refs/heads/";
+const TAGS: &str = "refs/tags/";
+/// What Git writes after the name of a tag to tell what it finally means.
+pub(crate) const PEELED: &str = "^{}";
+/// How many names an error lists.
+const LISTED_MAX: usize = 10;
+
+/// What a repository says about its references before anything is fetched.
+#[derive(Debug, Default)]
+pub(crate) struct Advertised {
+    refs: Vec<(String, Oid)>,
+}
+
+/// A reference that a revision means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) name: String,
+    pub(crate) id: Oid,
+}
+
+impl Advertised {
+    pub(crate) fn new(refs: impl IntoIterator<Item = (String, Oid)>) -> Self {
+        Self { refs: refs.into_iter().collect() }
+    }
+
+    /// Some reference that points to this object, also through a tag.
+    pub(crate) fn pointing_to(&self, id: Oid) -> Option<&str> {
+        let (name, _) = self.refs.iter().find(|(_, target)| *target == id)?;
+        Some(name.strip_suffix(PEELED).unwrap_or(name))
+    }
+
+    /// The targets of all branches and tags.
+    pub(crate) fn tips(&self) -> impl Iterator<Item = Oid> {
+        let is_tip =
+            |name: &str| !name.ends_with(PEELED) && (name.starts_with(HEADS) || name.starts_with(TAGS));
+        self.refs.iter().filter(move |(name, _)| is_tip(name)).map(|(_, id)| *id)
+    }
+
+    /// What `HEAD` points to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyRepository`] or [`Error::NoDefaultBranch`].
+    pub(crate) fn default_branch(&self, url: &RepositoryUrl) -> Result<Reference, Error> {
+        self.reference("HEAD").ok_or_else(|| {
+            self.check_not_empty(url)
+                .err()
+                .unwrap_or_else(|| Error::NoDefaultBranch { url: url.clone(), branches: self.branches() })
+        })
+    }
+
+    /// The reference that a name means, if there is one.
+    ///
+    /// A full name means itself. A short one means a branch or a tag; one that both have is refused unless they mean
+    /// the same commit, since Git would take the tag where people mean the branch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AmbiguousRevision`].
+    pub(crate) fn named(&self, name: &str, url: &RepositoryUrl) -> Result<Option<Reference>, Error> {
+        let composed = name.nfc().collect::<String>();
+        let found = self.candidates(|known| known == name);
+        // macOS decomposes the names of branches that it keeps in files.
+        let found = if found.is_empty() && !name.is_ascii() {
+            self.candidates(|known| known.nfc().eq(composed.chars()))
+        } else {
+            found
+        };
+        let meanings: BTreeSet<Oid> = found.iter().map(|reference| self.peeled(reference)).collect();
+        if meanings.len() > 1 {
+            return Err(Error::AmbiguousRevision {
+                url: url.clone(),
+                revision: Revision::Name(name.to_owned()),
+                candidates: list(found.iter().map(|reference| reference.name.as_str())),
+            });
+        }
+        Ok(found.into_iter().next())
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::EmptyRepository`] when there is nothing that a revision could mean.
+    pub(crate) fn check_not_empty(&self, url: &RepositoryUrl) -> Result<(), Error> {
+        if self.refs.is_empty() { Err(Error::EmptyRepository { url: url.clone() }) } else { Ok(()) }
+    }
+
+    /// The references whose full name is wanted, else those whose name without `refs/`, `refs/tags/` or `refs/heads/`
+    /// is.
+    fn candidates(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Reference> {
+        let named = |prefixes: &[&str]| -> Vec<Reference> {
+            let is_named =
+                |full: &str| prefixes.iter().any(|prefix| full.strip_prefix(prefix).is_some_and(&is_wanted));
+            self.all().filter(|reference| is_named(&reference.name)).collect()
+        };
+        let full = named(&[""]);
+        if full.is_empty() { named(&["refs/", TAGS, HEADS]) } else { full }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Reference> {
+        let own = self.refs.iter().filter(|(name, _)| !name.ends_with(PEELED));
+        own.map(|(name, id)| Reference { name: name.clone(), id: *id })
+    }
+
+    fn reference(&self, name: &str) -> Option<Reference> {
+        self.all().find(|reference| reference.name == name)
+    }
+
+    fn peeled(&self, reference: &Reference) -> Oid {
+        let name = format!("{}{PEELED}", reference.name);
+        self.refs.iter().find(|(known, _)| *known == name).map_or(reference.id, |(_, id)| *id)
+    }
+
+    fn branches(&self) -> String {
+        list(self.refs.iter().filter_map(|(name, _)| name.strip_prefix(HEADS)))
+    }
+}
+
+/// Names for a message.
+pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut shown = Vec::new();
+    let mut left_out = 0_usize;
+    for name in names {
+        if shown.len() < LISTED_MAX {
+            shown.push(format!("`{}`", name.escape_debug()));
+        } else {
+            left_out += 1;
+        }
+    }
+    match (shown.is_empty(), left_out) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advertised(refs: &[(&str, char)]) -> Advertised {
+        let id = |digit: &char| Oid::from_str(&digit.to_string().repeat(40)).unwrap();
+        Advertised::new(refs.iter().map(|(name, digit)| ((*name).to_owned(), id(digit))))
+    }
+
+    fn named(advertised: &Advertised, name: &str) -> Result<Option<String>, String> {
+        let url = "https://git.example/a.git".parse().unwrap();
+        let found = advertised.named(name, &url).map_err(|error| error.to_string())?;
+        Ok(found.map(|reference| reference.name))
+    }
+
+    #[test]
+    fn a_name_is_understood_in_every_form_that_git_knows() {
+        let refs = advertised(&[
+            ("HEAD", '1'),
+            ("refs/heads/main", '1'),
+            ("refs/heads/tags/odd", '2'),
+            ("refs/heads/refs/heads/deep", '3'),
+            ("refs/tags/v1", '4'),
+            ("refs/tags/v1^{}", '1'),
+            ("refs/merge-requests/7/head", '5'),
+            ("refs/heads/u\u{308}bung", '6'),
+        ]);
+        for (name, full) in [
+            ("main", "refs/heads/main"),
+            ("heads/main", "refs/heads/main"),
+            ("refs/heads/main", "refs/heads/main"),
+            ("v1", "refs/tags/v1"),
+            ("tags/v1", "refs/tags/v1"),
+            ("refs/tags/v1", "refs/tags/v1"),
+            ("tags/odd", "refs/heads/tags/odd"),
+            ("refs/heads/deep", "refs/heads/refs/heads/deep"),
+            ("merge-requests/7/head", "refs/merge-requests/7/head"),
+            ("refs/merge-requests/7/head", "refs/merge-requests/7/head"),
+            ("\u{fc}bung", "refs/heads/u\u{308}bung"),
+        ] {
+            assert_eq!(named(&refs, name), Ok(Some(full.to_owned())), "{name}");
+        }
+        for name in ["Main", "v1^{}", "7/head", "heads", "origin/main"] {
+            assert_eq!(named(&refs, name), Ok(None), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_branch_and_a_tag_of_one_name_are_told_apart_unless_they_mean_the_same() {
+        let refs = |branch| {
+            advertised(&[("refs/heads/v1", branch), ("refs/tags/v1", '4'), ("refs/tags/v1^{}", '1')])
+        };
+        assert_eq!(named(&refs('1'), "v1"), Ok(Some("refs/heads/v1".to_owned())));
+        let told = named(&refs('2'), "v1").unwrap_err();
+        assert_eq!(
+            told,
+            "`v1` is ambiguous in `https://git.example/a.git`; name one of `refs/heads/v1`, `refs/tags/v1`"
+        );
+        assert_eq!(named(&refs('2'), "heads/v1"), Ok(Some("refs/heads/v1".to_owned())));
+    }
+
+    #[test]
+    fn a_repository_without_a_default_branch_says_what_it_has() {
+        let url = "https://git.example/a.git".parse().unwrap();
+        let told = |refs: &[(&str, char)]| advertised(refs).default_branch(&url).unwrap_err().to_string();
+        assert_eq!(
+            told(&[]),
+            "the repository `https://git.example/a.git` is empty: nothing was pushed to it"
+        );
+        assert_eq!(
+            told(&[("refs/heads/main", '1')]),
+            "`HEAD` of `https://git.example/a.git` points to a branch that does not exist; \
+             set a default branch there or name a branch, one of `main`"
+        );
+        assert_eq!(list((0..12).map(|_| "x")), format!("{} and 2 more", ["`x`"; 10].join(", ")));
+    }
+}

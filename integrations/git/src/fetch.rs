@@ -1,0 +1,263 @@
+//! Brings a commit into a mirror.
+
+use std::{
+    cell::Cell,
+    collections::{HashSet, VecDeque},
+    fs::File,
+};
+
+use git2::Oid;
+use secrecy::SecretString;
+
+use crate::{
+    CommitId, Error, Revision,
+    advertised::{Advertised, Reference, list},
+    connection::{Received, Server},
+    local::{Copying, Local},
+    mirror::{Age, Mirror},
+    objects::{Objects, Peeled, damaged},
+    refs,
+};
+
+/// What a fetch asks for when a commit may be anywhere. libgit2 only selects with it; nothing has these names here.
+const BRANCHES_AND_TAGS: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+
+/// How many commits of one short ID an error lists.
+const CANDIDATES_MAX: usize = 10;
+
+impl Mirror {
+    /// Brings what the revision means into the mirror, and returns its commit.
+    pub(crate) fn fetch(&self) -> Result<CommitId, Error> {
+        let _lock = self.lock(File::lock)?;
+        let (repository, age) = self.open_or_create()?;
+        // Another task may have fetched it while this one waited for the lock.
+        if let Revision::Commit(commit) = &self.source.revision
+            && self.objects(&repository)?.has_commit(commit)
+        {
+            return Ok(commit.clone());
+        }
+        let commit = self.bring(&repository).or_else(|error| match error {
+            // What earlier fetches left here may be the reason. If it is not, the second attempt says so.
+            Error::Mirror { .. } | Error::Damaged { .. } if age == Age::Old => {
+                tracing::info!(mirror = self.key, %error, "a mirror is fetched anew");
+                drop(repository);
+                self.clear()?;
+                self.bring(&self.open_or_create()?.0)
+            }
+            error => Err(error),
+        })?;
+        self.make_room();
+        Ok(commit)
+    }
+
+    fn bring(&self, repository: &git2::Repository) -> Result<CommitId, Error> {
+        if self.source.url.is_local() { self.copy(repository) } else { self.download(repository) }
+    }
+
+    fn copy(&self, mirror: &git2::Repository) -> Result<CommitId, Error> {
+        let url = &self.source.url;
+        let local = Local::open(url)?;
+        let objects = self.objects(local.repository())?;
+        let advertised = local.advertised(&objects).map_err(|fault| damaged(url, fault.message()))?;
+        advertised.check_not_empty(url)?;
+        let found = match &self.source.revision {
+            Revision::Commit(commit) => objects.has_commit(commit).then(|| commit.clone()),
+            revision => match self.reference(&advertised, revision)? {
+                Some(reference) => Some(self.peel(&objects, reference.id)?),
+                None => self.short(&objects, &advertised)?,
+            },
+        };
+        let commit = found.ok_or_else(|| self.unknown(local.is_shallow()))?;
+        if !self.objects(mirror)?.has_commit(&commit) {
+            let objects = self.objects(local.repository())?;
+            let (options, watch) = (&self.options, &self.watch);
+            Copying { from: local.repository(), objects, into: mirror, url, options, watch }.run(&commit)?;
+            self.bound_size(mirror)?;
+        }
+        Ok(commit)
+    }
+
+    fn download(&self, repository: &git2::Repository) -> Result<CommitId, Error> {
+        let secret = self.secret()?;
+        let Revision::Commit(commit) = &self.source.revision else {
+            return self.download_named(repository, secret.as_ref());
+        };
+        // Forges serve a commit by its ID, also one that no branch holds any more. Others have to be asked for all.
+        let asked = Cell::new(false);
+        match self.download_commit(repository, commit, secret.as_ref(), &asked) {
+            // They refuse in ways of their own, some by closing the connection.
+            Err(
+                Error::Mirror { .. }
+                | Error::Reported { .. }
+                | Error::Damaged { .. }
+                | Error::HungUp { .. }
+                | Error::Network { .. },
+            ) if asked.get() => {}
+            outcome => return outcome,
+        }
+        let all = |_: &Advertised| Ok((BRANCHES_AND_TAGS.map(str::to_owned).to_vec(), ()));
+        let received = self.server(secret.as_ref()).receive(repository, all)?;
+        self.store(repository, &received, None)?;
+        let is_here = self.objects(repository)?.has_commit(commit);
+        is_here.then(|| commit.clone()).ok_or_else(|| self.unknown(false))
+    }
+
+    fn download_commit(
+        &self,
+        repository: &git2::Repository,
+        commit: &CommitId,
+        secret: Option<&SecretString>,
+        asked: &Cell<bool>,
+    ) -> Result<CommitId, Error> {
+        let id = Oid::from_str(commit.as_str()).map_err(|fault| self.broken(&fault))?;
+        let received = self.server(secret).receive(repository, |advertised| {
+            advertised.check_not_empty(&self.source.url)?;
+            asked.set(true);
+            let source = advertised.pointing_to(id).unwrap_or(commit.as_str());
+            Ok((vec![refspec(source, id)], ()))
+        })?;
+        self.store(repository, &received, Some(id))?;
+        let is_here = self.objects(repository)?.has_commit(commit);
+        is_here.then(|| commit.clone()).ok_or_else(|| self.unknown(false))
+    }
+
+    fn download_named(
+        &self,
+        repository: &git2::Repository,
+        secret: Option<&SecretString>,
+    ) -> Result<CommitId, Error> {
+        let asked = Cell::new(false);
+        let received = match self.receive_named(repository, secret, &asked) {
+            // The reference may have moved since it was listed, so that it is asked for once more.
+            Err(Error::HungUp { .. }) if asked.get() => self.receive_named(repository, secret, &asked),
+            outcome => outcome,
+        };
+        let received = received.map_err(|error| match error {
+            Error::HungUp { url, message } if asked.get() => {
+                let revision = &self.source.revision;
+                damaged(
+                    &url,
+                    &format!("the server lists `{revision}`, and when asked for it sent: {message}"),
+                )
+            }
+            error => error,
+        })?;
+        let wanted = received.decision.as_ref().map(|reference| reference.id);
+        self.store(repository, &received, wanted)?;
+        let objects = self.objects(repository)?;
+        match wanted {
+            Some(id) => self.peel(&objects, id),
+            None => self.short(&objects, &received.advertised)?.ok_or_else(|| self.unknown(false)),
+        }
+    }
+
+    fn receive_named(
+        &self,
+        repository: &git2::Repository,
+        secret: Option<&SecretString>,
+        asked: &Cell<bool>,
+    ) -> Result<Received<Option<Reference>>, Error> {
+        asked.set(false);
+        self.server(secret).receive(repository, |advertised| {
+            let reference = self.reference(advertised, &self.source.revision)?;
+            let refspecs = match &reference {
+                Some(reference) => vec![refspec(&reference.name, reference.id)],
+                None if self.source.revision.as_short_id().is_some() => {
+                    BRANCHES_AND_TAGS.map(str::to_owned).to_vec()
+                }
+                None => return Err(self.unknown(false)),
+            };
+            asked.set(true);
+            Ok((refspecs, reference))
+        })
+    }
+
+    /// Bounds what was received and notes it for the next fetch.
+    fn store<T>(
+        &self,
+        repository: &git2::Repository,
+        received: &Received<T>,
+        wanted: Option<Oid>,
+    ) -> Result<(), Error> {
+        if received.objects > 0 {
+            self.bound_size(repository)?;
+        }
+        let known: HashSet<Oid> = received.advertised.tips().chain(wanted).collect();
+        refs::keep(repository, &known).map_err(|fault| self.broken(&fault))
+    }
+
+    /// The reference that a revision means; none for a commit ID.
+    fn reference(&self, advertised: &Advertised, revision: &Revision) -> Result<Option<Reference>, Error> {
+        let url = &self.source.url;
+        match revision {
+            Revision::Default => advertised.default_branch(url).map(Some),
+            Revision::Commit(_) => Ok(None),
+            Revision::Name(name) => {
+                advertised.check_not_empty(url)?;
+                advertised.named(name, url)
+            }
+        }
+    }
+
+    fn peel(&self, objects: &Objects<'_>, id: Oid) -> Result<CommitId, Error> {
+        match objects.peel(id)? {
+            Peeled::Commit(commit) => Ok(commit),
+            Peeled::Other(kind) => Err(Error::NotACommit {
+                url: self.source.url.clone(),
+                revision: self.source.revision.clone(),
+                kind,
+            }),
+        }
+    }
+
+    /// The commit of the branches and tags that the revision is a short ID of.
+    fn short(&self, objects: &Objects<'_>, advertised: &Advertised) -> Result<Option<CommitId>, Error> {
+        let Some(digits) = self.source.revision.as_short_id() else { return Ok(None) };
+        let mut pending: VecDeque<Oid> = VecDeque::new();
+        for tip in advertised.tips() {
+            if let Ok(Peeled::Commit(commit)) = objects.peel(tip) {
+                pending.extend(Oid::from_str(commit.as_str()));
+            }
+        }
+        let mut seen: HashSet<Oid> = HashSet::new();
+        let mut found: Vec<CommitId> = Vec::new();
+        while let Some(id) = pending.pop_front() {
+            if !seen.insert(id) {
+                continue;
+            }
+            self.check()?;
+            if seen.len() as u64 > self.options.objects_max {
+                return Err(Error::LimitExceeded { limit: "objects_max", max: self.options.objects_max });
+            }
+            let commit = CommitId::from(id);
+            if commit.as_str().starts_with(&digits) && found.len() <= CANDIDATES_MAX {
+                found.push(commit);
+            }
+            // A shallow clone has not all parents.
+            pending.extend(objects.parents_of(id).unwrap_or_default());
+        }
+        found.sort();
+        if found.len() > 1 {
+            return Err(Error::AmbiguousRevision {
+                url: self.source.url.clone(),
+                revision: self.source.revision.clone(),
+                candidates: list(found.iter().map(CommitId::as_str)),
+            });
+        }
+        Ok(found.pop())
+    }
+
+    fn unknown(&self, is_shallow: bool) -> Error {
+        let (url, revision) = (self.source.url.clone(), self.source.revision.clone());
+        if is_shallow { Error::Shallow { url, revision } } else { Error::UnknownRevision { url, revision } }
+    }
+
+    fn server<'a>(&'a self, secret: Option<&'a SecretString>) -> Server<'a> {
+        Server { source: &self.source, secret, options: &self.options, watch: &self.watch }
+    }
+}
+
+/// Asks for an object by the name `source`. libgit2 stores nothing below the second name; see [`refs`].
+fn refspec(source: &str, id: Oid) -> String {
+    format!("+{source}:refs/ctutor/{id}")
+}

@@ -1,0 +1,107 @@
+//! How callers name a commit.
+
+use std::{fmt, str::FromStr};
+
+use crate::Error;
+
+const REVISION_BYTES_MAX: usize = 255;
+const COMMIT_ID_DIGITS: usize = 40;
+const SHA256_ID_DIGITS: usize = 64;
+/// Git's own minimum for a short commit ID.
+const SHORT_ID_DIGITS_MIN: usize = 4;
+
+/// A commit, as callers name it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Revision {
+    /// The default branch of the repository: what its `HEAD` points to.
+    Default,
+    /// A full commit ID.
+    Commit(CommitId),
+    /// A branch or a tag, with or without `heads/`, `tags/`, `refs/heads/` or `refs/tags/` before it; the full name of
+    /// any other reference; or, where no reference has this name, a short commit ID.
+    Name(String),
+}
+
+/// Forty hexadecimal digits, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CommitId(String);
+
+impl CommitId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<git2::Oid> for CommitId {
+    fn from(id: git2::Oid) -> Self {
+        Self(id.to_string())
+    }
+}
+
+impl FromStr for CommitId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if text.len() == COMMIT_ID_DIGITS && is_hexadecimal(text) {
+            return Ok(Self(text.to_ascii_lowercase()));
+        }
+        Err(Error::InvalidRevision { reason: "a full commit ID has 40 hexadecimal digits" })
+    }
+}
+
+impl Revision {
+    /// The digits of a short commit ID in lower case, if the revision may be one.
+    pub(crate) fn as_short_id(&self) -> Option<String> {
+        let Self::Name(name) = self else { return None };
+        let is_short = (SHORT_ID_DIGITS_MIN..COMMIT_ID_DIGITS).contains(&name.len()) && is_hexadecimal(name);
+        is_short.then(|| name.to_ascii_lowercase())
+    }
+}
+
+impl FromStr for Revision {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Ok(commit) = text.parse() {
+            return Ok(Self::Commit(commit));
+        }
+        // Git's short form of `HEAD` is `@`.
+        if matches!(text, "HEAD" | "@") {
+            return Ok(Self::Default);
+        }
+        if text.len() > REVISION_BYTES_MAX {
+            return Err(Error::InvalidRevision { reason: "it is longer than 255 bytes" });
+        }
+        if text.len() == SHA256_ID_DIGITS && is_hexadecimal(text) {
+            return Err(Error::InvalidRevision {
+                reason: "it is the ID of a SHA-256 commit; only SHA-1 repositories are supported",
+            });
+        }
+        if !git2::Reference::is_valid_name(&format!("refs/heads/{text}")) {
+            return Err(Error::InvalidRevision {
+                reason: "expected a commit ID or the name of a branch or a tag; expressions such as `main~1` are not supported",
+            });
+        }
+        Ok(Self::Name(text.to_owned()))
+    }
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("HEAD"),
+            Self::Commit(commit) => commit.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Repositories that lack objects, and mirrors that have lost some.
+
+use std::fs;
+
+use ctutor_git::Error;
+use git2::ObjectType;
+
+use crate::upstream::{By, EACH_WAY, Upstream};
+
+#[tokio::test]
+async fn a_repository_that_lacks_an_object_is_damaged_and_says_so() {
+    for by in EACH_WAY {
+        for lost in ["file", "folder", "commit"] {
+            let upstream = Upstream::new();
+            let file = upstream.raw(ObjectType::Blob, b"1");
+            let folder = upstream.tree(&[("100644", b"a", file)]);
+            let tree = upstream.tree(&[("40000", b"src", folder)]);
+            let commit = upstream.commit_of(tree, &[]);
+            upstream.set("refs/heads/main", commit);
+            upstream.set("refs/heads/other", upstream.commit("other", &[]));
+            let (id, path) = match lost {
+                "file" => (file, "src/a"),
+                "folder" => (folder, "src"),
+                _ => (commit, ""),
+            };
+            upstream.remove_object(id);
+            let error = upstream.commit_at(by, "main").await.unwrap_err();
+            let told = error.to_string();
+            assert!(matches!(error, Error::Damaged { .. }), "{by:?} {lost}: {error:?}");
+            // Of a lost commit a server says only that it cannot send it.
+            let names = if lost == "commit" { "main".to_owned() } else { id.to_string() };
+            assert!(told.contains(&names) || told.contains(&id.to_string()), "{by:?} {lost}: {told}");
+            assert!(matches!(by, By::Http) || told.contains(path), "{told}");
+            assert!(error.is_of_the_content() && !error.is_retryable());
+            // What does not need it is fine.
+            assert_eq!(upstream.checkout(by, "other").await.unwrap().file("a"), "other", "{by:?} {lost}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_object_is_damage_too() {
+    for by in EACH_WAY {
+        for garbage in [b"".as_slice(), b"garbage"] {
+            let upstream = Upstream::new();
+            upstream.set("refs/heads/main", upstream.commit("content of a file", &[]));
+            let id = git2::Oid::hash_object(ObjectType::Blob, b"content of a file").unwrap();
+            fs::remove_file(upstream.object_file(id)).unwrap();
+            fs::write(upstream.object_file(id), garbage).unwrap();
+            let error = upstream.commit_at(by, "main").await.unwrap_err();
+            assert!(matches!(error, Error::Damaged { .. }), "{by:?} {garbage:?}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn history_that_is_lost_does_not_matter_to_a_copy() {
+    let upstream = Upstream::new();
+    let first = upstream.commit("1", &[]);
+    upstream.set("refs/heads/main", upstream.commit("2", &[first]));
+    upstream.remove_object(first);
+    assert_eq!(upstream.checkout(By::Path, "main").await.unwrap().file("a"), "2");
+    let error = upstream.commit_at(By::Http, "main").await.unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_mirror_that_has_lost_something_is_fetched_anew() {
+    for by in EACH_WAY {
+        let upstream = Upstream::new();
+        let first = upstream.commit("1", &[]);
+        upstream.set("refs/heads/main", first);
+        upstream.checkout(by, "main").await.unwrap();
+        for round in ["packs", "one pack", "references"] {
+            let mirror = upstream.mirror();
+            match round {
+                "packs" => fs::remove_dir_all(mirror.join("objects/pack")).unwrap(),
+                "one pack" => {
+                    let packs = fs::read_dir(mirror.join("objects/pack")).unwrap().flatten();
+                    for pack in
+                        packs.filter(|file| file.path().extension().is_some_and(|kind| kind == "pack"))
+                    {
+                        fs::remove_file(pack.path()).unwrap();
+                    }
+                }
+                _ => fs::write(mirror.join("packed-refs"), "garbage\n").unwrap(),
+            }
+            for revision in ["main".to_owned(), first.to_string()] {
+                assert_eq!(upstream.checkout(by, &revision).await.unwrap().file("a"), "1", "{by:?} {round}");
+            }
+            let next = upstream.commit(round, &[first]);
+            upstream.set("refs/heads/next", next);
+            assert_eq!(upstream.checkout(by, "next").await.unwrap().file("a"), round, "{by:?}");
+        }
+    }
+}
