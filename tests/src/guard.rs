@@ -227,7 +227,7 @@ impl Guard {
         status.with_context(|| format!("`{}` still runs after {at_most:?}\n{}", self.name, self.last_words()))
     }
 
-    /// Waits for the end of the child and leaves its folder to whoever owns it.
+    /// Waits for the end of the child and leaves its folder to its owner.
     ///
     /// # Errors
     /// It still runs after this time.

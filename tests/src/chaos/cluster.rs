@@ -337,7 +337,7 @@ impl Cluster {
         Ok(logs)
     }
 
-    /// Ends everything at once and keeps the folder for whoever looks into the failure.
+    /// Ends everything at once and keeps the folder, so that the failure can be looked into.
     pub(super) fn keep(self) -> PathBuf {
         let logs = self.logs();
         let Self { parts, servers, folder, .. } = self;

@@ -97,7 +97,7 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// Checks what only the whole history tells; the answer is the number of further attempts.
+    /// Checks what only the whole history shows, and returns the number of further attempts.
     pub(super) fn check(&self, work: &Work, losses: &Losses) -> Result<usize> {
         ensure!(
             self.types.first() == Some(&"WORKFLOW_EXECUTION_STARTED"),

@@ -82,7 +82,7 @@ pub(super) enum Transport {
 const NEVER: Duration = Duration::from_secs(24 * 3_600);
 
 impl RunPlan {
-    /// A run that ends by itself, or is stopped at some moment.
+    /// A run that is left to end, or is stopped at some moment.
     pub(super) fn draw(seed: u64, index: usize) -> Self {
         let mut rng = rng(seed, Stream::Run(index));
         if rng.random_bool(0.4) {

@@ -195,7 +195,7 @@ async fn collect(mut courses: JoinSet<Result<Course>>) -> Result<Vec<Course>> {
     Ok(ended)
 }
 
-/// Checks every run; the answer is what went wrong with some.
+/// Checks every run, and returns what went wrong.
 async fn check_all(cluster: &Cluster, ended: &[Course], report: &mut Report) -> Result<Vec<String>> {
     let client = Door::new(cluster.client(), cluster.addresses()).open(0).await?;
     let losses = cluster.losses();

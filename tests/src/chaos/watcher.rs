@@ -221,7 +221,7 @@ impl Record {
                 let length = length.context("the end has a length")?;
                 ensure!(length == self.last, "the end is at {length}, but the last event is {}", self.last);
                 let status = item["workflow"]["status"].as_str().context("the end has a status")?;
-                ensure!(is_end(status), "it is no end");
+                ensure!(is_end(status), "`{status}` is not a final state");
                 self.end = Some((status.to_owned(), length, Instant::now()));
                 Ok(())
             }

@@ -23,7 +23,7 @@ pub(super) enum Outcome {
 }
 
 impl Work {
-    /// Work that ends by itself within some seconds.
+    /// Work that ends within some seconds.
     pub(super) fn draw(rng: &mut StdRng, index: usize) -> Self {
         match rng.random_range(0..10) {
             0..4 => {

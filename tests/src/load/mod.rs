@@ -112,7 +112,7 @@ async fn queries(client: &Client, plan: &Plan) -> Result<f64> {
     per_second(QUERY_CONNECTIONS, plan.queries, client, ask).await
 }
 
-/// Does a thing so many times, so many at once; the answer is how many a second.
+/// Does a thing so many times, so many at once, and returns how many were done in a second.
 async fn per_second<F, T>(at_once: usize, times: usize, client: &Client, thing: F) -> Result<f64>
 where
     F: Fn(Client) -> T + Copy + Send + 'static,

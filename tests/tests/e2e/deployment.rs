@@ -211,7 +211,7 @@ impl Deployment {
         self.processes.iter().map(|(_, process)| process.stdout() + &process.stderr()).collect()
     }
 
-    /// Whether a text is in any row or file that is kept, but for the folder of secrets.
+    /// Whether a string is in any row or file that is kept, but for the folder of secrets.
     pub(crate) fn keeps(&self, text: &str) -> Result<bool> {
         if holds(self.data(), text.as_bytes())? {
             return Ok(true);

@@ -36,7 +36,7 @@ async fn a_run_goes_on_after_an_orderly_stop() {
     dev.interrupt().unwrap();
     assert_eq!(dev.wait().unwrap(), 0, "{}", dev.stderr());
     deployment.start_dev().await.unwrap();
-    // What is given back in good order is no failure.
+    // An activity that its worker gives back has not failed.
     finish(deployment, &run, &mut live, &mut record, 1).await;
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use crate::workspace::metadata;
 
-/// A queue that no worker serves keeps what is started on it waiting for ever.
+/// A run on a queue that no worker serves waits forever.
 #[test]
 fn the_containers_serve_every_queue_that_one_process_serves() {
     let root = metadata().workspace_root;

@@ -38,7 +38,7 @@ struct Module {
 }
 
 impl Crate {
-    /// Reads the files below `src`, beginning at the root of the library, or of the program where there is no library.
+    /// Reads the files below `src`, beginning at the root of the library, or of the program where the package has no library.
     pub(crate) fn read(package: &Package, workspace: &Path) -> Self {
         let mut modules = BTreeMap::new();
         let source = folder(package).join("src");
