@@ -38,7 +38,7 @@ pub struct Limits {
     pub wall: Duration,
     /// Processor time of each process.
     pub cpu: Duration,
-    /// Memory of all processes together. Each may reserve twice as much address space.
+    /// Memory that all processes together use. What is only reserved does not count.
     pub memory_bytes: u64,
     /// Processes and threads together.
     pub processes: u64,

@@ -11,14 +11,16 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 
-use crate::{Bind, Command, Limits, system_calls::Filters};
+use crate::{Bind, Command, Limits, cores::CoreLease, etc, machine_view::MachineView, system_calls::Filters};
 
 /// Who the program is inside: nobody.
 pub(crate) const USER: u32 = 65_534;
 
 const PROGRAM_FOLDERS: [&str; 5] = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
-/// What programs need of the system's configuration, where it exists.
-const ETC: [&str; 6] = ["alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"];
+/// What packages of Debian keep outside `/usr` though their programs do not start without it.
+const PACKAGE_DATA: [&str; 2] = ["/var/lib/ghc", "/var/lib/ocaml"];
+/// The kernel ends processes with the highest score first when the memory of the machine runs out.
+const OUT_OF_MEMORY_SCORE: &str = "1000";
 /// The reaper, the parent of the user namespace and the programs that lead to the command count as processes too.
 pub(crate) const OWN_PROCESSES: u64 = 3;
 
@@ -43,7 +45,8 @@ pub(crate) struct Confiner {
     pub(crate) read_only: Vec<PathBuf>,
     /// None for commands that are not confined.
     pub(crate) filters: Option<Arc<Filters>>,
-    etc: Arc<TempDir>,
+    /// Holds the `/etc` of the sandbox.
+    folder: Arc<TempDir>,
 }
 
 impl Confiner {
@@ -53,33 +56,35 @@ impl Confiner {
         path: String,
         read_only: Vec<PathBuf>,
     ) -> io::Result<Self> {
-        let etc = tempfile::Builder::new().prefix("ctutor-sandbox-").tempdir()?;
-        for (name, text) in [
-            ("passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n"),
-            ("group", "root:x:0:\nnogroup:x:65534:\n"),
-            ("hosts", "127.0.0.1 localhost\n::1 localhost\n"),
-            ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
-        ] {
-            let file = etc.path().join(name);
-            fs::write(&file, text)?;
-            make_readable(&file)?;
+        let folder = tempfile::Builder::new().prefix("ctutor-sandbox-").tempdir()?;
+        if confinement != Confinement::Unconfined {
+            etc::build(Path::new("/etc"), &folder.path().join("etc"))?;
         }
         let filters = match confinement {
             Confinement::Unconfined => None,
             Confinement::UserNamespace | Confinement::DroppedRoot => Some(Arc::new(Filters::compile()?)),
         };
-        Ok(Self { confinement, bwrap, path, read_only, filters, etc: Arc::new(etc) })
+        Ok(Self { confinement, bwrap, path, read_only, filters, folder: Arc::new(folder) })
     }
 
     /// The whole command line, the program of this machine first.
-    pub(crate) fn argv(&self, command: &Command) -> Vec<OsString> {
+    pub(crate) fn argv(
+        &self,
+        command: &Command,
+        cores: Option<&CoreLease>,
+        view: Option<&MachineView>,
+    ) -> Vec<OsString> {
         let mut line = Line::default();
+        add_place(&mut line, cores);
         if self.confinement == Confinement::Unconfined {
             unconfined_prefix(&mut line, &command.limits);
         } else {
             self.add_namespaces(&mut line);
             self.add_environment(&mut line, command);
             self.add_system(&mut line, &command.limits);
+            for (outside, inside) in view.into_iter().flat_map(MachineView::binds) {
+                line.bind("--ro-bind", &outside, &inside);
+            }
             for bind in &command.binds {
                 match bind {
                     Bind::ReadOnly(path) => line.bind("--ro-bind", path, path),
@@ -106,7 +111,7 @@ impl Confiner {
 
     fn add_namespaces(&self, line: &mut Line) {
         line.add([&self.bwrap]);
-        line.add(["--die-with-parent", "--new-session", "--hostname", "sandbox"]);
+        line.add(["--die-with-parent", "--new-session", "--hostname", etc::HOST]);
         line.add([
             "--unshare-ipc",
             "--unshare-pid",
@@ -139,12 +144,10 @@ impl Confiner {
                 Err(_) => line.add(["--ro-bind-try", name, name]),
             };
         }
-        for name in ETC {
-            let path = Path::new("/etc").join(name);
-            line.bind("--ro-bind-try", &path, &path);
-        }
-        for name in ["passwd", "group", "hosts", "nsswitch.conf"] {
-            line.bind("--ro-bind", &self.etc.path().join(name), &Path::new("/etc").join(name));
+        line.bind("--ro-bind", &self.folder.path().join("etc"), Path::new("/etc"));
+        for path in PACKAGE_DATA.map(Path::new).into_iter().filter(|path| path.is_dir()) {
+            line.hide_folders(path);
+            line.bind("--ro-bind", path, path);
         }
         let scratch = limits.scratch_bytes.max(1).to_string();
         line.add(["--proc", "/proc", "--dev", "/dev"]);
@@ -180,17 +183,38 @@ impl Line {
         self
     }
 
+    /// Makes the folders on the way so that they cannot be listed.
+    fn hide_folders(&mut self, inside: &Path) {
+        self.make_folders(inside, "0111");
+    }
+
     fn bind(&mut self, how: &str, outside: &Path, inside: &Path) {
-        // bubblewrap would make the folders on the way for root only, where it is root.
+        self.make_folders(inside, "0755");
+        self.add([OsStr::new(how), outside.as_ref(), inside.as_ref()]);
+    }
+
+    /// bubblewrap would make the folders on the way for root only, where it is root.
+    fn make_folders(&mut self, inside: &Path, mode: &str) {
         let mut folders: Vec<&Path> =
             inside.ancestors().skip(1).filter(|path| path.parent().is_some()).collect();
         folders.reverse();
         for folder in folders {
             if self.1.insert(folder.to_owned()) {
-                self.add(["--perms", "0755", "--dir"]).add([folder]);
+                self.add(["--perms", mode, "--dir"]).add([folder]);
             }
         }
-        self.add([OsStr::new(how), outside.as_ref(), inside.as_ref()]);
+    }
+}
+
+/// Where the command stands among the processes of the machine: on these cores, and first to go when the memory of the
+/// machine runs out.
+fn add_place(line: &mut Line, cores: Option<&CoreLease>) {
+    if let Some(choom) = find_program("choom") {
+        line.add([choom]).add(["-n", OUT_OF_MEMORY_SCORE, "--"]);
+    }
+    if let (Some(cores), Some(taskset)) = (cores, find_program("taskset")) {
+        let list: Vec<String> = cores.numbers.iter().map(ToString::to_string).collect();
+        line.add([taskset]).add(["-c", &list.join(",")]);
     }
 }
 
@@ -203,7 +227,6 @@ fn add_limits(line: &mut Line, limits: &Limits) {
     };
     line.add([find_program("prlimit").unwrap_or_else(|| "prlimit".into())]);
     for (name, value) in [
-        ("as", bounded(Resource::As, limits.memory_bytes.saturating_mul(2))),
         ("nproc", bounded(Resource::Nproc, limits.processes + OWN_PROCESSES)),
         ("fsize", bounded(Resource::Fsize, limits.file_size_bytes)),
         ("nofile", bounded(Resource::Nofile, limits.open_files)),

@@ -3,7 +3,10 @@
 mod cgroup;
 mod command;
 mod confinement;
+mod cores;
 mod disk;
+mod etc;
+mod machine_view;
 mod outcome;
 mod output;
 mod run;
@@ -17,6 +20,7 @@ mod system_calls;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 #[path = "system_calls_unknown.rs"]
 mod system_calls;
+mod told_cgroup;
 mod usage;
 mod watchdog;
 

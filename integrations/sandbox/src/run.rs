@@ -23,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Cause, Error, Exit, Limits, Line, Outcome, Stream,
     cgroup::Group,
+    cores::CoreLease,
     disk::{self, Breach},
+    machine_view::MachineView,
     output::Reader,
     running_time::RunningTime,
     spawner,
@@ -47,8 +49,17 @@ pub(crate) struct Launch {
     pub(crate) limits: Limits,
     pub(crate) writable: Vec<PathBuf>,
     pub(crate) group: Option<Group>,
+    /// What is given back when the command has ended.
+    pub(crate) held: Held,
     pub(crate) filters: Option<Arc<Filters>>,
     pub(crate) ending: Ending,
+}
+
+/// What a command has for itself while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) cores: Option<CoreLease>,
+    pub(crate) view: Option<MachineView>,
 }
 
 /// How the command's processes are ended, all of them.
@@ -67,6 +78,7 @@ struct Running {
     seen: Arc<Seen>,
     time: Arc<RunningTime>,
     breach: Option<Breach>,
+    _held: Held,
 }
 
 struct Processes {
@@ -144,6 +156,7 @@ async fn start(launch: Launch) -> Result<(Running, Option<Group>), Error> {
         seen,
         time,
         breach: None,
+        _held: launch.held,
     };
     Ok((running, launch.group))
 }

@@ -6,7 +6,9 @@ use crate::{
     Bind, Cause, Command, Error, Exit, Limits, Line, Outcome, StartFailure, StartReason,
     cgroup::{self, Group},
     confinement::{Confinement, Confiner, USER, find_program},
-    run::{self, Ending, Launch},
+    cores::Cores,
+    machine_view::MachineView,
+    run::{self, Ending, Held, Launch},
     start_failure::{Finding, LOOK, Look, examine, suspects},
     system_calls,
 };
@@ -38,6 +40,8 @@ pub struct Options {
     /// A control group (version 2) delegated to the worker, without processes of its own, with the controllers
     /// `memory` and `pids` in its `cgroup.subtree_control`.
     pub cgroup: Option<PathBuf>,
+    /// How many of the machine's cores each command may use, and sees.
+    pub cores: usize,
 }
 
 /// Runs commands, and knows how far it can confine them. Cheap to clone.
@@ -45,6 +49,9 @@ pub struct Options {
 pub struct Sandbox {
     confiner: Arc<Confiner>,
     cgroup: Option<Arc<Path>>,
+    /// None where the system does not say which it has.
+    cores: Option<Arc<Cores>>,
+    cores_each: usize,
 }
 
 /// Commands cannot be confined on this machine.
@@ -204,7 +211,12 @@ impl Sandbox {
 
     fn with(options: &Options, confinement: Confinement, bwrap: PathBuf) -> io::Result<Self> {
         let confiner = Confiner::new(confinement, bwrap, options.path.clone(), options.read_only.clone())?;
-        Ok(Self { confiner: Arc::new(confiner), cgroup: options.cgroup.as_deref().map(Arc::from) })
+        Ok(Self {
+            confiner: Arc::new(confiner),
+            cgroup: options.cgroup.as_deref().map(Arc::from),
+            cores: Cores::of_this_process().map(Arc::new),
+            cores_each: options.cores,
+        })
     }
 
     /// Runs `true` with these binds.
@@ -232,21 +244,36 @@ impl Sandbox {
             }
             None => None,
         };
+        let held = self.hold(command)?;
         // The environment of bubblewrap itself can be read from inside, so it has none of the worker's either.
         let mut env: Vec<(String, String)> =
             self.confiner.environment().map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         env.extend(command.env.clone().into_iter().filter(|_| unconfined));
         Ok(Launch {
-            argv: self.confiner.argv(command),
+            argv: self.confiner.argv(command, held.cores.as_ref(), held.view.as_ref()),
             env,
             cwd: if unconfined { command.cwd.clone() } else { "/".into() },
             stdin: command.stdin.clone(),
             limits: command.limits.clone(),
             writable: command.writable().map(Path::to_owned).collect(),
             group,
+            held,
             filters: self.confiner.filters.clone(),
             ending: if unconfined { Ending::ProcessGroup } else { Ending::Namespace },
         })
+    }
+
+    /// What the command has for itself: some cores, and files that tell of them.
+    fn hold(&self, command: &Command) -> Result<Held, Error> {
+        let cores = self.cores.as_ref().map(|cores| cores.lease(self.cores_each));
+        let view = match &cores {
+            Some(cores) if self.confiner.confinement != Confinement::Unconfined => {
+                let view = MachineView::new(&cores.numbers, command.limits.memory_bytes);
+                Some(view.map_err(Error::io("describing the machine to the command"))?)
+            }
+            _ => None,
+        };
+        Ok(Held { cores, view })
     }
 
     /// Gives the writable folders to the user that the command will be.
@@ -302,6 +329,7 @@ impl Default for Options {
             path: "/usr/local/bin:/usr/bin:/bin".into(),
             read_only: Vec::new(),
             cgroup: None,
+            cores: 2,
         }
     }
 }

@@ -6,6 +6,7 @@ mod endings;
 mod hiding;
 mod hostile;
 mod pauses;
+mod runtimes;
 mod starting;
 mod support;
 mod system_calls;
