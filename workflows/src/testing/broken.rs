@@ -7,7 +7,7 @@ pub enum Broken {
     SubmissionMissing { path: String },
     #[error("the test plan is not usable: {message}")]
     Plan { message: String },
-    #[error("the reference has no tests")]
+    #[error("the reference has no tests, or skips all of them")]
     NoTests,
     #[error("the tests of the reference cannot be listed: {message}")]
     Listing { message: String },

@@ -7,7 +7,7 @@ use super::{
     Broken,
     bench::{Bench, Material, is_folder},
     plan::{Maxima, TestPlan},
-    report::{Report, Status, TestReport, Verdict},
+    report::Report,
     runner::Runner,
 };
 
@@ -81,12 +81,9 @@ pub async fn execute(
         fault: job.fault,
     })?;
     let runner = Runner::new(plan.runner);
-    let names = runner.list(&bench).await?;
+    let tests = runner.list(&bench).await?;
     bench.check_canceled()?;
-    if names.is_empty() {
-        return Err(Broken::NoTests);
-    }
-    if names.len() > job.maxima.tests {
+    if tests.len() > job.maxima.tests {
         return Err(Broken::TooLarge {
             whose: "the reference",
             limit: "tests",
@@ -94,13 +91,9 @@ pub async fn execute(
         });
     }
     let tests = match &bench.submission_fault {
-        Some(fault) => names.iter().map(|name| not_loaded(name, fault)).collect(),
-        None => runner.run(&bench, names, &mut progress).await?,
+        Some(fault) => tests.iter().map(|test| test.not_loaded(fault)).collect(),
+        None => runner.run(&bench, &tests, &mut progress).await?,
     };
     let name = plan.name.clone().unwrap_or_else(|| "tests".to_owned());
     Ok(Report::new(runner.kind(), name, bench.elapsed().as_secs_f64(), tests))
-}
-
-fn not_loaded(name: &str, fault: &str) -> TestReport {
-    TestReport::new(name, Status::Failed, Verdict::Failed, Some(fault))
 }

@@ -180,7 +180,7 @@ async fn a_report_that_the_submission_writes_does_not_outlast_the_true_one() {
     assert!(message(&report, "test_right").contains("AttributeError"), "{report:#?}");
     // Whoever leaves in a hurry has to leave well.
     let flee = format!("import os\n{forge}os._exit(1)\n");
-    assert_nothing_passes(&flee, "by its report every test passed, but").await;
+    assert_nothing_passes(&flee, "the report says that every test passed, but").await;
 
     // A copy of a test in a second report is one too many.
     let forge = r#"mkdir -p out; echo '<testsuite><testcase classname="answers" name="right"/></testsuite>' > out/TEST-a.xml; echo 41"#;

@@ -7,6 +7,8 @@ mod course;
 mod forging;
 mod junit;
 mod messages;
+mod plugins;
+mod skips;
 mod student_places;
 mod support;
 mod waiting;

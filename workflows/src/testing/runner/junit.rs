@@ -1,20 +1,20 @@
 //! A command that runs tests of any framework and writes JUnit XML.
 //!
-//! It runs twice. The first time it meets the solution of the reference: what it reports then are the tests, and every
-//! one has to pass, or nothing is concluded about students. The second time it meets the student's files. A test that
-//! is not reported then has failed, and one that is new does not count, so that a submission can make the tests
-//! neither fewer nor more.
+//! It runs twice, first with the solution of the reference: the tests are those that it reports then. Each of them has
+//! to pass or to be skipped; if one fails, nothing is concluded about students. What is skipped then does not count.
+//! The second run is with the student's files. A test that is skipped or not reported then has failed, and one that is
+//! new does not count, so that a submission can make the tests neither fewer nor more.
 //!
 //! The whole command has the time for all tests, each time. A hang costs every test that is not in the report when it is
 //! stopped, which for most frameworks is every test: they write at the end. The runner `pytest` loses one test only.
 //!
-//! The student's code runs inside of what writes the report, so a forged report can be told from a true one less well
-//! than a forged line of the runner `pytest`: no nonce binds it. The bar is this. Nothing of a submission can lie where
-//! the report will be, and no link is followed to it. The framework writes when the student's code has returned, over
+//! The student's code runs inside the process that writes the report, and no nonce protects the report, so a forged one
+//! is harder to detect than with the runner `pytest`. This is what is done. No file of a submission can lie where the
+//! report will be, and links are not followed. The framework writes when the student's code has returned, over
 //! whatever lay there. A test that is reported more often than with the solution has failed. A report without any
-//! failure is not believed when the command did not end well. Code that writes a perfect report of the right tests and
-//! leaves the process with status 0 is believed. Where that matters, let the tests start the student's program as a
-//! process of its own, and name the student's files one by one.
+//! failure is not believed when the command failed. Code that writes a perfect report of the right tests and exits
+//! with status 0 is believed. Where that matters, let the tests start the student's program as a separate process, and
+//! name the student's files one by one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,9 +24,9 @@ use std::{
 use ctutor_sandbox::{Exit, Outcome};
 
 use super::{
-    Listener,
+    Listener, Test, because,
     command::{check_installed, describe},
-    running, tail,
+    left_out, refuse_skip, running, tail,
 };
 use crate::testing::{
     Broken,
@@ -36,16 +36,16 @@ use crate::testing::{
     report::{Status, TestReport, Verdict},
 };
 
-/// What came of running the command once.
+/// The result of running the command once.
 #[derive(Debug)]
 struct Ran {
     collected: Collected,
     exit: Exit,
-    /// What it said at its end.
+    /// The end of its output.
     words: String,
 }
 
-pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
+pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
     let command = command_of(bench)?;
     check_installed(bench, command.argv.first().into_iter()).await?;
     let ran = run_command(bench, command, Whose::Reference).await?;
@@ -54,18 +54,18 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
 
 pub(super) async fn run(
     bench: &Bench<'_>,
-    names: Vec<String>,
+    tests: &[Test],
     listener: Listener<'_>,
 ) -> Result<Vec<TestReport>, Broken> {
-    listener(running(0, names.len(), None));
+    listener(running(0, tests.len(), None));
     let ran = run_command(bench, command_of(bench)?, Whose::Student).await?;
-    let reports = judged(&names, &ran, bench.granted.total_timeout);
-    listener(running(names.len(), names.len(), None));
+    let reports = judged(tests, &ran, bench.granted.total_timeout);
+    listener(running(tests.len(), tests.len(), None));
     Ok(reports)
 }
 
 fn command_of<'a>(bench: &Bench<'a>) -> Result<&'a JunitCommand, Broken> {
-    bench.plan.junit.as_ref().ok_or_else(|| Broken::Plan { message: "`junit` is not there".to_owned() })
+    bench.plan.junit.as_ref().ok_or_else(|| Broken::Plan { message: "`junit` is missing".to_owned() })
 }
 
 async fn run_command(bench: &Bench<'_>, junit: &JunitCommand, whose: Whose) -> Result<Ran, Broken> {
@@ -79,8 +79,8 @@ async fn run_command(bench: &Bench<'_>, junit: &JunitCommand, whose: Whose) -> R
     Ok(Ran { collected, exit: outcome.exit, words: words(&outcome) })
 }
 
-/// The names of the tests, all of which have passed.
-fn listed(ran: &Ran) -> Result<Vec<String>, Broken> {
+/// The tests, each of which has passed or is left out.
+fn listed(ran: &Ran) -> Result<Vec<Test>, Broken> {
     let Collected { cases, faults } = &ran.collected;
     let broken = |message: &str| {
         let message = format!("with the solution, {message}; {}\n{}", describe(ran.exit), ran.words);
@@ -90,54 +90,63 @@ fn listed(ran: &Ran) -> Result<Vec<String>, Broken> {
         return broken(fault);
     }
     let mut seen = HashMap::new();
-    let mut names = Vec::with_capacity(cases.len());
+    let mut tests = Vec::with_capacity(cases.len());
     for case in cases {
         let number: &mut usize = seen.entry(case.name.as_str()).or_default();
         let name = numbered(&case.name, *number);
         *number += 1;
-        if case.verdict != Verdict::Passed {
-            let verdict = if case.verdict == Verdict::Skipped { "it was skipped" } else { "it failed" };
-            let message = case.message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
-            return Err(Broken::Solution { test: name, message: format!("{verdict}{message}") });
-        }
-        names.push(name);
+        let message = case.message.as_deref().unwrap_or_default();
+        tests.push(match case.verdict {
+            Verdict::Passed => Test::new(name),
+            Verdict::Skipped => Test::left_out(name, because("it is skipped with the solution", message)),
+            Verdict::Failed => {
+                return Err(Broken::Solution { test: name, message: because("it failed", message) });
+            }
+        });
     }
     if !ran.exit.is_success() {
-        return broken("the command did not end well");
+        return broken("the command failed, although no test did");
     }
-    Ok(names)
+    Ok(tests)
 }
 
-/// A report for each of the names.
-fn judged(names: &[String], ran: &Ran, timeout: Duration) -> Vec<TestReport> {
-    let found = Found::new(names, &ran.collected.cases);
-    if let Some(doubt) = doubt(names, &found, ran) {
-        return names.iter().map(|name| failed(name, Status::Crashed, &doubt)).collect();
+/// A report for each of the tests.
+fn judged(tests: &[Test], ran: &Ran, timeout: Duration) -> Vec<TestReport> {
+    let found = Found::new(tests, &ran.collected.cases);
+    if let Some(doubt) = doubt(tests, &found, ran) {
+        return tests
+            .iter()
+            .map(|test| match &test.left_out {
+                Some(reason) => left_out(&test.name, reason),
+                None => failed(&test.name, Status::Crashed, &doubt),
+            })
+            .collect();
     }
     let (status, reason) = why_missing(&found, ran, timeout);
-    let report = |name: &String| match found.cases.get(name) {
-        _ if found.surplus.contains(name) => {
-            failed(name, Status::Crashed, "it is in the report more often than with the solution")
+    let report = |test: &Test| match (&test.left_out, found.cases.get(&test.name)) {
+        (Some(reason), _) => left_out(&test.name, reason),
+        _ if found.surplus.contains(&test.name) => {
+            failed(&test.name, Status::Crashed, "it is in the report more often than with the solution")
         }
-        Some(case) => reported(name, case),
-        None => failed(name, status, &reason),
+        (None, Some(case)) => refuse_skip(reported(&test.name, case)),
+        (None, None) => failed(&test.name, status, &reason),
     };
-    names.iter().map(report).collect()
+    tests.iter().map(report).collect()
 }
 
 /// The cases of a report by the names of the tests.
 #[derive(Debug, Default)]
 struct Found<'a> {
     cases: HashMap<String, &'a Case>,
-    /// Those that are reported too often, so that nobody knows which report counts.
+    /// Those that are reported too often, so that it is unknown which report counts.
     surplus: HashSet<String>,
     /// Tests that the solution does not have.
     unknown: Vec<&'a Case>,
 }
 
 impl<'a> Found<'a> {
-    fn new(names: &[String], cases: &'a [Case]) -> Self {
-        let wanted: HashSet<&str> = names.iter().map(String::as_str).collect();
+    fn new(tests: &[Test], cases: &'a [Case]) -> Self {
+        let wanted: HashSet<&str> = tests.iter().map(|test| test.name.as_str()).collect();
         let mut by_name: HashMap<&str, Vec<&Case>> = HashMap::new();
         let mut found = Self::default();
         for case in cases {
@@ -161,17 +170,19 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Why a report that praises everything is not believed.
-fn doubt(names: &[String], found: &Found<'_>, ran: &Ran) -> Option<String> {
-    // A program that hangs when all is done has still done it.
+/// Why a report in which every test passed is not believed.
+fn doubt(tests: &[Test], found: &Found<'_>, ran: &Ran) -> Option<String> {
+    // A program that hangs at its end has still run the tests.
     if ran.exit.is_success() || ran.exit == Exit::TimedOut {
         return None;
     }
     let has_passed =
-        |name: &String| found.cases.get(name).is_some_and(|case| case.verdict == Verdict::Passed);
+        |test: &&Test| found.cases.get(&test.name).is_some_and(|case| case.verdict == Verdict::Passed);
+    let mut counted = tests.iter().filter(|test| test.left_out.is_none());
     let nothing_failed = ran.collected.cases.iter().all(|case| case.verdict != Verdict::Failed);
-    (nothing_failed && names.iter().all(has_passed)).then(|| {
-        let text = format!("by its report every test passed, but {}\n{}", describe(ran.exit), ran.words);
+    (nothing_failed && counted.all(|test| has_passed(&test))).then(|| {
+        let text =
+            format!("the report says that every test passed, but {}\n{}", describe(ran.exit), ran.words);
         text.trim_end().to_owned()
     })
 }
@@ -233,9 +244,9 @@ mod tests {
     }
 
     fn judge(exit: Exit, cases: &[(&str, Verdict)]) -> Vec<(Status, Verdict, String)> {
-        let names = ["a", "a [2]", "b"].map(str::to_owned);
-        let reports = judged(&names, &ran(exit, cases), Duration::from_secs(3));
-        assert!(reports.iter().map(|report| &report.name).eq(&names));
+        let tests = ["a", "a [2]", "b"].map(|name| Test::new(name.to_owned()));
+        let reports = judged(&tests, &ran(exit, cases), Duration::from_secs(3));
+        assert!(reports.iter().map(|report| &report.name).eq(tests.iter().map(|test| &test.name)));
         let told =
             |report: TestReport| (report.status, report.result, report.result_message.unwrap_or_default());
         reports.into_iter().map(told).collect()
@@ -244,11 +255,9 @@ mod tests {
     #[test]
     fn the_tests_are_those_that_the_solution_passes() {
         let good = ran(Exit::Exited(0), &[("a", Passed), ("b", Passed), ("a", Passed)]);
-        assert_eq!(listed(&good).unwrap(), ["a", "b", "a [2]"]);
-        for verdict in [Failed, Skipped] {
-            let error = listed(&ran(Exit::Exited(0), &[("a", Passed), ("b", verdict)])).unwrap_err();
-            assert!(matches!(&error, Broken::Solution { test, .. } if test == "b"), "{error}");
-        }
+        assert_eq!(listed(&good).unwrap(), ["a", "b", "a [2]"].map(|name| Test::new(name.to_owned())));
+        let error = listed(&ran(Exit::Exited(0), &[("a", Passed), ("b", Failed)])).unwrap_err();
+        assert!(matches!(&error, Broken::Solution { test, .. } if test == "b"), "{error}");
         for exit in [Exit::Exited(1), Exit::TimedOut] {
             let error = listed(&ran(exit, &[("a", Passed)])).unwrap_err();
             assert!(matches!(&error, Broken::Listing { message } if message.contains("words")), "{error}");
@@ -263,7 +272,26 @@ mod tests {
         let message =
             "it is not in the report; the program ended the tests with exit status 1\nnew: it failed";
         assert_eq!(reports[1], (Status::Crashed, Failed, message.to_owned()));
-        assert_eq!(reports[2], (Status::Skipped, Skipped, String::new()));
+        assert_eq!(reports[2], (Status::Skipped, Failed, "it was skipped with the submission".to_owned()));
+    }
+
+    #[test]
+    fn what_the_solution_skips_is_left_out_whatever_the_submission_does() {
+        let tests = listed(&ran(Exit::Exited(0), &[("a", Passed), ("a", Skipped), ("b", Skipped)])).unwrap();
+        let expected = [Passed, Skipped, Skipped];
+        for b in [Passed, Failed, Skipped] {
+            let reports = judged(
+                &tests,
+                &ran(Exit::Exited(0), &[("a", Passed), ("a", Failed), ("b", b)]),
+                Duration::ZERO,
+            );
+            assert!(reports.iter().map(|report| report.result).eq(expected), "{reports:?}");
+            let told = "left out of the count: it is skipped with the solution";
+            assert_eq!(reports[2].result_message.as_deref(), Some(told));
+        }
+        // A report that only leaves out what does not count is as doubtful as one in which everything passed.
+        let fled = judged(&tests, &ran(Exit::Exited(1), &[("a", Passed), ("b", Skipped)]), Duration::ZERO);
+        assert!(fled.iter().map(|report| report.result).eq([Failed, Skipped, Skipped]), "{fled:?}");
     }
 
     #[test]
@@ -275,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn praise_is_believed_of_a_command_that_ended_well() {
+    fn a_report_without_failures_is_believed_of_a_command_that_succeeded() {
         let praise = [("a", Passed), ("a", Passed), ("b", Passed)];
         for (exit, expected) in [
             (Exit::Exited(0), Passed),

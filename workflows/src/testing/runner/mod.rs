@@ -15,6 +15,7 @@ use super::{
 };
 
 const TAIL_BYTES_MAX: usize = 1_000;
+const SKIPPED_BY_SUBMISSION: &str = "it was skipped with the submission";
 
 /// A listener for progress.
 pub(super) type Listener<'a> = &'a mut (dyn FnMut(Progress) + Send);
@@ -43,34 +44,65 @@ impl Runner {
         }
     }
 
-    /// The names of all tests, from the reference alone.
-    pub(super) async fn list(self, bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
-        match self {
-            Self::Pytest => pytest::list(bench).await,
-            Self::Command => command::list(bench).await,
-            Self::Junit => junit::list(bench).await,
-        }
+    /// All tests, from the reference alone. At least one of them counts.
+    pub(super) async fn list(self, bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
+        let tests = match self {
+            Self::Pytest => pytest::list(bench).await?,
+            Self::Command => command::list(bench).await?.into_iter().map(Test::new).collect(),
+            Self::Junit => junit::list(bench).await?,
+        };
+        if tests.iter().all(|test| test.left_out.is_some()) { Err(Broken::NoTests) } else { Ok(tests) }
     }
 
-    /// One report for each name, in their order.
+    /// One report for each test, in their order.
     pub(super) async fn run(
         self,
         bench: &Bench<'_>,
-        names: Vec<String>,
+        tests: &[Test],
         listener: Listener<'_>,
     ) -> Result<Vec<TestReport>, Broken> {
         let mut reports = match self {
-            Self::Pytest => pytest::run(bench, names, listener).await,
+            Self::Pytest => pytest::run(bench, tests, listener).await,
             Self::Command => command::run(bench, listener).await,
-            Self::Junit => junit::run(bench, names, listener).await,
+            Self::Junit => junit::run(bench, tests, listener).await,
         }?;
-        reports.iter_mut().for_each(refuse_skip);
+        if reports.iter().all(|report| report.result == Verdict::Skipped) {
+            return Err(Broken::NoTests);
+        }
         if bench.plan.messages == Messages::Withheld {
             for report in &mut reports {
                 report.result_message = None;
             }
         }
         Ok(reports)
+    }
+}
+
+/// A test of the reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Test {
+    pub(super) name: String,
+    /// Why it does not count, if it does not.
+    left_out: Option<String>,
+    /// Whether only a run with the solution tells if it counts.
+    may_be_left_out: bool,
+}
+
+impl Test {
+    fn new(name: String) -> Self {
+        Self { name, left_out: None, may_be_left_out: false }
+    }
+
+    fn left_out(name: String, reason: String) -> Self {
+        Self { left_out: Some(reason), ..Self::new(name) }
+    }
+
+    /// The report of the test when the submission cannot be tested at all.
+    pub(super) fn not_loaded(&self, fault: &str) -> TestReport {
+        match &self.left_out {
+            Some(reason) => left_out(&self.name, reason),
+            None => TestReport::new(&self.name, Status::Failed, Verdict::Failed, Some(fault)),
+        }
     }
 }
 
@@ -95,14 +127,23 @@ fn not_run(name: &str) -> TestReport {
     TestReport::new(name, Status::Skipped, Verdict::Failed, Some(message))
 }
 
-/// Fails a test that was skipped with the submission. What is skipped does not count, so a submission could otherwise
+/// The report of a test that does not count.
+fn left_out(name: &str, reason: &str) -> TestReport {
+    let message = format!("left out of the count: {reason}");
+    TestReport::new(name, Status::Skipped, Verdict::Skipped, Some(&message))
+}
+
+/// A sentence with the reason for it, if one was given.
+fn because(sentence: &str, reason: &str) -> String {
+    if reason.is_empty() { sentence.to_owned() } else { format!("{sentence}: {reason}") }
+}
+
+/// Fails a test that was skipped with the submission, although it counts. What is skipped does not count, so a submission could otherwise
 /// raise its score by skipping the tests that it does not pass.
-fn refuse_skip(report: &mut TestReport) {
+fn refuse_skip(report: TestReport) -> TestReport {
     if report.result != Verdict::Skipped {
-        return;
+        return report;
     }
-    let reason = report.result_message.take().map_or_else(String::new, |reason| format!(": {reason}"));
-    let message = format!("it was skipped with the submission{reason}");
-    *report = TestReport::new(&report.name, Status::Skipped, Verdict::Failed, Some(&message))
-        .lasting(report.duration);
+    let message = because(SKIPPED_BY_SUBMISSION, report.result_message.as_deref().unwrap_or_default());
+    TestReport::new(&report.name, Status::Skipped, Verdict::Failed, Some(&message)).lasting(report.duration)
 }

@@ -5,15 +5,19 @@
 //! with those after it, so that it costs the student that test and no other.
 //!
 //! A submission that does not pass may be the reference's fault. Before a student is told so, the tests run once more
-//! with the solution, all of which have to pass; without a solution they are listed once more.
+//! with the solution, which has to pass them; without a solution they are listed once more.
 //!
-//! The student's code runs in the process that tells the results, and can do there whatever the tests can. It does not
-//! see the nonce, the tests lie read-only over its files, its configuration is not taken along, and a process that
-//! ends early has told nothing. Each test runs a second time as a canary that has to fail, before or after by lot, so
-//! that whoever makes everything pass, or tells results of his own, is found out by a process that he has no hold of.
-//! Code written against this very runner, which reads the lots out of the interpreter's memory, can still lie, and an
-//! object that says to be equal to everything needs no lie at all. Where that matters, compare from outside: the
-//! runners `command` and `junit` can start the student's program as a process of its own.
+//! A test that the reference skips or expects to fail does not count. With a solution, that is what the solution skips,
+//! or fails as expected, when it runs. Without one, only decorators decide, as they are evaluated without the student's
+//! files: a test that is skipped when it runs may have been skipped by the submission, and has failed.
+//!
+//! The student's code runs in the process that reports the results, and can do there whatever the tests can. It does
+//! not see the nonce, the tests lie read-only over its files, its configuration is ignored, and a process that ends
+//! early has reported nothing. Each test runs a second time as a canary that has to fail, before or after in random
+//! order. Code that makes everything pass, or that reports results of its own, is detected here, outside of its
+//! process. Code written against this very runner, which reads the order from the interpreter's memory, can still
+//! forge results, and an object that claims to be equal to everything need not forge any. Where that matters, compare
+//! from outside: the runners `command` and `junit` can start the student's program as a separate process.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -27,10 +31,10 @@ use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Listener,
+    Listener, Test, because,
     command::ending,
-    not_run, running,
-    session::{Session, Step, file_of},
+    left_out, not_run, refuse_skip, running,
+    session::{Decorator, LeftOut, Session, Step, file_of},
     tail,
 };
 use crate::testing::{
@@ -67,14 +71,27 @@ struct Ended {
     words: String,
 }
 
-/// What the tests gave with somebody's files.
+/// What came of running the tests once.
 struct Ran {
+    /// In the order of the names.
     reports: Vec<TestReport>,
-    /// Tests that were listed before and are not there now.
+    skipped_subtests: SkippedSubtests,
+    /// Tests that were listed before and are missing now.
     unlisted: Vec<String>,
 }
 
-pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
+/// By the name of the test.
+type SkippedSubtests = HashMap<String, BTreeSet<String>>;
+
+/// What the solution does not pass and need not pass.
+#[derive(Default)]
+struct Excused {
+    /// Tests that it skips, or fails as expected, with the reasons.
+    tests: HashMap<String, String>,
+    subtests: SkippedSubtests,
+}
+
+pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
     if !bench.has_tests() {
         return Err(Broken::NoTests);
     }
@@ -93,58 +110,118 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
     if outcome.exit == Exit::Exited(127) {
         return Err(Broken::RunnerMissing { program: "python3".to_owned() });
     }
-    if let Some((file, message)) = session.load_failures.iter().next() {
+    let is_failure = |file: &&String| !session.load_skips.contains_key(*file);
+    if let Some(file) = session.load_failures.keys().find(is_failure) {
+        let message = &session.load_failures[file];
         return Err(Broken::Listing { message: format!("`{file}`: {message}") });
     }
     if session.tampered {
         return Err(Broken::Listing { message: "they change pytest itself".to_owned() });
     }
     let tests = match session.listed {
-        Some(tests) if tests.is_empty() => return Err(Broken::NoTests),
         Some(tests) => tests,
-        // Pytest does not come as far as a list when there is nothing to put on it.
+        // Pytest does not get as far as the list if the list is empty.
         None if session.finished == Some(5) => return Err(Broken::NoTests),
         None => {
             return Err(Broken::Listing { message: format!("{}\n{words}", ending(&outcome)) });
         }
     };
     let mut seen = HashSet::new();
-    match tests.iter().find(|test| !seen.insert(*test)) {
-        Some(test) => Err(Broken::Listing { message: format!("`{test}` is listed twice") }),
-        None => Ok(tests),
+    if let Some(test) = tests.iter().find(|test| !seen.insert(*test)) {
+        return Err(Broken::Listing { message: format!("`{test}` is listed twice") });
+    }
+    let has_solution = bench.plan.solution.is_some();
+    let mut left_out = session.left_out;
+    let tests = tests.into_iter().map(|name| {
+        let decorated = left_out.remove(&name);
+        test_of(name, decorated, has_solution)
+    });
+    let skip = |(file, reason): (String, String)| {
+        Test::left_out(file, because("the reference skips this file", &reason))
+    };
+    Ok(tests.chain(session.load_skips.into_iter().map(skip)).collect())
+}
+
+fn test_of(name: String, decorated: Option<LeftOut>, has_solution: bool) -> Test {
+    match decorated {
+        None => Test::new(name),
+        Some(LeftOut { by: Decorator::Skip, message }) => {
+            Test::left_out(name, because("the reference skips it", &message))
+        }
+        // It counts if the solution passes it against the expectation.
+        Some(LeftOut { by: Decorator::Xfail, .. }) if has_solution => {
+            Test { may_be_left_out: true, ..Test::new(name) }
+        }
+        Some(LeftOut { by: Decorator::Xfail, message }) => {
+            Test::left_out(name, because("the reference expects it to fail", &message))
+        }
     }
 }
 
 pub(super) async fn run(
     bench: &Bench<'_>,
-    names: Vec<String>,
+    tests: &[Test],
     listener: Listener<'_>,
 ) -> Result<Vec<TestReport>, Broken> {
     let until = Instant::now() + bench.remaining();
+    let counted = tests.iter().filter(|test| test.left_out.is_none());
+    let names: Vec<String> = counted.clone().map(|test| test.name.clone()).collect();
     let ran = run_with(bench, Whose::Student, &names, until, listener).await?;
-    let all_passed = ran.reports.iter().all(|report| report.result == Verdict::Passed);
-    if bench.plan.solution.is_some() && !all_passed {
-        check_solution(bench, &names).await?;
+    let is_clear = ran.reports.iter().all(|report| report.result == Verdict::Passed)
+        && ran.skipped_subtests.is_empty()
+        && counted.clone().all(|test| !test.may_be_left_out);
+    let mut excused = Excused::default();
+    if bench.plan.solution.is_some() && !is_clear {
+        excused = check_solution(bench, &names).await?;
     } else if !ran.unlisted.is_empty() {
-        check_names(&ran.unlisted, &list(bench).await?)?;
+        let again: Vec<String> = list(bench).await?.into_iter().map(|test| test.name).collect();
+        check_names(&ran.unlisted, &again)?;
     }
-    Ok(ran.reports)
+    let mut reports: HashMap<&str, TestReport> =
+        ran.reports.iter().map(|report| (report.name.as_str(), judged(report, &ran, &excused))).collect();
+    let report = |test: &Test| match &test.left_out {
+        Some(reason) => left_out(&test.name, reason),
+        None => reports.remove(test.name.as_str()).unwrap_or_else(|| not_run(&test.name)),
+    };
+    Ok(tests.iter().map(report).collect())
 }
 
-/// Runs all tests with the solution. The time that they take is not the student's.
-async fn check_solution(bench: &Bench<'_>, names: &[String]) -> Result<(), Broken> {
+/// The report of a submission's test, when it is known what the solution passes.
+fn judged(report: &TestReport, ran: &Ran, excused: &Excused) -> TestReport {
+    if let Some(reason) = excused.tests.get(&report.name) {
+        return left_out(&report.name, reason);
+    }
+    let mut report = report.clone();
+    if let (Verdict::Passed, Some(skipped)) = (report.result, ran.skipped_subtests.get(&report.name)) {
+        if excused.subtests.get(&report.name).is_some_and(|excused| skipped.is_subset(excused)) {
+            report.result_message = None;
+        } else {
+            report.result = Verdict::Skipped;
+        }
+    }
+    refuse_skip(report)
+}
+
+/// Runs the tests with the solution, which has to pass all that it does not skip. The time for it is not taken from
+/// the student's.
+async fn check_solution(bench: &Bench<'_>, names: &[String]) -> Result<Excused, Broken> {
     let until = Instant::now() + bench.granted.total_timeout;
     let ran = run_with(bench, Whose::Reference, names, until, &mut |_| {}).await?;
     check_names(&ran.unlisted, &[])?;
-    let fault = ran.reports.into_iter().find(|report| report.result != Verdict::Passed);
-    match fault {
-        Some(TestReport { name: test, result, result_message, .. }) => {
-            let verdict = if result == Verdict::Skipped { "it was skipped" } else { "it failed" };
-            let message = result_message.map_or_else(String::new, |message| format!(": {message}"));
-            Err(Broken::Solution { test, message: format!("{verdict}{message}") })
+    let mut tests = HashMap::new();
+    for TestReport { name: test, result, result_message, .. } in ran.reports {
+        let reason = result_message.unwrap_or_default();
+        match result {
+            Verdict::Passed => {}
+            Verdict::Skipped => {
+                tests.insert(test, because("it does not pass with the solution either", &reason));
+            }
+            Verdict::Failed => {
+                return Err(Broken::Solution { test, message: because("it failed", &reason) });
+            }
         }
-        None => Ok(()),
     }
+    Ok(Excused { tests, subtests: ran.skipped_subtests })
 }
 
 /// Refuses tests whose names are others each time, as those of random parameters are.
@@ -168,6 +245,7 @@ async fn run_with(
 ) -> Result<Ran, Broken> {
     let mut reports: HashMap<String, TestReport> = HashMap::with_capacity(names.len());
     let mut unlisted = BTreeSet::new();
+    let mut skipped_subtests = HashMap::new();
     listener(running(0, names.len(), None));
     loop {
         let remaining: Vec<String> =
@@ -190,11 +268,12 @@ async fn run_with(
         };
         let ended = run_process(bench, &orders, &mut on_step).await?;
         unlisted.extend(ended.session.unlisted());
+        skipped_subtests.extend(ended.session.skipped_subtests.clone());
         reports.extend(conclude(&orders, ended)?);
     }
     listener(running(names.len(), names.len(), None));
     let reports = names.iter().map(|name| reports.remove(name).unwrap_or_else(|| not_run(name))).collect();
-    Ok(Ran { reports, unlisted: unlisted.into_iter().collect() })
+    Ok(Ran { reports, skipped_subtests, unlisted: unlisted.into_iter().collect() })
 }
 
 /// What a process has settled: at least one test.
@@ -279,6 +358,7 @@ fn prepare(
         "paths": orders.paths,
         "wanted": orders.wanted,
         "canary_first": session.canary_first(),
+        "tests": bench.plan.tests.trim_end_matches('/'),
         "absent": absent(bench, &place.path),
         "stand_ins": stand_ins(bench, orders.whose),
     });

@@ -1,12 +1,17 @@
-"""Runs pytest and tells what happens, line by line, to whoever holds the nonce.
+"""Runs pytest and writes one line of JSON for each thing that happens, for the reader that knows the nonce.
 
 It is started with `python3 -I`, so that nothing of the working folder is imported before this file has read its
-orders. The nonce comes on standard input, which is closed before any file of the student is looked at, and lives in
-a closure. A line without it is output of some program and means nothing.
+orders. The nonce comes on standard input, which is closed before any file of the student is imported, and is kept in
+a closure. The reader ignores every line without it: that is output of some program.
 
 Each test runs twice under the same name: once as it is, and once as a canary, which fails. The orders say which of
-the two comes first. Only the reader judges: a canary that passes, or a result that does not come in its turn, is a
-sign that somebody has changed how tests are run or told.
+the two comes first. Only the reader judges: a canary that passes, or a result that arrives out of order, is a sign
+that the student's code has changed how tests are run or reported.
+
+The result of a test is concluded from all reports that pytest and its plugins send between the start and the end of
+its protocol. There may be more than the usual three: one for each subtest, and those of attempts that a plugin of the
+reference repeats. Extra attempts are accepted only if a plugin asked for them before any file of the student was
+imported.
 """
 
 import os
@@ -40,10 +45,92 @@ def open_channel():
     return orders, tell
 
 
+class Seen:
+    """What a report said when it was sent: plugins change their reports afterwards."""
+
+    def __init__(self, report):
+        self.when = report.when
+        self.outcome = report.outcome
+        self.duration = report.duration
+        context = getattr(report, "context", None)
+        self.subtest = None if context is None else subtest_of(context)
+        self.message = None if self.outcome == "passed" else reason_of(report)
+
+    @property
+    def repeats(self):
+        """Whether a plugin says with this report that it runs the test once more, as `rerun` and `retried` do."""
+        return self.outcome not in ("passed", "failed", "skipped")
+
+
 def reason_of(report):
     if report.skipped and isinstance(report.longrepr, tuple):
         return str(report.longrepr[2])
+    reason = getattr(report, "wasxfail", None)
+    if reason is not None and report.skipped:
+        return f"expected to fail: {reason}" if reason else "expected to fail"
     return report.longreprtext or report.outcome
+
+
+def subtest_of(context):
+    """A name for a subtest of pytest 9 or of the plugin pytest-subtests."""
+    parts = [] if context.msg is None else [f"[{context.msg}]"]
+    parts += [f"{name}={value}" for name, value in sorted(context.kwargs.items())]
+    return " ".join(parts)[:200] or "unnamed"
+
+
+def conclude(reports, may_repeat):
+    """Returns the result of a test, its message, and the names of its skipped subtests."""
+    last_repeat = max((at for at, one in enumerate(reports) if one.repeats), default=-1)
+    counted = reports[last_repeat + 1:]
+    own = [one for one in counted if one.subtest is None]
+    phases = [one.when for one in reports if one.subtest is None]
+    if not may_repeat and (last_repeat >= 0 or len(phases) != len(set(phases))):
+        return "failed", "the test was reported more than once, although no plugin of the reference repeats tests", []
+    for one in counted:
+        if one.outcome == "failed":
+            return "failed", one.message if one.subtest is None else f"subtest {one.subtest}: {one.message}", []
+    for one in own:
+        if one.outcome == "skipped":
+            return "skipped", one.message, []
+    calls = [one for one in own if one.when == "call"]
+    if not calls or "setup" not in phases or phases[-1] != "teardown":
+        return "failed", "the test did not run completely", []
+    skipped = [one for one in counted if one.outcome == "skipped"]
+    message = "; ".join(f"subtest {one.subtest}: {one.message}" for one in skipped)
+    return "passed", message or None, [one.subtest for one in skipped]
+
+
+def left_out(item):
+    """Returns which decorator says that a test does not count, and its reason."""
+    import unittest.mock
+
+    from _pytest import skipping
+
+    def is_real(mark):
+        # A condition that asks a stand-in for the student's module decides nothing.
+        return not any(
+            isinstance(value, unittest.mock.NonCallableMock) for value in (*mark.args, *mark.kwargs.values())
+        )
+
+    owners = [getattr(item, name, None) for name in ("obj", "cls")]
+    for owner in owners:
+        if getattr(owner, "__unittest_skip__", False) is True:
+            return "skip", getattr(owner, "__unittest_skip_why__", "")
+    try:
+        if all(is_real(mark) for name in ("skip", "skipif") for mark in item.iter_markers(name)):
+            skip = skipping.evaluate_skip_marks(item)
+            if skip:
+                return "skip", skip.reason
+        if all(is_real(mark) for mark in item.iter_markers("xfail")):
+            xfail = skipping.evaluate_xfail_marks(item)
+            if xfail:
+                return "xfail", xfail.reason
+    # A condition that cannot be evaluated fails its test when it runs, with a better message.
+    except BaseException:
+        return None
+    if any(getattr(owner, "__unittest_expecting_failure__", False) is True for owner in owners):
+        return "xfail", ""
+    return None
 
 
 def remember_libraries():
@@ -81,6 +168,8 @@ def remember_libraries():
 
 def canary_of(item):
     """A test that fails, and is like `item` in name and place."""
+    import unittest
+
     import pytest
 
     def fails(*_):
@@ -96,9 +185,47 @@ def canary_of(item):
     else:
         # Methods are looked up by name, in an instance of their own.
         setattr(item.cls, name + "_", fails)
-        canary = type(item).from_parent(item.parent, name=name + "_")
-    canary._nodeid = item.nodeid
+        kind = type(item) if issubclass(item.cls, unittest.TestCase) else pytest.Function
+        canary = kind.from_parent(item.parent, name=name + "_")
+    # Pytest 9.2 keeps the ID of a node as an object.
+    if hasattr(item, "_id"):
+        canary._id = item._id
+    else:
+        canary._nodeid = item.nodeid
     return canary
+
+
+class BeforeFirstImport:
+    """A finder that finds nothing, and calls `then` before the first file of the student is imported."""
+
+    def __init__(self, root, tests, then):
+        self._root = os.path.join(root, "")
+        self._tests = os.path.join(root, tests, "")
+        self._then = then
+
+    def find_spec(self, fullname, path=None, target=None):
+        from importlib.machinery import PathFinder
+
+        spec = self._then and PathFinder.find_spec(fullname, path, target)
+        origin = spec and (spec.origin or next(iter(spec.submodule_search_locations or []), None))
+        if not origin or not origin.startswith(self._root) or origin.startswith(self._tests):
+            return None
+        # A submission has no such file.
+        if os.path.basename(origin) != "conftest.py":
+            then, self._then = self._then, None
+            then()
+        return None
+
+
+def repeats_tests(config):
+    """Whether a plugin that is no part of pytest has a say in how often a test runs."""
+    hooks = (config.hook.pytest_runtest_protocol, config.hook.pytest_runtest_makereport)
+    return any(
+        getattr(hookimpl.function, "__module__", None) not in (__name__, None)
+        and not hookimpl.function.__module__.startswith("_pytest.")
+        for hook in hooks
+        for hookimpl in hook.get_hookimpls()
+    )
 
 
 class Probe:
@@ -106,14 +233,29 @@ class Probe:
         self._wanted = set(orders["wanted"]) if orders["mode"] == "run" else None
         self._canary_first = set(orders["canary_first"])
         self._absent = orders["absent"]
+        self._tests = orders["tests"]
         self._root = os.getcwd()
         self._tell = tell
-        self._phases = {}
+        self._unchanged = None
+        self._may_repeat = False
+        self._reports = None
         self._reasons = {}
 
     def pytest_load_initial_conftests(self):
-        # Pytest has done with changing itself by now, and no file of the student has been imported.
-        self._unchanged = remember_libraries()
+        # Pytest has changed itself by now, and no file of the student has been imported. Plugins that the reference's
+        # `conftest.py` loads may still change pytest in good faith, so that it is remembered as late as possible.
+        sys.meta_path.insert(0, BeforeFirstImport(self._root, self._tests, self._remember))
+
+    def pytest_sessionstart(self, session):
+        self._remember()
+        self._may_repeat = repeats_tests(session.config)
+
+    # What the decorator `pytest.hookimpl` sets.
+    pytest_sessionstart.pytest_impl = {"trylast": True}
+
+    def _remember(self):
+        if self._unchanged is None:
+            self._unchanged = remember_libraries()
 
     def pytest_collectstart(self, collector):
         if type(collector).__name__ == "Module":
@@ -135,10 +277,21 @@ class Probe:
         if report.failed:
             message = self._reasons.pop(report.nodeid, None) or report.longreprtext
             self._tell("load_failed", file=report.nodeid, message=self._shown(message))
+        elif report.skipped:
+            self._tell("load_skipped", file=report.nodeid, message=self._shown(reason_of(report)))
 
-    def pytest_collection_modifyitems(self, config, items):
+    def pytest_collection_finish(self, session):
+        # All hooks that select and order tests, which know nothing of canaries, have run.
+        items = session.items
         self._tell_changes()
-        self._tell("listed", tests=[item.nodeid for item in items])
+        reasons = {} if self._wanted is not None else {item.nodeid: left_out(item) for item in items}
+        self._tell(
+            "listed",
+            tests=[item.nodeid for item in items],
+            left_out={
+                test: {"by": reason[0], "message": self._shown(reason[1])} for test, reason in reasons.items() if reason
+            },
+        )
         if self._wanted is None:
             return
         wanted = [item for item in items if item.nodeid in self._wanted]
@@ -147,37 +300,37 @@ class Probe:
             pair = [item, canary_of(item)]
             items += reversed(pair) if item.nodeid in self._canary_first else pair
 
-    # What the decorator `pytest.hookimpl` sets. The reference's own hooks, which know nothing of canaries, come first.
-    pytest_collection_modifyitems.pytest_impl = {"trylast": True}
+    pytest_collection_finish.pytest_impl = {"tryfirst": True}
 
-    def pytest_runtest_logstart(self, nodeid, location):
-        self._phases[nodeid] = []
-        self._reasons.pop(nodeid, None)
-        self._tell("started", test=nodeid)
-
-    def pytest_runtest_logreport(self, report):
-        phases = self._phases.setdefault(report.nodeid, [])
-        phases.append(report)
-        if report.when != "teardown":
+    def pytest_runtest_protocol(self, item):
+        self._reports = []
+        self._reasons.pop(item.nodeid, None)
+        self._tell("started", test=item.nodeid)
+        outcome = yield
+        if outcome.excinfo is not None:
             return
-        result = "passed"
-        message = None
-        for phase in phases:
-            if phase.failed:
-                result, message = "failed", self._reasons.get(phase.nodeid) or reason_of(phase)
-                break
-            if phase.skipped:
-                result, message = "skipped", reason_of(phase)
-        if result == "passed" and [phase.when for phase in phases] != ["setup", "call", "teardown"]:
-            result, message = "failed", "the test did not run in full"
+        reports, self._reports = self._reports, None
+        result, message, skipped_subtests = conclude(reports, self._may_repeat)
+        if result == "failed":
+            message = self._reasons.get(item.nodeid) or message
         self._tell_changes()
         self._tell(
             "done",
-            test=report.nodeid,
+            test=item.nodeid,
             result=result,
             message=message and self._shown(message),
-            duration=sum(phase.duration for phase in phases),
+            skipped_subtests=skipped_subtests,
+            duration=sum(report.duration for report in reports if report.subtest is None),
         )
+
+    # Around whatever plugins do, so that all reports lie within, and what they change for a while is as it was.
+    pytest_runtest_protocol.pytest_impl = {"hookwrapper": True, "tryfirst": True}
+
+    def pytest_runtest_logreport(self, report):
+        if self._reports is not None:
+            self._reports.append(Seen(report))
+
+    pytest_runtest_logreport.pytest_impl = {"tryfirst": True}
 
     def _tell_changes(self):
         if not self._unchanged():

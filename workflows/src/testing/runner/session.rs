@@ -1,6 +1,6 @@
 //! What one process of pytest tells, and what is concluded when it has ended.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -27,8 +27,16 @@ pub(super) enum Event {
         file: String,
         message: String,
     },
+    /// A file skips itself while it is imported.
+    LoadSkipped {
+        file: String,
+        message: String,
+    },
     Listed {
         tests: Vec<String>,
+        /// Tests that a decorator skips or expects to fail.
+        #[serde(default)]
+        left_out: HashMap<String, LeftOut>,
     },
     Started {
         test: String,
@@ -39,11 +47,28 @@ pub(super) enum Event {
         test: String,
         result: Outcome,
         message: Option<String>,
+        #[serde(default)]
+        skipped_subtests: BTreeSet<String>,
         duration: f64,
     },
     Finished {
         code: i32,
     },
+}
+
+/// What a decorator of the reference says of a test.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct LeftOut {
+    pub(super) by: Decorator,
+    /// The reason that it gives; may be empty.
+    pub(super) message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Decorator {
+    Skip,
+    Xfail,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -63,7 +88,12 @@ pub(super) struct Session {
     canary_first: HashMap<String, bool>,
     pub(super) missing: Option<String>,
     pub(super) listed: Option<Vec<String>>,
+    pub(super) left_out: HashMap<String, LeftOut>,
     pub(super) load_failures: HashMap<String, String>,
+    /// Files that skip themselves, with the reasons.
+    pub(super) load_skips: BTreeMap<String, String>,
+    /// The skipped subtests of tests that passed otherwise.
+    pub(super) skipped_subtests: HashMap<String, BTreeSet<String>>,
     /// What runs now: the reason why the process ended lies there.
     pub(super) current: Option<Current>,
     pub(super) finished: Option<i32>,
@@ -101,7 +131,10 @@ impl Session {
             canary_first: wanted.iter().map(|test| (test.clone(), lot())).collect(),
             missing: None,
             listed: None,
+            left_out: HashMap::new(),
             load_failures: HashMap::new(),
+            load_skips: BTreeMap::new(),
+            skipped_subtests: HashMap::new(),
             current: None,
             finished: None,
             tampered: false,
@@ -127,13 +160,23 @@ impl Session {
                 self.load_failures.insert(file, cap(&message));
                 self.current = None;
             }
-            Some(Event::Listed { tests }) => {
+            Some(Event::LoadSkipped { file, message }) => {
+                let told = format!("the file was skipped while it was imported: {message}");
+                self.load_failures.insert(file.clone(), cap(&told));
+                self.load_skips.insert(file, cap(&message));
+                self.current = None;
+            }
+            Some(Event::Listed { tests, left_out }) => {
                 self.listed = Some(tests);
+                self.left_out = left_out;
                 self.current = None;
             }
             Some(Event::Started { test }) => self.start(test),
             Some(Event::Changed) => self.tampered = true,
-            Some(Event::Done { test, result, message, duration }) => {
+            Some(Event::Done { test, result, message, skipped_subtests, duration }) => {
+                if !skipped_subtests.is_empty() {
+                    self.skipped_subtests.insert(test.clone(), skipped_subtests);
+                }
                 self.take(&test, result, message.as_deref(), duration);
                 return Step::Other;
             }
