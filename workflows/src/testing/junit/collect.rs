@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::read::{CASES_MAX, Case, read};
+use super::{
+    decode::decode,
+    read::{CASES_MAX, Case, Fault, read},
+};
 use crate::testing::files::is_like;
 
 /// For all files together.
@@ -59,10 +62,10 @@ fn read_file(root: &Path, file: &Path, room: &mut u64) -> Result<Vec<Case>, Stri
         return Err(format!("the reports are larger than {BYTES_MAX} bytes"));
     }
     *room -= size;
-    // The folder has another name at each run, and some frameworks name tests by their paths. What a program printed
-    // need not be UTF-8, and is no reason to lose the tests.
-    let text = String::from_utf8_lossy(&bytes).replace(&*root.to_string_lossy(), ".");
-    read(&text).map_err(|fault| fault.to_string())
+    let fault = |fault: Fault| fault.to_string();
+    // The folder has another name at each run, and some frameworks name tests by their paths.
+    let text = decode(&bytes).map_err(fault)?.replace(&*root.to_string_lossy(), ".");
+    read(&text).map_err(fault)
 }
 
 #[derive(Debug, Default)]
@@ -213,7 +216,22 @@ mod tests {
         let folder = folder(&[("r/a.xml", "<testsuite>"), ("r/b.xml", ONE)]);
         let collected = collect(folder.path(), "r");
         assert_eq!(names(&collected), ["one"]);
-        assert_eq!(collected.faults, ["`r/a.xml`: it ends in the middle"]);
+        assert_eq!(collected.faults, ["`r/a.xml`: it is cut off: it ends before its last element does"]);
+    }
+
+    #[test]
+    fn a_report_is_read_in_the_encoding_that_it_declares() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = |encoding: &str, name: &[u8]| {
+            let start = format!("<?xml version='1.0' encoding='{encoding}'?><testsuite><testcase name='");
+            [start.as_bytes(), name, b"'/></testsuite>"].concat()
+        };
+        fs::write(folder.path().join("a.xml"), report("ISO-8859-1", b"\xfcber")).unwrap();
+        fs::write(folder.path().join("b.xml"), report("klingon", b"b")).unwrap();
+        let collected = collect(folder.path(), "*.xml");
+        assert_eq!(names(&collected), ["über"]);
+        let fault = "`b.xml`: its encoding `klingon` is not supported; write the report in UTF-8";
+        assert_eq!(collected.faults, [fault]);
     }
 
     #[test]

@@ -1,15 +1,22 @@
 //! JUnit XML: what most test frameworks write and most CI systems show.
 //!
-//! There is no standard, only dialects. Reading takes what pytest, Jest, GoogleTest, CTest, Maven Surefire and
-//! nextest write; writing keeps to what all readers know.
+//! There is no standard, only dialects. `words` has the words of all dialects that we know; writing keeps to what all
+//! readers know.
 //!
-//! What is read was written where a student's program ran, so it is believed to be hostile: no document type and so no
-//! entities, no links, and bounds on bytes, files, tests and depth.
+//! What is read was written where a student's program ran, so it may be hostile: entities of a document type are not
+//! expanded, links are not followed, and bytes, files, tests and depth are bounded. It may also be clumsy: whatever a
+//! message holds, the verdicts are read. Only a state that is not known makes a report unreadable.
 
+mod attributes;
 mod collect;
+mod decode;
+mod document;
 mod read;
+mod seconds;
 #[cfg(test)]
 mod tests;
+mod unescape;
+mod words;
 mod write;
 
 pub(super) use collect::{Collected, collect};

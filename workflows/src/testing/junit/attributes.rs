@@ -1,0 +1,44 @@
+//! The attributes of an element that matter.
+
+use quick_xml::events::BytesStart;
+
+use super::{read::Fault, seconds::seconds, unescape::unescape, words, words::folded};
+
+/// More attributes than this say nothing clear about a test.
+const STATES_MAX: usize = 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Attributes {
+    pub(super) name: String,
+    pub(super) classname: Option<String>,
+    pub(super) message: String,
+    pub(super) kind: String,
+    pub(super) seconds: f64,
+    /// Those that say what came of a test, in their order.
+    pub(super) said: Vec<(String, String)>,
+}
+
+impl Attributes {
+    pub(super) fn of(tag: &BytesStart<'_>, line: usize) -> Result<Self, Fault> {
+        let mut found = Self::default();
+        // Looking for attributes that come twice takes the square of their number.
+        for attribute in tag.attributes().with_checks(false) {
+            let attribute = attribute.map_err(|fault| Fault::syntax(line, &fault))?;
+            let key = attribute.key.local_name();
+            let key: &str = key.as_ref();
+            let value = attribute.value.replace(['\n', '\r', '\t'], " ");
+            let value = unescape(&value).into_owned();
+            match folded(key).as_str() {
+                "name" => found.name = value,
+                "classname" => found.classname = Some(value),
+                "message" => found.message = value,
+                "type" => found.kind = value,
+                "time" => found.seconds = seconds(&value),
+                _ if !words::tells(key) => {}
+                _ if found.said.len() < STATES_MAX => found.said.push((key.to_owned(), value)),
+                _ => return Err(Fault::TooManyStates { line }),
+            }
+        }
+        Ok(found)
+    }
+}
