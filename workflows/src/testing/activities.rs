@@ -119,7 +119,7 @@ pub async fn fetch_repository(
         Ok(commit) => Ok(Fetched { commit, fault: None }),
         Err(error) => match students_fault(&error) {
             Some(fault) if input.stage == FetchStage::DownloadingSubmission => {
-                Ok(Fetched { commit: input.repository.commit, fault: Some(fault) })
+                Ok(Fetched { commit: input.repository.revision().to_owned(), fault: Some(fault) })
             }
             _ => Err(git_failure(&error)),
         },

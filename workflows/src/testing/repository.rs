@@ -6,7 +6,7 @@ use ctutor_git::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What an `https` user name is when only a secret is named; GitLab's custom for access tokens.
+/// The user name for HTTP if only a secret is named; GitLab uses it for access tokens.
 const DEFAULT_USERNAME: &str = "oauth2";
 
 /// What [`Source::parse`] takes, as far as a schema can say it: an input is checked before it is stored, and a token
@@ -31,31 +31,33 @@ pub struct Repository {
     /// `https://…`, `ssh://…`, `user@host:path`, or, where the worker allows it, a local path. A URL with a
     /// password or token in it is refused.
     #[schemars(length(max = 2048), extend("allOf" = [
-        { "pattern": SHAPE, "x-message": "the repository URL is not usable: it is neither `https://…`, `ssh://…` nor `user@host:path`" },
+        { "pattern": SHAPE, "x-message": "the repository URL is invalid: it is neither `https://…`, `ssh://…` nor `user@host:path`" },
         { "not": { "pattern": CREDENTIAL }, "x-message": CredentialInUrl.to_string() },
     ]))]
     pub url: String,
-    /// The full commit ID, or the name of a branch or a tag.
+    /// The commit to test: a branch, a tag, a commit ID (full, or short if it is unambiguous) or a full reference such
+    /// as `refs/heads/main`. Default: the default branch of the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
-    pub commit: String,
-    /// The folder of the repository that counts; all of it when none is given.
+    pub commit: Option<String>,
+    /// The folder of the repository to use. Default: the whole repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Who asks, when the repository is not public.
+    /// The credential for a repository that is not public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialReference>,
 }
 
-/// A credential by reference: the worker looks the secret up when it needs it.
+/// The name of a credential: the worker looks up the secret itself when it connects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 // Where it may be left out, a reference to it would become an `anyOf`, whose failures name nothing.
 #[schemars(inline)]
 pub struct CredentialReference {
-    /// The user name; `oauth2`, GitLab's custom for access tokens, when none is given.
+    /// The user name. Default: `oauth2`, which GitLab uses for access tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// The name of a secret of the worker: letters, digits, `.`, `_` and `-`.
+    /// The name of a secret that the worker has: letters, digits, `.`, `_` and `-`.
     #[schemars(
         regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"),
         extend("x-message" = "the name of a secret has at most 100 letters, digits, `.`, `_` and `-`, and no `.` first")
@@ -69,7 +71,10 @@ impl Repository {
     /// # Errors
     /// [`Error`] when the URL or the commit is malformed, or the URL holds a credential; none repeats the URL.
     pub(super) fn source(&self) -> Result<Source, Error> {
-        let source = Source::parse(&self.url, &self.commit)?;
+        let source = match &self.commit {
+            Some(commit) => Source::parse(&self.url, commit)?,
+            None => Source::default_branch(&self.url)?,
+        };
         Ok(match &self.credential {
             None => source,
             Some(credential) => source.with_credential(Credential {
@@ -81,12 +86,18 @@ impl Repository {
 
     /// The same repository at a commit that was resolved.
     pub(super) fn at(&self, commit: &str) -> Self {
-        Self { commit: commit.to_owned(), ..self.clone() }
+        Self { commit: Some(commit.to_owned()), ..self.clone() }
+    }
+
+    /// What was asked for.
+    pub(super) fn revision(&self) -> &str {
+        self.commit.as_deref().unwrap_or("HEAD")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ctutor_git::Revision;
     use serde_json::{Value, json};
 
     use super::*;
@@ -165,5 +176,18 @@ mod tests {
             ["the name of a secret has at most 100 letters, digits, `.`, `_` and `-`, and no `.` first"]
         );
         assert!(validator().is_valid(&json!({ "url": "/a", "commit": "main", "credential": null })));
+    }
+
+    #[test]
+    fn a_commit_may_be_left_out_and_then_means_the_default_branch() {
+        for repository in [json!({ "url": "/a" }), json!({ "url": "/a", "commit": null })] {
+            assert_eq!(faults(&repository), [""; 0]);
+            let repository: Repository = serde_json::from_value(repository).unwrap();
+            assert_eq!(repository.source().unwrap().revision, Revision::Default);
+            assert_eq!(serde_json::to_value(&repository).unwrap(), json!({ "url": "/a" }));
+        }
+        for commit in [json!(""), json!(7), json!("x".repeat(256))] {
+            assert!(!faults(&json!({ "url": "/a", "commit": commit })).is_empty(), "{commit}");
+        }
     }
 }

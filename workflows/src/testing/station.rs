@@ -54,10 +54,9 @@ pub(super) fn git_failure(error: &Error) -> ActivityError {
     ActivityError::non_retryable(kind, message)
 }
 
-/// What a student has done, if it is that which keeps a submission from being laid out.
+/// Why a submission cannot be tested, if whoever pushed it can change that.
 pub(super) fn students_fault(error: &Error) -> Option<String> {
-    let is_students = matches!(error, Error::LimitExceeded { .. } | Error::UnsafeTree { .. });
-    is_students.then(|| format!("the submission cannot be tested: {error}"))
+    error.is_of_the_content().then(|| format!("the submission cannot be tested: {error}"))
 }
 
 /// The failure of an activity that a broken environment leads to.

@@ -39,10 +39,10 @@ pub struct StudentTested {
     pub skipped: u32,
     /// Tests that count: `passed + failed`.
     pub total: u32,
-    /// The commit of the student's repository that was tested; what was asked for when the repository is too large for
-    /// that to be found out.
+    /// The full ID of the commit of the student's repository that was tested. If the repository could not be fetched:
+    /// the revision of the input, or `HEAD`.
     pub submission_commit: String,
-    /// The commit of the reference that tested it.
+    /// The full ID of the commit of the reference repository.
     pub reference_commit: String,
     /// When the test was taken up, RFC 3339.
     pub started_at: String,

@@ -1,5 +1,7 @@
 //! What students hand in that cannot be laid out beside the tests: a finished run with a low score, never a failed one.
 
+mod repositories;
+
 use std::{fs, path::Path, sync::Arc};
 
 use ctutor_engine::{

@@ -1,0 +1,106 @@
+//! Repositories of students that have no commit to test, or have lost a part of it.
+
+use super::*;
+
+impl App {
+    fn repository(&self, name: &str) -> Repository {
+        Repository::open_bare(self.path(name)).unwrap()
+    }
+
+    /// Takes the object away that `answer.py` of a repository is.
+    fn lose_answer(&self, name: &str) {
+        let id = git2::Oid::hash_object(git2::ObjectType::Blob, RIGHT).unwrap().to_string();
+        let file = Path::new(&self.path(name)).join("objects").join(&id[..2]).join(&id[2..]);
+        fs::remove_file(file).unwrap();
+    }
+
+    async fn submission_commit(&self, input: Value) -> Value {
+        let execution = self.run(input).await;
+        execution.result.unwrap().to_value()["result"]["submission_commit"].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_submission_that_lacks_objects_is_a_finished_test_with_the_reason() {
+    let app = App::new(|_| {}).await;
+    app.commit("student", &[(b"answer.py", RIGHT)]);
+    app.lose_answer("student");
+    let (score, message) = app.score(app.input("student")).await;
+    assert!(score == 0.0, "{score}");
+    let expected = "the submission cannot be tested: the repository `";
+    assert!(message.starts_with(expected) && message.contains("`answer.py`: the object `"), "{message}");
+    assert!(message.ends_with("` is missing"), "{message}");
+
+    // The reference is the lecturer's, and nobody's score.
+    app.commit("student-2", &[(b"answer.py", RIGHT)]);
+    app.commit("broken", &[(b"answer.py", RIGHT), (b"ctutor-test.toml", PLAN.as_bytes())]);
+    app.lose_answer("broken");
+    let mut input = app.input("student-2");
+    input["reference"]["url"] = json!(app.path("broken"));
+    let (kind, message) = app.failure(input).await;
+    assert_eq!(kind, "RepositoryUnusable");
+    assert!(message.contains("is damaged: `answer.py`: the object `"), "{message}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_empty_submission_is_a_finished_test_and_a_wrong_commit_is_not() {
+    let app = App::new(|_| {}).await;
+    Repository::init_bare(app.path("student")).unwrap();
+    let (score, message) = app.score(app.input("student")).await;
+    assert!(score == 0.0 && message.ends_with("is empty: nothing was pushed to it"), "{score} {message}");
+
+    app.commit("student-2", &[(b"answer.py", RIGHT)]);
+    let mut input = app.input("student-2");
+    input["submission"]["commit"] = json!("none");
+    let (kind, message) = app.failure(input).await;
+    assert_eq!(kind, "RepositoryUnusable");
+    assert!(message.ends_with("has no commit, branch or tag `none`"), "{message}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_submission_whose_branch_has_the_name_of_a_tag_says_which_to_name() {
+    let app = App::new(|_| {}).await;
+    app.commit("student", &[(b"answer.py", RIGHT)]);
+    let repository = app.repository("student");
+    let main = repository.refname_to_id("refs/heads/main").unwrap();
+    let commit = repository.find_commit(main).unwrap();
+    let author = commit.author();
+    let other = repository.commit(None, &author, &author, "Other", &commit.tree().unwrap(), &[]).unwrap();
+    repository.reference("refs/tags/main", other, true, "").unwrap();
+    let (score, message) = app.score(app.input("student")).await;
+    assert!(
+        score == 0.0 && message.ends_with("name one of `refs/heads/main`, `refs/tags/main`"),
+        "{message}"
+    );
+    let mut input = app.input("student");
+    input["submission"]["commit"] = json!("refs/heads/main");
+    assert_eq!(app.score(input).await.0, 1.0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_commit_the_default_branch_is_tested() {
+    let app = App::new(|_| {}).await;
+    app.commit("student", &[(b"answer.py", RIGHT)]);
+    let mut input = app.input("student");
+    for repository in ["submission", "reference"] {
+        input[repository].as_object_mut().unwrap().remove("commit");
+    }
+    for name in ["student", "reference"] {
+        app.repository(name).set_head("refs/heads/main").unwrap();
+    }
+    let main = app.repository("student").refname_to_id("refs/heads/main").unwrap();
+    assert_eq!(app.submission_commit(input.clone()).await, json!(main.to_string()));
+
+    input["submission"]["commit"] = json!(main.to_string()[..8].to_uppercase());
+    assert_eq!(app.submission_commit(input.clone()).await, json!(main.to_string()));
+
+    app.repository("student").set_head("refs/heads/gone").unwrap();
+    input["submission"].as_object_mut().unwrap().remove("commit");
+    let (kind, message) = app.failure(input).await;
+    assert_eq!(kind, "RepositoryUnusable");
+    assert!(message.ends_with("name a branch, one of `main`"), "{message}");
+    app.stop().await;
+}
