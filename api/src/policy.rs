@@ -68,8 +68,8 @@ impl Policy {
     }
 }
 
-/// The path of the first repository that needs the worker's rights: one with a credential, or with a source that the
-/// worker's keys or files open. A repository is what has a URL and a commit.
+/// The path of the first repository that needs the worker's rights: one with a credential, or with a source that only
+/// the worker's keys or files give access to. A repository is an object with a URL; its commit may be left out.
 fn worker_rights(input: &Value) -> Option<Vec<String>> {
     let below = |name: String, value: &Value| {
         worker_rights(value).map(|mut path| {
@@ -82,11 +82,11 @@ fn worker_rights(input: &Value) -> Option<Vec<String>> {
             items.iter().enumerate().find_map(|(index, item)| below(index.to_string(), item))
         }
         Value::Object(fields) => {
-            let repository = fields.get("url").zip(fields.get("commit"));
-            if fields.get("credential").is_some_and(|value| !value.is_null()) && repository.is_some() {
+            let url = fields.get("url");
+            if fields.get("credential").is_some_and(|value| !value.is_null()) && url.is_some() {
                 return Some(vec!["credential".to_owned()]);
             }
-            if repository.is_some_and(|(url, _)| !url.as_str().is_some_and(is_http)) {
+            if url.is_some_and(|url| !url.as_str().is_some_and(is_http)) {
                 return Some(vec!["url".to_owned()]);
             }
             fields.iter().find_map(|(name, value)| below(name.clone(), value))
@@ -140,10 +140,16 @@ mod tests {
         for url in
             ["ssh://git@git.example/a.git", "git@git.example:a.git", "/srv/a.git", "file:///srv/a.git", ""]
         {
-            let keyed = json!({ "url": url, "commit": "main" });
-            assert_eq!(far(&ada, &keyed).as_deref(), Some("list.1.reference.url"), "{url}");
+            for commit in [json!({}), json!({ "commit": null }), json!({ "commit": "main" })] {
+                let mut keyed = commit.clone();
+                keyed["url"] = json!(url);
+                assert_eq!(far(&ada, &keyed).as_deref(), Some("list.1.reference.url"), "{keyed}");
+            }
         }
-        assert_eq!(far(&ada, &json!({ "url": "ssh://a" })), None, "what has no commit is no repository");
+        let secret = json!({ "url": "https://git.example/a.git", "credential": { "secret": "s" } });
+        assert_eq!(far(&ada, &secret).as_deref(), Some("list.1.reference.credential"));
+        assert_eq!(far(&ada, &json!({ "url": "https://git.example/a.git" })), None);
+        assert_eq!(far(&ada, &json!({ "commit": "main" })), None, "without a URL nothing is reached");
     }
 
     #[test]
