@@ -1,4 +1,7 @@
-//! Payloads: the JSON texts that workflows and activities take and return.
+//! Payloads: the JSON text that workflows and activities take and return.
+
+mod number;
+pub mod strict;
 
 use std::{fmt, sync::Arc};
 
@@ -11,7 +14,7 @@ pub const SIZE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Class of the failure of code whose input, result or checkpoint is larger than [`SIZE_BYTES_MAX`].
 pub const TOO_LARGE: &str = "PayloadTooLarge";
 
-/// A JSON text, kept as it was written: key order and number spelling survive.
+/// JSON text, kept as it was written: key order and the spelling of numbers survive.
 ///
 /// Cloning is cheap.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,10 +33,10 @@ pub struct TooLarge {
 /// A payload that could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
-    /// The value has no JSON form.
+    /// The value cannot be written as JSON.
     #[error("the value cannot be written as JSON")]
     Encode(#[source] serde_json::Error),
-    /// The text does not have the expected shape.
+    /// The JSON text does not fit the expected type.
     #[error("the payload cannot be read: {0}")]
     Decode(serde_json::Error),
 }
@@ -42,7 +45,7 @@ impl Payload {
     /// Writes a value.
     ///
     /// # Errors
-    /// [`PayloadError::Encode`] when the value has no JSON form, such as a map with keys that are no text.
+    /// [`PayloadError::Encode`] when the value has no JSON form, such as a map whose keys are not strings.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
         serde_json::to_string(value).map(|text| Self(text.into())).map_err(PayloadError::Encode)
     }
@@ -55,7 +58,7 @@ impl Payload {
         serde_json::from_str(&self.0).map_err(PayloadError::Decode)
     }
 
-    /// Checks that a text is JSON and keeps it.
+    /// Checks that the text is JSON and keeps it.
     ///
     /// # Errors
     /// [`PayloadError::Decode`] when it is not.
@@ -65,7 +68,7 @@ impl Payload {
         Ok(Self(text))
     }
 
-    /// Trusts a text that was checked when it was stored.
+    /// Takes text that was checked when it was stored.
     #[must_use]
     pub(crate) fn trusted(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
@@ -77,7 +80,20 @@ impl Payload {
         Self("null".into())
     }
 
-    /// The value without a type.
+    /// JSON `{}`.
+    #[must_use]
+    pub fn empty_object() -> Self {
+        Self("{}".into())
+    }
+
+    /// Whether the value is a JSON object.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        self.0.trim_start().starts_with('{')
+    }
+
+    /// The value without a type. Numbers are read as 64-bit integers or doubles: use [`Self::as_str`] to pass a payload
+    /// on unchanged.
     #[must_use]
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::from_str(&self.0).unwrap_or(serde_json::Value::Null)
@@ -112,6 +128,18 @@ impl Payload {
 impl From<&serde_json::Value> for Payload {
     fn from(value: &serde_json::Value) -> Self {
         Self(value.to_string().into())
+    }
+}
+
+impl From<serde_json::Value> for Payload {
+    fn from(value: serde_json::Value) -> Self {
+        Self::from(&value)
+    }
+}
+
+impl From<Box<RawValue>> for Payload {
+    fn from(raw: Box<RawValue>) -> Self {
+        Self(raw.get().into())
     }
 }
 

@@ -1,0 +1,273 @@
+//! What JSON text from outside must keep to besides the grammar, so that nothing in it is lost without a word.
+//!
+//! Parsers read numbers as 64-bit integers or as doubles and keep the last of two equal keys. Text that would change
+//! its meaning on the way is refused here with the place; everything else is stored as it was written.
+
+use std::{collections::HashSet, fmt};
+
+use super::number;
+
+/// Arrays and objects inside each other. Readers of JSON stop at 128, and the payload stands inside other objects.
+pub const DEPTH_MAX: usize = 100;
+
+/// How much of a key or number is repeated in a message.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// A value that would not survive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
+pub struct Fault {
+    /// The way to the value: keys, and positions in arrays.
+    pub path: Vec<String>,
+    /// What is wrong with it.
+    pub kind: FaultKind,
+}
+
+/// What is wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// An object has the key twice.
+    RepeatedKey(String),
+    /// Neither a 64-bit integer nor a double has this value.
+    Number {
+        /// The number as it was written.
+        found: String,
+        /// The nearest value that could be kept, if there is one.
+        nearest: Option<String>,
+    },
+    /// A string or key with half of a surrogate pair or another escape that stands for no character.
+    Text,
+    /// Arrays and objects are nested deeper than [`DEPTH_MAX`].
+    Depth,
+    /// The text is not JSON.
+    Grammar,
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RepeatedKey(key) => write!(f, "the key `{}` appears twice in one object", shown(key)),
+            Self::Number { found, nearest } => {
+                write!(f, "the number `{}` fits neither a 64-bit integer nor a double", shown(found))?;
+                if let Some(nearest) = nearest {
+                    write!(f, " (the nearest is `{nearest}`)")?;
+                }
+                f.write_str("; send it as a string to keep all of it")
+            }
+            Self::Text => {
+                f.write_str("the string has an escape that is not a character, such as `\\ud800` alone")
+            }
+            Self::Depth => write!(f, "arrays and objects are nested deeper than {DEPTH_MAX} levels"),
+            Self::Grammar => f.write_str("the text is not JSON"),
+        }
+    }
+}
+
+fn shown(text: &str) -> String {
+    if text.chars().count() <= SHOWN_CHARS_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(SHOWN_CHARS_MAX).chain(['…']).collect()
+}
+
+/// Checks JSON text and returns its numbers in the order in which they stand there.
+///
+/// # Errors
+/// The first [`Fault`].
+pub fn check(text: &str) -> Result<Vec<&str>, Fault> {
+    let mut scan = Scan { text, at: 0, open: Vec::new(), numbers: Vec::new() };
+    scan.run().map_err(|kind| Fault { path: scan.path(), kind })?;
+    // The scan trusts the grammar; the library's parser, which copies nothing here, checks it.
+    serde_json::from_str::<serde::de::IgnoredAny>(text)
+        .map_err(|_| Fault { path: Vec::new(), kind: FaultKind::Grammar })?;
+    Ok(scan.numbers)
+}
+
+/// The numbers of JSON text in the order in which they stand there, whatever they mean.
+#[must_use]
+pub fn numbers(text: &str) -> Vec<&str> {
+    let (bytes, mut at, mut numbers) = (text.as_bytes(), 0, Vec::new());
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at += string_len(&bytes[at..]).unwrap_or(bytes.len()),
+            b'-' | b'0'..=b'9' => {
+                let number = leading_number(&text[at..]);
+                numbers.push(number);
+                at += number.len();
+            }
+            _ => at += 1,
+        }
+    }
+    numbers
+}
+
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    open: Vec<Open>,
+    numbers: Vec<&'a str>,
+}
+
+/// An array or object whose end has not come yet.
+enum Open {
+    Array { index: usize },
+    Object { keys: HashSet<String>, key: String, expects_key: bool },
+}
+
+impl<'a> Scan<'a> {
+    fn run(&mut self) -> Result<(), FaultKind> {
+        while let Some(byte) = self.text.as_bytes().get(self.at) {
+            match byte {
+                b'{' => {
+                    self.enter(Open::Object { keys: HashSet::new(), key: String::new(), expects_key: true })?;
+                }
+                b'[' => self.enter(Open::Array { index: 0 })?,
+                b'}' | b']' => {
+                    self.open.pop();
+                    self.at += 1;
+                }
+                b',' => self.next_item(),
+                b'"' => self.string()?,
+                b'-' | b'0'..=b'9' => self.number()?,
+                _ => self.at += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, open: Open) -> Result<(), FaultKind> {
+        if self.open.len() == DEPTH_MAX {
+            return Err(FaultKind::Depth);
+        }
+        self.open.push(open);
+        self.at += 1;
+        Ok(())
+    }
+
+    fn next_item(&mut self) {
+        self.at += 1;
+        match self.open.last_mut() {
+            Some(Open::Array { index }) => *index += 1,
+            Some(Open::Object { expects_key, .. }) => *expects_key = true,
+            None => {}
+        }
+    }
+
+    fn string(&mut self) -> Result<(), FaultKind> {
+        let rest = &self.text[self.at..];
+        let end = string_len(rest.as_bytes()).ok_or(FaultKind::Grammar)?;
+        let quoted = &rest[..end];
+        self.at += end;
+        let is_key = matches!(self.open.last(), Some(Open::Object { expects_key: true, .. }));
+        let has_escapes = quoted.contains('\\');
+        if !is_key && !has_escapes {
+            return Ok(());
+        }
+        let text = match has_escapes {
+            true => serde_json::from_str(quoted).map_err(|_| FaultKind::Text)?,
+            false => quoted[1..end - 1].to_owned(),
+        };
+        if let Some(Open::Object { keys, key, expects_key: expects_key @ true }) = self.open.last_mut() {
+            *expects_key = false;
+            key.clone_from(&text);
+            if !keys.insert(text) {
+                return Err(FaultKind::RepeatedKey(key.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), FaultKind> {
+        let found = leading_number(&self.text[self.at..]);
+        number::check(found).map_err(|nearest| FaultKind::Number { found: found.to_owned(), nearest })?;
+        self.numbers.push(found);
+        self.at += found.len();
+        Ok(())
+    }
+
+    fn path(&self) -> Vec<String> {
+        let step = |open: &Open| match open {
+            Open::Array { index } => index.to_string(),
+            Open::Object { key, .. } => key.clone(),
+        };
+        self.open.iter().map(step).collect()
+    }
+}
+
+/// The number at the start.
+fn leading_number(text: &str) -> &str {
+    let belongs = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    &text[..text.bytes().position(|byte| !belongs(byte)).unwrap_or(text.len())]
+}
+
+/// Length of the string at the start, quotes included.
+fn string_len(bytes: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> Option<(String, String)> {
+        check(text).err().map(|fault| (fault.path.join("."), fault.to_string()))
+    }
+
+    #[test]
+    fn a_repeated_key_is_found_however_it_is_written() {
+        for (text, path) in [
+            (r#"{"a":1,"a":2}"#, "a"),
+            (r#"{"a":1,"b":[0,{"x":{},"\u0078":2}]}"#, "b.1.x"),
+            (r#"{"":1,"":2}"#, ""),
+        ] {
+            let (found, message) = fault(text).unwrap();
+            assert_eq!(found, path, "{text}");
+            assert!(message.contains("appears twice"), "{message}");
+        }
+        assert_eq!(fault(r#"[{"a":1},{"a":2},{"a":{"a":"a"},"A":"\"a\":1"}]"#), None);
+    }
+
+    #[test]
+    fn a_number_that_would_be_rounded_is_told_with_its_place_and_the_nearest() {
+        let (path, message) = fault(r#"{"list":[1,{"x":18446744073709551616}]}"#).unwrap();
+        assert_eq!(path, "list.1.x");
+        assert_eq!(
+            message,
+            "the number `18446744073709551616` fits neither a 64-bit integer nor a double (the nearest is \
+             `1.8446744073709552e+19`); send it as a string to keep all of it"
+        );
+        assert_eq!(fault(r#"["18446744073709551616", 2.50, -0, 1E2]"#), None);
+        assert_eq!(check("[-0, {\"a\": 1E2}]").unwrap(), ["-0", "1E2"]);
+    }
+
+    #[test]
+    fn all_numbers_are_found_and_no_digits_of_strings() {
+        assert_eq!(numbers(r#"{"1":-0,"a":["\"2",1e400,"3"],"b":true}"#), ["-0", "1e400"]);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_and_deep_nesting_are_refused() {
+        assert_eq!(fault(r#"{"a":["\ud800"]}"#).unwrap().0, "a.0");
+        assert_eq!(fault(r#"{"\udc00":1}"#).unwrap().0, "");
+        assert_eq!(fault(r#"{"a":"\ud83d\ude00 \u0000"}"#), None);
+        let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert_eq!(fault(&nested(DEPTH_MAX)), None);
+        assert!(fault(&nested(DEPTH_MAX + 1)).unwrap().1.contains("deeper than 100"));
+        assert!(fault(&nested(1_000_000)).is_some());
+    }
+
+    #[test]
+    fn other_text_is_not_json() {
+        for text in ["", "{", "NaN", "[Infinity]", "01", "1.", "{a:1}", "\"", "[1,]", "--1", "1 2", "\"\\x\""]
+        {
+            assert!(check(text).is_err(), "{text}");
+        }
+    }
+}
