@@ -17,11 +17,11 @@ pub enum SecretError {
 /// Why a token cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
-    /// A token must stand for somebody.
-    #[error("the subject is blank")]
-    BlankSubject,
-    /// It would be of no use.
-    #[error("the token would end at once")]
+    /// The subject is blank, too long or has control characters.
+    #[error("the token cannot be made: {0}")]
+    Subject(&'static str),
+    /// The token would be of no use.
+    #[error("the token would expire at once; its time must be at least one second")]
     NoTime,
     /// The signature could not be computed.
     #[error("the token could not be signed")]
@@ -31,22 +31,22 @@ pub enum SignError {
 /// Why a token is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// There is none.
+    /// The request has no token.
     #[error("a bearer token is required")]
     Missing,
-    /// It is no JSON web token, or lacks a claim.
-    #[error("the bearer token is malformed")]
-    Malformed,
-    /// It was not signed with our secret.
+    /// The token is not a valid JSON web token.
+    #[error("the bearer token is malformed: {0}")]
+    Malformed(&'static str),
+    /// The token was not signed with the secret of this server.
     #[error("the signature of the bearer token is not valid")]
     BadSignature,
-    /// Its time is over.
+    /// The token has expired.
     #[error("the bearer token expired at {at}")]
     Expired {
         /// When it ended.
         at: Timestamp,
     },
-    /// It is good, but not for us.
+    /// The token is well formed, but not accepted here.
     #[error("the bearer token is not accepted: {0}")]
     NotAccepted(&'static str),
 }
@@ -55,10 +55,9 @@ impl From<VerifyError> for AuthError {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::Missing => Self::Missing,
-            VerifyError::Malformed => Self::Malformed,
             VerifyError::BadSignature => Self::BadSignature,
             VerifyError::Expired { .. } => Self::Expired,
-            VerifyError::NotAccepted(reason) => Self::NotAccepted(reason),
+            VerifyError::Malformed(reason) | VerifyError::NotAccepted(reason) => Self::NotAccepted(reason),
         }
     }
 }

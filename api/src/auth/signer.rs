@@ -3,8 +3,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use ctutor_engine::clock::{Clock, SystemClock};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::SecretString;
+use serde::Serialize;
 
-use super::{Claims, Role, SecretError, SignError, secret};
+use super::{Role, SecretError, SignError, claims::check_subject, secret};
 
 /// Makes tokens. Cloning is cheap.
 #[derive(Clone)]
@@ -51,28 +52,34 @@ impl TokenSigner {
     /// # Errors
     /// [`SignError`].
     pub fn create(&self, subject: &str, role: Role, ttl: Duration) -> Result<String, SignError> {
-        if subject.trim().is_empty() {
-            return Err(SignError::BlankSubject);
-        }
+        check_subject(subject).map_err(SignError::Subject)?;
         if ttl < Duration::from_secs(1) {
             return Err(SignError::NoTime);
         }
         let now = self.clock.now();
-        let claims = Claims {
-            sub: subject.to_owned(),
-            role: role.as_str().to_owned(),
-            exp: whole_seconds((now + ttl).0),
-            iat: Some(whole_seconds(now.0)),
-            iss: self.issuer.clone(),
-            aud: self.audience.clone().map(Into::into),
+        let claims = SignedClaims {
+            sub: subject,
+            role: role.as_str(),
+            exp: (now + ttl).0 / 1_000,
+            iat: now.0 / 1_000,
+            iss: self.issuer.as_deref(),
+            aud: self.audience.as_deref(),
         };
         Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key)?)
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "seconds of this aeon are far below 2^52")]
-fn whole_seconds(milliseconds: i64) -> f64 {
-    (milliseconds / 1_000) as f64
+/// The claims of our tokens. Times are whole seconds: the standard allows fractions, and some readers do not.
+#[derive(Serialize)]
+struct SignedClaims<'a> {
+    sub: &'a str,
+    role: &'static str,
+    exp: i64,
+    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
 }
 
 impl fmt::Debug for TokenSigner {

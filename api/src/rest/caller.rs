@@ -10,7 +10,7 @@ impl FromRequestParts<Twin> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, twin: &Twin) -> Result<Self, Error> {
-        let token = bearer_token(&parts.headers).map_err(|_| VerifyError::Malformed)?;
+        let token = bearer_token(&parts.headers)?;
         Ok(Self(twin.verifier.verify(token.ok_or(VerifyError::Missing)?)?))
     }
 }

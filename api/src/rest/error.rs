@@ -156,6 +156,12 @@ impl From<VerifyError> for Error {
     }
 }
 
+impl From<AuthError> for Error {
+    fn from(error: AuthError) -> Self {
+        Self::Unauthenticated { message: error.to_string(), challenge: error.challenge() }
+    }
+}
+
 impl From<StartRefusal> for Error {
     fn from(refusal: StartRefusal) -> Self {
         let message = refusal.to_string();

@@ -102,15 +102,15 @@ impl AuthError {
 ///
 /// # Errors
 ///
-/// [`AuthError::Malformed`] for another scheme, an empty token, or more than one header.
+/// [`AuthError::NotAccepted`] for another scheme, an empty token, or more than one header.
 pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(AuthError::Malformed);
+        return Err(AuthError::NotAccepted("the request has more than one `Authorization` header"));
     }
-    let value = value.to_str().map_err(|_| AuthError::Malformed)?;
-    strip_bearer(value).map(Some).ok_or(AuthError::Malformed)
+    let token = value.to_str().ok().and_then(strip_bearer);
+    token.map(Some).ok_or(AuthError::NotAccepted("the `Authorization` header is not `Bearer TOKEN`"))
 }
 
 /// Takes the scheme off `Bearer …`.

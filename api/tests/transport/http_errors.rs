@@ -28,8 +28,8 @@ async fn tokens_are_asked_for_and_refused_with_a_reason() {
     for (authorization, status, text, challenge) in [
         (None, 401, "a bearer token is required", Some("Bearer realm=\"ctutor\"")),
         (Some("Bearer garbled"), 401, "malformed", Some("invalid_token")),
-        (Some("Bearer"), 401, "malformed", Some("invalid_token")),
-        (Some("Basic YWxpY2U="), 401, "malformed", Some("invalid_token")),
+        (Some("Bearer"), 401, "is not `Bearer TOKEN`", Some("invalid_token")),
+        (Some("Basic YWxpY2U="), 401, "is not `Bearer TOKEN`", Some("invalid_token")),
         (Some("Bearer forged"), 401, "signature", Some("invalid_token")),
         (Some("Bearer expired"), 401, "expired", Some("expired")),
         (Some("Bearer foreign"), 401, "unknown issuer", Some("invalid_token")),

@@ -61,6 +61,14 @@ impl WorkflowFilter {
         let statuses = self.statuses.unwrap_or_default();
         let types = self.types.unwrap_or_default();
         bound("values of a list", statuses.len().max(types.len()), VALUES_MAX)?;
+        for (field, text) in [
+            ("workflowId", self.workflow_id.as_deref()),
+            ("workflowIdPrefix", self.workflow_id_prefix.as_deref()),
+            ("taskQueue", self.task_queue.as_deref()),
+        ] {
+            searchable(field, text.unwrap_or_default())?;
+        }
+        types.iter().try_for_each(|name| searchable("types", name))?;
         let mut inner = |list: Option<Vec<Self>>| -> Result<Vec<_>, Error> {
             list.unwrap_or_default().into_iter().map(|filter| filter.convert(depth + 1, filters)).collect()
         };
@@ -87,6 +95,17 @@ fn bound(what: &str, found: usize, allowed: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses what no stored name can have: databases would answer differently, and one of them with an error.
+fn searchable(field: &str, text: &str) -> Result<(), Error> {
+    match text.chars().find(|character| character.is_control()) {
+        Some(found) => {
+            let found = format!("a string with the control character U+{:04X}", u32::from(found));
+            Err(bad_argument(&format!("filter.{field}"), found, "a string without control characters"))
+        }
+        None => Ok(()),
+    }
+}
+
 fn range(range: Option<TimeRange>) -> client::TimeRange {
     range.map_or_else(client::TimeRange::default, |range| client::TimeRange {
         from: range.from.map(|time| time.0),
@@ -102,6 +121,28 @@ mod tests {
         match depth {
             1 => WorkflowFilter::default(),
             _ => WorkflowFilter { and: Some(vec![nested(depth - 1)]), ..WorkflowFilter::default() },
+        }
+    }
+
+    #[test]
+    fn a_control_character_is_refused_by_its_field() {
+        let text = Some("a\u{0}".to_owned());
+        for (field, filter) in [
+            ("workflowId", WorkflowFilter { workflow_id: text.clone(), ..WorkflowFilter::default() }),
+            (
+                "workflowIdPrefix",
+                WorkflowFilter { workflow_id_prefix: text.clone(), ..WorkflowFilter::default() },
+            ),
+            ("taskQueue", WorkflowFilter { task_queue: text.clone(), ..WorkflowFilter::default() }),
+            (
+                "types",
+                WorkflowFilter { types: text.clone().map(|text| vec![text]), ..WorkflowFilter::default() },
+            ),
+        ] {
+            let nested = WorkflowFilter { or: Some(vec![filter]), ..WorkflowFilter::default() };
+            let message = nested.into_engine().unwrap_err().message;
+            assert!(message.starts_with(&format!("`filter.{field}` is ")), "{message}");
+            assert!(message.contains("U+0000"), "{message}");
         }
     }
 
