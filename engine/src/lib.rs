@@ -3,6 +3,7 @@
 extern crate self as ctutor_engine;
 
 pub mod activity;
+mod chain;
 pub mod client;
 pub mod clock;
 mod engine;
@@ -10,6 +11,7 @@ pub mod failure;
 mod hint;
 pub mod history;
 pub mod ids;
+mod log;
 pub mod machine;
 pub mod maintenance;
 pub mod notify;
@@ -24,6 +26,7 @@ mod testing;
 pub mod worker;
 pub mod workflow;
 
+pub use crate::chain::{Chain, chain};
 pub use crate::engine::{BusOptions, Engine, EngineOptions, OpenError};
 pub use ctutor_macros::{activity, workflow};
 

@@ -2,7 +2,9 @@
 
 mod app;
 mod database;
+mod log_lines;
 pub(crate) mod workflows;
 
 pub(crate) use app::{App, caller};
 pub(crate) use database::TestStore;
+pub(crate) use log_lines::LogLines;

@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
-use crate::{failure::Failure, payload::Payload};
+use crate::{chain, failure::Failure, payload::Payload};
 
 /// How an attempt of an activity ended badly.
 ///
@@ -67,7 +67,7 @@ impl ActivityError {
 
 impl<E: std::error::Error> From<E> for ActivityError {
     fn from(error: E) -> Self {
-        Self::retryable(class_of::<E>(), chain(&error))
+        Self::retryable(class_of::<E>(), chain(&error).to_string())
     }
 }
 
@@ -88,17 +88,6 @@ fn class_of<E>() -> String {
         [.., last] => (*last).to_owned(),
         [] => plain.to_owned(),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::{
     Activity, ActivityHeartbeat, Caller, Client, ResetReason, WatchItem, WorkflowExecution, WorkflowTarget,
 };
 use crate::{
+    chain,
     clock::Timestamp,
     hint::{ProgressHint, RunHint},
     ids::{EventId, RunId},
@@ -112,7 +113,7 @@ impl Watch {
             match step {
                 Ok(()) => {}
                 Err(WatchError::Store(error)) if self.phase == Phase::Live && error.is_unavailable() => {
-                    tracing::debug!(run.id = %self.run_id, %error, "a watch waits for the database");
+                    tracing::debug!(run.id = %self.run_id, error = %chain(&error), "a watch waits for the database");
                     self.wait_for_next_look().await;
                 }
                 Err(error) => {
@@ -232,7 +233,7 @@ impl Watch {
                     progress.insert(hint.scheduled_event_id, hint);
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "a hint about a run cannot be read; polling makes up for it");
+                    tracing::debug!(error = %chain(&error), "a hint about a run cannot be read; polling replaces it");
                 }
             }
             let subscription = self.subscription.as_mut().expect("the first phase subscribed");

@@ -205,6 +205,19 @@ pub enum RetryState {
     CancelRequested,
 }
 
+impl RetryState {
+    /// The name as stored and shown: `MAXIMUM_ATTEMPTS_REACHED`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NonRetryableFailure => "NON_RETRYABLE_FAILURE",
+            Self::MaximumAttemptsReached => "MAXIMUM_ATTEMPTS_REACHED",
+            Self::Timeout => "TIMEOUT",
+            Self::CancelRequested => "CANCEL_REQUESTED",
+        }
+    }
+}
+
 /// An activity failed and is not retried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

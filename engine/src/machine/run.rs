@@ -38,6 +38,17 @@ pub enum Close {
     Canceled,
 }
 
+impl Close {
+    /// The failure of a workflow that failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Completed(_) | Self::Canceled => None,
+        }
+    }
+}
+
 impl Run {
     /// Starts a run from its first event and polls the code until it waits.
     ///

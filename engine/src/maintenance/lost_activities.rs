@@ -1,55 +1,95 @@
-//! Activities whose worker was lost, and such as nobody took in time.
+//! Activities whose worker was lost, and those that no worker took in time.
+
+use std::collections::BTreeMap;
 
 use super::{Scope, Service};
 use crate::{
     activity::{ActivityClose, CloseOutcome, StartedAttempt},
+    client::WorkflowExecution,
     clock::Timestamp,
     failure::{Failure, TimeoutType},
     hint,
     history::RetryState,
+    ids::{RunId, WorkerId},
+    log::{self, AttemptOf},
     store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ExpiredActivity, ReportOutput},
     worker::deadlines::{expires_at, timeout_failure},
 };
 
-/// Most workers that one activity may lose: one that kills whoever runs it must not go round for ever.
+/// Maximum number of workers that one activity may lose: one that kills its worker must not be retried forever.
 const WORKER_LOSSES_MAX: u32 = 20;
-/// Most of them in one go.
+/// Maximum number of activities that one look ends.
 const ACTIVITIES_MAX: u64 = 500;
 
-pub(super) async fn end(service: &Service, scope: Scope) -> Result<(), store::Error> {
+/// Ends expired activities and returns how many each lost worker held.
+pub(super) async fn end(service: &Service, scope: Scope) -> Result<BTreeMap<WorkerId, usize>, store::Error> {
     let now = service.clock.now();
-    // Every lease has ended at the end of time.
+    // Every lease has ended by then.
     let (as_of, alive) = match scope {
         Scope::All => (Timestamp::NEVER, service.store.local_workers()),
         Scope::Expired => (now, Vec::new()),
     };
     let expired = service.store.expired_activities(as_of, &alive, now, ACTIVITIES_MAX).await?;
+    let runs: Vec<RunId> = expired.iter().map(|activity| activity.lease.run_id).collect();
+    let runs = service.executions(&runs).await?;
+    let mut lost: BTreeMap<WorkerId, usize> = BTreeMap::new();
     for activity in expired {
-        let lost = activity.lease.owner.is_some();
-        let end = if lost { end_of_lost(&activity, now) } else { end_of_waiting(&activity, now) };
+        let (end, ended) = match activity.lease.owner {
+            Some(worker_id) => {
+                let after = after_loss(&activity, now);
+                (end_of_lost(&activity, after, now), Ended::Lost(worker_id, after))
+            }
+            None => {
+                let (failure, timeout) = failure_of_waiting(&activity, now);
+                let end = close(&activity, None, timeout, failure.clone(), RetryState::Timeout);
+                (end, Ended::NotTaken(failure))
+            }
+        };
         let lease = activity.lease;
         let outcome = service.store.write(ActivityReport { lease, end, now }).await?;
         let ReportOutput::Accepted(wake) = outcome else { continue };
-        tracing::info!(
-            run.id = %lease.run_id, activity.id = activity.scheduled.activity_id, attempt = lease.attempt, lost,
-            "an activity timed out"
-        );
+        if let Ended::Lost(worker_id, _) = ended {
+            *lost.entry(worker_id).or_default() += 1;
+        }
+        if let Some(run) = runs.get(&lease.run_id) {
+            log_end(&activity, run, &ended);
+        }
         if let Some(wake) = wake {
             hint::publish_wake(&*service.bus, &service.namespace, lease.run_id, &wake, now);
         }
     }
-    Ok(())
+    Ok(lost)
 }
 
-/// A lost worker is noticed by its silence, which is what the heartbeat timeout stands for.
-fn end_of_lost(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
+/// How an expired activity ended.
+enum Ended {
+    /// With its worker.
+    Lost(WorkerId, Result<(), RetryState>),
+    /// While it waited for a worker.
+    NotTaken(Failure),
+}
+
+fn log_end(activity: &ExpiredActivity, run: &WorkflowExecution, ended: &Ended) {
+    let attempt =
+        AttemptOf { run: run.into(), scheduled: &activity.scheduled, attempt: activity.lease.attempt };
+    match ended {
+        Ended::Lost(_, after) => {
+            let worker = activity.worker_identity.as_deref().unwrap_or("unknown");
+            log::attempt_lost(attempt, worker, after.err());
+        }
+        Ended::NotTaken(failure) => log::attempt_not_taken(attempt, failure),
+    }
+}
+
+/// A lost worker is detected by missing heartbeats, so its loss is recorded as a heartbeat timeout.
+fn end_of_lost(activity: &ExpiredActivity, after: Result<(), RetryState>, now: Timestamp) -> AttemptEnd {
     let identity = activity.worker_identity.clone().unwrap_or_default();
     let message =
         format!("worker `{identity}` was lost while it ran activity `{}`", activity.scheduled.activity_type);
     let failure = Failure::new("WorkerLost", message);
     let (scheduled, attempt) = (&activity.scheduled, activity.lease.attempt);
-    match after_loss(activity, now) {
-        // There is no reason to wait: the activity did nothing wrong.
+    match after {
+        // Without a delay: the activity itself did not fail.
         Ok(()) => AttemptEnd::Lost {
             failure: serde_json::to_string(&failure).expect("a failure has a JSON form"),
             expires_at: expires_at(scheduled, activity.scheduled_at, now),
@@ -66,8 +106,8 @@ fn end_of_lost(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
     }
 }
 
-/// Whether an activity whose worker was lost is tried again. The retry policy speaks of failures, and this is none,
-/// so only three things end it: it may run at most once, it has no time left, or it has lost too many workers.
+/// Whether an activity whose worker was lost is retried. The retry policy covers failures of the activity, and this
+/// is not one, so only three things end it: it may run at most once, it has no time left, or it lost too many workers.
 fn after_loss(activity: &ExpiredActivity, now: Timestamp) -> Result<(), RetryState> {
     let scheduled = &activity.scheduled;
     let at_most_once = scheduled.retry_policy.maximum_attempts == 1;
@@ -80,7 +120,7 @@ fn after_loss(activity: &ExpiredActivity, now: Timestamp) -> Result<(), RetrySta
     }
 }
 
-fn end_of_waiting(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
+fn failure_of_waiting(activity: &ExpiredActivity, now: Timestamp) -> (Failure, TimeoutType) {
     let scheduled = &activity.scheduled;
     let to_close = scheduled.schedule_to_close_timeout_ms;
     let closes_at = to_close.map(|ms| Timestamp(activity.scheduled_at.0.saturating_add(ms)));
@@ -90,7 +130,7 @@ fn end_of_waiting(activity: &ExpiredActivity, now: Timestamp) -> AttemptEnd {
     };
     let mut failure = timeout_failure(timeout, limit, scheduled);
     failure.cause = activity.last_failure.clone().map(Box::new);
-    close(activity, None, timeout, failure, RetryState::Timeout)
+    (failure, timeout)
 }
 
 fn close(

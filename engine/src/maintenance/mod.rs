@@ -8,19 +8,30 @@
 //! | [`lost_activities`] | an activity that nobody took in time times out |
 //! | [`overdue_runs`] | a run that takes longer than it may is ended, even when no worker serves its queue |
 //! | [`old_requests`] | idempotency keys are kept for a day |
+//! | [`unserved_tasks`] | tasks that no live worker can take are logged |
 
 mod lost_activities;
 mod old_requests;
 mod overdue_runs;
+mod unserved_tasks;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio_util::sync::CancellationToken;
 
+use unserved_tasks::Unserved;
+
 use crate::{
-    clock::Clock,
+    chain,
+    client::{Caller, WorkflowExecution},
+    clock::{Clock, Timestamp},
     hint::{self, QueueHint},
-    ids::{Namespace, TaskQueue},
+    ids::{Namespace, RunId, TaskQueue, WorkerId},
+    log,
     notify::Bus,
     store::{self, Rescue, RescueWorkflowTasks, Store, TaskKind},
 };
@@ -32,6 +43,12 @@ pub struct MaintenanceOptions {
     pub interval: Duration,
     /// Between two sweeps of what is kept for days.
     pub sweep_interval: Duration,
+    /// Between two looks for tasks that no live worker can take.
+    pub unserved_interval: Duration,
+    /// How long a task waits without a worker before that is logged.
+    pub unserved_after: Duration,
+    /// A worker that was not seen for this long counts as lost.
+    pub worker_seen_within: Duration,
     /// How long idempotency keys are kept.
     pub request_retention: Duration,
     /// How long the row of a worker that was lost is kept.
@@ -43,6 +60,9 @@ impl Default for MaintenanceOptions {
         Self {
             interval: Duration::from_secs(1),
             sweep_interval: Duration::from_secs(600),
+            unserved_interval: Duration::from_secs(5),
+            unserved_after: Duration::from_secs(10),
+            worker_seen_within: Duration::from_secs(10),
             request_retention: Duration::from_secs(24 * 3600),
             worker_retention: Duration::from_secs(60),
         }
@@ -67,9 +87,11 @@ impl Service {
             self.log("taking over from the process before", self.rescue(Scope::All).await);
         }
         let mut next_sweep = self.clock.now();
+        let mut unserved = Unserved::default();
         while !shutdown.is_cancelled() {
             self.log("looking for lost workers", self.rescue(Scope::Expired).await);
             self.log("ending overdue runs", overdue_runs::end(&self).await);
+            self.log("looking for tasks without a worker", unserved.look(&self).await);
             let now = self.clock.now();
             if now >= next_sweep {
                 self.log("forgetting old requests", old_requests::forget(&self).await);
@@ -87,18 +109,53 @@ impl Service {
             Scope::Expired => Rescue::Expired,
             Scope::All => Rescue::AllExcept(self.store.local_workers()),
         };
-        let queues = self.store.write(RescueWorkflowTasks { now: self.clock.now(), which }).await?;
+        let now = self.clock.now();
+        let (as_of, alive) = match scope {
+            Scope::Expired => (now, Vec::new()),
+            Scope::All => (Timestamp::NEVER, self.store.local_workers()),
+        };
+        let held = self.store.runs_of_lost_workers(as_of, &alive).await?;
+        let queues = self.store.write(RescueWorkflowTasks { now, which }).await?;
+        // Another process may have taken them between the two statements, and reports the loss then.
+        let runs = if queues.is_empty() { BTreeMap::new() } else { held };
         for queue in queues {
-            tracing::info!(task_queue = queue, "runs of a lost worker are handed to others");
             let hint = QueueHint { kind: TaskKind::Workflow, due: self.clock.now() };
             hint::publish_queue(&*self.bus, &self.namespace, &TaskQueue::trusted(queue), hint);
         }
-        lost_activities::end(self, scope).await
+        let activities = lost_activities::end(self, scope).await?;
+        self.log_lost_workers(&runs, &activities).await
+    }
+
+    async fn log_lost_workers(
+        &self,
+        runs: &BTreeMap<WorkerId, usize>,
+        activities: &BTreeMap<WorkerId, usize>,
+    ) -> Result<(), store::Error> {
+        let lost: BTreeSet<WorkerId> = runs.keys().chain(activities.keys()).copied().collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let lost: Vec<WorkerId> = lost.into_iter().collect();
+        let identities = self.store.worker_identities(&lost).await?;
+        for worker_id in lost {
+            let count = |held: &BTreeMap<WorkerId, usize>| held.get(&worker_id).copied().unwrap_or(0);
+            let identity = identities.get(&worker_id).map(String::as_str);
+            log::worker_lost(&self.namespace, worker_id, identity, count(runs), count(activities));
+        }
+        Ok(())
+    }
+
+    /// Some runs, for the log.
+    async fn executions(&self, runs: &[RunId]) -> Result<HashMap<RunId, WorkflowExecution>, store::Error> {
+        if runs.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.store.executions(&self.namespace, &Caller::engine(), runs).await
     }
 
     fn log(&self, what: &str, result: Result<(), store::Error>) {
         if let Err(error) = result {
-            tracing::warn!(error = &error as &dyn std::error::Error, "{what} failed; it is tried again");
+            tracing::warn!(error = %chain(&error), "{what} failed; it is retried");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs that take longer than they may.
+//! Runs that exceeded their execution timeout.
 
 use super::Service;
 use crate::{
@@ -7,15 +7,20 @@ use crate::{
     failure::Failure,
     hint::{self, WorkerHint},
     history::WorkflowExecutionTimedOut,
+    ids::RunId,
+    log,
     store::{self, CloseOutput, CloseRun},
 };
 
-/// Most of them in one go.
+/// Maximum number of runs that one look ends.
 const RUNS_MAX: u64 = 500;
 
 pub(super) async fn end(service: &Service) -> Result<(), store::Error> {
     let now = service.clock.now();
-    for (run_id, timeout) in service.store.overdue_runs(now, RUNS_MAX).await? {
+    let overdue = service.store.overdue_runs(now, RUNS_MAX).await?;
+    let runs: Vec<RunId> = overdue.iter().map(|(run_id, _)| *run_id).collect();
+    let runs = service.executions(&runs).await?;
+    for (run_id, timeout) in overdue {
         let message = format!("the workflow exceeded its execution timeout of {} s", timeout.as_secs_f64());
         let failure = Failure::new("Timeout", message);
         let close = CloseRun {
@@ -26,7 +31,9 @@ pub(super) async fn end(service: &Service) -> Result<(), store::Error> {
             now,
         };
         if let CloseOutput::Closed { worker, last_event_id } = service.store.write(close).await? {
-            tracing::info!(run.id = %run_id, "a run exceeded its execution timeout");
+            if let Some(run) = runs.get(&run_id) {
+                log::run_timed_out(run, timeout);
+            }
             hint::publish_closed(&*service.bus, run_id, last_event_id);
             if let Some(worker) = worker {
                 hint::publish_worker(&*service.bus, worker, &WorkerHint::Closed(run_id));

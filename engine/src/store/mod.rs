@@ -31,6 +31,7 @@ pub use writer::Counters;
 pub(crate) use read::{
     execution::LoadedRun,
     task::{ExpiredActivity, Message},
+    waiting::WaitingTasks,
 };
 pub(crate) use wake::{TaskKind, Wake};
 pub(crate) use write::{

@@ -340,7 +340,7 @@ impl Writer {
         if batch.len() == 1 || is_no_answer(&error) {
             return batch.fail(&error.into());
         }
-        tracing::warn!(%error, items = batch.len(), "a group commit failed; each of its items is tried alone");
+        tracing::warn!(error = %crate::chain(&error), items = batch.len(), "a group commit failed; each of its items is tried alone");
         for mut single in batch.split() {
             match self.commit(&mut single).await {
                 Ok(()) => self.succeed(single),

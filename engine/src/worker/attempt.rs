@@ -16,6 +16,7 @@ use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Durati
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use super::{
     deadlines::{expires_at, next_attempt, timeout_failure},
@@ -28,11 +29,13 @@ use crate::{
         ActivityClose, ActivityContext, ActivityError, ActivityErrorKind, ActivityInfo, CloseOutcome,
         StartedAttempt,
     },
+    chain,
     clock::Timestamp,
     failure::{Failure, TimeoutType},
     hint,
     history::{ActivityTaskScheduled, RetryState},
     ids::{EventId, RunId, WorkflowId, WorkflowType},
+    log::{self, AfterAttempt, AttemptOf, RunOf},
     payload::Payload,
     store::{
         self, ACTIVITY_CLOSED, ActivityLease, ActivityReport, AttemptEnd, ClaimedActivityTask, ReportOutput,
@@ -160,9 +163,10 @@ pub(super) fn spawn(shared: &Arc<Shared>, tracker: &TaskTracker, prepared: Prepa
     }
     let execution =
         Execution { shared: shared.clone(), started_at: shared.clock.now(), attempt, canceled, lost };
+    let span = execution.span();
     tracker.spawn(async move {
         let shared = execution.shared.clone();
-        execution.run(slot).await;
+        execution.run(slot).instrument(span).await;
         drop(at_hand);
         // A run that is kept at hand for this activity need not be any more.
         let _ = shared.tell(run_id, Input::AttemptEnded(event_id));
@@ -186,6 +190,22 @@ enum Ended {
 }
 
 impl Execution {
+    /// Gives the log lines of an attempt its identity, also those of the activity's code.
+    fn span(&self) -> tracing::Span {
+        let scheduled = &self.attempt.scheduled;
+        tracing::info_span!(
+            "activity",
+            namespace = self.shared.namespace.as_str(),
+            workflow.id = self.attempt.workflow_id.as_str(),
+            run.id = %self.attempt.run_id,
+            workflow.r#type = self.attempt.workflow_type.as_str(),
+            activity.id = scheduled.activity_id.as_str(),
+            activity.r#type = scheduled.activity_type.as_str(),
+            task_queue = scheduled.task_queue.as_str(),
+            attempt = self.attempt.number,
+        )
+    }
+
     async fn run(self, slot: OwnedSemaphorePermit) {
         let heartbeats = Arc::new(Heartbeats::default());
         let mut pump = Pump::new(
@@ -330,7 +350,7 @@ impl Execution {
             Ended::WorkerStops => {
                 let now = self.shared.clock.now();
                 let expires_at = expires_at(&self.attempt.scheduled, self.attempt.scheduled_at, now);
-                Some(End::Again { end: AttemptEnd::GiveBack { checkpoint, expires_at }, due: None })
+                Some(End::GiveBack(AttemptEnd::GiveBack { checkpoint, expires_at }))
             }
         }
     }
@@ -365,12 +385,10 @@ impl Execution {
         };
         match decision {
             Ok(visible_at) => {
-                let failure = serde_json::to_string(&failure).expect("a failure has a JSON form");
+                let text = serde_json::to_string(&failure).expect("a failure has a JSON form");
                 let expires_at = expires_at(scheduled, self.attempt.scheduled_at, visible_at);
-                End::Again {
-                    end: AttemptEnd::Retry { visible_at, failure, checkpoint, expires_at },
-                    due: Some(visible_at),
-                }
+                let end = AttemptEnd::Retry { visible_at, failure: text, checkpoint, expires_at };
+                End::Retry { end, due: visible_at, failure }
             }
             Err(retry_state) => self.close(match timeout {
                 Some(timeout_type) => CloseOutcome::TimedOut { timeout_type, failure, retry_state },
@@ -399,17 +417,43 @@ impl Execution {
         if self.lost.is_cancelled() {
             return;
         }
-        let (end, due) = match end {
-            End::Again { end, due } => (end, due),
+        let accepted = match &end {
+            End::GiveBack(end) => self.tell_database(end, None).await,
+            End::Retry { end, due, .. } => self.tell_database(end, Some(*due)).await,
+            End::Close(close) if self.tell_runner(close).await => true,
             End::Close(close) => {
-                if self.tell_runner(&close).await {
-                    return;
-                }
-                let body = serde_json::to_string(&close).expect("the end of an activity has a JSON form");
-                (AttemptEnd::Close { kind: ACTIVITY_CLOSED, body }, None)
+                let body = serde_json::to_string(close).expect("the end of an activity has a JSON form");
+                self.tell_database(&AttemptEnd::Close { kind: ACTIVITY_CLOSED, body }, None).await
             }
         };
-        self.tell_database(end, due).await;
+        if accepted {
+            self.log(&end);
+        }
+    }
+
+    fn log(&self, end: &End) {
+        let (failure, after) = match end {
+            End::GiveBack(_) => return,
+            End::Retry { failure, due, .. } => (failure, AfterAttempt::Retry { at: *due }),
+            End::Close(close) => match &close.outcome {
+                CloseOutcome::Failed { failure, retry_state }
+                | CloseOutcome::TimedOut { failure, retry_state, .. } => {
+                    (failure, AfterAttempt::Closed(*retry_state))
+                }
+                CloseOutcome::Completed { .. } | CloseOutcome::Canceled => return,
+            },
+        };
+        let attempt = AttemptOf {
+            run: RunOf {
+                namespace: &self.shared.namespace,
+                workflow_id: &self.attempt.workflow_id,
+                workflow_type: &self.attempt.workflow_type,
+                run_id: self.attempt.run_id,
+            },
+            scheduled: &self.attempt.scheduled,
+            attempt: self.attempt.number,
+        };
+        log::attempt_failed(attempt, failure, after, self.shared.clock.now());
     }
 
     async fn tell_runner(&self, close: &ActivityClose) -> bool {
@@ -427,7 +471,8 @@ impl Execution {
         hint::publish_wake(&*shared.bus, &shared.namespace, self.attempt.run_id, wake, due);
     }
 
-    async fn tell_database(&self, end: AttemptEnd, due: Option<Timestamp>) {
+    /// Reports until the database has accepted or refused it, and returns whether it was accepted.
+    async fn tell_database(&self, end: &AttemptEnd, due: Option<Timestamp>) -> bool {
         let mut wait = Duration::from_millis(100);
         while !self.lost.is_cancelled() {
             let report =
@@ -437,29 +482,33 @@ impl Execution {
                     if let Some(wake) = wake {
                         self.wake(&wake, due.unwrap_or_else(|| self.shared.clock.now()));
                     }
-                    return;
+                    return true;
                 }
-                Ok(ReportOutput::Refused) | Err(store::Error::Closed) => return,
+                Ok(ReportOutput::Refused) | Err(store::Error::Closed) => return false,
                 Err(error) => {
-                    tracing::warn!(
-                        run.id = %self.attempt.run_id, activity.id = self.attempt.scheduled.activity_id,
-                        error = &error as &dyn std::error::Error,
-                        "the end of an activity could not be stored; it is tried again"
-                    );
+                    tracing::warn!(error = %chain(&error), "the end of an activity could not be stored; it is retried");
                 }
             }
             tokio::select! {
-                () = self.lost.cancelled() => return,
-                () = self.shared.stopping.cancelled() => return,
+                () = self.lost.cancelled() => return false,
+                () = self.shared.stopping.cancelled() => return false,
                 () = self.shared.clock.sleep_until(self.shared.clock.now() + wait) => {}
             }
             wait = (wait * 2).min(Duration::from_secs(5));
         }
+        false
     }
 }
 
 enum End {
-    Again { end: AttemptEnd, due: Option<Timestamp> },
+    /// The same attempt on another worker, since this one stops.
+    GiveBack(AttemptEnd),
+    /// Another attempt at this time, because of this failure.
+    Retry {
+        end: AttemptEnd,
+        due: Timestamp,
+        failure: Failure,
+    },
     Close(Box<ActivityClose>),
 }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::shared::Shared;
 use crate::{
     activity::{ActivityError, Heartbeat, HeartbeatSink, Progress},
+    chain,
     clock::Timestamp,
     hint::{self, ProgressHint, RunHint},
     notify::Topic,
@@ -235,7 +236,7 @@ impl Pump {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, run.id = %self.lease.run_id, "a heartbeat could not be stored");
+                tracing::warn!(error = %chain(&error), "a heartbeat could not be stored");
             }
         }
     }

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{deadlines::expires_at, runner::Input, shared::Shared};
 use crate::{
+    chain,
     ids::{EventId, RunId},
     store::{
         self, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, Rescue, RescueWorkflowTasks, TaskKind,
@@ -22,7 +23,7 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             () = shared.clock.sleep_until(next) => {}
         }
         if let Err(error) = renew(&shared, &mut strays).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "leases could not be renewed");
+            tracing::warn!(error = %chain(&error), "leases could not be renewed; renewal is retried");
         }
     }
 }
@@ -49,7 +50,7 @@ async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::E
     };
     let held = shared.store.write(renewal).await?;
     if !held.registered {
-        tracing::info!(worker.id = %shared.worker_id, "this worker was taken for lost; it registers again");
+        tracing::info!(worker.id = %shared.worker_id, "other processes considered this worker lost; it registers again");
         shared.store.write(super::registration(shared)).await?;
     }
     // What came after the question is not in the answer.

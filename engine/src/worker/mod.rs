@@ -39,6 +39,7 @@ pub(crate) use eager::{LocalWorkers, Place};
 pub use options::WorkerOptions;
 
 use crate::{
+    chain,
     clock::{Clock, millis},
     hint::{self, QueueHint},
     ids::{Namespace, TaskQueue},
@@ -119,7 +120,14 @@ impl Service {
             return Err(Error::NoTaskQueue);
         }
         shared.store.write(registration(&shared)).await.map_err(Error::Register)?;
-        tracing::info!(worker.id = %shared.worker_id, identity = %shared.options.identity, "worker started");
+        let queues = shared.options.task_queues.iter().map(TaskQueue::as_str).collect::<Vec<_>>().join(",");
+        tracing::info!(
+            worker.id = %shared.worker_id,
+            worker.identity = shared.options.identity,
+            queues,
+            "worker `{}` started on task queues {queues}",
+            shared.options.identity
+        );
         let tracker = TaskTracker::new();
         let background = CancellationToken::new();
         let leases = tokio::spawn(leases::run(shared.clone(), background.clone()));
@@ -133,7 +141,12 @@ impl Service {
         // The renewal task does not panic; if it did, there is nothing left for it to renew.
         let _ = leases.await;
         give_everything_back(&shared).await;
-        tracing::info!(worker.id = %shared.worker_id, "worker stopped");
+        tracing::info!(
+            worker.id = %shared.worker_id,
+            worker.identity = shared.options.identity,
+            "worker `{}` stopped",
+            shared.options.identity
+        );
         Ok(())
     }
 }
@@ -149,7 +162,7 @@ async fn drain(shared: &Shared, tracker: &TaskTracker) {
     }
     tracing::info!(
         activities = shared.attempts().len(),
-        "the grace period is over; activities are given back"
+        "the grace period is over; running activities are released for other workers"
     );
     shared.stopping.cancel();
     tracker.wait().await;
@@ -167,11 +180,11 @@ async fn give_everything_back(shared: &Shared) {
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "runs could not be given back; others take them when the leases end");
+            tracing::warn!(error = %chain(&error), "runs could not be released; other workers take them when their leases expire");
         }
     }
     if let Err(error) = shared.store.write(farewell).await {
-        tracing::warn!(%error, "the worker could not sign off; it disappears from the lists by itself");
+        tracing::warn!(error = %chain(&error), "the worker could not be removed from the list of workers; it expires there");
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     shared::{RunEntry, Shared},
 };
 use crate::{
+    chain,
     failure::Failure,
     hint::{QueueHint, WorkerHint},
     ids::{ActivityType, RunId, TaskQueue, WorkflowType},
@@ -45,7 +46,7 @@ pub(super) async fn run(
         }
         if let Err(error) = claims.take(&shared, &tracker, wanted).await {
             // The next poll looks again for what was wanted.
-            tracing::error!(error = &error as &dyn std::error::Error, "due tasks could not be claimed");
+            tracing::error!(error = %chain(&error), "due tasks could not be claimed; claiming is retried");
         }
         let next = shared.due.next().map_or(next_poll, |due| due.min(next_poll));
         tokio::select! {
@@ -133,7 +134,7 @@ fn on_worker_hint(shared: &Shared, delivery: &Delivery) {
         }
         Ok(WorkerHint::Closed(run_id)) => lose_run(shared, run_id),
         Err(error) => {
-            tracing::debug!(%error, "a hint to this worker cannot be read; polling makes up for it");
+            tracing::debug!(error = %chain(&error), "a hint to this worker cannot be read; polling replaces it");
         }
     }
 }
@@ -300,7 +301,7 @@ async fn load_readable(
         match shared.store.load_runs(&shared.namespace, &[task.run_id]).await {
             Ok(loaded) => readable.extend(loaded),
             Err(error @ store::Error::Unreadable { .. }) => {
-                tracing::error!(run.id = %task.run_id, %error, "a run cannot be read; it is tried again later");
+                tracing::error!(run.id = %task.run_id, error = %chain(&error), "a run cannot be read; reading is retried");
                 let failure = Failure::new("HistoryError", error.to_string());
                 shared.store.write(runner::given_back(shared, task, &failure)).await?;
             }

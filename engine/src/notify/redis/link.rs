@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::notify::Health;
+use crate::{chain, notify::Health};
 
 /// One of the two connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +47,17 @@ impl Link {
 
     pub(super) fn up(&mut self) {
         if self.set(true) {
-            tracing::info!(connection = self.name(), "redis connection is up");
+            tracing::info!(connection = self.name(), "the redis connection is up");
         }
     }
 
     pub(super) fn down(&mut self, error: &(dyn std::error::Error + 'static)) {
         if self.set(false) {
-            tracing::warn!(connection = self.name(), error, "redis connection is lost, trying again");
+            tracing::warn!(
+                connection = self.name(),
+                error = %chain(error),
+                "the redis connection is lost, reconnecting"
+            );
         }
     }
 

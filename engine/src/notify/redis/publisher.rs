@@ -17,6 +17,8 @@ use std::sync::{
 use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc;
 
+use crate::chain;
+
 use super::{Options, Outgoing, backoff::Backoff, link::Link};
 
 /// Messages sent in one round trip.
@@ -104,7 +106,7 @@ impl Publisher {
     fn drop_batch(&self, batch: &mut Vec<Outgoing>, error: &redis::RedisError) {
         tracing::warn!(
             messages = batch.len(),
-            error = error as &(dyn std::error::Error + 'static),
+            error = %chain(error),
             "redis refused to publish"
         );
         self.dropped_messages.fetch_add(batch.len() as u64, Ordering::Relaxed);

@@ -6,4 +6,5 @@ pub(super) mod filter;
 pub(super) mod history;
 pub(super) mod queue;
 pub(super) mod task;
+pub(super) mod waiting;
 pub(super) mod worker;

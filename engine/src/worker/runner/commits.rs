@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Next, Runner};
 use crate::{
+    chain,
     client::WorkflowStatus,
     failure::Failure,
     hint::{self, QueueHint, WorkerHint},
     history::WorkflowExecutionTerminated,
     ids::{EventId, TaskQueue},
+    log,
     store::{self, CloseOutput, CloseRun, StepOutput, TaskKind},
     worker::{
         attempt::{self, Prepared},
@@ -25,6 +27,8 @@ pub(super) struct Committing {
     pub(super) output: BoxFuture<'static, Result<StepOutput, store::Error>>,
     pub(super) last_event_id: EventId,
     pub(super) closes_run: bool,
+    /// Why the run failed, if this commit closes it as failed.
+    pub(super) failure: Option<Failure>,
     pub(super) lets_go: bool,
     pub(super) answers: Vec<oneshot::Sender<bool>>,
     /// Attempts that may begin only when their start is durable.
@@ -63,7 +67,7 @@ impl Runner {
                 }
             }
             Ok(StepOutput::Stale) => {
-                tracing::debug!(run.id = %self.task.run_id, "the run has passed to another worker");
+                tracing::debug!("another worker now holds the run's lease");
                 self.forsake(commit);
                 return self.abandon().await;
             }
@@ -74,8 +78,8 @@ impl Runner {
             }
             Err(error) => {
                 tracing::warn!(
-                    run.id = %self.task.run_id, error = &error as &dyn std::error::Error,
-                    "a step could not be committed; the run is taken up anew"
+                    error = %chain(&error),
+                    "a step of a run could not be committed; the run continues from its last committed step"
                 );
                 self.forsake(commit);
                 return self.abandon().await;
@@ -130,6 +134,9 @@ impl Runner {
             let hint = QueueHint { kind: TaskKind::Activity, due: now };
             hint::publish_queue(&*self.shared.bus, &self.shared.namespace, &task_queue, hint);
         }
+        if let Some(failure) = &commit.failure {
+            log::run_failed(&self.execution, failure);
+        }
         if commit.closes_run {
             hint::publish_closed(&*self.shared.bus, self.task.run_id, commit.last_event_id);
             poller::stop_attempts(&self.shared, self.task.run_id);
@@ -150,23 +157,24 @@ impl Runner {
     /// Ends a run whose history has no room for what it does next.
     pub(super) fn terminate(&self, reason: String) {
         let (shared, run_id) = (self.shared.clone(), self.task.run_id);
-        tracing::error!(run.id = %run_id, "{reason}; the run is terminated");
+        let execution = self.execution.clone();
         self.tracker.spawn(async move {
             let failure = Failure::new("HistoryLimitExceeded", reason.clone());
             let close = CloseRun {
                 run_id,
                 status: WorkflowStatus::Terminated.as_str(),
-                event: WorkflowExecutionTerminated { reason: Some(reason), identity: None }.into(),
+                event: WorkflowExecutionTerminated { reason: Some(reason.clone()), identity: None }.into(),
                 failure: serde_json::to_string(&failure).ok(),
                 now: shared.clock.now(),
             };
             match shared.store.write(close).await {
                 Ok(CloseOutput::Closed { last_event_id, .. }) => {
+                    log::run_over_limit(&execution, &reason);
                     hint::publish_closed(&*shared.bus, run_id, last_event_id);
                 }
                 Ok(CloseOutput::NotOpen) => {}
                 Err(error) => {
-                    tracing::error!(%error, run.id = %run_id, "an oversized run could not be terminated");
+                    tracing::error!(error = %chain(&error), run.id = %run_id, "an oversized run could not be terminated");
                 }
             }
             hint::publish_worker(&*shared.bus, shared.worker_id, &WorkerHint::Closed(run_id));

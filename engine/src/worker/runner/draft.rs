@@ -174,6 +174,7 @@ impl Runner {
             output,
             last_event_id: run.last_event_id(),
             closes_run,
+            failure: run.close().and_then(Close::failure).cloned(),
             lets_go,
             answers: draft.answers,
             begin: draft.begin,

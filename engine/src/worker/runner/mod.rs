@@ -20,14 +20,17 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesOrdered};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::shared::Shared;
 use crate::{
     activity::ActivityClose,
+    chain,
     clock::Timestamp,
     failure::Failure,
     history::{EventAttributes, EventType, HistoryEvent},
     ids::EventId,
+    log::{self, Retry},
     machine::{Run, WorkflowTaskError},
     store::{
         self, ACTIVITY_CLOSED, ActivityLease, CANCEL_REQUESTED, ClaimedWorkflowTask, FailWorkflowTask,
@@ -66,13 +69,36 @@ pub(super) async fn run(
 ) {
     let run_id = task.run_id;
     let epoch = task.epoch;
+    let span = span(&loaded.execution);
+    work(&shared, tracker, task, loaded, inputs).instrument(span).await;
+    shared.forget_run(run_id, epoch);
+    shared.due.place_is_free(TaskKind::Workflow);
+}
+
+/// Gives the log lines of a run its identity, also those of its workflow code.
+fn span(execution: &crate::client::WorkflowExecution) -> tracing::Span {
+    tracing::info_span!(
+        "run",
+        namespace = execution.namespace.as_str(),
+        workflow.id = execution.workflow_id.as_str(),
+        run.id = %execution.run_id,
+        workflow.r#type = execution.workflow_type.as_str(),
+        task_queue = execution.task_queue.as_str(),
+    )
+}
+
+async fn work(
+    shared: &Arc<Shared>,
+    tracker: TaskTracker,
+    task: ClaimedWorkflowTask,
+    loaded: LoadedRun,
+    inputs: mpsc::UnboundedReceiver<Input>,
+) {
     let mut runner = Runner::new(shared.clone(), tracker, task, &loaded, inputs);
     if let Err(error) = runner.work(loaded).await {
         runner.abandon().await;
-        fail_task(&shared, &mut runner, &error).await;
+        fail_task(shared, &mut runner, &error).await;
     }
-    shared.forget_run(run_id, epoch);
-    shared.due.place_is_free(TaskKind::Workflow);
 }
 
 /// What gives a run back that cannot be worked on, to be tried again after a while.
@@ -90,22 +116,20 @@ pub(super) fn given_back(shared: &Shared, task: &ClaimedWorkflowTask, failure: &
 }
 
 async fn fail_task(shared: &Shared, runner: &mut Runner, error: &WorkflowTaskError) {
-    let attempt = runner.task.attempt + 1;
-    let write = given_back(shared, &runner.task, &Failure::new(error.kind(), error.to_string()));
+    let failure = Failure::new(error.kind(), error.to_string());
+    let write = given_back(shared, &runner.task, &failure);
+    let retry = Retry { at: write.visible_at, now: shared.clock.now() };
     match shared.store.write(write).await {
-        Ok(true) => tracing::error!(
-            workflow.id = %runner.execution.workflow_id, run.id = %runner.task.run_id, attempt,
-            "{error}; the workflow task is tried again later"
-        ),
-        // A run that was closed while it was loaded has a history that seems not to fit.
-        Ok(false) => {
-            tracing::debug!(run.id = %runner.task.run_id, "{error}; but the run is in other hands now");
+        Ok(true) => log::run_blocked(&runner.execution, &failure, runner.task.attempt + 1, retry),
+        // A run that was closed while it was loaded has a history that seems not to match.
+        Ok(false) => tracing::debug!(error = %chain(error), "another worker now holds the run's lease"),
+        Err(failed) => {
+            log::run_blocked(&runner.execution, &failure, runner.task.attempt + 1, retry);
+            tracing::warn!(
+                error = %chain(&failed),
+                "the failure of a workflow task could not be stored; the task is released when its lease expires"
+            );
         }
-        Err(failed) => tracing::error!(
-            workflow.id = %runner.execution.workflow_id, run.id = %runner.task.run_id,
-            error = &failed as &dyn std::error::Error,
-            "{error}; the workflow task could not be given back, which is made up for later"
-        ),
     }
 }
 
@@ -259,7 +283,7 @@ impl Runner {
         let messages = match self.shared.store.inboxes(&[self.task.run_id]).await {
             Ok(messages) => messages,
             Err(error) => {
-                tracing::warn!(%error, run.id = %self.task.run_id, "an inbox could not be read; it is tried again");
+                tracing::warn!(error = %chain(&error), "the messages of a run could not be read; reading is retried");
                 return Ok(());
             }
         };

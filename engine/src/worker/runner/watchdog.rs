@@ -1,4 +1,4 @@
-//! Reports code that does not come to a wait.
+//! Reports workflow code that runs too long without waiting.
 
 use std::time::{Duration, Instant};
 
@@ -25,9 +25,8 @@ impl Watchdog {
         if took > self.limit {
             let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::error!(
-                workflow.r#type = self.workflow_type,
                 duration_ms,
-                "workflow `{}` blocked its worker for {duration_ms} ms; long work belongs into an activity",
+                "code of workflow type `{}` blocked its worker for {duration_ms} ms; move long work to an activity",
                 self.workflow_type
             );
         }

@@ -1,0 +1,331 @@
+//! The log lines that tell an operator what failed: runs, activities, workers, queues. `docs/LOGGING.md` lists them.
+//!
+//! Each line reads well alone and has its values as fields too, so it names no span as its parent. Texts of failures
+//! come from workflow and activity code: they are cut to one bounded line, and details and payloads are never logged.
+
+use std::time::Duration;
+
+use crate::{
+    client::WorkflowExecution,
+    clock::{Timestamp, millis},
+    failure::Failure,
+    history::{ActivityTaskScheduled, RetryState},
+    ids::{Namespace, RunId, WorkerId, WorkflowId, WorkflowType},
+    store::TaskKind,
+};
+
+/// Maximum length of a text that comes from workflow or activity code.
+const TEXT_BYTES_MAX: usize = 500;
+
+/// The run that an activity belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunOf<'a> {
+    pub(crate) namespace: &'a Namespace,
+    pub(crate) workflow_id: &'a WorkflowId,
+    pub(crate) workflow_type: &'a WorkflowType,
+    pub(crate) run_id: RunId,
+}
+
+impl<'a> From<&'a WorkflowExecution> for RunOf<'a> {
+    fn from(execution: &'a WorkflowExecution) -> Self {
+        Self {
+            namespace: &execution.namespace,
+            workflow_id: &execution.workflow_id,
+            workflow_type: &execution.workflow_type,
+            run_id: execution.run_id,
+        }
+    }
+}
+
+/// An attempt of an activity.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AttemptOf<'a> {
+    pub(crate) run: RunOf<'a>,
+    pub(crate) scheduled: &'a ActivityTaskScheduled,
+    pub(crate) attempt: u32,
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AfterAttempt {
+    /// Another attempt, which a worker may start at this time.
+    Retry { at: Timestamp },
+    /// The activity has failed.
+    Closed(RetryState),
+}
+
+/// Writes a warning with the fields of a run.
+macro_rules! of_run {
+    ($level:ident, $run:expr, $task_queue:expr, $($rest:tt)*) => {{
+        let run: RunOf<'_> = $run;
+        tracing::$level!(
+            parent: None,
+            namespace = run.namespace.as_str(),
+            workflow.id = run.workflow_id.as_str(),
+            run.id = %run.run_id,
+            workflow.r#type = run.workflow_type.as_str(),
+            task_queue = $task_queue.as_str(),
+            $($rest)*
+        );
+    }};
+}
+
+/// Writes a warning with the fields of an attempt.
+macro_rules! of_attempt {
+    ($attempt:expr, $($rest:tt)*) => {{
+        let attempt: AttemptOf<'_> = $attempt;
+        of_run!(
+            warn,
+            attempt.run,
+            attempt.scheduled.task_queue,
+            activity.id = attempt.scheduled.activity_id.as_str(),
+            activity.r#type = attempt.scheduled.activity_type.as_str(),
+            attempt = attempt.attempt,
+            $($rest)*
+        );
+    }};
+}
+
+/// A run ended as failed.
+pub(crate) fn run_failed(execution: &WorkflowExecution, failure: &Failure) {
+    let text = excerpt(failure);
+    of_run!(
+        warn,
+        execution.into(),
+        execution.task_queue,
+        failure.r#type = one_line(&failure.kind),
+        "run of workflow `{}` failed: {text}",
+        execution.workflow_id
+    );
+}
+
+/// A run was closed by its execution timeout.
+pub(crate) fn run_timed_out(execution: &WorkflowExecution, timeout: Duration) {
+    of_run!(
+        warn,
+        execution.into(),
+        execution.task_queue,
+        timeout_ms = millis(timeout),
+        "run of workflow `{}` exceeded its execution timeout of {} s",
+        execution.workflow_id,
+        timeout.as_secs_f64()
+    );
+}
+
+/// A run was terminated because its history is at its limit.
+pub(crate) fn run_over_limit(execution: &WorkflowExecution, reason: &str) {
+    of_run!(
+        error,
+        execution.into(),
+        execution.task_queue,
+        "run of workflow `{}` was terminated: {reason}",
+        execution.workflow_id
+    );
+}
+
+/// A worker could not process a workflow task, which blocks the run.
+pub(crate) fn run_blocked(execution: &WorkflowExecution, failure: &Failure, attempt: u32, retry: Retry) {
+    let text = excerpt(failure);
+    of_run!(
+        error,
+        execution.into(),
+        execution.task_queue,
+        attempt,
+        failure.r#type = one_line(&failure.kind),
+        retry_at = %retry.at,
+        retry_in_ms = retry.in_ms(),
+        "run of workflow `{}` is blocked (attempt {attempt}): {text}; retried in {}",
+        execution.workflow_id,
+        retry.words()
+    );
+}
+
+/// An attempt of an activity failed or timed out.
+pub(crate) fn attempt_failed(attempt: AttemptOf<'_>, failure: &Failure, after: AfterAttempt, now: Timestamp) {
+    let text = excerpt(failure);
+    let (kind, number) = (&attempt.scheduled.activity_type, attempt.attempt);
+    match after {
+        AfterAttempt::Retry { at } => {
+            let retry = Retry { at, now };
+            of_attempt!(
+                attempt,
+                failure.r#type = one_line(&failure.kind),
+                retry_at = %at,
+                retry_in_ms = retry.in_ms(),
+                "activity `{kind}` failed (attempt {number}): {text}; retried as attempt {} in {}",
+                number.saturating_add(1),
+                retry.words()
+            );
+        }
+        AfterAttempt::Closed(state) => of_attempt!(
+            attempt,
+            failure.r#type = one_line(&failure.kind),
+            retry_state = state.as_str(),
+            "activity `{kind}` failed (attempt {number}): {text}; not retried: {}",
+            why_not(state)
+        ),
+    }
+}
+
+/// An activity waited too long for a worker.
+pub(crate) fn attempt_not_taken(attempt: AttemptOf<'_>, failure: &Failure) {
+    let text = excerpt(failure);
+    of_attempt!(
+        attempt,
+        failure.r#type = one_line(&failure.kind),
+        "activity `{}` found no worker (attempt {}): {text}; not retried",
+        attempt.scheduled.activity_type,
+        attempt.attempt
+    );
+}
+
+/// A worker was lost while it ran an activity.
+pub(crate) fn attempt_lost(attempt: AttemptOf<'_>, worker_identity: &str, after: Option<RetryState>) {
+    let (kind, number) = (&attempt.scheduled.activity_type, attempt.attempt);
+    let worker = one_line(worker_identity);
+    match after {
+        None => of_attempt!(
+            attempt,
+            worker.identity = worker,
+            "worker `{worker}` lost activity `{kind}` (attempt {number}); retried as attempt {} at once",
+            number.saturating_add(1)
+        ),
+        Some(state) => of_attempt!(
+            attempt,
+            worker.identity = worker,
+            retry_state = state.as_str(),
+            "worker `{worker}` lost activity `{kind}` (attempt {number}); not retried: {}",
+            why_not(state)
+        ),
+    }
+}
+
+/// A worker stopped renewing its leases, and what it held was taken from it.
+pub(crate) fn worker_lost(
+    namespace: &Namespace,
+    worker_id: WorkerId,
+    identity: Option<&str>,
+    runs: usize,
+    activities: usize,
+) {
+    let worker = identity.map_or_else(|| worker_id.to_string(), one_line);
+    tracing::warn!(
+        parent: None,
+        namespace = namespace.as_str(),
+        worker.id = %worker_id,
+        worker.identity = worker,
+        runs,
+        activities,
+        "worker `{worker}` was lost; it held {} and {}, which other workers take over",
+        counted(runs, "run", "runs"),
+        counted(activities, "activity", "activities")
+    );
+}
+
+/// Tasks of a type wait on a queue, and no live worker can take them.
+pub(crate) fn tasks_unserved(
+    namespace: &Namespace,
+    tasks: &crate::store::WaitingTasks,
+    waited: Duration,
+    queue_workers: usize,
+) {
+    let crate::store::WaitingTasks { task_queue, kind, task_type, count, .. } = tasks;
+    let (one, many, kind_name) = words_of(*kind);
+    let remedy = if queue_workers == 0 {
+        format!("no worker serves the queue; start one with `--queues {task_queue}`")
+    } else {
+        let workers = counted(queue_workers, "worker", "workers");
+        format!("the queue has {workers}, but none knows the type; start one of a version that does")
+    };
+    tracing::warn!(
+        parent: None,
+        namespace = namespace.as_str(),
+        task_queue = task_queue.as_str(),
+        kind = kind_name,
+        r#type = task_type.as_str(),
+        waiting = count,
+        waited_ms = millis(waited),
+        workers = queue_workers,
+        "{} of type `{task_type}` on task queue `{task_queue}` cannot be taken, the oldest for {} s: {remedy}",
+        counted(usize::try_from(*count).unwrap_or(0), one, many),
+        waited.as_secs()
+    );
+}
+
+/// A worker can take tasks that were reported by [`tasks_unserved`].
+pub(crate) fn tasks_served_again(namespace: &Namespace, task_queue: &str, kind: TaskKind, task_type: &str) {
+    let (_, many, kind_name) = words_of(kind);
+    tracing::info!(
+        parent: None,
+        namespace = namespace.as_str(),
+        task_queue,
+        kind = kind_name,
+        r#type = task_type,
+        "task queue `{task_queue}` is served again for {many} of type `{task_type}`"
+    );
+}
+
+/// Singular, plural and name of a kind.
+fn words_of(kind: TaskKind) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        TaskKind::Workflow => ("run", "runs", "workflow"),
+        TaskKind::Activity => ("activity", "activities", "activity"),
+    }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// When something is retried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retry {
+    pub(crate) at: Timestamp,
+    pub(crate) now: Timestamp,
+}
+
+impl Retry {
+    fn in_ms(self) -> i64 {
+        self.at.0.saturating_sub(self.now.0).max(0)
+    }
+
+    fn words(self) -> String {
+        match self.in_ms() {
+            ms @ 0..1_000 => format!("{ms} ms"),
+            ms => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        }
+    }
+}
+
+fn why_not(state: RetryState) -> &'static str {
+    match state {
+        RetryState::NonRetryableFailure => "the failure is not retryable",
+        RetryState::MaximumAttemptsReached => "the maximum number of attempts is reached",
+        RetryState::Timeout => "a timeout leaves no time for another attempt",
+        RetryState::CancelRequested => "its cancellation is requested",
+    }
+}
+
+/// Type and message of a failure.
+fn excerpt(failure: &Failure) -> String {
+    one_line(&format!("{}: {}", failure.kind, failure.message))
+}
+
+/// A text from outside as one bounded line: control characters could forge a second log line.
+fn one_line(text: &str) -> String {
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+    let mut line = String::with_capacity(end);
+    for part in text[..end].split(|c: char| c.is_whitespace() || c.is_control()) {
+        if !line.is_empty() && !part.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(part);
+    }
+    if end < text.len() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! The lines as an operator gets them, caught at the default level.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    client::StartWorkflow,
+    clock::Clock as _,
+    registry::Registry,
+    testing::{
+        App, LogLines, caller,
+        workflows::{Days, registry},
+    },
+    worker::WorkerOptions,
+};
+
+/// The only line about a run that a test expects.
+fn only(lines: &[Value]) -> &Value {
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    &lines[0]
+}
+
+fn fields<'a>(line: &'a Value, names: &[&str]) -> Vec<&'a Value> {
+    names.iter().map(|name| &line[*name]).collect()
+}
+
+const WHICH_RUN: [&str; 4] = ["namespace", "workflow.id", "workflow.type", "task_queue"];
+const WHICH_ACTIVITY: [&str; 3] = ["activity.id", "activity.type", "attempt"];
+
+#[test]
+fn a_text_from_outside_is_one_bounded_line() {
+    assert_eq!(one_line("a\nWARN forged\r\n\u{1b}[31mred"), "a WARN forged [31mred");
+    let long = one_line(&"ä".repeat(TEXT_BYTES_MAX));
+    assert!(long.len() <= TEXT_BYTES_MAX + '…'.len_utf8() && long.ends_with('…'), "{long}");
+}
+
+#[tokio::test]
+async fn a_run_that_succeeds_writes_no_line() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let worker = app.worker().await;
+    let run = app.start("twice", json!(10)).await;
+    app.end(run).await;
+    worker.stop(&app.clock).await;
+    assert_eq!(lines.of_run(run), [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_logged_with_the_time_of_the_next_one() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let worker = app.worker().await;
+    let run = app.start("retried", json!(2)).await;
+    let execution = app.end(run).await;
+    worker.stop(&app.clock).await;
+    let lines = lines.of_run(run);
+    let line = only(&lines);
+    assert_eq!(
+        (&line["level"], &line["message"]),
+        (
+            &json!("WARN"),
+            &json!(
+                "activity `succeed_at` failed (attempt 1): Early: attempt 1; retried as attempt 2 in 1.0 s"
+            )
+        )
+    );
+    let id = execution.workflow_id.as_str();
+    assert_eq!(fields(line, &WHICH_RUN), [&json!("default"), &json!(id), &json!("retried"), &json!("q")]);
+    assert_eq!(fields(line, &WHICH_ACTIVITY), [&json!("1"), &json!("succeed_at"), &json!(1)]);
+    assert_eq!(fields(line, &["failure.type", "retry_in_ms"]), [&json!("Early"), &json!(1_000)]);
+    assert!(line["retry_at"].is_string(), "{line:#}");
+}
+
+#[tokio::test]
+async fn a_failed_activity_and_the_run_that_fails_with_it_are_logged() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let worker = app.worker().await;
+    let run = app.start("large", Value::Null).await;
+    let execution = app.end(run).await;
+    worker.stop(&app.clock).await;
+    let lines = lines.of_run(run);
+    // The run and the attempt are tasks of their own: either may write first.
+    let is_activity = |line: &&Value| line["activity.id"].is_string();
+    let (activities, runs): (Vec<&Value>, Vec<&Value>) = lines.iter().partition(is_activity);
+    let ([activity], [failed]) = (&activities[..], &runs[..]) else { panic!("{lines:#?}") };
+    let message = activity["message"].as_str().unwrap();
+    assert!(message.starts_with("activity `large` failed (attempt 1): "), "{message}");
+    assert!(message.ends_with("; not retried: the failure is not retryable"), "{message}");
+    assert_eq!(activity["retry_state"], "NON_RETRYABLE_FAILURE");
+    let id = execution.workflow_id.as_str();
+    let message = failed["message"].as_str().unwrap();
+    assert!(message.starts_with(&format!("run of workflow `{id}` failed: ")), "{message}");
+    assert_eq!(fields(failed, &WHICH_RUN), [&json!("default"), &json!(id), &json!("large"), &json!("q")]);
+    assert_eq!((&failed["level"], failed["failure.type"].is_string()), (&json!("WARN"), true));
+}
+
+#[tokio::test]
+async fn a_blocked_run_is_logged_at_each_attempt() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let worker = app.worker().await;
+    let run = app.start("panicking", Value::Null).await;
+    app.until(|| async { lines.of_run(run).len() >= 2 }).await;
+    worker.stop(&app.clock).await;
+    let lines = lines.of_run(run);
+    for (line, attempt) in lines.iter().zip(1..) {
+        let message = line["message"].as_str().unwrap();
+        assert!(message.contains(&format!("` is blocked (attempt {attempt}): PanicError: ")), "{message}");
+        assert!(message.contains("on purpose; retried in "), "{message}");
+        assert_eq!(fields(line, &["level", "attempt"]), [&json!("ERROR"), &json!(attempt)]);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_exceeds_its_execution_timeout_is_logged() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let worker = app.worker().await;
+    let _maintenance = app.maintenance();
+    let start = StartWorkflow {
+        workflow_id: Some("slow".to_owned()),
+        execution_timeout: Some(Duration::from_secs(5)),
+        ..StartWorkflow::new("days", json!(1))
+    };
+    let run = app.engine.client().start_workflow(&caller(), start).await.unwrap().execution.run_id;
+    app.end(run).await;
+    worker.stop(&app.clock).await;
+    let lines = lines.of_run(run);
+    let line = only(&lines);
+    assert_eq!(line["message"], "run of workflow `slow` exceeded its execution timeout of 5 s");
+    assert_eq!(fields(line, &WHICH_RUN), [&json!("default"), &json!("slow"), &json!("days"), &json!("q")]);
+    assert_eq!(fields(line, &["level", "timeout_ms"]), [&json!("WARN"), &json!(5_000)]);
+}
+
+#[tokio::test]
+async fn a_lost_worker_is_logged_with_what_it_held() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let options = WorkerOptions { identity: "doomed".to_owned(), ..WorkerOptions::default() };
+    let worker = app.worker_with(registry(&app.counted), options).await;
+    let run = app.start("counting", json!(20)).await;
+    app.until(|| async { app.types(run).await.contains(&"ActivityTaskScheduled") }).await;
+    worker.kill();
+    let _maintenance = app.maintenance();
+    app.until(|| async { lines.containing("worker `doomed` was lost").len() == 1 }).await;
+    let lost = lines.containing("worker `doomed` was lost");
+    let line = only(&lost);
+    assert_eq!(
+        line["message"],
+        "worker `doomed` was lost; it held 1 run and 1 activity, which other workers take over"
+    );
+    assert_eq!(fields(line, &["level", "runs", "activities"]), [&json!("WARN"), &json!(1), &json!(1)]);
+    let lines = lines.of_run(run);
+    let line = only(&lines);
+    assert_eq!(
+        line["message"],
+        "worker `doomed` lost activity `count_seconds` (attempt 1); retried as attempt 2 at once"
+    );
+    assert_eq!(fields(line, &WHICH_ACTIVITY), [&json!("1"), &json!("count_seconds"), &json!(1)]);
+}
+
+#[tokio::test]
+async fn tasks_without_a_worker_are_logged_after_growing_intervals_and_when_they_are_served_again() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    app.worker().await.stop(&app.clock).await;
+    let run = app.start("days", json!(0)).await;
+    let _maintenance = app.maintenance();
+    let unserved = || lines.containing("no worker serves the queue");
+    let begun = app.clock.now();
+    app.until(|| async { unserved().len() == 3 }).await;
+    let took = app.clock.now().since(begun).as_secs();
+    assert!(took >= 10 + 60 + 120, "three warnings within {took} s");
+    let first = &unserved()[0];
+    let message = first["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("1 run of type `days` on task queue `q` cannot be taken, the oldest for "),
+        "{message}"
+    );
+    assert!(message.ends_with("s: no worker serves the queue; start one with `--queues q`"), "{message}");
+    assert_eq!(
+        fields(first, &["level", "task_queue", "kind", "type", "waiting", "workers"]),
+        [&json!("WARN"), &json!("q"), &json!("workflow"), &json!("days"), &json!(1), &json!(0)]
+    );
+    // A worker that serves the queue and does not know the type is not enough.
+    let worker = app.worker_with(Registry::new(), WorkerOptions::default()).await;
+    app.until(|| async { !lines.containing("the queue has 1 worker, but none knows the type").is_empty() })
+        .await;
+    worker.stop(&app.clock).await;
+    let worker = app.worker_with(Registry::new().workflow::<Days>(), WorkerOptions::default()).await;
+    app.end(run).await;
+    let served = || lines.containing("task queue `q` is served again for runs of type `days`");
+    app.until(|| async { served().len() == 1 }).await;
+    assert_eq!(served()[0]["level"], "INFO");
+    worker.stop(&app.clock).await;
+}
