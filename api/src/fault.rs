@@ -1,8 +1,6 @@
 //! Faults of the service: logged once, here, and shown to callers without their text.
 
-use std::error::Error;
-
-use ctutor_engine::store;
+use ctutor_engine::{chain, store};
 
 /// What a caller is told of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +16,12 @@ impl Fault {
     pub(crate) fn of_store(error: &store::Error) -> Self {
         if error.is_unavailable() {
             tracing::warn!(
-                error = chain(error),
+                error = %chain(error),
                 "the database is away or cannot keep up, a request was turned away"
             );
             return Self::Unavailable;
         }
-        tracing::error!(error = chain(error), "a request failed");
+        tracing::error!(error = %chain(error), "a request failed");
         Self::Internal
     }
 
@@ -34,16 +32,4 @@ impl Fault {
             Self::Unavailable => "the service cannot do it now, try again later",
         }
     }
-}
-
-/// An error with all that led to it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

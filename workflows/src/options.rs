@@ -1,5 +1,6 @@
 use std::{path::PathBuf, sync::Arc};
 
+use ctutor_engine::chain;
 use ctutor_git::RepositoryCache;
 use ctutor_sandbox::{Policy, Sandbox};
 
@@ -66,7 +67,11 @@ impl Options {
         options.read_only.clone_from(&self.sandbox_read_only);
         let sandbox = Sandbox::detect(options).await;
         if let Err(unavailable) = &sandbox {
-            tracing::warn!(remedy = unavailable.remedy, "{unavailable}; tests of students will be refused");
+            tracing::warn!(
+                remedy = unavailable.remedy,
+                error = %chain(unavailable),
+                "student programs cannot be isolated; tests of students will be refused"
+            );
         }
         Ok(TestingStation::new(cache, sandbox, self.maxima.clone(), scratch, self.tests_at_once_max))
     }

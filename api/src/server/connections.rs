@@ -43,7 +43,7 @@ pub(super) async fn serve(
         let connection = connection(builder.clone(), stream, router.clone(), shutdown.clone());
         connections.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::trace!(%error, "a connection broke");
+                tracing::trace!(error = %ctutor_engine::chain(&error), "a connection broke");
             }
             drop(place);
         });

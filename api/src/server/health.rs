@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use ctutor_engine::chain;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -54,7 +55,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
     let is_ready = match timeout(DATABASE_TIMEOUT, client.ready()).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
-            tracing::warn!(%error, "the database does not answer");
+            tracing::warn!(error = %chain(&error), "the database does not answer");
             false
         }
         Err(_) => {

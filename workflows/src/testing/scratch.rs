@@ -88,7 +88,7 @@ fn gate(parent: &Path) -> io::Result<File> {
 /// Removes a folder in which a student's program may have taken away rights, or nested deeper than any path is long.
 pub(super) fn clear(root: &Path) {
     if let Err(fault) = empty(root).and_then(|()| fs::remove_dir(root)) {
-        tracing::warn!(folder = %root.display(), error = %fault, "the folder of a test was left behind");
+        tracing::warn!(folder = %root.display(), error = %ctutor_engine::chain(&fault), "the folder of a test was left behind");
     }
 }
 

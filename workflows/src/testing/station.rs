@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use ctutor_engine::activity::ActivityError;
+use ctutor_engine::{activity::ActivityError, chain};
 use ctutor_git::{Error, RepositoryCache};
 use ctutor_sandbox::{Sandbox, Unavailable};
 
@@ -42,7 +42,7 @@ pub(super) fn git_failure(error: &Error) -> ActivityError {
     if matches!(error, Error::Canceled) {
         return ActivityError::canceled();
     }
-    let message = with_causes(error);
+    let message = chain(error).to_string();
     if error.is_retryable() {
         return ActivityError::retryable("RepositoryUnavailable", message);
     }
@@ -64,21 +64,10 @@ pub(super) fn broken_failure(error: &Broken) -> ActivityError {
     if matches!(error, Broken::Canceled) {
         return ActivityError::canceled();
     }
-    let message = with_causes(error);
+    let message = chain(error).to_string();
     if error.is_retryable() {
         ActivityError::retryable("TestEnvironmentBroken", message)
     } else {
         ActivityError::non_retryable("TestEnvironmentBroken", message)
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
