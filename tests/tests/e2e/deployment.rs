@@ -64,7 +64,15 @@ struct Servers {
 impl Deployment {
     /// `ctutor dev`.
     pub(crate) async fn sqlite() -> Result<Self> {
+        Self::sqlite_with(&[]).await
+    }
+
+    /// `ctutor dev` with these variables.
+    pub(crate) async fn sqlite_with(settings: &[(&str, &str)]) -> Result<Self> {
         let mut deployment = Self::new(None)?;
+        for (key, value) in settings {
+            deployment.set(key, value);
+        }
         deployment.start_dev().await?;
         Ok(deployment)
     }

@@ -13,6 +13,7 @@ mod command_line;
 mod data_processing;
 mod error_handling;
 mod graphql_refusals;
+mod log_lines;
 mod long_running;
 mod priority;
 mod reports;
