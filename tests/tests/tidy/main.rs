@@ -6,6 +6,7 @@ mod containers;
 mod crates;
 mod error_pages;
 mod imports;
+mod log_causes;
 mod migrations;
 mod sources;
 mod workspace;

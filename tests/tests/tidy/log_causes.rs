@@ -3,15 +3,11 @@
 //! Our errors never print their causes themselves, so `%error` or `{error}` in a log line loses the reason. This test
 //! reads the source of every crate for log macros that print an error in any other way.
 
-#![expect(clippy::unwrap_used, reason = "clippy takes the helpers of an integration test for other code")]
-
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeSet;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+use crate::workspace::sources;
 
 const MACROS: &[&str] = &["error", "warn", "info", "debug", "trace", "event"];
 /// Names that always mean an error, besides those that a file binds in `Err(…)` or declares with an error type.
@@ -24,17 +20,12 @@ const WITHOUT_CAUSES: &[(&str, &str)] = &[
 
 #[test]
 fn log_lines_print_errors_with_their_causes() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut faults = Vec::new();
     let mut excused = BTreeSet::new();
-    let mut files = Vec::new();
-    for folder in ["api", "cli", "engine", "integrations", "macros", "migration", "workflows"] {
-        collect(&root.join(folder), &mut files);
-    }
-    assert!(files.len() > 100, "only {} files were found", files.len());
-    for path in files {
-        let name = path.strip_prefix(root).unwrap().display().to_string();
-        let found = without_causes(&fs::read_to_string(&path).unwrap());
+    let products = sources().into_iter().filter(|(path, _)| !path.starts_with("tests"));
+    for (path, text) in products {
+        let name = path.display().to_string();
+        let found = without_causes(&text);
         match WITHOUT_CAUSES.iter().find(|(excused, _)| *excused == name) {
             Some((file, _)) if !found.is_empty() => drop(excused.insert(*file)),
             _ => faults.extend(found.iter().map(|fault| format!("{name}: {fault}"))),
@@ -70,17 +61,6 @@ fn errors_are_found_in_every_form_of_a_log_line() {
         r#"if let Err(x) = r { println!("{x}"); }"#,
     ] {
         assert_eq!(without_causes(accepted), [String::new(); 0], "{accepted}");
-    }
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
     }
 }
 
