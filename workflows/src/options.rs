@@ -73,6 +73,13 @@ impl Options {
                 "student programs cannot be isolated; tests of students will be refused"
             );
         }
-        Ok(TestingStation::new(cache, sandbox, self.maxima.clone(), scratch, self.tests_at_once_max))
+        let station =
+            TestingStation::new(cache, sandbox, self.maxima.clone(), scratch, self.tests_at_once_max)
+                .hiding(&self.cache_folder, "<cache>")
+                .hiding(&self.secrets_folder, "<secrets>");
+        Ok(match std::env::home_dir() {
+            Some(home) => station.hiding(&home, "~"),
+            None => station,
+        })
     }
 }

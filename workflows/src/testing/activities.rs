@@ -109,13 +109,21 @@ pub async fn fetch_repository(
     input: FetchRepository,
 ) -> Result<Fetched, ActivityError> {
     let station = ctx.resource::<TestingStation>()?;
+    fetch(ctx, &station, input).await.map_err(|error| station.without_paths(error))
+}
+
+async fn fetch(
+    ctx: &ActivityContext,
+    station: &TestingStation,
+    input: FetchRepository,
+) -> Result<Fetched, ActivityError> {
     let stage = match input.stage {
         FetchStage::DownloadingExample => "downloading_example",
         FetchStage::DownloadingSubmission => "downloading_submission",
     };
-    let scratch = scratch_folder(&station)?;
+    let scratch = scratch_folder(station)?;
     let into = scratch.path().join("tree");
-    match check_out(ctx, &station, &input.repository, &into, stage).await {
+    match check_out(ctx, station, &input.repository, &into, stage).await {
         Ok(commit) => Ok(Fetched { commit, fault: None }),
         Err(error) => match students_fault(&error) {
             Some(fault) if input.stage == FetchStage::DownloadingSubmission => {
@@ -140,16 +148,24 @@ pub async fn fetch_repository(
 )]
 pub async fn run_tests(ctx: &ActivityContext<Turn>, input: RunTests) -> Result<Report, ActivityError> {
     let station = ctx.resource::<TestingStation>()?;
+    test(ctx, &station, input).await.map_err(|error| station.without_paths(error))
+}
+
+async fn test(
+    ctx: &ActivityContext<Turn>,
+    station: &TestingStation,
+    input: RunTests,
+) -> Result<Report, ActivityError> {
     let sandbox = station.sandbox()?;
-    let _place = wait_for_place(ctx, &station).await?;
-    let scratch = scratch_folder(&station)?;
+    let _place = wait_for_place(ctx, station).await?;
+    let scratch = scratch_folder(station)?;
     let (reference, student) = (scratch.path().join("reference"), scratch.path().join("student"));
-    check_out(ctx, &station, &input.reference, &reference, "preparing")
+    check_out(ctx, station, &input.reference, &reference, "preparing")
         .await
         .map_err(|error| git_failure(&error))?;
     let mut fault = input.fault;
     if fault.is_none()
-        && let Err(error) = check_out(ctx, &station, &input.submission, &student, "preparing").await
+        && let Err(error) = check_out(ctx, station, &input.submission, &student, "preparing").await
     {
         fault = Some(students_fault(&error).ok_or_else(|| git_failure(&error))?);
     }

@@ -3,34 +3,43 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::{self, Read},
     path::{Path, PathBuf},
     slice,
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use ctutor_sandbox::{Bind, Command, Limits, Sandbox};
+use ctutor_sandbox::{Bind, Command, Limits, Line, Outcome, Sandbox, Stopwatch};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Broken,
     files::{self, Selection, is_named, is_refused, select},
+    paths::Hidden,
     plan::{Granted, Maxima, RunnerKind, TestPlan},
+    report::TestReport,
+    runner::{exceeded, last_output, suspected_limit},
     scratch,
 };
 
 /// What a process of the tests may write altogether.
 const WRITABLE_BYTES: u64 = 256 << 20;
 const OUTPUT_BYTES: u64 = 64 << 20;
+/// With less than this on its disk, a worker is to blame for a program that fails.
+const FREE_BYTES_MIN: u64 = 16 << 20;
+/// How much of a script is searched for carriage returns.
+const SCRIPT_BYTES_MAX: u64 = 64 << 10;
 
 pub(super) struct Bench<'a> {
     pub(super) plan: &'a TestPlan,
     pub(super) granted: Granted,
     pub(super) sandbox: &'a Sandbox,
     pub(super) cancel: &'a CancellationToken,
-    started: Instant,
+    started: Stopwatch,
     folder: TempDir,
+    hidden: Hidden,
     reference: &'a Path,
     student: &'a Path,
     /// What lies over the student's files, and may not be changed by them.
@@ -46,6 +55,8 @@ pub(super) struct Bench<'a> {
 pub(super) struct Place {
     pub(super) path: PathBuf,
     read_only: Vec<PathBuf>,
+    /// The paths of the worker that a program can meet there.
+    pub(super) hidden: Hidden,
 }
 
 /// Whose files the tests meet.
@@ -120,7 +131,8 @@ impl<'a> Bench<'a> {
             granted: plan.grant(maxima),
             sandbox: material.sandbox,
             cancel: material.cancel,
-            started: Instant::now(),
+            started: Stopwatch::start(),
+            hidden: Hidden::default().and(folder.path(), "…").and(material.scratch, "…"),
             folder,
             reference,
             student,
@@ -147,7 +159,8 @@ impl<'a> Bench<'a> {
         }
         self.tests.copy(self.reference, &path)?;
         let read_only = self.guarded().into_iter().map(|guarded| path.join(guarded)).collect();
-        Ok(Place { path, read_only })
+        let hidden = self.hidden.clone().and(&path, ".");
+        Ok(Place { path, read_only, hidden })
     }
 
     /// What the student's program may not change: whole folders where nothing of the student lies in them.
@@ -184,16 +197,78 @@ impl<'a> Bench<'a> {
         command.binds.push(Bind::Writable(place.path.clone()));
         command.binds.extend(place.read_only.iter().cloned().map(Bind::ReadOnly));
         command.env.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
-        command.limits = Limits {
-            wall: wall.min(self.remaining()),
+        command.limits = Limits { wall: wall.min(self.remaining()), ..self.limits() };
+        command
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
             cpu: self.granted.total_timeout,
             memory_bytes: self.granted.memory_bytes,
             processes: self.granted.processes,
             output_bytes: OUTPUT_BYTES,
             writable_bytes: WRITABLE_BYTES,
             ..Limits::default()
-        };
-        command
+        }
+    }
+
+    /// Runs a command to its end.
+    pub(super) async fn run(&self, command: &Command) -> Result<Outcome, Broken> {
+        self.run_with_lines(command, self.cancel, &mut |_| {}).await
+    }
+
+    /// Like [`run`](Self::run), and tells every line. A cancellation of `stop` alone is an outcome.
+    pub(super) async fn run_with_lines(
+        &self,
+        command: &Command,
+        stop: &CancellationToken,
+        on_line: &mut (dyn FnMut(Line<'_>) + Send),
+    ) -> Result<Outcome, Broken> {
+        let mut outcome = self.sandbox.run_with_lines(command, stop, on_line).await?;
+        self.check_canceled()?;
+        if !outcome.exit.is_success() {
+            self.check_room()?;
+        }
+        outcome.detail = outcome.detail.or_else(|| exceeded(outcome.exit, &command.limits));
+        Ok(outcome)
+    }
+
+    /// Takes what is left of the worker's paths out of what students read.
+    pub(super) fn hide_paths(&self, reports: &mut [TestReport]) {
+        for report in reports {
+            report.result_message = report.result_message.as_ref().map(|message| self.hidden.hide(message));
+        }
+    }
+
+    /// What a program wrote at its end, for students to read.
+    pub(super) fn last_output(&self, place: &Place, outcome: &Outcome) -> String {
+        let output = last_output(outcome, &place.hidden);
+        match suspected_limit(outcome, &self.limits()) {
+            Some(limit) => format!("{output}\n({limit})"),
+            None => output,
+        }
+    }
+
+    /// Whether a program that a plan names comes with the submission, or is made of it.
+    pub(super) fn is_students(&self, program: &str) -> bool {
+        let path = Path::new(program.trim_start_matches("./"));
+        program.contains('/') && !path.is_absolute() && !self.tests.files.iter().any(|file| file == path)
+    }
+
+    /// Whether this is a file of the submission with line endings of Windows.
+    pub(super) fn has_windows_lines(&self, file: &str) -> bool {
+        let path = Path::new(file.trim_start_matches("./"));
+        // What was selected is an ordinary file.
+        let is_submitted = self.submission.files.iter().any(|file| file == path);
+        is_submitted && has_windows_lines(&self.student.join(path)).unwrap_or_default()
+    }
+
+    /// Refuses to blame a program for a full disk of the worker.
+    fn check_room(&self) -> Result<(), Broken> {
+        let Ok(disk) = rustix::fs::statvfs(self.folder.path()) else { return Ok(()) };
+        let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let has_names = disk.f_files == 0 || disk.f_favail > 0;
+        if free_bytes < FREE_BYTES_MIN || !has_names { Err(Broken::NoRoom { free_bytes }) } else { Ok(()) }
     }
 
     /// What is left of the time for all tests.
@@ -222,6 +297,12 @@ impl Drop for Bench<'_> {
 
 pub(super) fn is_folder(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+}
+
+fn has_windows_lines(file: &Path) -> io::Result<bool> {
+    let mut text = Vec::new();
+    fs::File::open(file)?.take(SCRIPT_BYTES_MAX).read_to_end(&mut text)?;
+    Ok(text.windows(2).any(|pair| pair == b"\r\n"))
 }
 
 fn is_below(path: &Path, folder: &str) -> bool {

@@ -13,8 +13,16 @@ pub enum Broken {
     Listing { message: String },
     #[error("the solution of the reference does not pass `{test}`: {message}")]
     Solution { test: String, message: String },
-    #[error("`{program}` is not installed where the tests run")]
+    #[error(
+        "the program `{program}` is not installed where the tests run; a file of the submission or the reference is \
+         named with its folder, such as `./{program}`"
+    )]
     RunnerMissing { program: String },
+    /// The program of a test, which is not the student's.
+    #[error("the test `{test}` cannot be run on this worker: {reason}")]
+    NotStarted { test: String, reason: ctutor_sandbox::StartFailure },
+    #[error("the disk of the worker is full: {free_bytes} bytes are free where the tests run")]
+    NoRoom { free_bytes: u64 },
     #[error("the sandbox failed")]
     Sandbox(#[from] ctutor_sandbox::Error),
     #[error("the files of the test cannot be laid out: {what}")]
@@ -31,7 +39,11 @@ impl Broken {
     /// Whether another attempt, perhaps by another worker, may do better.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::RunnerMissing { .. } | Self::Sandbox(_) | Self::Files { .. } => true,
+            Self::RunnerMissing { .. }
+            | Self::NotStarted { .. }
+            | Self::NoRoom { .. }
+            | Self::Sandbox(_)
+            | Self::Files { .. } => true,
             Self::ReferenceMissing { .. }
             | Self::SubmissionMissing { .. }
             | Self::Plan { .. }

@@ -57,10 +57,10 @@ pub async fn execute(
     cancel: &CancellationToken,
 ) -> Result<Report, Broken> {
     if !is_folder(job.reference) {
-        return Err(Broken::ReferenceMissing { path: job.reference.display().to_string() });
+        return Err(Broken::ReferenceMissing { path: shown(job.reference) });
     }
     if job.fault.is_none() && !is_folder(job.student) {
-        return Err(Broken::SubmissionMissing { path: job.student.display().to_string() });
+        return Err(Broken::SubmissionMissing { path: shown(job.student) });
     }
     let plan = match job.plan {
         Some(plan) => {
@@ -90,10 +90,16 @@ pub async fn execute(
             max: job.maxima.tests as u64,
         });
     }
-    let tests = match &bench.submission_fault {
+    let mut tests = match &bench.submission_fault {
         Some(fault) => tests.iter().map(|test| test.not_loaded(fault)).collect(),
         None => runner.run(&bench, &tests, &mut progress).await?,
     };
+    bench.hide_paths(&mut tests);
     let name = plan.name.clone().unwrap_or_else(|| "tests".to_owned());
     Ok(Report::new(runner.kind(), name, bench.elapsed().as_secs_f64(), tests))
+}
+
+/// The name of a folder, without where it lies on the worker.
+fn shown(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,10 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ctutor_engine::{activity::ActivityError, chain};
 use ctutor_git::{Error, RepositoryCache};
 use ctutor_sandbox::{Sandbox, Unavailable};
 
-use super::{Broken, places::Places, plan::Maxima};
+use super::{Broken, paths::Hidden, places::Places, plan::Maxima};
 
 /// What a worker lends to the testing activities.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct TestingStation {
     pub(super) maxima: Maxima,
     pub(super) scratch: PathBuf,
     pub(super) places: Places,
+    hidden: Hidden,
 }
 
 impl TestingStation {
@@ -26,7 +27,24 @@ impl TestingStation {
         scratch: PathBuf,
         at_once_max: usize,
     ) -> Self {
-        Self { cache, sandbox, maxima, scratch, places: Places::new(at_once_max) }
+        Self { cache, sandbox, maxima, scratch, places: Places::new(at_once_max), hidden: Hidden::default() }
+    }
+
+    /// The same station, which keeps this folder out of the failures that users read.
+    #[must_use]
+    pub fn hiding(mut self, folder: &Path, shown: &'static str) -> Self {
+        self.hidden = self.hidden.and(folder, shown);
+        self
+    }
+
+    /// The same failure without paths of the worker, which stand in its log.
+    pub(super) fn without_paths(&self, mut error: ActivityError) -> ActivityError {
+        let shown = self.hidden.hide(&error.failure.message);
+        if shown != error.failure.message {
+            tracing::warn!(failure = error.failure.kind, "a test failed: {}", error.failure.message);
+            error.failure.message = shown;
+        }
+        error
     }
 
     pub(super) fn sandbox(&self) -> Result<&Sandbox, ActivityError> {
@@ -69,5 +87,29 @@ pub(super) fn broken_failure(error: &Broken) -> ActivityError {
         ActivityError::retryable("TestEnvironmentBroken", message)
     } else {
         ActivityError::non_retryable("TestEnvironmentBroken", message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::testing::SecretFolder;
+
+    #[test]
+    fn a_failure_names_no_folder_of_the_worker() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Arc::new(SecretFolder(folder.path().join("secrets")));
+        let options = ctutor_git::Options::default();
+        let cache = RepositoryCache::new(folder.path().join("cache/git"), options, secrets).unwrap();
+        let unavailable = Unavailable { reason: "none".to_owned(), remedy: "none".to_owned() };
+        let scratch = folder.path().join("cache/scratch");
+        let station = TestingStation::new(cache, Err(unavailable), Maxima::default(), scratch.clone(), 1)
+            .hiding(&folder.path().join("cache"), "<cache>");
+        let source = std::io::Error::other(format!("no space left at {}", scratch.join("test-1").display()));
+        let failure = broken_failure(&Broken::Files { what: "making a folder", source });
+        let shown = station.without_paths(failure).failure.message;
+        assert!(shown.ends_with("making a folder: no space left at <cache>/scratch/test-1"), "{shown}");
     }
 }

@@ -56,7 +56,7 @@ async fn what_is_wrong_is_told() {
     let build = "printf '#!/bin/sh\\necho area=13.5\\n' > built; chmod +x built; echo no >&2; exit 1";
     let report = place(PLAN, build).await.test().await.unwrap();
     assert_eq!(counts(&report), (2, 2, 0), "{report:#?}");
-    assert_eq!(message(&report, "builds"), "exit status 1 instead of 0\nno");
+    assert_eq!(message(&report, "builds"), "exit status 1 instead of 0\nstandard error:\nno");
     assert_eq!(
         message(&report, "exact"),
         "the output differs from the expected one in line 1, column 10: expected `0`, found the end of the output\n\

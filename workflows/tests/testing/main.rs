@@ -4,6 +4,7 @@
 mod broken;
 mod command;
 mod course;
+mod endings;
 mod forging;
 mod junit;
 mod messages;

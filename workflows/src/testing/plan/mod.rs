@@ -204,7 +204,7 @@ impl TestPlan {
             Duration::from_millis(wanted.unwrap_or(default_ms).max(1)).min(max)
         };
         // All tests may run with the solution too, and take as long.
-        let runs = if self.runner == RunnerKind::Command || self.solution.is_none() { 1 } else { 2 };
+        let runs = if self.solution.is_none() { 1 } else { 2 };
         Granted {
             test_timeout: ms(wanted.test_timeout_ms, 10_000, maxima.test_timeout),
             total_timeout: ms(wanted.total_timeout_ms, 120_000, maxima.total_timeout / runs),

@@ -1,21 +1,40 @@
 //! Commands with what they should do. They share one folder, so that an early one may compile for the later ones.
+//!
+//! A submission that does not pass may be the reference's fault: with a solution, the commands then run with it too,
+//! and all of them have to pass. Without one, only a program that no submission can bring along is known to be the
+//! worker's or the reference's fault.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use ctutor_sandbox::{Exit, Limits, Outcome};
+use ctutor_sandbox::{Captured, Exit, Limits, Outcome, StartReason, Stopwatch};
 
-use super::{Listener, not_run, running};
+pub(super) use super::ending::{describe, ending};
+use super::{
+    Listener,
+    ending::{last_of, not_started},
+    not_run, running,
+};
 use crate::testing::{
     Broken,
     bench::{Bench, Place, Whose},
-    compare::{Comparison, compare},
+    compare::compare,
+    paths::Hidden,
     plan::{CommandTest, Expected},
     report::{Status, TestReport, Verdict},
 };
 
-const FIND: &str = "for program; do command -v \"$program\" >/dev/null || echo \"$program\"; done";
+/// Prints each program that is neither a file nor in the folders of `PATH`. A shell's own commands do not count: no
+/// shell is involved when a command runs.
+const FIND: &str = r#"for program; do
+    found=
+    case $program in
+    */*) [ -f "$program" ] && [ -x "$program" ] && found=1 ;;
+    *) IFS=:; for folder in $PATH; do [ -f "$folder/$program" ] && [ -x "$folder/$program" ] && found=1; done ;;
+    esac
+    [ -n "$found" ] || echo "$program"
+done"#;
 const FIND_TIMEOUT: Duration = Duration::from_secs(30);
-const SHOWN_BYTES_MAX: usize = 1_000;
+const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ksh", "zsh"];
 
 pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
     let tests = &bench.plan.commands;
@@ -28,66 +47,87 @@ pub(super) async fn check_installed(
     bench: &Bench<'_>,
     programs: impl Iterator<Item = &String>,
 ) -> Result<(), Broken> {
-    // A program with a folder in its name is one that the tests are about to make.
-    let programs = programs.filter(|name| !name.contains('/'));
+    // A program in a folder of the test is one that the submission, the reference or an earlier command makes.
+    let programs = programs.filter(|name| !name.contains('/') || name.starts_with('/'));
     let argv: Vec<String> =
         ["sh", "-c", FIND, "sh"].into_iter().map(str::to_owned).chain(programs.cloned()).collect();
     let place = bench.place(Whose::Reference)?;
-    let outcome = bench.sandbox.run(&bench.command(&place, &argv, FIND_TIMEOUT), bench.cancel).await?;
-    bench.check_canceled()?;
-    match outcome.stdout.text().lines().next() {
-        Some(program) => Err(Broken::RunnerMissing { program: program.to_owned() }),
+    let outcome = bench.run(&bench.command(&place, &argv, FIND_TIMEOUT)).await?;
+    if let Some(program) = outcome.stdout.text().lines().next() {
+        return Err(Broken::RunnerMissing { program: program.to_owned() });
+    }
+    if outcome.exit.is_success() {
+        return Ok(());
+    }
+    Err(match not_started(&outcome) {
+        Some(failure) => Broken::RunnerMissing { program: failure.program.clone() },
+        None => Broken::Listing { message: told(&ending(&outcome), &bench.last_output(&place, &outcome)) },
+    })
+}
+
+pub(super) async fn run(bench: &Bench<'_>, listener: Listener<'_>) -> Result<Vec<TestReport>, Broken> {
+    let reports = run_with(bench, Whose::Student, bench.remaining(), listener).await?;
+    let all_passed = reports.iter().all(|report| report.result == Verdict::Passed);
+    if bench.plan.solution.is_some() && !all_passed {
+        check_solution(bench).await?;
+    }
+    Ok(reports)
+}
+
+/// Runs all commands with the solution. The time that they take is not the student's.
+async fn check_solution(bench: &Bench<'_>) -> Result<(), Broken> {
+    let reports = run_with(bench, Whose::Reference, bench.granted.total_timeout, &mut |_| {}).await?;
+    match reports.into_iter().find(|report| report.result != Verdict::Passed) {
+        Some(TestReport { name: test, result_message, .. }) => {
+            Err(Broken::Solution { test, message: result_message.unwrap_or_default() })
+        }
         None => Ok(()),
     }
 }
 
-pub(super) async fn run(bench: &Bench<'_>, listener: Listener<'_>) -> Result<Vec<TestReport>, Broken> {
-    let place = bench.place(Whose::Student)?;
+async fn run_with(
+    bench: &Bench<'_>,
+    whose: Whose,
+    time: Duration,
+    listener: Listener<'_>,
+) -> Result<Vec<TestReport>, Broken> {
+    let place = bench.place(whose)?;
     let tests = &bench.plan.commands;
+    let started = Stopwatch::start();
     let mut reports = Vec::with_capacity(tests.len());
     for (number, test) in tests.iter().enumerate() {
         listener(running(number, tests.len(), Some(&test.name)));
-        reports.push(run_one(bench, &place, test).await?);
+        let remaining = time.saturating_sub(started.elapsed());
+        reports.push(if remaining.is_zero() {
+            not_run(&test.name)
+        } else {
+            run_one(bench, &place, test, remaining).await?
+        });
     }
     listener(running(tests.len(), tests.len(), None));
     Ok(reports)
 }
 
-async fn run_one(bench: &Bench<'_>, place: &Place, test: &CommandTest) -> Result<TestReport, Broken> {
-    let remaining = bench.remaining();
-    if remaining.is_zero() {
-        return Ok(not_run(&test.name));
-    }
+async fn run_one(
+    bench: &Bench<'_>,
+    place: &Place,
+    test: &CommandTest,
+    remaining: Duration,
+) -> Result<TestReport, Broken> {
     let timeout = test.timeout_ms.map_or(bench.granted.test_timeout, Duration::from_millis);
-    let mut command = bench.command(place, &test.argv, timeout.min(bench.granted.test_timeout));
+    let timeout = timeout.min(bench.granted.test_timeout).min(remaining);
+    let mut command = bench.command(place, &test.argv, timeout);
+    command.limits.wall = timeout;
     command.stdin = test.stdin.clone().into_bytes();
     command.limits.captured_bytes = captured_bytes(test);
-    let outcome = bench.sandbox.run(&command, bench.cancel).await?;
-    bench.check_canceled()?;
-    let (status, verdict, message) = match judge(test, bench.plan.comparison(test), &outcome) {
-        Ok(()) => (Status::Completed, Verdict::Passed, None),
-        Err((status, message)) => (status, Verdict::Failed, Some(message)),
+    let outcome = bench.run(&command).await?;
+    check_start(bench, test, &outcome)?;
+    let seconds = outcome.wall.as_secs_f64();
+    let report = match judge(bench, place, test, &outcome) {
+        Ok(()) => TestReport::new(&test.name, Status::Completed, Verdict::Passed, None),
+        Err((status, message)) => TestReport::new(&test.name, status, Verdict::Failed, Some(&message)),
     };
-    Ok(TestReport::new(&test.name, status, verdict, message.as_deref()).lasting(outcome.wall.as_secs_f64()))
-}
-
-fn judge(test: &CommandTest, how: Comparison, outcome: &Outcome) -> Result<(), (Status, String)> {
-    match outcome.exit {
-        Exit::Exited(code) if code == test.exit_code => {}
-        Exit::Exited(code) => {
-            let stderr = shown(&outcome.stderr.text());
-            let message = format!("exit status {code} instead of {}\n{stderr}", test.exit_code);
-            return Err((Status::Completed, message.trim_end().to_owned()));
-        }
-        Exit::TimedOut => return Err((Status::TimedOut, "it did not end in time".to_owned())),
-        _ => return Err((Status::Crashed, ending(outcome))),
-    }
-    match &test.stdout {
-        None => Ok(()),
-        Some(expected) => {
-            compare(expected, how, &outcome.stdout).map_err(|message| (Status::Completed, message))
-        }
-    }
+    Ok(report.lasting(seconds))
 }
 
 /// Enough to compare with what is expected, and to see that there is more.
@@ -99,31 +139,81 @@ fn captured_bytes(test: &CommandTest) -> usize {
     Limits::default().captured_bytes.max(expected.saturating_mul(2))
 }
 
-/// What a student reads of how a process ended.
-pub(super) fn ending(outcome: &Outcome) -> String {
-    match &outcome.detail {
-        Some(detail) => format!("{} ({detail})", describe(outcome.exit)),
-        None => describe(outcome.exit),
+/// A program that could not be started is the student's fault only if it comes with the submission.
+fn check_start(bench: &Bench<'_>, test: &CommandTest, outcome: &Outcome) -> Result<(), Broken> {
+    let Some(failure) = not_started(outcome) else { return Ok(()) };
+    let is_own = test.argv.first() == Some(&failure.program);
+    if is_own && !bench.is_students(&failure.program) {
+        return Err(Broken::NotStarted { test: test.name.clone(), reason: failure.clone() });
     }
+    if let StartReason::InterpreterNotFound { .. } | StartReason::LibraryNotFound { .. } = failure.reason {
+        tracing::warn!(test = test.name, "a submission needs what this worker does not have: {failure}");
+    }
+    Ok(())
 }
 
-/// The same without what only the sandbox knows.
-pub(super) fn describe(exit: Exit) -> String {
-    match exit {
-        Exit::Exited(code) => format!("the program ended the tests with exit status {code}"),
-        Exit::Signaled(signal) => format!("the program was ended by signal {signal}"),
-        Exit::TimedOut => "it did not end in time".to_owned(),
-        Exit::OutputLimit => "it wrote too much output".to_owned(),
-        Exit::MemoryLimit => "it used too much memory".to_owned(),
-        Exit::ProcessLimit => "it started too many processes".to_owned(),
-        Exit::DiskLimit => "it wrote too many or too large files".to_owned(),
-        Exit::Canceled => "it was canceled".to_owned(),
+fn judge(
+    bench: &Bench<'_>,
+    place: &Place,
+    test: &CommandTest,
+    outcome: &Outcome,
+) -> Result<(), (Status, String)> {
+    let told = |reason: &str| told(reason, &bench.last_output(place, outcome));
+    match outcome.exit {
+        Exit::Exited(code) if code == test.exit_code => {}
+        Exit::Exited(code) => {
+            let mut reason = match &outcome.detail {
+                Some(detail) => detail.clone(),
+                None => format!("exit status {code} instead of {}", test.exit_code),
+            };
+            if let Some(hint) = windows_script(bench, test) {
+                reason.push_str(&hint);
+            }
+            return Err((Status::Completed, told(&reason)));
+        }
+        Exit::TimedOut => return Err((Status::TimedOut, told(&ending(outcome)))),
+        _ => return Err((Status::Crashed, told(&ending(outcome)))),
     }
+    let Some(expected) = &test.stdout else { return Ok(()) };
+    let how = bench.plan.comparison(test);
+    if compare(expected, how, &outcome.stdout).is_ok() {
+        return Ok(());
+    }
+    let message = match compare(expected, how, &without_paths(&outcome.stdout, &place.hidden)) {
+        Ok(()) => "the output has the path of the folder where the test ran".to_owned(),
+        Err(message) => message,
+    };
+    let message = match last_of("standard error", &outcome.stderr, &place.hidden) {
+        Some(error_output) => format!("{message}\n\n{error_output}"),
+        None => message,
+    };
+    Err((Status::Completed, message))
 }
 
-fn shown(text: &str) -> String {
-    match text.len() {
-        0..=SHOWN_BYTES_MAX => text.to_owned(),
-        _ => format!("{} […]", &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)]),
-    }
+/// A reason and what the program wrote at its end.
+fn told(reason: &str, output: &str) -> String {
+    if output.is_empty() { format!("{reason}; it wrote nothing") } else { format!("{reason}\n{output}") }
+}
+
+fn without_paths(output: &Captured, hidden: &Hidden) -> Captured {
+    let mut shown = Captured::default();
+    shown.bytes = match std::str::from_utf8(&output.bytes) {
+        Ok(text) => hidden.hide(text).into_bytes(),
+        Err(_) => output.bytes.clone(),
+    };
+    shown.truncated = output.truncated;
+    shown
+}
+
+/// Names a script of the submission that a shell reads wrong because of its line endings.
+fn windows_script(bench: &Bench<'_>, test: &CommandTest) -> Option<String> {
+    let (shell, arguments) = test.argv.split_first()?;
+    let shell = Path::new(shell).file_name()?.to_str()?;
+    let script = arguments.iter().find(|argument| bench.has_windows_lines(argument))?;
+    SHELLS.contains(&shell).then(|| {
+        format!(
+            "; `{script}` has line endings of Windows (CR LF), and shells take the carriage return for a part of the \
+             line: save it with Unix line endings (LF)"
+        )
+    })
 }

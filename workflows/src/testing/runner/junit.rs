@@ -21,12 +21,12 @@ use std::{
     time::Duration,
 };
 
-use ctutor_sandbox::{Exit, Outcome};
+use ctutor_sandbox::Exit;
 
 use super::{
     Listener, Test, because,
     command::{check_installed, describe},
-    left_out, refuse_skip, running, tail,
+    left_out, refuse_skip, running,
 };
 use crate::testing::{
     Broken,
@@ -73,10 +73,20 @@ async fn run_command(bench: &Bench<'_>, junit: &JunitCommand, whose: Whose) -> R
     let mut command = bench.command(&place, &junit.argv, bench.granted.total_timeout);
     // The time that the solution took is not the student's.
     command.limits.wall = bench.granted.total_timeout;
-    let outcome = bench.sandbox.run(&command, bench.cancel).await?;
-    bench.check_canceled()?;
-    let collected = collect(&place.path, &junit.report);
-    Ok(Ran { collected, exit: outcome.exit, words: words(&outcome) })
+    let outcome = bench.run(&command).await?;
+    let mut collected = collect(&place.path, &junit.report);
+    // Some frameworks name tests by the paths of their files, which are others in each folder.
+    for case in &mut collected.cases {
+        case.name = place.hidden.hide(&case.name);
+        case.message = case.message.as_ref().map(|message| place.hidden.hide(message));
+    }
+    for fault in &mut collected.faults {
+        *fault = place.hidden.hide(fault);
+    }
+    let output = bench.last_output(&place, &outcome);
+    let words = outcome.detail.iter().chain((!output.is_empty()).then_some(&output));
+    let words = words.cloned().collect::<Vec<_>>().join("\n");
+    Ok(Ran { collected, exit: outcome.exit, words })
 }
 
 /// The tests, each of which has passed or is left out.
@@ -221,11 +231,6 @@ fn failed(name: &str, status: Status, message: &str) -> TestReport {
 /// Names that occur more than once are told apart by their order.
 fn numbered(name: &str, number: usize) -> String {
     if number == 0 { name.to_owned() } else { format!("{name} [{}]", number + 1) }
-}
-
-fn words(outcome: &Outcome) -> String {
-    let stderr = tail(&outcome.stderr);
-    if stderr.is_empty() { tail(&outcome.stdout) } else { stderr }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The ways to run tests. Each lists them before it meets the student's files: a test without a result has failed.
 
 mod command;
+mod ending;
 mod junit;
 mod pytest;
 mod session;
-
-use ctutor_sandbox::Captured;
 
 use super::{
     Broken, Progress, Stage,
@@ -14,7 +13,8 @@ use super::{
     report::{Status, TestReport, Verdict},
 };
 
-const TAIL_BYTES_MAX: usize = 1_000;
+pub(super) use ending::{exceeded, last_output, suspected_limit};
+
 const SKIPPED_BY_SUBMISSION: &str = "it was skipped with the submission";
 
 /// A listener for progress.
@@ -114,12 +114,6 @@ fn running(done: usize, total: usize, current: Option<&str>) -> Progress {
         total: count(total),
         current: current.map(str::to_owned),
     }
-}
-
-/// The end of a text that a process wrote.
-fn tail(output: &Captured) -> String {
-    let text = output.text();
-    text[text.ceil_char_boundary(text.len().saturating_sub(TAIL_BYTES_MAX))..].trim().to_owned()
 }
 
 fn not_run(name: &str) -> TestReport {

@@ -35,7 +35,6 @@ use super::{
     command::ending,
     left_out, not_run, refuse_skip, running,
     session::{Decorator, LeftOut, Session, Step, file_of},
-    tail,
 };
 use crate::testing::{
     Broken,
@@ -320,7 +319,7 @@ async fn run_process(
     };
     let mut overdue = false;
     let outcome = {
-        let mut process = pin!(bench.sandbox.run_with_lines(&command, &stop, &mut on_line));
+        let mut process = pin!(bench.run_with_lines(&command, &stop, &mut on_line));
         tokio::select! {
             outcome = &mut process => outcome,
             () = passed(deadline) => {
@@ -330,9 +329,7 @@ async fn run_process(
             }
         }
     }?;
-    bench.check_canceled()?;
-    // Where a worker keeps its files is nobody's business.
-    let words = tail(&outcome.stderr).replace(&*place.path.to_string_lossy(), ".");
+    let words = bench.last_output(&place, &outcome);
     Ok(Ended { session, outcome, overdue, words })
 }
 
