@@ -1,4 +1,4 @@
-//! Time. Everything asks one [`Clock`], so that tests can move it.
+//! Time. All code takes it from a [`Clock`], so that tests can control it.
 
 use std::{
     fmt,
@@ -12,22 +12,22 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// An instant in milliseconds since 1970-01-01 UTC.
+/// A time in milliseconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Later than every instant that can occur; a row with it is never due.
+    /// Later than every real time; a row with it is never due.
     pub const NEVER: Self = Self(i64::MAX);
 
-    /// The instant as a calendar date, for people and for the API.
+    /// The time as a calendar date, for people and for the API.
     #[must_use]
     pub fn to_utc(self) -> DateTime<Utc> {
         Utc.timestamp_millis_opt(self.0).single().unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// Time from `earlier` to here; zero when `earlier` is later.
+    /// Duration since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -63,22 +63,22 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A length in whole milliseconds, as stored; longer than 292 million years saturates.
+/// A duration in whole milliseconds, as stored; durations over 292 million years saturate.
 #[must_use]
 pub fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Where time comes from.
+/// Source of time.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// Ends when `now` has reached `due`.
+    /// Returns when the current time has reached `due`.
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()>;
 }
 
-/// The machine's clock.
+/// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -109,7 +109,7 @@ impl ManualClock {
         Self { now: watch::Sender::new(now), sleepers: Arc::default() }
     }
 
-    /// Moves the clock on.
+    /// Moves the clock forward.
     pub fn advance(&self, length: Duration) {
         self.now.send_modify(|now| *now = *now + length);
     }

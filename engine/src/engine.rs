@@ -1,4 +1,4 @@
-//! The engine of one process: its database, its bus, and what can be made of them.
+//! The engine of one process: its database, its bus, and the client, workers and maintenance that use them.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::{
     worker::{self, LocalWorkers, WorkerOptions},
 };
 
-/// What an engine is made of.
+/// Options of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// The database.
     pub database: DatabaseOptions,
-    /// How processes give each other hints.
+    /// How processes notify each other.
     pub bus: BusOptions,
     /// The namespace that it works in.
     pub namespace: Namespace,
@@ -26,7 +26,7 @@ pub struct EngineOptions {
     pub limits: Limits,
 }
 
-/// How processes give each other hints.
+/// How processes notify each other.
 #[derive(Clone)]
 pub enum BusOptions {
     /// Inside this process only.
@@ -58,7 +58,7 @@ pub enum OpenError {
     Bus(#[from] RedisError),
 }
 
-/// The engine of one process. Cloning is cheap; it runs nothing by itself.
+/// The engine of one process. Cloning is cheap; it starts no tasks on its own.
 #[derive(Debug, Clone)]
 pub struct Engine {
     store: Store,
@@ -73,8 +73,8 @@ impl Engine {
     /// Connects to the database and the bus. Does not migrate.
     ///
     /// # Errors
-    /// [`OpenError`] when the database cannot be reached or the Redis URL is malformed; a Redis that is away is
-    /// no error, since the bus only hints.
+    /// [`OpenError`] if the database cannot be reached or the Redis URL is malformed. A Redis server that is away is
+    /// not an error, since the bus only carries hints.
     pub async fn open(options: EngineOptions) -> Result<Self, OpenError> {
         let bus: Arc<dyn Bus> = match &options.bus {
             BusOptions::InProcess => Arc::new(InProcessBus::new()),
@@ -84,7 +84,7 @@ impl Engine {
         Ok(Self::assemble(store, bus, Arc::new(SystemClock), options.namespace, options.limits))
     }
 
-    /// An engine of given parts, such as a clock that a test moves.
+    /// An engine with given parts, such as a clock that a test controls.
     #[must_use]
     pub fn assemble(
         store: Store,
@@ -113,7 +113,7 @@ impl Engine {
         self.store.migrate().await
     }
 
-    /// The names of the migrations that are still to be done.
+    /// Names of the migrations that are not applied yet.
     ///
     /// # Errors
     /// [`store::Error`].
@@ -121,7 +121,7 @@ impl Engine {
         self.store.pending_migrations().await
     }
 
-    /// Waits until nothing can be written any more, because the writer has died: then only a new process helps.
+    /// Waits until nothing can be written any more because the writer has stopped; the process must be restarted then.
     pub async fn closed(&self) {
         self.store.closed().await;
     }
@@ -132,7 +132,7 @@ impl Engine {
         self.client.clone()
     }
 
-    /// A worker for what the registry holds.
+    /// A worker for the workflows and activities of a registry.
     #[must_use]
     pub fn worker(&self, registry: Registry, options: WorkerOptions) -> worker::Service {
         worker::Service::new(

@@ -1,36 +1,36 @@
-//! Failures as they are recorded.
+//! Failures, as the history records them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::payload::Payload;
 
-/// An error as history records it and the API shows it.
+/// An error, as the history records it and the API shows it.
 ///
-/// Its texts come from workflow and activity code, so they are for the people who may see the run.
+/// Its texts come from workflow and activity code and are shown to everybody who may see the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// What went wrong, for people.
+    /// Message for people.
     pub message: String,
-    /// The class of the error, to be matched by retry policies and programs.
+    /// Stable type of the failure, which retry policies and programs compare.
     #[serde(rename = "type")]
     pub kind: String,
-    /// No retry policy tries again.
+    /// If true, never retried, whatever the retry policy says.
     #[serde(default)]
     pub non_retryable: bool,
-    /// What the code added for programs.
+    /// Values that the code added for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Payload>,
-    /// The failure that led to this one.
+    /// Failure that caused this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Box<Failure>>,
 }
 
-/// Longest message that is recorded; the rest is cut.
+/// Maximum length of a recorded message; longer ones are cut.
 pub const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 
 impl Failure {
-    /// A failure of a class with a message, which is cut at [`MESSAGE_BYTES_MAX`].
+    /// A failure with a type and a message, which is cut at [`MESSAGE_BYTES_MAX`].
     #[must_use]
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
         let mut message = message.into();
@@ -41,14 +41,14 @@ impl Failure {
         Self { message, kind: kind.into(), non_retryable: false, details: None, cause: None }
     }
 
-    /// The same failure, never to be retried.
+    /// The same failure, marked as not retryable.
     #[must_use]
     pub fn non_retryable(mut self) -> Self {
         self.non_retryable = true;
         self
     }
 
-    /// The same failure with what led to it.
+    /// The same failure with its cause.
     #[must_use]
     pub fn caused_by(mut self, cause: Failure) -> Self {
         self.cause = Some(Box::new(cause));
@@ -56,17 +56,17 @@ impl Failure {
     }
 }
 
-/// Which time ran out.
+/// Which timeout of an activity was exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TimeoutType {
-    /// No worker took the task in time.
+    /// No worker started the task in time.
     ScheduleToStart,
     /// One attempt took too long.
     StartToClose,
     /// All attempts together took too long.
     ScheduleToClose,
-    /// The activity stopped reporting, or its worker was lost.
+    /// The activity sent no heartbeat in time, or its worker was lost.
     Heartbeat,
 }
 

@@ -1,4 +1,4 @@
-//! What the messages on the bus say.
+//! The messages on the bus.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -11,19 +11,19 @@ use crate::{
     store::{TaskKind, Wake},
 };
 
-/// To those who watch a run.
+/// For watchers of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RunHint {
-    /// Its history goes up to this event now.
+    /// Its history now ends with this event.
     History(EventId),
-    /// The same, and it has ended with that event.
+    /// It closed with this event.
     Closed(EventId),
-    /// An activity reported how far it is.
+    /// An activity reported progress.
     Progress(ProgressHint),
 }
 
-/// A heartbeat on its way to those who watch; not kept.
+/// Progress on its way to watchers; not stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ProgressHint {
     pub(crate) scheduled_event_id: EventId,
@@ -33,17 +33,17 @@ pub(crate) struct ProgressHint {
     pub(crate) progress: Progress,
 }
 
-/// To a worker.
+/// For a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WorkerHint {
-    /// A message lies in the inbox of a run that it holds.
+    /// A run that it holds has a new message.
     Inbox(RunId),
     /// A run that it held was closed from outside.
     Closed(RunId),
 }
 
-/// To those who serve a queue: something on it is due, at once or at an instant.
+/// For the workers of a task queue: a task is due, now or at a given time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct QueueHint {
     pub(crate) kind: TaskKind,

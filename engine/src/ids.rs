@@ -1,4 +1,4 @@
-//! Identifiers. Each is its own type, so that the compiler notices a run passed for a worker.
+//! Identifiers. Each has its own type, so that the compiler refuses a run ID in place of a worker ID.
 
 use std::{fmt, str::FromStr};
 
@@ -13,7 +13,7 @@ macro_rules! uuid_id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A fresh identifier; UUIDv7, so that later ones sort after earlier ones.
+            /// A new identifier; UUIDv7, so that later ones sort after earlier ones.
             #[must_use]
             #[expect(clippy::new_without_default, reason = "a default that differs each time would surprise")]
             pub fn new() -> Self {
@@ -51,25 +51,25 @@ macro_rules! name_id {
         pub struct $name(std::sync::Arc<str>);
 
         impl $name {
-            /// The most bytes it may have.
+            /// Maximum length in bytes.
             pub const LONGEST_BYTES: usize = $longest;
 
-            /// Checks the text and makes the identifier.
+            /// Checks a string and converts it.
             ///
             /// # Errors
-            /// [`NameError`] when it is blank, too long or has control characters.
+            /// [`NameError`] if it is blank, too long or has control characters.
             pub fn parse(text: impl AsRef<str>) -> Result<Self, NameError> {
                 check_name($what, text.as_ref(), Self::LONGEST_BYTES)?;
                 Ok(Self(text.as_ref().into()))
             }
 
-            /// Trusts a text that was checked when it was stored or that stands in the code.
+            /// Converts a string that was checked before or is a literal.
             #[must_use]
             pub fn trusted(text: impl AsRef<str>) -> Self {
                 Self(text.as_ref().into())
             }
 
-            /// The text.
+            /// The string.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -102,58 +102,58 @@ uuid_id! {
     RunId
 }
 uuid_id! {
-    /// A process that runs tasks.
+    /// A worker.
     WorkerId
 }
 name_id! {
-    /// A walled-off set of workflows; workflow ids are unique inside it.
+    /// An isolated set of workflows; workflow IDs are unique within it.
     Namespace, "namespace", 100
 }
 name_id! {
-    /// The caller's name for a workflow execution.
+    /// Workflow ID: identifies a workflow execution; chosen by the caller or generated.
     WorkflowId, "workflow ID", 200
 }
 name_id! {
-    /// Where the tasks of a workflow wait for a worker.
+    /// Task queue: where tasks wait for a worker.
     TaskQueue, "task queue", 200
 }
 name_id! {
-    /// The name under which workflow code is registered.
+    /// Workflow type: the name under which workflow code is registered.
     WorkflowType, "workflow type", 200
 }
 name_id! {
-    /// The name under which activity code is registered.
+    /// Activity type: the name under which activity code is registered.
     ActivityType, "activity type", 200
 }
 
-/// Position of an event in its run's history: 1, 2, 3 … without a gap.
+/// Position of an event in the history of its run: 1, 2, 3 … without gaps.
 pub type EventId = i64;
 
-/// Why a text is no identifier.
+/// Why a string is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing but white space.
+    /// It is empty or only white space.
     #[error("{what} is blank")]
     Blank {
         /// What the identifier names.
         what: &'static str,
     },
-    /// More bytes than allowed.
+    /// It is too long.
     #[error("{what} has {found} bytes, at most {allowed} are allowed")]
     TooLong {
         /// What the identifier names.
         what: &'static str,
         /// Its size in bytes.
         found: usize,
-        /// The bound in bytes.
+        /// Maximum size in bytes.
         allowed: usize,
     },
-    /// A control character, which no terminal or log shows.
+    /// It has a control character, which terminals and logs do not show.
     #[error("{what} has a control character at byte {at}")]
     Control {
         /// What the identifier names.
         what: &'static str,
-        /// Where, in bytes from the start.
+        /// Position in bytes from the start.
         at: usize,
     },
 }

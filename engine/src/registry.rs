@@ -1,4 +1,4 @@
-//! What a worker can run.
+//! The workflows and activities of a worker.
 
 use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
 
@@ -23,13 +23,13 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry of nothing.
+    /// An empty registry.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a workflow type. A later one of the same name takes the place of an earlier one.
+    /// Adds a workflow type. It replaces an earlier one of the same name.
     #[must_use]
     pub fn workflow<W: Workflow>(mut self) -> Self {
         let definition = WorkflowDefinition::of::<W>();
@@ -37,7 +37,7 @@ impl Registry {
         self
     }
 
-    /// Adds an activity type. A later one of the same name takes the place of an earlier one.
+    /// Adds an activity type. It replaces an earlier one of the same name.
     #[must_use]
     pub fn activity<A: Activity>(mut self, _activity: A) -> Self {
         let definition = ActivityDefinition::of::<A>();
@@ -45,7 +45,7 @@ impl Registry {
         self
     }
 
-    /// Adds a resource that activities may ask for by its type.
+    /// Adds a resource, which activities get by its type.
     #[must_use]
     pub fn resource<T: Any + Send + Sync>(mut self, resource: Arc<T>) -> Self {
         self.resources.insert(resource);
@@ -83,13 +83,13 @@ type BeginWorkflow =
 pub struct WorkflowDefinition {
     /// Its name.
     pub workflow_type: WorkflowType,
-    /// What it is for.
+    /// Description for users.
     pub description: &'static str,
-    /// Its queue and timeouts.
+    /// Default task queue and timeouts.
     pub options: WorkflowOptions,
-    /// JSON Schema of what it takes.
+    /// JSON Schema of its input.
     pub input_schema: serde_json::Value,
-    /// JSON Schema of what it returns.
+    /// JSON Schema of its result.
     pub result_schema: serde_json::Value,
     begin: BeginWorkflow,
 }
@@ -133,7 +133,7 @@ fn begin<W: Workflow>(
 ) -> BoxFuture<'static, Result<Payload, WorkflowError>> {
     async move {
         let input = input.decode::<W::Input>().map_err(|error| {
-            WorkflowError::failed("InvalidInput", format!("the input of `{}`: {error}", W::NAME))
+            WorkflowError::failed("InvalidInput", format!("the input of `{}` is not valid: {error}", W::NAME))
         })?;
         let context = Context::new(core, info, W::default());
         let result = W::run(context, input).await?;
@@ -182,11 +182,17 @@ fn execute<A: Activity>(
 ) -> BoxFuture<'static, Result<Payload, ActivityError>> {
     async move {
         let input = input.decode::<A::Input>().map_err(|error| {
-            ActivityError::non_retryable("InvalidInput", format!("the input of `{}`: {error}", A::NAME))
+            ActivityError::non_retryable(
+                "InvalidInput",
+                format!("the input of `{}` is not valid: {error}", A::NAME),
+            )
         })?;
         let result = A::execute(ctx.typed(), input).await?;
         let result = Payload::encode(&result).map_err(|error| {
-            ActivityError::non_retryable("Payload", format!("the result of `{}`: {error}", A::NAME))
+            ActivityError::non_retryable(
+                "Payload",
+                format!("the result of `{}` cannot be stored: {error}", A::NAME),
+            )
         })?;
         result
             .check_size(format!("the result of `{}`", A::NAME))

@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::{clock::millis, failure::Failure};
 
-/// When and how often a failed attempt is tried again.
+/// Whether and when a failed attempt is retried.
 ///
-/// The wait before attempt *n* + 1 is `min(initial · backoff^(n - 1), maximum)`, as in Temporal.
+/// The delay before attempt *n* + 1 is `min(initial · backoff^(n - 1), maximum)`, as in Temporal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryPolicy {
-    /// Wait before the second attempt, in milliseconds.
+    /// Delay before the second attempt, in milliseconds.
     pub initial_interval_ms: i64,
-    /// Growth of the wait from one attempt to the next; at least 1.
+    /// Factor by which the delay grows with each attempt; at least 1.
     pub backoff_coefficient: f64,
-    /// Longest wait, in milliseconds.
+    /// Maximum delay, in milliseconds.
     pub maximum_interval_ms: i64,
-    /// Attempts in all; 0 means no limit.
+    /// Maximum number of attempts; 0 means no limit.
     pub maximum_attempts: u32,
-    /// Classes of failures that are not tried again.
+    /// Failure types that are not retried.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub non_retryable_error_types: Vec<String>,
 }
 
 impl Default for RetryPolicy {
-    /// Temporal's default: 1 s, factor 2, at most 100 s, without limit.
+    /// Temporal's default: 1 s, factor 2, at most 100 s, no limit of attempts.
     fn default() -> Self {
         Self {
             initial_interval_ms: 1_000,
@@ -41,11 +41,11 @@ impl Default for RetryPolicy {
 /// What follows a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// Try again after this time.
+    /// Retry after this delay.
     After(Duration),
-    /// The failure says that trying again is useless.
+    /// The failure is not retryable.
     NonRetryable,
-    /// All attempts were used.
+    /// The maximum number of attempts is reached.
     AttemptsExhausted,
 }
 
@@ -62,25 +62,25 @@ impl RetryPolicy {
         RetryDecision::After(self.interval_after(attempt))
     }
 
-    /// Wait after `attempt` (1, 2, 3 …) before the next.
+    /// Delay after `attempt` (1, 2, 3 …) before the next one.
     #[must_use]
     pub fn interval_after(&self, attempt: u32) -> Duration {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         #[expect(clippy::cast_precision_loss, reason = "intervals are far below 2^52 ms")]
         let wait = self.initial_interval_ms as f64 * self.backoff_coefficient.max(1.0).powi(exponent);
         let maximum = Duration::from_millis(u64::try_from(self.maximum_interval_ms).unwrap_or(0));
-        // An overflow of the power is infinite, which is no duration: then the maximum holds.
+        // If the power overflows it is infinite, which is not a duration: then the maximum applies.
         Duration::try_from_secs_f64(wait / 1_000.0).map_or(maximum, |wait| wait.min(maximum))
     }
 
-    /// The policy with this first wait.
+    /// The policy with this first delay.
     #[must_use]
     pub fn initial_interval(mut self, interval: Duration) -> Self {
         self.initial_interval_ms = millis(interval);
         self
     }
 
-    /// The policy with this longest wait.
+    /// The policy with this maximum delay.
     #[must_use]
     pub fn maximum_interval(mut self, interval: Duration) -> Self {
         self.maximum_interval_ms = millis(interval);
@@ -101,7 +101,7 @@ impl RetryPolicy {
         self
     }
 
-    /// The policy that does not retry these classes of failures.
+    /// The policy that does not retry these failure types.
     #[must_use]
     pub fn non_retryable_error_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         self.non_retryable_error_types = types.into_iter().map(Into::into).collect();

@@ -1,56 +1,56 @@
-//! One row for each open activity. What it runs stands in the event that scheduled it.
+//! Table `activity_task`: one row for each open activity. Its input is in the event that scheduled it.
 
 use sea_orm::entity::prelude::*;
 
-/// A row.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "activity_task")]
 pub struct Model {
-    /// The run.
+    /// Run ID.
     #[sea_orm(primary_key, auto_increment = false)]
     pub run_id: Uuid,
-    /// The event that scheduled it.
+    /// ID of the event that scheduled it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub scheduled_event_id: i64,
-    /// Its namespace.
+    /// Namespace of the run.
     pub namespace: String,
-    /// Its type; workers claim only what they know.
+    /// Activity type; workers claim only types that they have registered.
     pub activity_type: String,
-    /// Its queue.
+    /// Task queue.
     pub task_queue: String,
-    /// Higher first.
+    /// Priority; higher runs first.
     pub priority: i32,
-    /// The present attempt, or the next one: 1, 2, 3 ….
+    /// Current attempt, or the next one if none is running: 1, 2, 3 ….
     pub attempt: i32,
-    /// From when a worker may take it.
+    /// Earliest time at which a worker may take it.
     pub visible_at_ms: i64,
-    /// The worker that runs the attempt.
+    /// Worker that runs the attempt; null while it waits.
     pub owner: Option<Uuid>,
-    /// Its name.
+    /// Identity of that worker.
     pub worker_identity: Option<String>,
-    /// When it counts as lost.
+    /// When the lease of that worker expires.
     pub lease_expires_at_ms: Option<i64>,
-    /// Put on the queue.
+    /// When the activity was scheduled.
     pub scheduled_at_ms: i64,
-    /// This attempt began.
+    /// When the attempt started.
     pub started_at_ms: Option<i64>,
-    /// When it times out while no worker runs it.
+    /// When it times out if no worker takes it.
     pub expires_at_ms: Option<i64>,
-    /// It was asked to stop.
+    /// Whether cancellation was requested.
     pub cancel_requested: bool,
-    /// What the next attempt resumes from; JSON text.
+    /// Last checkpoint, from which the next attempt resumes; JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub checkpoint: Option<String>,
-    /// How far it was when last sampled; JSON text.
+    /// Last stored progress; JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub progress: Option<String>,
-    /// Last sign of life that was stored.
+    /// When the last stored heartbeat was sent.
     pub heartbeat_at_ms: Option<i64>,
-    /// Counts the heartbeats of this attempt.
+    /// Number of the last stored heartbeat of the attempt.
     pub heartbeat_sequence: i64,
     /// Attempts that ended because their worker was lost; they do not count against the retry policy.
     pub worker_losses: i32,
-    /// Why the attempt before failed; JSON text.
+    /// Failure of the previous attempt; JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub last_failure: Option<String>,
 }

@@ -1,23 +1,23 @@
-//! A run's inbox: what others want it to know. Consumed in the transaction that turns it into events.
+//! Table `message`: the inbox of each run. A message is deleted in the transaction that records its events.
 
 use sea_orm::entity::prelude::*;
 
-/// A row.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "message")]
 pub struct Model {
-    /// The run.
+    /// Run ID.
     #[sea_orm(primary_key, auto_increment = false)]
     pub run_id: Uuid,
     /// Order of arrival: 1, 2, 3 ….
     #[sea_orm(primary_key, auto_increment = false)]
     pub sequence: i64,
-    /// What kind of message.
+    /// Kind of the message.
     pub kind: String,
-    /// JSON text.
+    /// Content of the message; JSON.
     #[sea_orm(column_type = "Text")]
     pub body: String,
-    /// Arrived.
+    /// When the message was stored.
     pub created_at_ms: i64,
 }
 

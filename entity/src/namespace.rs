@@ -1,15 +1,15 @@
-//! The namespaces.
+//! Table `namespace`.
 
 use sea_orm::entity::prelude::*;
 
-/// A row.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "namespace")]
 pub struct Model {
-    /// The name.
+    /// Name of the namespace.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at_ms: i64,
 }
 

@@ -1,25 +1,25 @@
-//! Idempotency keys of starts, kept for a day.
+//! Table `start_request`: idempotency keys of starts, kept for 24 hours.
 
 use sea_orm::entity::prelude::*;
 
-/// A row.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "start_request")]
 pub struct Model {
-    /// The namespace.
+    /// Namespace.
     #[sea_orm(primary_key, auto_increment = false)]
     pub namespace: String,
-    /// Subject of the token.
+    /// Subject of the caller's token.
     #[sea_orm(primary_key, auto_increment = false)]
     pub caller: String,
-    /// The key that the caller chose.
+    /// Idempotency key that the caller chose.
     #[sea_orm(primary_key, auto_increment = false)]
     pub request_id: String,
-    /// SHA-256 of what was asked for, in hexadecimal.
+    /// SHA-256 of the request, in hexadecimal.
     pub input_hash: String,
-    /// The run that it started.
+    /// Run that the request started.
     pub run_id: Uuid,
-    /// When.
+    /// When the request was accepted.
     pub created_at_ms: i64,
 }
 

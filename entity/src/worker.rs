@@ -1,38 +1,38 @@
-//! The processes that run tasks, as long as they are alive.
+//! Table `worker`: the workers that are alive.
 
 use sea_orm::entity::prelude::*;
 
-/// A row.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "worker")]
 pub struct Model {
-    /// The process.
+    /// Worker ID, new at each start.
     #[sea_orm(primary_key, auto_increment = false)]
     pub worker_id: Uuid,
-    /// Its namespace.
+    /// Namespace.
     pub namespace: String,
-    /// Its name for people: `pid@host`.
+    /// Identity shown to people, such as `pid@host`.
     pub identity: String,
-    /// The version that it runs.
+    /// Version of the program.
     pub build_id: String,
-    /// JSON list.
+    /// Task queues that it serves; JSON array.
     #[sea_orm(column_type = "Text")]
     pub task_queues: String,
-    /// JSON list.
+    /// Workflow types that it has registered; JSON array.
     #[sea_orm(column_type = "Text")]
     pub workflow_types: String,
-    /// JSON list.
+    /// Activity types that it has registered; JSON array.
     #[sea_orm(column_type = "Text")]
     pub activity_types: String,
-    /// Most activities at once.
+    /// Maximum number of concurrent activities.
     pub slots: i32,
-    /// Activities now.
+    /// Number of running activities.
     pub slots_used: i32,
-    /// Takes no new tasks.
+    /// Whether it is stopping and takes no new tasks.
     pub draining: bool,
-    /// Came.
+    /// When the worker registered.
     pub started_at_ms: i64,
-    /// Last sign of life.
+    /// When the worker last renewed its leases.
     pub last_seen_at_ms: i64,
 }
 

@@ -1,64 +1,64 @@
-//! One row a run: what it is, who may see it, how it ended. Written at start, at the first task and at the end.
+//! Table `workflow_execution`: one row for each run. Written when the run is accepted, started and closed.
 
 use sea_orm::entity::prelude::*;
 
-/// A row.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "workflow_execution")]
 pub struct Model {
-    /// The run.
+    /// Run ID.
     #[sea_orm(primary_key, auto_increment = false)]
     pub run_id: Uuid,
-    /// Its namespace.
+    /// Namespace.
     pub namespace: String,
-    /// The caller's name for it; unique among the open runs of the namespace.
+    /// Workflow ID, unique among the open runs of the namespace.
     pub workflow_id: String,
-    /// The code it runs.
+    /// Workflow type.
     pub workflow_type: String,
-    /// Where its tasks go.
+    /// Task queue of its workflow tasks.
     pub task_queue: String,
     /// Higher runs first; -100 to 100.
     pub priority: i32,
-    /// `PENDING`, `RUNNING`, or how it ended.
+    /// `PENDING`, `RUNNING`, or the final status.
     pub status: String,
-    /// Somebody asked it to stop.
+    /// Whether cancellation was requested.
     pub cancel_requested: bool,
     /// Subject of the token that started it; decides who sees it.
     pub owner: Option<String>,
-    /// The course it belongs to.
+    /// Course that it belongs to.
     pub course_id: Option<String>,
-    /// The organization it belongs to.
+    /// Organization that it belongs to.
     pub organization_id: Option<String>,
-    /// JSON text.
+    /// Workflow input; JSON.
     #[sea_orm(column_type = "Text")]
     pub input: String,
-    /// JSON text.
+    /// Result; JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub result: Option<String>,
-    /// JSON text.
+    /// Failure; JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub failure: Option<String>,
-    /// JSON text.
+    /// Memo; JSON object.
     #[sea_orm(column_type = "Text")]
     pub memo: String,
-    /// JSON text.
+    /// Search attributes; JSON object.
     #[sea_orm(column_type = "Text")]
     pub search_attributes: String,
-    /// Accepted.
+    /// When the server accepted the run.
     pub created_at_ms: i64,
-    /// Not handed to a worker before.
+    /// Earliest time at which a worker may start the run; null means at once.
     pub start_at_ms: Option<i64>,
-    /// First task began.
+    /// When its first workflow task started.
     pub started_at_ms: Option<i64>,
-    /// Ended.
+    /// When the run closed.
     pub closed_at_ms: Option<i64>,
-    /// Longest time from acceptance (or `start_at_ms`) to the end.
+    /// Execution timeout, from acceptance or `start_at_ms` to the close.
     pub execution_timeout_ms: Option<i64>,
-    /// When that time is over.
+    /// When the execution timeout is exceeded.
     pub deadline_at_ms: Option<i64>,
-    /// Events so far; exact at the end, as of the last commit before.
+    /// Number of events, as of the last commit that wrote this row; exact once the run is closed.
     pub history_length: i64,
-    /// The worker that held it last.
+    /// Identity of the last worker that held the run.
     pub worker_identity: Option<String>,
 }
 

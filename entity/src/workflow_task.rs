@@ -1,37 +1,38 @@
-//! Small and hot: one row for each open run. Who works on it, or from when a worker is needed.
+//! Table `workflow_task`: one row for each open run, with the worker that holds it or the time at which it needs one. It is small
+//! and written often.
 
 use sea_orm::entity::prelude::*;
 
-/// A row.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "workflow_task")]
 pub struct Model {
-    /// The run.
+    /// Run ID.
     #[sea_orm(primary_key, auto_increment = false)]
     pub run_id: Uuid,
-    /// Its namespace.
+    /// Namespace.
     pub namespace: String,
-    /// Its type; workers claim only what they know.
+    /// Workflow type; workers claim only types that they have registered.
     pub workflow_type: String,
-    /// Its queue.
+    /// Task queue.
     pub task_queue: String,
-    /// Higher first.
+    /// Priority; higher runs first.
     pub priority: i32,
-    /// From when a worker is needed: now, the next timer, or never.
+    /// When the run needs a worker: now, at its next timer, or never.
     pub visible_at_ms: i64,
-    /// The worker that holds the lease.
+    /// Worker that holds the lease; null if none does.
     pub owner: Option<Uuid>,
-    /// Counts the leases; a commit under an older one changes nothing.
+    /// Number of the lease; a commit under an older one changes nothing.
     pub epoch: i64,
-    /// When others may take it.
+    /// When the lease expires and other workers may take the run.
     pub lease_expires_at_ms: Option<i64>,
-    /// What the next append must begin with.
+    /// ID of the next event.
     pub next_event_id: i64,
-    /// Number of the last message put into the run's inbox.
+    /// Number of the last message in the inbox of the run.
     pub inbox_sequence: i64,
-    /// Failed tries of the present workflow task.
+    /// Number of failed attempts of the current workflow task.
     pub attempt: i32,
-    /// Why the last try failed; JSON text.
+    /// Failure of the last attempt; JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub failure: Option<String>,
 }

@@ -1,31 +1,31 @@
-//! The workflow types that workers registered.
+//! Table `workflow_type`: the workflow types that workers have registered.
 
 use sea_orm::entity::prelude::*;
 
-/// A row.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "workflow_type")]
 pub struct Model {
-    /// Their namespace.
+    /// Namespace.
     #[sea_orm(primary_key, auto_increment = false)]
     pub namespace: String,
-    /// The type.
+    /// Name of the workflow type.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
-    /// What it is for.
+    /// Description for users.
     #[sea_orm(column_type = "Text")]
     pub description: String,
-    /// Where its tasks go unless the start says otherwise.
+    /// Default task queue of its runs.
     pub task_queue: String,
-    /// Longest run unless the start says otherwise.
+    /// Default execution timeout of its runs.
     pub execution_timeout_ms: Option<i64>,
-    /// JSON Schema of what it takes.
+    /// JSON Schema of its input.
     #[sea_orm(column_type = "Text")]
     pub input_schema: String,
-    /// JSON Schema of what it returns.
+    /// JSON Schema of its result.
     #[sea_orm(column_type = "Text")]
     pub result_schema: String,
-    /// When a worker registered it last.
+    /// When a worker last registered it.
     pub updated_at_ms: i64,
 }
 

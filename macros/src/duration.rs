@@ -49,11 +49,11 @@ pub(crate) fn tokens(duration: Duration) -> TokenStream {
 fn split_part<'a>(text: &str, rest: &'a str) -> Result<(&'a str, &'a str, &'a str), String> {
     let (count, after_count) = split_while(rest, |character| character.is_ascii_digit());
     if count.is_empty() {
-        return Err(format!("`{text}` is no duration: expected a whole number at `{rest}`"));
+        return Err(format!("`{text}` is not a valid duration: expected a whole number at `{rest}`"));
     }
     if after_count.starts_with('.') {
         return Err(format!(
-            "`{text}` is no duration: write fractions in a smaller unit, such as `1s 500ms`"
+            "`{text}` is not a valid duration: write fractions in a smaller unit, such as `1s 500ms`"
         ));
     }
     let (unit, after) =
@@ -74,14 +74,14 @@ fn find_unit(text: &str, unit: &str, allowed: &'static [Unit]) -> Result<(u64, &
     }
     if UNITS.iter().any(|(name, _)| *name == unit) {
         return Err(format!(
-            "`{text}` is no duration: `{unit}` is out of place, units go from long to short, once each"
+            "`{text}` is not a valid duration: `{unit}` is out of place, units go from long to short, once each"
         ));
     }
     let known = UNITS.map(|(name, _)| format!("`{name}`")).join(", ");
     if unit.is_empty() {
-        return Err(format!("`{text}` is no duration: a number has no unit, known are {known}"));
+        return Err(format!("`{text}` is not a valid duration: a number has no unit; known: {known}"));
     }
-    Err(format!("`{text}` is no duration: unknown unit `{unit}`, known are {known}"))
+    Err(format!("`{text}` is not a valid duration: unknown unit `{unit}`; known: {known}"))
 }
 
 #[cfg(test)]
@@ -111,9 +111,9 @@ mod tests {
             ("ten", "expected a whole number at `ten`"),
             ("-1s", "expected a whole number at `-1s`"),
             ("1m, 2s", "unknown unit `m,`"),
-            ("10", "a number has no unit, known are `d`, `h`, `m`, `s`, `ms`"),
+            ("10", "a number has no unit; known: `d`, `h`, `m`, `s`, `ms`"),
             ("10 m", "a number has no unit"),
-            ("10x", "unknown unit `x`, known are `d`, `h`, `m`, `s`, `ms`"),
+            ("10x", "unknown unit `x`; known: `d`, `h`, `m`, `s`, `ms`"),
             ("5µs", "unknown unit `µs`"),
             ("1.5s", "write fractions in a smaller unit"),
             ("30m 1h", "`h` is out of place"),

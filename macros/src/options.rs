@@ -24,7 +24,7 @@ pub(crate) fn parse_list(
     let mut seen: Vec<Ident> = Vec::new();
     while !input.is_empty() {
         if !input.peek(Ident::peek_any) {
-            return Err(input.error(format!("expected an option, known are {}", quoted(known))));
+            return Err(input.error(format!("expected an option; known: {}", quoted(known))));
         }
         let key = input.call(Ident::parse_any)?;
         if seen.contains(&key) {
@@ -50,13 +50,13 @@ pub(crate) fn parse_all(
 
 /// The error for an option that does not exist.
 pub(crate) fn unknown(key: &Ident, known: &[&str]) -> Error {
-    Error::new(key.span(), format!("unknown option `{key}`, known are {}", quoted(known)))
+    Error::new(key.span(), format!("unknown option `{key}`; known: {}", quoted(known)))
 }
 
 /// Reads `= "text"` that names something; the rules are those of the engine, which trusts names in code.
 pub(crate) fn name(input: ParseStream<'_>) -> Result<LitStr> {
     input.parse::<Token![=]>()?;
-    let literal = text(input, "expected a text such as \"name\"")?;
+    let literal = text(input, "expected a string such as \"name\"")?;
     let value = literal.value();
     let fault = if value.trim().is_empty() {
         "a name must not be blank".to_owned()
@@ -107,7 +107,7 @@ pub(crate) fn body(options: &TokenStream, assignments: &[TokenStream]) -> TokenS
 
 fn duration(input: ParseStream<'_>) -> Result<(LitStr, Duration)> {
     input.parse::<Token![=]>()?;
-    let literal = text(input, "expected a duration as text, such as \"10m\"")?;
+    let literal = text(input, "expected a duration as a string, such as \"10m\"")?;
     match duration::parse(&literal.value()) {
         Ok(duration) => Ok((literal, duration)),
         Err(fault) => Err(Error::new(literal.span(), fault)),
@@ -144,21 +144,21 @@ mod tests {
     fn a_wrong_option_is_refused_with_its_fault() {
         let long = "x".repeat(201);
         for (tokens, fault) in [
-            (quote!(nam = "a"), "unknown option `nam`, known are `name`, `after`"),
-            (quote!(type = "a"), "unknown option `type`, known are `name`, `after`"),
-            (quote!("a"), "expected an option, known are `name`, `after`"),
+            (quote!(nam = "a"), "unknown option `nam`; known: `name`, `after`"),
+            (quote!(type = "a"), "unknown option `type`; known: `name`, `after`"),
+            (quote!("a"), "expected an option; known: `name`, `after`"),
             (quote!(name = "a", name = "b"), "option `name` is given twice"),
             (quote!(name = "a" after = "1s"), "expected `,`"),
             (quote!(name("a")), "expected `=`"),
-            (quote!(name = 1), "expected a text such as \"name\""),
+            (quote!(name = 1), "expected a string such as \"name\""),
             (quote!(name = " "), "a name must not be blank"),
             (quote!(name = "a\nb"), "a name must not have control characters"),
             (quote!(name = #long), "a name of 201 bytes is too long, at most 200 are allowed"),
-            (quote!(after = 10), "expected a duration as text, such as \"10m\""),
+            (quote!(after = 10), "expected a duration as a string, such as \"10m\""),
             (quote!(after = "0s"), "a timeout must be longer than zero; leave it out for none"),
             (
                 quote!(after = "1y"),
-                "`1y` is no duration: unknown unit `y`, known are `d`, `h`, `m`, `s`, `ms`",
+                "`1y` is not a valid duration: unknown unit `y`; known: `d`, `h`, `m`, `s`, `ms`",
             ),
         ] {
             let source = tokens.to_string();

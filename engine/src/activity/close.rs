@@ -11,7 +11,7 @@ use crate::{
     payload::Payload,
 };
 
-/// The end of an activity on its way into the history of its run: from the worker that ran it, or from
+/// The end of an activity before it is recorded in the history: reported by the worker that ran it, or by
 /// maintenance when that worker was lost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ActivityClose {
@@ -40,7 +40,7 @@ pub(crate) enum CloseOutcome {
 }
 
 impl ActivityClose {
-    /// The events that record it; the first gets the id `next`.
+    /// The events that record it; the first has the ID `next`.
     pub(crate) fn into_events(self, next: EventId) -> Vec<EventAttributes> {
         let scheduled_event_id = self.scheduled_event_id;
         let started_event_id = self.started.is_some().then_some(next);

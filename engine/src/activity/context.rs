@@ -11,74 +11,74 @@ use crate::{
     payload::{self, Payload},
 };
 
-/// How far an activity is; for display, merged when reported faster than anyone reads.
+/// Progress of an activity, for display; only the latest is kept if it is reported faster than it is read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
     /// Units done.
     pub completed: f64,
-    /// Units in all; 0 when unknown.
+    /// Total units; 0 if unknown.
     pub total: f64,
-    /// What it is doing, for people.
+    /// Message for people, such as the current step.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// Anything else a front end may show, such as a stage.
+    /// Other values that a front end may show, such as a stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Payload>,
 }
 
 impl Progress {
-    /// Share done, from 0 to 1; `None` when the total is unknown.
+    /// Completed fraction, from 0 to 1; `None` if the total is unknown.
     #[must_use]
     pub fn fraction(&self) -> Option<f64> {
         (self.total > 0.0).then(|| (self.completed / self.total).clamp(0.0, 1.0))
     }
 }
 
-/// The facts of one attempt.
+/// Information about one attempt.
 #[derive(Debug, Clone)]
 pub struct ActivityInfo {
     /// The namespace of the run.
     pub namespace: Namespace,
-    /// The workflow that asked for the activity.
+    /// Workflow ID of the workflow that scheduled the activity.
     pub workflow_id: WorkflowId,
     /// Its type.
     pub workflow_type: WorkflowType,
     /// Its run.
     pub run_id: RunId,
-    /// Number of the activity in the run.
+    /// Activity ID within the run.
     pub activity_id: String,
     /// Its type.
     pub activity_type: ActivityType,
-    /// The queue it came from.
+    /// Task queue that it waited on.
     pub task_queue: TaskQueue,
-    /// Which attempt: 1, 2, 3 ….
+    /// Number of the attempt: 1, 2, 3 ….
     pub attempt: u32,
-    /// When this attempt began.
+    /// When this attempt started.
     pub started_at: Timestamp,
-    /// When this attempt must have ended.
+    /// When this attempt times out.
     pub deadline: Option<Timestamp>,
 }
 
-/// What a heartbeat carries to the worker.
+/// Content of a heartbeat.
 #[derive(Debug, Clone)]
 pub(crate) enum Heartbeat {
-    /// Kept: the next attempt resumes from it.
+    /// A checkpoint: stored, and the next attempt resumes from it.
     Checkpoint(Payload),
-    /// Shown: only the latest counts.
+    /// Progress for display: only the latest is shown.
     Progress(Progress),
-    /// Only a sign of life.
+    /// Nothing but the fact that the activity is alive.
     Alive,
-    /// The activity cannot go on: what it wants to keep cannot be kept.
+    /// A checkpoint that cannot be stored, which fails the activity.
     Unusable(ActivityError),
 }
 
-/// Where heartbeats go. Must not block.
+/// Receives heartbeats. Must not block.
 pub(crate) trait HeartbeatSink: Send + Sync {
     fn heartbeat(&self, heartbeat: Heartbeat);
 }
 
-/// What an activity may ask of the worker; `C` is what it remembers from one attempt to the next.
+/// Interface of an activity to its worker; `C` is the type of its checkpoints.
 pub struct ActivityContext<C = ()> {
     pub(crate) info: Arc<ActivityInfo>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -96,7 +96,7 @@ impl<C> fmt::Debug for ActivityContext<C> {
 }
 
 impl ActivityContext<()> {
-    /// The same context for an activity that remembers a `C`.
+    /// The same context with checkpoints of type `C`.
     pub(crate) fn typed<C>(self) -> ActivityContext<C> {
         let Self { info, clock, canceled, sink, last_checkpoint, resources, checkpoint: _ } = self;
         ActivityContext { info, clock, canceled, sink, last_checkpoint, resources, checkpoint: PhantomData }
@@ -104,22 +104,22 @@ impl ActivityContext<()> {
 }
 
 impl<C: Serialize + DeserializeOwned> ActivityContext<C> {
-    /// The facts of this attempt.
+    /// Information about this attempt.
     #[must_use]
     pub fn info(&self) -> &ActivityInfo {
         &self.info
     }
 
-    /// What the attempt before this one kept last; `None` in the first attempt, or when it cannot be read.
+    /// Last checkpoint of the previous attempts; `None` if there is none or it cannot be read.
     #[must_use]
     pub fn resume(&self) -> Option<C> {
         self.last_checkpoint.as_ref().and_then(|payload| payload.decode().ok())
     }
 
-    /// Keeps a value for the next attempt, and reports a sign of life.
+    /// Stores a checkpoint for the next attempt; also counts as a heartbeat.
     ///
-    /// It is stored soon after; [`Self::resume`] of the next attempt gives the last one that was.
-    /// A value without a JSON form, or with one larger than [`payload::SIZE_BYTES_MAX`], fails the activity for good.
+    /// It is stored soon afterwards; [`Self::resume`] of the next attempt returns the last stored one.
+    /// A value that cannot be written as JSON, or is larger than [`payload::SIZE_BYTES_MAX`], fails the activity without retry.
     pub fn checkpoint(&self, value: &C) -> &Self {
         self.sink.heartbeat(match checked_checkpoint(value) {
             Ok(payload) => Heartbeat::Checkpoint(payload),
@@ -128,7 +128,7 @@ impl<C: Serialize + DeserializeOwned> ActivityContext<C> {
         self
     }
 
-    /// Tells those who watch how far it is, and reports a sign of life.
+    /// Reports progress to watchers; also counts as a heartbeat.
     pub fn progress(&self, completed: f64, total: f64, message: impl Into<String>) -> &Self {
         self.report(Progress { completed, total, message: message.into(), details: None })
     }
@@ -137,22 +137,22 @@ impl<C: Serialize + DeserializeOwned> ActivityContext<C> {
     pub fn report(&self, progress: Progress) -> &Self {
         let Progress { completed, total, mut message, details } = progress;
         message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
-        // Progress is for display only, so what is too large for it is left out.
+        // Progress is for display only, so details that are too large are omitted.
         let details = details.filter(|details| details.check_size("details").is_ok());
         self.sink.heartbeat(Heartbeat::Progress(Progress { completed, total, message, details }));
         self
     }
 
-    /// Reports a sign of life.
+    /// Sends a heartbeat.
     pub fn heartbeat(&self) -> &Self {
         self.sink.heartbeat(Heartbeat::Alive);
         self
     }
 
-    /// Waits, but ends early when the activity is asked to stop.
+    /// Waits; returns early if cancellation is requested.
     ///
     /// # Errors
-    /// [`Canceled`], which `?` turns into the fitting [`ActivityError`].
+    /// [`Canceled`], which `?` converts into the matching [`ActivityError`].
     pub async fn sleep(&self, length: Duration) -> Result<(), Canceled> {
         let due = self.clock.now() + length;
         tokio::select! {
@@ -162,24 +162,24 @@ impl<C: Serialize + DeserializeOwned> ActivityContext<C> {
         }
     }
 
-    /// Ends when the activity is asked to stop.
+    /// Returns when cancellation is requested.
     pub async fn cancelled(&self) {
         self.canceled.cancelled().await;
     }
 
-    /// Whether the activity was asked to stop.
+    /// Whether cancellation was requested.
     #[must_use]
     pub fn is_canceled(&self) -> bool {
         self.canceled.is_cancelled()
     }
 
-    /// A token that is canceled when the activity is asked to stop, to hand to libraries.
+    /// A token for libraries that is canceled when cancellation is requested.
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
         self.canceled.clone()
     }
 
-    /// The time now, of the worker's clock.
+    /// Current time of the worker's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -188,7 +188,7 @@ impl<C: Serialize + DeserializeOwned> ActivityContext<C> {
     /// A resource that was registered with the worker, such as a connection pool.
     ///
     /// # Errors
-    /// A non-retryable [`ActivityError`] that names the type when the worker has none.
+    /// A non-retryable [`ActivityError`] that names the type if the worker has no such resource.
     pub fn resource<T: Any + Send + Sync>(&self) -> Result<Arc<T>, ActivityError> {
         self.resources.get::<T>().ok_or_else(|| {
             let name = std::any::type_name::<T>();
@@ -206,7 +206,7 @@ fn checked_checkpoint<C: Serialize>(value: &C) -> Result<Payload, ActivityError>
     Ok(payload)
 }
 
-/// The activity was asked to stop.
+/// Cancellation of the activity was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Canceled;
 
@@ -216,7 +216,7 @@ impl From<Canceled> for ActivityError {
     }
 }
 
-/// What workers lend to activities, by type.
+/// Resources that a worker gives to activities, by type.
 #[derive(Default)]
 pub(crate) struct Resources(HashMap<std::any::TypeId, Arc<dyn Any + Send + Sync>>);
 

@@ -4,17 +4,17 @@ use serde::Serialize;
 
 use crate::{chain, failure::Failure, payload::Payload};
 
-/// How an attempt of an activity ended badly.
+/// Why an attempt of an activity ended without a result.
 ///
-/// Any error type converts into it by `?` as a retryable failure.
-/// It is no [`std::error::Error`] itself, which is what makes that conversion possible.
+/// `?` converts any error type into it, as a retryable failure.
+/// It does not implement [`std::error::Error`] itself, which makes that conversion possible.
 #[derive(Debug, Clone)]
 pub struct ActivityError {
-    /// Whether it failed or stopped because it was asked to.
+    /// Whether it failed or was canceled.
     pub kind: ActivityErrorKind,
-    /// What is recorded.
+    /// The failure that is recorded.
     pub failure: Failure,
-    /// Wait before the next attempt, instead of the policy's; from a `Retry-After`, for example.
+    /// Delay before the next attempt instead of the policy's, for example from a `Retry-After` header.
     pub next_retry_delay: Option<Duration>,
 }
 
@@ -23,18 +23,18 @@ pub struct ActivityError {
 pub enum ActivityErrorKind {
     /// It failed.
     Failed,
-    /// It was asked to stop, and did.
+    /// It stopped after a cancel request.
     Canceled,
 }
 
 impl ActivityError {
-    /// A failure that is tried again as the retry policy says.
+    /// A failure that is retried according to the retry policy.
     #[must_use]
     pub fn retryable(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self { kind: ActivityErrorKind::Failed, failure: Failure::new(kind, message), next_retry_delay: None }
     }
 
-    /// A failure that no further attempt can mend.
+    /// A failure that another attempt cannot fix.
     #[must_use]
     pub fn non_retryable(kind: impl Into<String>, message: impl Into<String>) -> Self {
         let mut error = Self::retryable(kind, message);
@@ -42,7 +42,7 @@ impl ActivityError {
         error
     }
 
-    /// The activity was asked to stop, and did.
+    /// The activity stopped after a cancel request.
     #[must_use]
     pub fn canceled() -> Self {
         let mut error = Self::non_retryable("Canceled", "the activity was canceled");
@@ -50,14 +50,14 @@ impl ActivityError {
         error
     }
 
-    /// The same error with values for programs; left out when they have no JSON form.
+    /// The same error with values for programs; omitted if they cannot be written as JSON.
     #[must_use]
     pub fn details(mut self, details: &impl Serialize) -> Self {
         self.failure.details = Payload::encode(details).ok();
         self
     }
 
-    /// The same error, tried again after this time whatever the policy says.
+    /// The same error, retried after this delay instead of the policy's.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.next_retry_delay = Some(delay);

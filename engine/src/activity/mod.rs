@@ -1,4 +1,4 @@
-//! Writing activities: code that touches the world, may run more than once, and is retried by the engine.
+//! Writing activities: code with side effects, which may run more than once and is retried by the engine.
 
 mod close;
 mod context;
@@ -17,19 +17,19 @@ pub use options::ActivityOptions;
 pub(crate) use close::{ActivityClose, CloseOutcome, StartedAttempt};
 pub(crate) use context::{Heartbeat, HeartbeatSink, Resources};
 
-/// Code that runs as an activity; written by the `#[activity]` attribute.
+/// An activity; implemented by the `#[activity]` attribute.
 pub trait Activity: Send + Sync + 'static {
-    /// What it takes.
+    /// Input type.
     type Input: DeserializeOwned + Serialize + JsonSchema + Send + 'static;
-    /// What it returns.
+    /// Result type.
     type Output: DeserializeOwned + Serialize + JsonSchema + Send + 'static;
-    /// What it remembers from one attempt to the next.
+    /// Checkpoint type.
     type Checkpoint: DeserializeOwned + Serialize + Send + Sync + 'static;
 
-    /// The name under which it is registered.
+    /// Name of the activity type.
     const NAME: &'static str;
 
-    /// Its timeouts and retries, unless the call says otherwise.
+    /// Default timeouts and retry policy, which a call can override.
     fn options() -> ActivityOptions;
 
     /// Runs one attempt.

@@ -5,22 +5,22 @@ use crate::{ids::TaskQueue, retry::RetryPolicy};
 /// Timeouts, retries and queue of an activity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActivityOptions {
-    /// Queue; the run's own when none is given.
+    /// Task queue; default: the task queue of the run.
     pub task_queue: Option<TaskQueue>,
-    /// Longest wait for a worker.
+    /// Schedule-to-start timeout: longest wait for a worker.
     pub schedule_to_start: Option<Duration>,
-    /// Longest time of one attempt.
+    /// Start-to-close timeout: longest duration of one attempt.
     pub start_to_close: Option<Duration>,
-    /// Longest time of all attempts together.
+    /// Schedule-to-close timeout: longest duration of all attempts together.
     pub schedule_to_close: Option<Duration>,
-    /// Longest time between two heartbeats.
+    /// Heartbeat timeout: longest time between two heartbeats.
     pub heartbeat: Option<Duration>,
-    /// When to try again.
+    /// Whether and when a failed attempt is retried.
     pub retry: RetryPolicy,
 }
 
 impl Default for ActivityOptions {
-    /// One attempt may take ten minutes, and Temporal's default retries.
+    /// A start-to-close timeout of ten minutes, and Temporal's default retry policy.
     fn default() -> Self {
         Self {
             task_queue: None,

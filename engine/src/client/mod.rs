@@ -30,15 +30,15 @@ mod tests;
 /// Bounds on what callers may send and ask for.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Largest input, memo and set of search attributes.
+    /// Maximum size of an input, a memo or the search attributes.
     pub payload_size_bytes_max: usize,
-    /// Most items of a page.
+    /// Maximum number of items of a page.
     pub page_items_max: u32,
-    /// Most events of a page.
+    /// Maximum number of events of a page.
     pub history_page_items_max: u32,
     /// A worker that was not seen for this long counts as lost.
     pub worker_seen_within: Duration,
-    /// A watched run is looked at this often, hints or no hints.
+    /// How often a watched run is read even without hints.
     pub watch_interval: Duration,
 }
 
@@ -84,7 +84,7 @@ impl Client {
         &self.namespace
     }
 
-    /// Where it takes the time from.
+    /// The clock that it uses.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
@@ -96,7 +96,7 @@ impl Client {
         &self.limits
     }
 
-    /// A run, or `None` when there is none or the caller may not see it.
+    /// A run, or `None` if there is none or the caller may not see it.
     ///
     /// # Errors
     /// [`store::Error`].
@@ -120,7 +120,7 @@ impl Client {
         self.store.executions(&self.namespace, caller, run_ids).await
     }
 
-    /// A page of the runs that the caller may see; no longer than [`Limits::page_items_max`].
+    /// A page of the runs that the caller may see, with at most [`Limits::page_items_max`] items.
     ///
     /// # Errors
     /// [`store::Error`].
@@ -135,7 +135,7 @@ impl Client {
         self.store.list_executions(&self.namespace, caller, filter, order, &page).await
     }
 
-    /// How many runs the caller may see; counting stops at `at_most`.
+    /// Number of runs that the caller may see; counting stops at `at_most`.
     ///
     /// # Errors
     /// [`store::Error`].
@@ -178,7 +178,7 @@ impl Client {
         self.store.pending_activities(run_ids).await
     }
 
-    /// The workflow task of a run, when a worker could not do it.
+    /// The workflow task of a run if it keeps failing.
     ///
     /// # Errors
     /// [`store::Error`].
@@ -215,10 +215,10 @@ impl Client {
         self.store.workflow_types(&self.namespace).await
     }
 
-    /// Whether the database answers and has the current schema.
+    /// Checks that the database can be read and has the current schema.
     ///
     /// # Errors
-    /// [`store::Error`] when it does not.
+    /// [`store::Error`] if it cannot be read or has another schema.
     pub async fn ready(&self) -> Result<(), store::Error> {
         if !self.store.is_open() {
             return Err(store::Error::Closed);
@@ -226,7 +226,7 @@ impl Client {
         self.store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.map(|_| ())
     }
 
-    /// Whether hints reach other processes now.
+    /// Whether the bus is connected.
     #[must_use]
     pub fn bus_connected(&self) -> bool {
         self.bus.health() == Health::Connected

@@ -18,7 +18,7 @@ use crate::{
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
     payload::Payload,
     store::{self, LoadedRun, Replaces, Start, StartOutput, TaskKind},
-    worker::Place,
+    worker::IntakeSlot,
 };
 
 /// Priorities that a start may have.
@@ -46,10 +46,10 @@ const CLOSED: &[&str] = &[
 ];
 
 impl Client {
-    /// Accepts a workflow execution. Once this has answered, the run goes to its end whatever dies.
+    /// Starts a workflow execution. Once this has returned, the run is durable and proceeds to its end.
     ///
     /// # Errors
-    /// [`StartError`]; nothing is stored then.
+    /// [`StartError`] if it is refused; then nothing is stored.
     pub async fn start_workflow(&self, caller: &Caller, start: StartWorkflow) -> Result<Started, StartError> {
         let (prepared, first_event) = self.prepare(caller, &start).await?;
         let accepted = self.accepted(caller, &prepared, first_event);
@@ -83,8 +83,8 @@ impl Client {
         }
     }
 
-    /// A place at a worker of this process, for a run that may begin at once.
-    fn place(&self, prepared: &Start) -> Option<Place> {
+    /// A free slot of a worker of this process, for a run that may start at once.
+    fn place(&self, prepared: &Start) -> Option<IntakeSlot> {
         if prepared.visible_at_ms > prepared.created_at_ms {
             return None;
         }
@@ -183,12 +183,12 @@ impl Client {
         Ok((prepared, attributes))
     }
 
-    /// Stores a run, and tells whoever is to work on it.
+    /// Stores a run and notifies the worker that is to process it.
     async fn accept(
         &self,
         accepted: &LoadedRun,
         prepared: &Start,
-        place: Option<Place>,
+        place: Option<IntakeSlot>,
     ) -> Result<StartOutput, store::Error> {
         let Some(place) = place else {
             let output = self.store.try_write(prepared.clone()).await?;
@@ -200,7 +200,7 @@ impl Client {
         };
         let start = prepared.clone().held_by(place.worker_id, place.lease_expires_at);
         let (store, task, run) = (self.store.clone(), prepared.first_task(), accepted.clone());
-        // In a task of its own: a caller who goes away must not take the hand-over along.
+        // In a task of its own, so that a canceled call does not cancel the hand-over.
         let written = tokio::spawn(async move {
             let output = store.try_write(start).await?;
             if output.is_new() {
@@ -211,7 +211,7 @@ impl Client {
         written.await.map_err(|_| store::Error::Closed)?
     }
 
-    /// A run as it is when it has been accepted.
+    /// A run in the state in which it was accepted.
     fn accepted(&self, caller: &Caller, prepared: &Start, first_event: EventAttributes) -> LoadedRun {
         let execution = WorkflowExecution {
             run_id: RunId(prepared.run_id),
@@ -245,7 +245,7 @@ impl Client {
     async fn replayed(&self, caller: &Caller, run_id: RunId) -> Result<Started, StartError> {
         let execution = self.describe(caller, &WorkflowTarget::Run(run_id)).await?;
         execution.map(|execution| Started { execution, created: false }).ok_or_else(|| {
-            // Deleted since; the key then stands for something that is no more.
+            // The run of the key was deleted since.
             invalid(
                 StartField::IdempotencyKey,
                 format!("run `{run_id}`, which this key started, was deleted"),
@@ -253,7 +253,7 @@ impl Client {
         })
     }
 
-    /// The existence of a run that the caller may not see is told in no more words than necessary.
+    /// Hides the run ID of a run that the caller may not see.
     fn check_mine(&self, caller: &Caller, prepared: &Start, owner: Option<&str>) -> Result<(), StartError> {
         let visible = caller.visibility == Visibility::All || owner == Some(caller.subject.as_str());
         if visible {

@@ -8,11 +8,12 @@ use crate::{
     store::{CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun},
 };
 
-/// Longest reason in bytes.
+/// Maximum length of a reason in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
 
 impl Client {
-    /// Asks a run to stop; its code may clean up. A run that has ended, or was asked before, stays as it is.
+    /// Requests cancellation of a run, so that its code can clean up. A run that is closed, or whose cancellation was
+    /// requested before, does not change.
     ///
     /// # Errors
     /// [`StopError::NotFound`], [`StopError::InvalidReason`] for a reason that is too long, [`StopError::Store`].
@@ -40,7 +41,7 @@ impl Client {
         self.stopped(caller, execution, changed).await
     }
 
-    /// Stops a run at once, without asking its code. A run that has ended stays as it is.
+    /// Closes a run at once, without telling its code. A run that is closed does not change.
     ///
     /// # Errors
     /// [`StopError::NotFound`], [`StopError::InvalidReason`] for a reason that is too long, [`StopError::Store`].
@@ -67,7 +68,7 @@ impl Client {
         self.stopped(caller, execution, true).await
     }
 
-    /// A run was closed from outside: those who watch it and the worker that held it learn of it.
+    /// Notifies the watchers of a run, and the worker that held it, that it was closed from outside.
     pub(super) fn closed(&self, run_id: RunId, worker: Option<WorkerId>, last_event_id: EventId) {
         hint::publish_closed(&*self.bus, run_id, last_event_id);
         if let Some(worker) = worker {
@@ -75,7 +76,7 @@ impl Client {
         }
     }
 
-    /// Deletes a run that has ended, with its history.
+    /// Deletes a closed run with its history.
     ///
     /// # Errors
     /// [`StopError::NotFound`], [`StopError::StillOpen`], [`StopError::Store`].

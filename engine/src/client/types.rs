@@ -1,4 +1,4 @@
-//! The registered workflow types, kept at hand for a moment.
+//! A short-lived cache of the registered workflow types.
 
 use std::{
     collections::BTreeMap,
@@ -17,9 +17,9 @@ use crate::{
     store::{self, Store},
 };
 
-/// How long the types are believed before they are read again.
+/// How long cached types are used before they are read again.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// How old they may be for one who finds another reading them.
+/// How old they may be while another call reads them again.
 const USABLE_FOR: Duration = Duration::from_secs(3);
 
 /// The types of a namespace.
@@ -27,7 +27,7 @@ pub(super) struct Types(BTreeMap<String, Arc<KnownType>>);
 
 pub(super) struct KnownType {
     pub(super) info: WorkflowTypeInfo,
-    /// `None` when the registered schema is no valid one: then the workflow's own reading is the check.
+    /// `None` if the registered schema is not valid; then the workflow checks its input itself.
     check: Option<Check>,
 }
 
@@ -37,7 +37,7 @@ struct Check {
 }
 
 impl Types {
-    /// Takes over what has not changed, since schemas take long to prepare.
+    /// Keeps unchanged types, because compiling a schema takes long.
     fn new(known: Vec<WorkflowTypeInfo>, before: Option<&Self>) -> Self {
         let known_type = |info: WorkflowTypeInfo| {
             let same =
@@ -88,8 +88,8 @@ impl Check {
         Some(Self { schema, validator })
     }
 
-    /// What is wrong, without the value, which may be a secret in the wrong place. A schema may have words of its own
-    /// for it, as `x-message`; and a pattern tells people nothing, so that the description stands for it.
+    /// What is wrong, without the value, which may be a misplaced secret. A schema may have its own message as
+    /// `x-message`; and a pattern is hard to read, so the description replaces it.
     fn message(&self, error: &ValidationError<'_>) -> String {
         let place = error.schema_path().to_string();
         let mut above =
@@ -100,14 +100,14 @@ impl Check {
         let description = above.next().and_then(|schema| schema.get("description")?.as_str());
         match (error.kind(), description) {
             (ValidationErrorKind::Pattern { .. }, Some(description)) => {
-                format!("value does not fit its description: {}", one_line(description))
+                format!("value does not match its description: {}", one_line(description))
             }
             _ => error.masked().to_string(),
         }
     }
 }
 
-/// Puts what may be left out as "unless it is null" in place of "any of these", whose violation names no place within.
+/// Rewrites an optional schema from "any of" to "unless it is null", because a violation of "any of" has no path.
 fn open_optional(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(open_optional),
@@ -134,14 +134,14 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The types and when they were read.
+/// The types, and when they were read.
 type Latest = Option<(Timestamp, Arc<Types>)>;
 
-/// Reads the types when they are not fresh any more.
+/// Reads the types again when they are too old.
 #[derive(Default)]
 pub(super) struct TypeCache {
     latest: Mutex<Latest>,
-    /// Held by the one who reads; meanwhile the others go on with what is at hand.
+    /// Held by the call that reads; other calls use the cached types meanwhile.
     reading: tokio::sync::Mutex<()>,
 }
 
@@ -170,7 +170,7 @@ impl TypeCache {
         }
         let known = store.workflow_types(namespace).await?;
         let types = Arc::new(Types::new(known, before.as_ref().map(|(_, types)| &**types)));
-        // Without any type a worker is about to come, and nobody should wait for it longer than it takes.
+        // If there is no type, a worker is probably starting, and its types should be seen at once.
         if !types.0.is_empty() {
             *self.latest() = Some((now, types.clone()));
         }
@@ -231,7 +231,7 @@ mod tests {
         let schema = json!({ "properties": { "url": { "$ref": "#/$defs/Url" } }, "$defs": { "Url": url } });
         let (path, message) = refused(schema, &json!({ "url": "s3cret" })).unwrap();
         assert_eq!(path, "url");
-        assert_eq!(message, "value does not fit its description: A URL without a password.");
+        assert_eq!(message, "value does not match its description: A URL without a password.");
         let (_, message) = refused(json!({ "pattern": "^a" }), &json!("s3cret")).unwrap();
         assert_eq!(message, "value does not match \"^a\"");
     }

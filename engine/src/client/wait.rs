@@ -1,4 +1,4 @@
-//! Waiting for the end of a run, for those who want its result and nothing in between.
+//! Waiting for the end of a run, for callers who want only its result.
 
 use std::pin::pin;
 
@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Client {
-    /// Waits until a run has ended, or until `enough`; the answer is the run as it is then.
-    /// `None`: there is no such run, or the caller may not see it.
+    /// Waits until a run has closed or `enough` ends, and returns the run as it is then.
+    /// `None` if there is no such run or the caller may not see it.
     ///
     /// # Errors
     /// [`store::Error`] when the database cannot be read.

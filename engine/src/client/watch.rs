@@ -1,9 +1,8 @@
-//! Watching a run: a snapshot, then every change after it, none missed and none twice.
+//! Watching a run: a snapshot, then every change after it, each exactly once.
 //!
-//! The bus is joined first and the history read second. A hint says how far the history goes; whatever lies
-//! between that and the last event that was sent is read from the database and sent in order. A gap of the bus,
-//! and a timer, lead to the same reading, so losing hints costs time and nothing else; and neither does a database
-//! that is away for a while.
+//! The watch subscribes to the bus before it reads the history. A hint says how long the history is; the events after
+//! the last one that was sent are read from the database and sent in order. A gap of the bus and a timer lead to the
+//! same reading, so lost hints cost only time, and so does a database that is unavailable for a while.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -24,7 +23,7 @@ use crate::{
     store,
 };
 
-/// Why a watch ends without the run's end.
+/// Why a watch ends before the run does.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// There is no such run, or the caller may not see it.
@@ -35,7 +34,7 @@ pub enum WatchError {
     Store(#[from] store::Error),
 }
 
-/// Whether heartbeats are wanted too.
+/// Whether heartbeats are sent too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Heartbeats {
     /// The latest of each activity, as they come.
@@ -82,12 +81,12 @@ struct Watch {
     after: Option<EventId>,
     last_sent: EventId,
     subscription: Option<Subscription>,
-    /// When the database is read though no hint came.
+    /// When the database is read even without a hint.
     look_at: Timestamp,
     /// A reset was announced.
     owes_snapshot: bool,
     queue: VecDeque<WatchItem>,
-    /// What is known of the open activities, to be shown with their heartbeats.
+    /// The open activities, which are sent with their heartbeats.
     activities: HashMap<EventId, Arc<Activity>>,
     phase: Phase,
 }
@@ -144,7 +143,7 @@ impl Watch {
         self.queue.push_back(WatchItem::Snapshot(Box::new(execution)));
     }
 
-    /// Reads everything there is to tell from the database.
+    /// Reads all news from the database.
     async fn look(&mut self) -> Result<(), WatchError> {
         self.catch_up().await?;
         if self.heartbeats == Heartbeats::Include && self.phase == Phase::Live {
@@ -153,14 +152,14 @@ impl Watch {
         Ok(())
     }
 
-    /// How far the open activities are, if that is news: for one who joins late, and where hints are lost.
+    /// Sends the progress of open activities if it is new: for watchers that join late, and if hints were lost.
     async fn show_activities(&mut self) -> Result<(), WatchError> {
         let pending = self.client.store.pending_activities(&[self.run_id]).await?;
         self.forget_closed(&pending);
         for activity in pending {
             let seen = self.activities.get(&activity.scheduled_event_id).map(|known| reported(known));
             let news = Some(reported(&activity));
-            // What came by the bus may be ahead of what is sampled.
+            // Progress from the bus may be newer than the stored sample.
             if news < seen {
                 continue;
             }
@@ -172,7 +171,7 @@ impl Watch {
         Ok(())
     }
 
-    /// A heartbeat of an activity that has ended may come late, from another worker: it is no news then.
+    /// Removes closed activities: a heartbeat that arrives after the end is not news.
     fn forget_closed(&mut self, pending: &[Activity]) {
         let pending: HashSet<EventId> = pending.iter().map(|activity| activity.scheduled_event_id).collect();
         self.activities.retain(|scheduled_event_id, _| pending.contains(scheduled_event_id));
@@ -186,7 +185,7 @@ impl Watch {
         let subscription = self.subscription.as_mut().expect("the first phase subscribed");
         let delivery = tokio::select! {
             biased;
-            // First, so that hints of one kind cannot keep off the look that makes up for lost ones of another.
+            // First, so that many hints of one kind cannot delay the read that replaces lost hints of another.
             () = timer => None,
             delivery = subscription.recv() => Some(delivery),
         };
@@ -197,7 +196,7 @@ impl Watch {
         }
     }
 
-    /// Hints were lost: a client may begin anew with the snapshot. No event is left out for that.
+    /// Hints were lost: a client may start again from the snapshot. No event is omitted.
     async fn reset(&mut self, cause: GapCause) -> Result<(), WatchError> {
         self.queue.push_back(WatchItem::Reset(match cause {
             GapCause::SlowListener => ResetReason::SlowConsumer,
@@ -220,10 +219,10 @@ impl Watch {
         Ok(())
     }
 
-    /// Takes one hint, and with it those that already wait: of heartbeats only the latest counts.
+    /// Processes a hint and all that already wait: only the latest heartbeat of each activity counts.
     async fn on_hints(&mut self, first: &[u8]) -> Result<(), WatchError> {
         let (mut history, mut gap) = (0, None);
-        // What was scheduled first comes first.
+        // In the order of scheduling.
         let mut progress: BTreeMap<EventId, ProgressHint> = BTreeMap::new();
         let mut message = Some(bytes::Bytes::copy_from_slice(first));
         while let Some(text) = message.take() {
@@ -264,7 +263,7 @@ impl Watch {
                 self.activities.entry(activity.scheduled_event_id).or_insert_with(|| Arc::new(activity));
             }
         }
-        // A heartbeat may overtake the commit of its activity, or lag behind its end.
+        // A heartbeat may arrive before the commit of its activity, or after its end.
         let Some(known) = self.activities.get(&hint.scheduled_event_id) else { return Ok(()) };
         if (hint.attempt, hint.sequence) <= reported(known) {
             return Ok(());
@@ -279,7 +278,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Sends every event that was not sent, and the end when there is one.
+    /// Sends all events that were not sent, and the end of the run.
     async fn catch_up(&mut self) -> Result<(), WatchError> {
         self.look_at = self.next_look();
         let execution = self.send_events().await?;
@@ -287,7 +286,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Sends every event that was not sent; the answer is the run as it is after the last of them.
+    /// Sends all events that were not sent, and returns the run as it is after the last of them.
     async fn send_events(&mut self) -> Result<WorkflowExecution, WatchError> {
         let page = self.client.limits.history_page_items_max;
         // The run is read before its events, so that it never shows an end whose event would follow.
@@ -319,7 +318,7 @@ impl Watch {
     async fn wait_for_next_look(&mut self) {
         let next = self.next_look();
         self.client.clock.sleep_until(next).await;
-        // At once, then: what came meanwhile waits in the subscription, and may be more than it holds.
+        // At once: hints that arrived meanwhile wait in the subscription, and may be more than it holds.
         self.look_at = Timestamp(0);
     }
 
@@ -329,7 +328,7 @@ impl Watch {
     }
 }
 
-/// How far the reports of an activity are known.
+/// Attempt and number of the latest known heartbeat of an activity.
 fn reported(activity: &Activity) -> (u32, i64) {
     (activity.attempt, activity.heartbeat.as_ref().map_or(0, |heartbeat| heartbeat.sequence))
 }

@@ -1,13 +1,13 @@
-//! Maintenance: what must happen though no worker is at hand.
+//! Maintenance: duties that need no worker.
 //!
-//! Every process runs it; the writes are fenced, so two that find the same thing do it once.
+//! Every process runs it. The writes are fenced, so that what two processes find is done once.
 //!
 //! | duty | why |
 //! | --- | --- |
-//! | [`lost_activities`] and the rescue of runs | what a dead worker held is taken by others |
-//! | [`lost_activities`] | an activity that nobody took in time times out |
-//! | [`overdue_runs`] | a run that takes longer than it may is ended, even when no worker serves its queue |
-//! | [`old_requests`] | idempotency keys are kept for a day |
+//! | [`lost_activities`] and the release of runs | other workers take over what a lost worker held |
+//! | [`lost_activities`] | an activity that no worker took in time times out |
+//! | [`overdue_runs`] | a run that exceeds its execution timeout is closed, even if no worker serves its task queue |
+//! | [`old_requests`] | idempotency keys are kept for 24 hours |
 //! | [`unserved_tasks`] | tasks that no live worker can take are logged |
 
 mod lost_activities;
@@ -36,7 +36,7 @@ use crate::{
     store::{self, Rescue, RescueWorkflowTasks, Store, TaskKind},
 };
 
-/// How often maintenance looks.
+/// Intervals of maintenance.
 #[derive(Debug, Clone)]
 pub struct MaintenanceOptions {
     /// Between two looks for lost workers and overdue runs.
@@ -69,7 +69,7 @@ impl Default for MaintenanceOptions {
     }
 }
 
-/// Maintenance, ready to run.
+/// The maintenance of one process.
 #[derive(Debug)]
 pub struct Service {
     pub(crate) store: Store,
@@ -80,10 +80,10 @@ pub struct Service {
 }
 
 impl Service {
-    /// Works until `shutdown`. Failures are logged and tried again.
+    /// Runs until `shutdown`. Failures are logged and retried.
     pub async fn run(self, shutdown: CancellationToken) {
         if self.store.is_exclusive() {
-            // Nobody else can work with this database, so whoever held leases and is not of this process is dead.
+            // No other process can use this database, so workers of other processes that hold leases are dead.
             self.log("taking over from the process before", self.rescue(Scope::All).await);
         }
         let mut next_sweep = self.clock.now();
@@ -160,11 +160,11 @@ impl Service {
     }
 }
 
-/// Whose tasks are rescued.
+/// Whose tasks are released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
-    /// Those whose leases are over.
+    /// Tasks with an expired lease.
     Expired,
-    /// All that no worker of this process holds.
+    /// All tasks that no worker of this process holds.
     All,
 }

@@ -1,4 +1,4 @@
-//! What is kept for a while only.
+//! Deletes idempotency keys and rows of lost workers after a while.
 
 use super::Service;
 use crate::store::{self, ForgetRequests, RemoveWorkers};

@@ -1,11 +1,11 @@
 //! The bus: hints between processes that something was committed.
 //!
 //! A message says "look again", never "this happened": the database is authoritative, a message is published
-//! after the commit it speaks of, and whoever listens also polls. So publishing cannot fail, and losing any or
+//! after the commit it speaks of, and listeners also poll. So publishing cannot fail, and losing any or
 //! all messages costs one polling interval. What a listener must be able to rely on is smaller:
 //!
-//! - a message that leaves its publisher after [`Bus::subscribe`] returned is delivered, or else a
-//!   [`Delivery::Gap`] is (one that its publisher had to drop is lost without a word);
+//! - a message that leaves its publisher after [`Bus::subscribe`] returned is delivered, or a
+//!   [`Delivery::Gap`] is delivered instead (a message that its publisher had to drop is lost without a gap);
 //! - messages of one publisher on one topic arrive in their order, sometimes twice;
 //! - after a `Gap` anything may have been missed, so the listener reads the database from its cursor.
 //!
@@ -17,9 +17,9 @@
 //! | waiting | wanted here, the broker has not confirmed | confirmation, or the broker is lost |
 //! | confirmed | what is published is delivered | last [`Subscription`] dropped, or the broker is lost |
 //!
-//! [`InProcessBus`] knows no broker: its topics are confirmed at once. [`RedisBus`] keeps one connection to
-//! publish and one to subscribe, and the map of wanted topics is authoritative: a connection is brought in line
-//! with it, never the other way round.
+//! [`InProcessBus`] has no broker: its topics are confirmed at once. [`RedisBus`] keeps one connection to
+//! publish and one to subscribe, and the map of wanted topics is authoritative: the connection is
+//! updated to match it, never the other way round.
 //!
 //! # Failures
 //!

@@ -1,4 +1,4 @@
-//! What a message is about, and the text by which a broker knows it.
+//! Topics of messages, and their names at a broker.
 
 use std::{fmt, str::FromStr};
 
@@ -16,13 +16,13 @@ pub enum Topic {
         /// Name of the queue.
         name: TaskQueue,
     },
-    /// News for one worker.
+    /// Messages for one worker.
     Worker(WorkerId),
     /// Changes to the list of a namespace's runs.
     Namespace(Namespace),
 }
 
-/// Why a text names no topic.
+/// The string does not name a topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a bus topic")]
 pub struct ParseTopicError {

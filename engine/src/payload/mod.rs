@@ -8,10 +8,10 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-/// Largest input and result of a workflow or an activity, in bytes, unless configured otherwise.
+/// Default maximum size of an input or result of a workflow or activity, in bytes.
 pub const SIZE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Class of the failure of code whose input, result or checkpoint is larger than [`SIZE_BYTES_MAX`].
+/// Failure type if an input, result or checkpoint is larger than [`SIZE_BYTES_MAX`].
 pub const TOO_LARGE: &str = "PayloadTooLarge";
 
 /// JSON text, kept as it was written: key order and the spelling of numbers survive.
@@ -24,7 +24,7 @@ pub struct Payload(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} has {size_bytes} bytes, at most {SIZE_BYTES_MAX} are allowed")]
 pub struct TooLarge {
-    /// Whose payload it is.
+    /// Which payload it is.
     pub what: String,
     /// Its size in bytes.
     pub size_bytes: usize,
@@ -42,7 +42,7 @@ pub enum PayloadError {
 }
 
 impl Payload {
-    /// Writes a value.
+    /// Encodes a value.
     ///
     /// # Errors
     /// [`PayloadError::Encode`] when the value has no JSON form, such as a map whose keys are not strings.
@@ -50,10 +50,10 @@ impl Payload {
         serde_json::to_string(value).map(|text| Self(text.into())).map_err(PayloadError::Encode)
     }
 
-    /// Reads a value.
+    /// Decodes a value.
     ///
     /// # Errors
-    /// [`PayloadError::Decode`] naming what was expected and where.
+    /// [`PayloadError::Decode`], which says what was expected and where.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         serde_json::from_str(&self.0).map_err(PayloadError::Decode)
     }
@@ -61,7 +61,7 @@ impl Payload {
     /// Checks that the text is JSON and keeps it.
     ///
     /// # Errors
-    /// [`PayloadError::Decode`] when it is not.
+    /// [`PayloadError::Decode`] if it is not.
     pub fn parse(text: impl Into<Arc<str>>) -> Result<Self, PayloadError> {
         let text = text.into();
         serde_json::from_str::<&RawValue>(&text).map_err(PayloadError::Decode)?;
@@ -113,10 +113,10 @@ impl Payload {
 }
 
 impl Payload {
-    /// Checks the bound of payloads.
+    /// Checks that the payload is not larger than [`SIZE_BYTES_MAX`].
     ///
     /// # Errors
-    /// [`TooLarge`], which says that `what` is.
+    /// [`TooLarge`], which names `what`.
     pub fn check_size(&self, what: impl Into<String>) -> Result<(), TooLarge> {
         match self.size_bytes() {
             size_bytes if size_bytes > SIZE_BYTES_MAX => Err(TooLarge { what: what.into(), size_bytes }),

@@ -69,7 +69,7 @@ impl App {
     }
 
     /// The engine of another process that no hint reaches.
-    pub(crate) fn deaf(&self) -> Engine {
+    pub(crate) fn without_bus(&self) -> Engine {
         let (store, clock) = (self.database.store.clone(), Arc::new(self.clock.clone()));
         let bus = Arc::new(InProcessBus::new());
         Engine::assemble(store, bus, clock, Namespace::trusted("default"), Limits::default())

@@ -1,15 +1,15 @@
-//! One attempt of an activity: its code, its clock, its heartbeats and its end.
+//! One attempt of an activity: its code, timeouts, heartbeats and end.
 //!
 //! | what happens | what follows |
 //! | --- | --- |
 //! | the code returns a result | the activity is closed with it |
 //! | the code fails, panics or runs out of time | another attempt as the retry policy says, else the activity is closed |
-//! | the activity is asked to stop | the code hears of it; what it returns counts, and after a grace period it is dropped |
+//! | cancellation is requested | the code is told; its result counts, and after a grace period it is dropped |
 //! | the attempt is lost (lease, end of the run) | the code is dropped and nothing is reported |
-//! | the worker stops | given back with its checkpoint, unless it may run at most once: then it failed |
+//! | the worker stops | released with its checkpoint, unless it may run at most once: then it failed |
 //!
-//! An end is reported until the database has taken or refused it, and the attempt counts as at hand until then:
-//! otherwise a second worker could be told to begin what has ended.
+//! An end is reported until the database has accepted or refused it, and the attempt counts as running until then:
+//! otherwise another worker could start an attempt that has ended.
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 

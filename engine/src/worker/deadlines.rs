@@ -1,4 +1,4 @@
-//! When attempts time out, and when the next one may begin.
+//! When attempts time out, and when the next one may start.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     retry::RetryDecision,
 };
 
-/// When an attempt that may begin at `visible_at` times out, if no worker takes it before.
+/// When an attempt that may start at `visible_at` times out if no worker takes it.
 pub(crate) fn expires_at(
     scheduled: &ActivityTaskScheduled,
     scheduled_at: Timestamp,
@@ -21,7 +21,7 @@ pub(crate) fn expires_at(
     [to_start, to_close].into_iter().flatten().min()
 }
 
-/// What a timeout is recorded as.
+/// The failure that records a timeout.
 pub(crate) fn timeout_failure(
     timeout: TimeoutType,
     limit_ms: Option<i64>,
@@ -33,7 +33,7 @@ pub(crate) fn timeout_failure(
     Failure::new("Timeout", message)
 }
 
-/// When the next attempt may begin, or why there is none; `attempt` counts those that were not lost with their
+/// When the next attempt may start, or why there is none; `attempt` does not count attempts that were lost with their
 /// workers.
 pub(crate) fn next_attempt(
     scheduled: &ActivityTaskScheduled,

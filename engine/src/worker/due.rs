@@ -1,8 +1,8 @@
-//! What the poller should look for, and when.
+//! Which kinds of tasks the poller should claim, and when.
 //!
-//! Every claim is a statement in the one writer, so the poller asks only for kinds of tasks of which there may be
-//! some: a hint said so, an instant has come, or a place became free while more was due than fitted. Losing any of
-//! this costs one polling interval.
+//! Every claim is a statement of the one writer, so the poller claims only kinds of tasks that may be due: after a
+//! hint, at a known time, or when a slot becomes free while tasks are waiting for one. Losing any of this costs one
+//! polling interval.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::{clock::Timestamp, store::TaskKind};
 
-/// Most instants that a worker remembers to look at, the earliest; polling finds what is due at others.
+/// Maximum number of remembered times, the earliest ones; polling finds what is due at others.
 const WAKE_UPS_MAX: usize = 10_000;
 
 /// A set of kinds of tasks.
@@ -32,7 +32,7 @@ pub(super) struct Due {
 #[derive(Debug, Default)]
 struct State {
     wanted: Kinds,
-    /// More was due than there were places.
+    /// Whether more tasks were due than there were free slots.
     starved: Kinds,
     wake_ups: BTreeSet<(Timestamp, TaskKind)>,
 }
@@ -66,7 +66,7 @@ impl Due {
         self.news.notify_one();
     }
 
-    /// Tasks of the kind may be due at this instant.
+    /// Tasks of the kind may be due at this time.
     pub(super) fn look_at(&self, at: Timestamp, kind: TaskKind) {
         if at >= Timestamp::NEVER {
             return;
@@ -83,7 +83,7 @@ impl Due {
         }
     }
 
-    /// Says whether tasks of the kind lie waiting for a place.
+    /// Sets whether tasks of the kind wait for a free slot.
     pub(super) fn set_starved(&self, kind: TaskKind, starved: bool) {
         self.state().starved.set(kind, starved);
     }
@@ -92,14 +92,14 @@ impl Due {
         self.state().starved.contains(kind)
     }
 
-    /// A place for a task of the kind is free again.
+    /// A slot for a task of the kind is free again.
     pub(super) fn place_is_free(&self, kind: TaskKind) {
         if self.state().starved.contains(kind) {
             self.look_for(kind);
         }
     }
 
-    /// What to look for now; it counts as looked for.
+    /// Takes the kinds to claim now.
     pub(super) fn take(&self, now: Timestamp) -> Kinds {
         let mut state = self.state();
         let later = state.wake_ups.split_off(&(Timestamp(now.0 + 1), TaskKind::Workflow));
@@ -110,13 +110,13 @@ impl Due {
         std::mem::take(&mut state.wanted)
     }
 
-    /// The next instant to look at, if one is known.
+    /// The next time to claim, if one is known.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.state().wake_ups.first().map(|(at, _)| *at)
     }
 
-    /// Returns when there is something to look for at once, or an earlier instant to look at; also, at times, when
-    /// there is not.
+    /// Returns when there is something to claim at once, or an earlier time to claim; sometimes also when there is
+    /// not.
     pub(super) async fn changed(&self) {
         if self.state().wanted.is_empty() {
             self.news.notified().await;

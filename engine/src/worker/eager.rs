@@ -1,4 +1,4 @@
-//! Eager starts: a run that may begin at once goes to a worker of the same process, without a trip through its queue.
+//! Eager starts: a run that may start at once goes to a worker of the same process, without waiting on its task queue.
 //!
 //! The transaction that accepts the run names the worker as its holder, just as a claim would; when it has been
 //! committed, the run is handed over in memory. If it is not, for whatever reason, the row is like that of a claim
@@ -24,75 +24,75 @@ use crate::{
     store::{ClaimedWorkflowTask, LoadedRun, TaskKind},
 };
 
-/// A run that a worker holds since its start.
+/// A run that a worker holds from its start.
 #[derive(Debug)]
 pub(super) struct Begun {
     pub(super) task: ClaimedWorkflowTask,
     pub(super) run: LoadedRun,
-    /// Counts until the run is at hand.
+    /// Counts until the run is in memory.
     pub(super) reservation: Reservation,
 }
 
-/// A run that is about to come.
+/// A slot that is reserved for a run.
 #[derive(Debug)]
 pub(super) struct Reservation(Arc<AtomicUsize>);
 
 /// The workers of this process that take new runs. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LocalWorkers(Arc<Mutex<HashMap<WorkerId, Door>>>);
+pub(crate) struct LocalWorkers(Arc<Mutex<HashMap<WorkerId, Intake>>>);
 
 #[derive(Debug)]
-struct Door {
+struct Intake {
     shared: Arc<Shared>,
-    intake: mpsc::UnboundedSender<Begun>,
+    sender: mpsc::UnboundedSender<Begun>,
     reserved: Arc<AtomicUsize>,
 }
 
-/// A worker takes new runs as long as it has this.
+/// While it exists, the worker takes new runs.
 #[derive(Debug)]
 pub(super) struct Membership {
     workers: LocalWorkers,
     worker_id: WorkerId,
 }
 
-/// A place for one run at a worker.
+/// A reserved slot for one run at a worker.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct IntakeSlot {
     pub(crate) worker_id: WorkerId,
     pub(crate) lease_expires_at: Timestamp,
-    intake: mpsc::UnboundedSender<Begun>,
+    sender: mpsc::UnboundedSender<Begun>,
     reservation: Reservation,
 }
 
 impl LocalWorkers {
-    /// Lets a worker take new runs. The receiver ends when the membership has ended and every place that was
-    /// given until then is filled or given up.
+    /// Lets a worker take new runs. The receiver ends when the membership has ended and every slot that was
+    /// reserved until then is filled or dropped.
     pub(super) fn join(&self, shared: &Arc<Shared>) -> (Membership, mpsc::UnboundedReceiver<Begun>) {
-        let (intake, begun) = mpsc::unbounded_channel();
-        let door = Door { shared: shared.clone(), intake, reserved: Arc::default() };
-        self.doors().insert(shared.worker_id, door);
+        let (sender, begun) = mpsc::unbounded_channel();
+        let intake = Intake { shared: shared.clone(), sender, reserved: Arc::default() };
+        self.intakes().insert(shared.worker_id, intake);
         (Membership { workers: self.clone(), worker_id: shared.worker_id }, begun)
     }
 
-    /// A place at a worker that serves the queue and knows the type, if one has room.
-    pub(crate) fn place(&self, task_queue: &TaskQueue, workflow_type: &WorkflowType) -> Option<Place> {
-        let doors = self.doors();
-        let door = doors.values().find(|door| door.takes(task_queue, workflow_type))?;
-        door.reserved.fetch_add(1, Ordering::Relaxed);
-        Some(Place {
-            worker_id: door.shared.worker_id,
-            lease_expires_at: door.shared.lease_end(),
-            intake: door.intake.clone(),
-            reservation: Reservation(door.reserved.clone()),
+    /// Reserves a slot at a worker that serves the queue and knows the type, if one is free.
+    pub(crate) fn place(&self, task_queue: &TaskQueue, workflow_type: &WorkflowType) -> Option<IntakeSlot> {
+        let intakes = self.intakes();
+        let intake = intakes.values().find(|intake| intake.takes(task_queue, workflow_type))?;
+        intake.reserved.fetch_add(1, Ordering::Relaxed);
+        Some(IntakeSlot {
+            worker_id: intake.shared.worker_id,
+            lease_expires_at: intake.shared.lease_end(),
+            sender: intake.sender.clone(),
+            reservation: Reservation(intake.reserved.clone()),
         })
     }
 
-    fn doors(&self) -> MutexGuard<'_, HashMap<WorkerId, Door>> {
+    fn intakes(&self) -> MutexGuard<'_, HashMap<WorkerId, Intake>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Door {
+impl Intake {
     fn takes(&self, task_queue: &TaskQueue, workflow_type: &WorkflowType) -> bool {
         let shared = &self.shared;
         shared.options.task_queues.contains(task_queue)
@@ -104,15 +104,15 @@ impl Door {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.workers.doors().remove(&self.worker_id);
+        self.workers.intakes().remove(&self.worker_id);
     }
 }
 
-impl Place {
-    /// Hands over a run whose start has been committed with this place's worker as its holder.
+impl IntakeSlot {
+    /// Hands over a run whose start was committed with the worker of this slot as its holder.
     pub(crate) fn fill(self, task: ClaimedWorkflowTask, run: LoadedRun) {
         // The worker may have died meanwhile; then the lease tells.
-        let _ = self.intake.send(Begun { task, run, reservation: self.reservation });
+        let _ = self.sender.send(Begun { task, run, reservation: self.reservation });
     }
 }
 

@@ -1,4 +1,4 @@
-//! The two lanes of heartbeats.
+//! The two kinds of heartbeats.
 //!
 //! Progress is for display: the latest is published on the bus, at most every so often, and sampled to the
 //! database more rarely. Checkpoints are stored as fast as the database takes them, the latest in place of those
@@ -21,7 +21,7 @@ use crate::{
     store::{self, ActivityLease, HeartbeatOutput, StoredHeartbeat},
 };
 
-/// What the activity said and nobody has taken yet.
+/// Heartbeats of the activity that are not forwarded yet.
 #[derive(Default)]
 pub(super) struct Heartbeats {
     said: Mutex<Said>,
@@ -36,17 +36,17 @@ struct Said {
     fault: Option<ActivityError>,
 }
 
-/// Why the pump ended by itself.
+/// Why forwarding ended before the activity did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PumpEnd {
-    /// No heartbeat came for the length of the timeout.
+    /// No heartbeat arrived within the heartbeat timeout.
     Silence,
-    /// The activity said something that cannot be kept; see [`Heartbeats::take_fault`].
+    /// The activity sent a checkpoint that cannot be stored; see [`Heartbeats::take_fault`].
     Fault,
 }
 
 impl Heartbeats {
-    /// What is wrong with what the activity said, if anything is.
+    /// The error of a checkpoint that cannot be stored, if there was one.
     pub(super) fn take_fault(&self) -> Option<ActivityError> {
         self.said().fault.take()
     }
@@ -73,7 +73,7 @@ impl HeartbeatSink for Heartbeats {
 
 type Storing = BoxFuture<'static, Result<HeartbeatOutput, store::Error>>;
 
-/// Passes heartbeats on while the activity runs.
+/// Forwards heartbeats while the activity runs.
 pub(super) struct Pump {
     shared: Arc<Shared>,
     heartbeats: Arc<Heartbeats>,
@@ -115,7 +115,7 @@ impl Pump {
         }
     }
 
-    /// Passes on what the activity says.
+    /// Forwards the heartbeats of the activity.
     pub(super) async fn run(&mut self, timeout_ms: Option<i64>) -> PumpEnd {
         let mut last_heartbeat = self.shared.clock.now();
         loop {
@@ -141,7 +141,7 @@ impl Pump {
         }
     }
 
-    /// Takes what was said last; the answer is the last checkpoint, which goes with the end of the attempt.
+    /// Forwards the last heartbeat and returns the last checkpoint, which is reported with the end of the attempt.
     pub(super) async fn finish(mut self, lost: bool) -> Option<Payload> {
         self.take();
         if lost {

@@ -1,4 +1,4 @@
-//! Renewing leases, and finding out what was lost.
+//! Renews leases and detects what was lost.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -28,13 +28,14 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-/// What the rows say this worker holds and what it does not work on. A claim whose answer was lost leaves such,
-/// and nobody else would take them while this worker goes on renewing. What is found twice is given back.
+/// Runs and activities whose rows name this worker, but which it does not process. They come from a claim whose
+/// response was lost, and no other worker takes them while this one renews their leases. Those that are found twice
+/// are released.
 #[derive(Default)]
 struct Strays {
     runs: HashSet<RunId>,
     activities: HashSet<(RunId, EventId)>,
-    /// Which claim was under way, or none, when they were found.
+    /// Value of the claim counter when they were found.
     claims: u64,
 }
 
@@ -44,7 +45,7 @@ async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::E
         worker_id: shared.worker_id,
         now: asked_at,
         lease_expires_at: shared.lease_end(),
-        // Not the places taken: a claim under way holds those that it hopes to fill.
+        // Not the reserved slots: a claim in progress reserves those that it may fill.
         slots_used: u32::try_from(shared.attempts().len()).unwrap_or(u32::MAX),
         draining: shared.draining.is_cancelled(),
     };
@@ -53,7 +54,7 @@ async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::E
         tracing::info!(worker.id = %shared.worker_id, "other processes considered this worker lost; it registers again");
         shared.store.write(super::registration(shared)).await?;
     }
-    // What came after the question is not in the answer.
+    // Runs and attempts that are newer than the statement are not in its result.
     let runs: Vec<(RunId, Option<i64>)> = shared
         .runs()
         .iter()
@@ -61,7 +62,7 @@ async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::E
         .map(|(run_id, _)| (*run_id, held.runs.get(run_id).copied()))
         .collect();
     for (run_id, inbox) in runs {
-        // A runner that has gone meanwhile needs no telling.
+        // A runner that has ended meanwhile needs no message.
         let _ = shared.tell(run_id, inbox.map_or(Input::Lost, Input::Inbox));
     }
     for (key, attempt) in shared.attempts().iter() {
@@ -81,7 +82,7 @@ async fn give_strays_back(
     strays: &mut Strays,
     held: &store::Held,
 ) -> Result<(), store::Error> {
-    // Asked before looking at what is at hand: what a claim took is at hand when it ends, and may not be before.
+    // Read first: what a claim took may not be in memory before the claim has ended.
     let claims = shared.claims();
     if claims % 2 == 1 && claims == strays.claims {
         return Ok(());
@@ -107,7 +108,7 @@ async fn give_strays_back(
     Ok(())
 }
 
-/// Gives back activities that were claimed and never began: their claim, or its answer, was lost.
+/// Releases activities that were claimed and never started, because the response of the claim was lost.
 async fn give_activities_back(
     shared: &Shared,
     held: &store::Held,

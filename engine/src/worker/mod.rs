@@ -1,19 +1,19 @@
-//! The worker: takes due tasks of its queues and does them.
+//! The worker: takes due tasks of its task queues and processes them.
 //!
 //! | part | does |
 //! | --- | --- |
 //! | [`poller`] | claims tasks when a hint, a timer or the polling interval says so |
-//! | [`runner`] | one for each run at hand: replays it, feeds it what happens, commits its steps |
-//! | [`attempt`] | one for each activity attempt: runs the code under its timeouts, passes heartbeats on |
-//! | [`leases`] | renews what the worker holds, and tells the others when something was lost |
+//! | [`runner`] | one for each run in memory: replays it, applies events, commits its steps |
+//! | [`attempt`] | one for each activity attempt: runs the code under its timeouts, forwards heartbeats |
+//! | [`leases`] | renews the leases of the worker, and tells the other parts what was lost |
 //!
-//! **Who is authoritative.** The database, always: a worker holds a run or an attempt as long as the row names it
-//! as the owner. It may believe to hold something that it has lost; then its commit is refused and it forgets the
-//! run. A runner commits its steps in order and may have several on the way; if one is refused, all after it are.
+//! **Who is authoritative.** Always the database: a worker holds a run or an attempt as long as the row names it as
+//! the owner. If it still works on something that it has lost, its commit is refused and it drops the run. A runner
+//! commits its steps in order and may have several in flight; if one is refused, all later ones are refused too.
 //!
-//! **Failures.** A worker that dies leaves rows whose leases end; maintenance, in whatever process, makes them due
-//! again. A worker that stalls past its leases finds out at its next commit or renewal. A worker that stops gives
-//! everything back at once. A worker that cannot reach the database keeps running activities, and claims nothing.
+//! **Failures.** A worker that dies leaves rows whose leases expire; maintenance, in any process, makes them due
+//! again. A worker that stalls longer than its leases detects it at its next commit or renewal. A worker that stops
+//! releases everything at once. A worker that cannot reach the database keeps running activities and claims nothing.
 
 mod attempt;
 pub(crate) mod deadlines;
@@ -35,7 +35,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use eager::{LocalWorkers, Place};
+pub(crate) use eager::{IntakeSlot, LocalWorkers};
 pub use options::WorkerOptions;
 
 use crate::{
@@ -49,10 +49,10 @@ use crate::{
 };
 use shared::Shared;
 
-/// Why a worker could not start or go on.
+/// Why a worker could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It serves no queue.
+    /// It has no task queue.
     #[error("a worker needs at least one task queue")]
     NoTaskQueue,
     /// It could not be registered.
@@ -68,7 +68,7 @@ pub struct Service {
     ready: watch::Sender<bool>,
 }
 
-/// Tells about a worker from outside. Cloning is cheap.
+/// Observes a worker from outside. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -76,13 +76,13 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Ends when the worker is registered and takes tasks; also when it failed before.
+    /// Returns when the worker is registered and takes tasks, or has failed.
     pub async fn ready(&mut self) {
         // An error means that the service is gone, which its owner learns from `run`.
         let _ = self.ready.wait_for(|ready| *ready).await;
     }
 
-    /// Activities that run now.
+    /// Number of running activities.
     #[must_use]
     pub fn slots_used(&self) -> usize {
         self.shared.attempts().len()
@@ -104,16 +104,16 @@ impl Service {
         Self { shared, local_workers, ready: watch::Sender::new(false) }
     }
 
-    /// A handle to tell about it.
+    /// A handle to observe it.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle { shared: self.shared.clone(), ready: self.ready.subscribe() }
     }
 
-    /// Works until `shutdown`, then lets activities finish within the grace period and gives everything back.
+    /// Runs until `shutdown`, then lets activities finish within the grace period and releases everything.
     ///
     /// # Errors
-    /// [`Error::NoTaskQueue`] or [`Error::Register`]; later failures are logged and tried again.
+    /// [`Error::NoTaskQueue`] or [`Error::Register`]; later failures are logged and retried.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         let shared = self.shared;
         if shared.options.task_queues.is_empty() {
@@ -151,7 +151,7 @@ impl Service {
     }
 }
 
-/// Lets runs go that wait, activities finish within the grace period, and then stops the rest.
+/// Releases waiting runs, lets activities finish within the grace period, and then stops the rest.
 async fn drain(shared: &Shared, tracker: &TaskTracker) {
     shared.draining.cancel();
     tracker.close();

@@ -2,40 +2,40 @@ use std::time::Duration;
 
 use crate::{ids::TaskQueue, workflow::DEFAULT_TASK_QUEUE};
 
-/// How a worker works.
+/// Options of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
-    /// Its name for people, such as `4711@host`.
+    /// Identity shown to people, such as `4711@host`.
     pub identity: String,
-    /// The version that it runs.
+    /// Version of the program.
     pub build_id: String,
-    /// The queues that it serves. When several have something due, the earlier ones come first.
+    /// Task queues that it serves, in strict order: tasks of an earlier queue are taken first.
     pub task_queues: Vec<TaskQueue>,
-    /// Most activities at once.
+    /// Maximum number of concurrent activities.
     pub activity_slots: usize,
-    /// Most runs at hand at once.
+    /// Maximum number of runs in memory.
     pub runs_max: usize,
-    /// Longest time without a look for due tasks; hints make the usual wait far shorter.
+    /// Maximum interval between two looks for due tasks; hints usually make it much shorter.
     pub poll_interval: Duration,
-    /// How long others must wait before they take what a lost worker held.
+    /// How long a lease lasts; after that, other workers take over what a lost worker held.
     pub lease_duration: Duration,
     /// How often leases are renewed.
     pub lease_renewal_interval: Duration,
-    /// A run that waits for no more than this is kept at hand.
+    /// A run that waits for no longer than this stays in memory.
     pub sticky_wait_max: Duration,
-    /// How long activities may go on after the worker was asked to stop.
+    /// How long activities may continue after the worker was told to stop.
     pub grace_period: Duration,
-    /// A run that would have more events than this is terminated.
+    /// Maximum number of events of a run; a run that would exceed it is terminated.
     pub history_events_max: i64,
-    /// A run whose events would take more than this is terminated.
+    /// Maximum size of the history of a run; a run that would exceed it is terminated.
     pub history_size_bytes_max: usize,
-    /// Shortest time between two progress messages of one activity.
+    /// Minimum interval between two progress messages of one activity.
     pub progress_interval: Duration,
-    /// Shortest time between two stored samples of the progress of one activity.
+    /// Minimum interval between two stored progress samples of one activity.
     pub progress_sample_interval: Duration,
-    /// An activity that was canceled and has not returned by then is dropped.
+    /// How long a canceled activity may take to return; after that it is dropped.
     pub cancel_grace_period: Duration,
-    /// Code that runs longer than this without waiting is reported as blocked.
+    /// Workflow code that runs longer than this without waiting is reported as blocking.
     pub deadlock_timeout: Duration,
 }
 

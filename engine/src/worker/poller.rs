@@ -1,4 +1,4 @@
-//! Claiming due tasks.
+//! Claims due tasks.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -23,10 +23,10 @@ use crate::{
     store::{self, Claim, ClaimActivityTasks, ClaimWorkflowTasks, ClaimedWorkflowTask, LoadedRun, TaskKind},
 };
 
-/// Most tasks of one claim.
+/// Maximum number of tasks of one claim.
 const CLAIM_TASKS_MAX: usize = 100;
 
-/// Claims until `shutdown`; runners and attempts live on in the tracker.
+/// Claims until `shutdown`; runners and attempts continue in the tracker.
 pub(super) async fn run(
     shared: Arc<Shared>,
     tracker: TaskTracker,
@@ -45,7 +45,7 @@ pub(super) async fn run(
             next_poll = now + shared.options.poll_interval;
         }
         if let Err(error) = claims.take(&shared, &tracker, wanted).await {
-            // The next poll looks again for what was wanted.
+            // The next poll claims again.
             tracing::error!(error = %chain(&error), "due tasks could not be claimed; claiming is retried");
         }
         let next = shared.due.next().map_or(next_poll, |due| due.min(next_poll));
@@ -58,7 +58,7 @@ pub(super) async fn run(
     listeners.shutdown().await;
 }
 
-/// Begins the runs that are handed over at their start, until no more can come.
+/// Starts runners for runs that are handed over at their start, until no more can arrive.
 pub(super) async fn take_begun(
     shared: Arc<Shared>,
     tracker: TaskTracker,
@@ -75,7 +75,7 @@ fn begin(shared: &Arc<Shared>, tracker: &TaskTracker, task: ClaimedWorkflowTask,
     let entry = RunEntry { epoch: task.epoch, since: shared.clock.now(), inputs };
     {
         let mut runs = shared.runs();
-        // What was handed over may come after a claim of the same run, if it took very long.
+        // A hand-over may arrive after a claim of the same run, if it took very long.
         if runs.get(&task.run_id).is_some_and(|at_hand| at_hand.epoch >= task.epoch) {
             return;
         }
@@ -84,7 +84,7 @@ fn begin(shared: &Arc<Shared>, tracker: &TaskTracker, task: ClaimedWorkflowTask,
     tracker.spawn(runner::run(shared.clone(), tracker.clone(), task, run, receiver));
 }
 
-/// Turns hints into looks for due tasks. All topics are subscribed when this returns.
+/// Turns hints into claims. All topics are subscribed when this returns.
 async fn listen(shared: &Arc<Shared>) -> JoinSet<()> {
     let mut listeners = JoinSet::new();
     for queue in &shared.options.task_queues {
@@ -123,10 +123,10 @@ fn on_queue_hint(shared: &Shared, delivery: &Delivery) {
 }
 
 fn on_worker_hint(shared: &Shared, delivery: &Delivery) {
-    // After a gap the next renewal of the leases tells what was missed.
+    // After a gap the next renewal of the leases shows what was missed.
     let Delivery::Message(message) = delivery else { return };
     match serde_json::from_slice(message) {
-        // Absence of the runner means that the run was let go: then the message made it due.
+        // Without a runner the run was released, and the message made it due.
         Ok(WorkerHint::Inbox(run_id)) => {
             if shared.tell(run_id, runner::Input::Inbox(i64::MAX)).is_err() {
                 shared.due.look_for(TaskKind::Workflow);
@@ -139,14 +139,14 @@ fn on_worker_hint(shared: &Shared, delivery: &Delivery) {
     }
 }
 
-/// Drops a run that was closed from outside, with its activities.
+/// Drops a run that was closed from outside, and its activities.
 pub(super) fn lose_run(shared: &Shared, run_id: RunId) {
-    // Whether or not the run is at hand, its activities may be.
+    // Its activities may be in this process even if the run is not.
     let _ = shared.tell(run_id, runner::Input::Lost);
     stop_attempts(shared, run_id);
 }
 
-/// Drops the activities of a run that has ended.
+/// Drops the activities of a closed run.
 pub(super) fn stop_attempts(shared: &Shared, run_id: RunId) {
     for ((of, _), attempt) in shared.attempts().iter() {
         if *of == run_id {
@@ -155,7 +155,7 @@ pub(super) fn stop_attempts(shared: &Shared, run_id: RunId) {
     }
 }
 
-/// What this worker asks for in every claim.
+/// The claims of this worker.
 struct Claims {
     workflows: Claim,
     activities: Claim,
@@ -179,7 +179,7 @@ impl Claims {
         Self { workflows: claim(workflows.collect()), activities: claim(activities.collect()) }
     }
 
-    /// Takes what is due of these kinds and fits.
+    /// Claims due tasks of these kinds, as many as there are free slots.
     async fn take(
         &self,
         shared: &Arc<Shared>,
@@ -234,12 +234,12 @@ impl Claims {
         if !has_place(shared, TaskKind::Activity, || shared.slots_free()) {
             return Ok(());
         }
-        // The places are taken before the claim, since a runner might fill them meanwhile; but only half of them,
-        // so that runners find some for the activities that they can begin without a trip through the queue.
+        // The slots are reserved before the claim, because a runner might fill them meanwhile; but only half of them,
+        // so that runners find some for activities that they can start without waiting on the task queue.
         let at_most = shared.slots_free().div_ceil(2).min(CLAIM_TASKS_MAX);
         let mut slots: Vec<_> = (0..at_most).map_while(|_| shared.try_slot()).collect();
         if slots.is_empty() {
-            // Runners were quicker; whoever leaves a place next tells.
+            // Runners took the slots first; the next one that becomes free triggers a claim.
             shared.due.set_starved(TaskKind::Activity, true);
             return Ok(());
         }
@@ -258,8 +258,8 @@ impl Claims {
     }
 }
 
-/// Whether there is a place for a task of the kind. If not, whoever leaves one tells; it may have happened just
-/// before that was asked for, so the places are counted again.
+/// Whether there is a free slot for a task of the kind. If not, the next one that becomes free triggers a claim; that
+/// may have happened just before this was requested, so the slots are counted again.
 fn has_place(shared: &Shared, kind: TaskKind, free: impl Fn() -> usize) -> bool {
     if free() > 0 {
         return true;
@@ -268,7 +268,7 @@ fn has_place(shared: &Shared, kind: TaskKind, free: impl Fn() -> usize) -> bool 
     free() > 0
 }
 
-/// A claim that got all it asked for may have left something.
+/// A claim that got as many tasks as it asked for may have left some.
 fn after_claim(shared: &Shared, kind: TaskKind, claimed: usize, at_most: usize) {
     let full = claimed == at_most;
     shared.due.set_starved(kind, full);
@@ -277,7 +277,7 @@ fn after_claim(shared: &Shared, kind: TaskKind, claimed: usize, at_most: usize) 
     }
 }
 
-/// Reads what claimed runs need. A run that cannot be read is given back by itself, lest it holds up the others.
+/// Loads claimed runs. A run that cannot be read is released alone, so that it does not block the others.
 async fn load_runs(
     shared: &Shared,
     claimed: Vec<ClaimedWorkflowTask>,
@@ -287,7 +287,7 @@ async fn load_runs(
         Err(store::Error::Unreadable { .. }) => load_readable(shared, &claimed).await?,
         loaded => loaded?,
     };
-    // A run that ended between the claim and the load has no row any more.
+    // A run that was closed between the claim and the load has no row any more.
     let with_run = |task: ClaimedWorkflowTask| loaded.remove(&task.run_id).map(|run| (task, run));
     Ok(claimed.into_iter().filter_map(with_run).collect())
 }

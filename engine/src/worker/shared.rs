@@ -1,4 +1,4 @@
-//! What the parts of a worker share.
+//! State that the parts of a worker share.
 
 use std::{
     collections::HashMap,
@@ -31,21 +31,21 @@ pub(super) struct Shared {
     pub(super) registry: Registry,
     pub(super) resources: Arc<Resources>,
     pub(super) options: WorkerOptions,
-    /// What the poller should look for.
+    /// What the poller should claim.
     pub(super) due: Due,
-    /// Take nothing new, let waiting runs go.
+    /// Canceled when the worker takes no new tasks and releases waiting runs.
     pub(super) draining: CancellationToken,
-    /// Stop what still runs.
+    /// Canceled when running activities are stopped.
     pub(super) stopping: CancellationToken,
     slots: Arc<Semaphore>,
     runs: Mutex<HashMap<RunId, RunEntry>>,
     attempts: Mutex<HashMap<(RunId, EventId), AttemptHandle>>,
     serials: AtomicU64,
-    /// Goes up when a claim begins and when it ends, so it is odd while one is under way.
+    /// Incremented when a claim starts and when it ends, so it is odd during a claim.
     claims: AtomicU64,
 }
 
-/// A run at hand.
+/// A run in memory.
 #[derive(Clone)]
 pub(super) struct RunEntry {
     pub(super) epoch: i64,
@@ -88,7 +88,7 @@ impl Shared {
         self.serials.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A claim begins or ends. While one is under way, rows may name this worker before it knows.
+    /// A claim starts or ends. During a claim, rows may name this worker before it knows.
     pub(super) fn mark_claim(&self) {
         self.claims.fetch_add(1, Ordering::SeqCst);
     }
@@ -97,7 +97,7 @@ impl Shared {
         self.claims.load(Ordering::SeqCst)
     }
 
-    /// A place for an activity, if one is free.
+    /// A slot for an activity, if one is free.
     pub(super) fn try_slot(&self) -> Option<OwnedSemaphorePermit> {
         self.slots.clone().try_acquire_owned().ok()
     }
@@ -106,7 +106,7 @@ impl Shared {
         self.slots.available_permits()
     }
 
-    /// When a lease that is taken or renewed now ends.
+    /// When a lease that is taken or renewed now expires.
     pub(super) fn lease_end(&self) -> Timestamp {
         self.clock.now() + self.options.lease_duration
     }
@@ -119,7 +119,7 @@ impl Shared {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the runner of a run, if the run is at hand.
+    /// Sends an input to the runner of a run, if the run is in memory.
     pub(super) fn tell(&self, run_id: RunId, input: Input) -> Result<(), Input> {
         let inputs = self.runs().get(&run_id).map(|entry| entry.inputs.clone());
         match inputs {
@@ -128,7 +128,7 @@ impl Shared {
         }
     }
 
-    /// Forgets a run, unless it has been taken again since.
+    /// Removes a run from memory, unless it was claimed again since.
     pub(super) fn forget_run(&self, run_id: RunId, epoch: i64) {
         let mut runs = self.runs();
         if runs.get(&run_id).is_some_and(|entry| entry.epoch == epoch) {
@@ -136,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// Tasks of the kind may be due at this instant.
+    /// Tasks of the kind may be due at this time.
     pub(super) fn look_at(&self, at: Timestamp, kind: TaskKind) {
         if at <= self.clock.now() { self.due.look_for(kind) } else { self.due.look_at(at, kind) }
     }

@@ -22,12 +22,12 @@ use crate::{
     retry::RetryPolicy,
 };
 
-/// The facts of a run.
+/// Information about a run.
 #[derive(Debug, Clone)]
 pub struct WorkflowInfo {
     /// Its namespace.
     pub namespace: Namespace,
-    /// The caller's name for it.
+    /// Workflow ID.
     pub workflow_id: WorkflowId,
     /// The run.
     pub run_id: RunId,
@@ -37,9 +37,9 @@ pub struct WorkflowInfo {
     pub task_queue: TaskQueue,
 }
 
-/// All that workflow code may ask of the world. Whatever it answers is recorded, so replay answers the same.
+/// The only source of time, randomness and events for workflow code. All values are recorded, so replay returns the same.
 ///
-/// `W` is the workflow's own type: the state of this run.
+/// `W` is the workflow's own type, which holds the state of this run.
 pub struct Context<W> {
     core: SharedCore,
     info: Arc<WorkflowInfo>,
@@ -57,7 +57,7 @@ impl<W> Context<W> {
         Self { core, info: Arc::new(info), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// The facts of this run.
+    /// Information about this run.
     #[must_use]
     pub fn info(&self) -> &WorkflowInfo {
         &self.info
@@ -70,7 +70,7 @@ impl<W> Context<W> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time of the event that is being handled.
+    /// The time of the event that is being processed.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.core.lock().now
@@ -90,8 +90,8 @@ impl<W> Context<W> {
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
     }
 
-    /// Calls an activity. Nothing happens before the call is awaited or polled; dropping it then asks the
-    /// activity to stop.
+    /// Calls an activity. It is scheduled when the call is first polled; dropping the call afterwards requests its
+    /// cancellation.
     pub fn activity<A: Activity>(&self, _activity: A, input: A::Input) -> ActivityCall<A> {
         ActivityCall {
             core: self.core.clone(),
@@ -102,24 +102,24 @@ impl<W> Context<W> {
         }
     }
 
-    /// Waits; durable, so it may be days.
+    /// Waits for a durable timer, which may take days.
     pub fn sleep(&self, length: Duration) -> Timer {
         Timer { core: self.core.clone(), state: TimerState::Ready(length) }
     }
 
-    /// Whether somebody asked the run to stop.
+    /// Whether cancellation of the run was requested.
     #[must_use]
     pub fn is_cancel_requested(&self) -> bool {
         self.core.lock().is_cancel_requested()
     }
 
-    /// Ends when somebody asks the run to stop.
+    /// Returns when cancellation of the run is requested.
     pub async fn cancelled(&self) {
         Cancelled { core: self.core.clone(), waiter: None }.await;
     }
 }
 
-/// Waits for the request to stop.
+/// Waits for a cancel request.
 struct Cancelled {
     core: SharedCore,
     waiter: Option<u64>,
@@ -143,7 +143,7 @@ impl Drop for Cancelled {
     }
 }
 
-/// A call of an activity; await it for the result.
+/// A call of an activity; await it to get the result.
 #[must_use = "an activity runs only when its call is awaited"]
 pub struct ActivityCall<A: Activity> {
     core: SharedCore,
@@ -166,37 +166,37 @@ impl<A: Activity> fmt::Debug for ActivityCall<A> {
 }
 
 impl<A: Activity> ActivityCall<A> {
-    /// Longest time of one attempt, for this call.
+    /// Sets the start-to-close timeout of this call: longest duration of one attempt.
     pub fn start_to_close(mut self, timeout: Duration) -> Self {
         self.options.start_to_close = Some(timeout);
         self
     }
 
-    /// Longest time of all attempts together, for this call.
+    /// Sets the schedule-to-close timeout of this call: longest duration of all attempts together.
     pub fn schedule_to_close(mut self, timeout: Duration) -> Self {
         self.options.schedule_to_close = Some(timeout);
         self
     }
 
-    /// Longest wait for a worker, for this call.
+    /// Sets the schedule-to-start timeout of this call: longest wait for a worker.
     pub fn schedule_to_start(mut self, timeout: Duration) -> Self {
         self.options.schedule_to_start = Some(timeout);
         self
     }
 
-    /// Longest time between two heartbeats, for this call.
+    /// Sets the heartbeat timeout of this call: longest time between two heartbeats.
     pub fn heartbeat(mut self, timeout: Duration) -> Self {
         self.options.heartbeat = Some(timeout);
         self
     }
 
-    /// When to try again, for this call.
+    /// Sets the retry policy of this call.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.options.retry = policy;
         self
     }
 
-    /// Where it waits for a worker, for this call.
+    /// Sets the task queue of this call.
     pub fn task_queue(mut self, queue: TaskQueue) -> Self {
         self.options.task_queue = Some(queue);
         self

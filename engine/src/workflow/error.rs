@@ -8,25 +8,25 @@ use crate::{
     payload::{Payload, PayloadError},
 };
 
-/// How a run ends without a result.
+/// Why a workflow ends without a result.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WorkflowError {
     /// The run failed.
     #[error("{}", .0.message)]
     Failed(Failure),
-    /// The run was asked to stop, and did.
+    /// The workflow stopped after a cancel request.
     #[error("the workflow was canceled")]
     Canceled,
 }
 
 impl WorkflowError {
-    /// A failure of a class with a message.
+    /// A failure with a type and a message.
     #[must_use]
     pub fn failed(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Failed(Failure::new(kind, message))
     }
 
-    /// The same error with values for programs; left out when they have no JSON form.
+    /// The same error with values for programs; omitted if they cannot be written as JSON.
     #[must_use]
     pub fn details(self, details: &impl Serialize) -> Self {
         match self {
@@ -39,27 +39,27 @@ impl WorkflowError {
     }
 }
 
-/// How an activity ended without a result, as the workflow sees it.
+/// Why an activity ended without a result.
 #[derive(Debug, Clone)]
 pub struct ActivityFailure {
-    /// The activity.
+    /// Activity type.
     pub activity_type: ActivityType,
-    /// Its number in the run.
+    /// Activity ID.
     pub activity_id: String,
-    /// In which way.
+    /// How it ended.
     pub kind: ActivityFailureKind,
-    /// What was recorded.
+    /// The recorded failure.
     pub failure: Box<Failure>,
 }
 
 /// The ways in which an activity ends without a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActivityFailureKind {
-    /// It failed for good.
+    /// It failed and is not retried.
     Failed,
-    /// It ran out of time for good.
+    /// It timed out and is not retried.
     TimedOut(TimeoutType),
-    /// It was asked to stop.
+    /// It was canceled.
     Canceled,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for ActivityFailure {
 impl std::error::Error for ActivityFailure {}
 
 impl From<ActivityFailure> for WorkflowError {
-    /// A canceled activity cancels the run; any other failure fails it, with the activity's class and words,
+    /// A canceled activity cancels the workflow; any other failure fails it with the activity's failure type and message,
     /// which are what the user can act on.
     fn from(error: ActivityFailure) -> Self {
         match error.kind {

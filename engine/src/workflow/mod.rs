@@ -1,4 +1,4 @@
-//! Writing workflows: deterministic code whose every step is recorded.
+//! Writing workflows: deterministic code, each step of which is recorded.
 
 mod context;
 mod error;
@@ -13,25 +13,25 @@ pub use context::{ActivityCall, Context, Timer, WorkflowInfo};
 pub use error::{ActivityFailure, ActivityFailureKind, WorkflowError};
 pub use options::{DEFAULT_TASK_QUEUE, WorkflowOptions};
 
-/// Code that runs as a workflow; written by the `#[workflow]` attribute.
+/// A workflow; implemented by the `#[workflow]` attribute.
 ///
 /// The implementing type holds the state of one run, which signals and queries will see.
 pub trait Workflow: Default + Send + Sync + 'static {
-    /// What it takes.
+    /// Input type.
     type Input: DeserializeOwned + Serialize + JsonSchema + Send + 'static;
-    /// What it returns.
+    /// Result type.
     type Output: DeserializeOwned + Serialize + JsonSchema + Send + 'static;
 
-    /// The name under which it is registered.
+    /// Name of the workflow type.
     const NAME: &'static str;
 
-    /// What the code is for, from its doc comment.
+    /// Description for users, from the doc comment.
     const DESCRIPTION: &'static str;
 
-    /// Its queue and timeouts, unless the start says otherwise.
+    /// Default task queue and timeouts, which a start can override.
     fn options() -> WorkflowOptions;
 
-    /// The workflow itself.
+    /// Runs the workflow code.
     fn run(
         ctx: Context<Self>,
         input: Self::Input,

@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use crate::ids::TaskQueue;
 
-/// The queue of workflows that name none.
+/// Default task queue.
 pub const DEFAULT_TASK_QUEUE: &str = "computor-tasks";
 
 /// Queue and timeouts of a workflow type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkflowOptions {
-    /// Where its tasks go, unless the start says otherwise.
+    /// Task queue, which a start can override.
     pub task_queue: TaskQueue,
-    /// Longest time from start to close, unless the start says otherwise.
+    /// Execution timeout, which a start can override.
     pub execution_timeout: Option<Duration>,
 }
 

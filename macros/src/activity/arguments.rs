@@ -98,7 +98,7 @@ mod tests {
     fn an_unknown_option_is_answered_with_the_known_ones() {
         assert_eq!(
             fault(quote!(start_to_end = "1s")),
-            "unknown option `start_to_end`, known are `name`, `queue`, `schedule_to_start`, `start_to_close`, \
+            "unknown option `start_to_end`; known: `name`, `queue`, `schedule_to_start`, `start_to_close`, \
              `schedule_to_close`, `heartbeat`, `retry`"
         );
     }

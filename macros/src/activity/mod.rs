@@ -141,9 +141,7 @@ mod tests {
                 Ok(())
             }
         );
-        assert!(
-            fault(quote!(color = "red"), function).starts_with("unknown option `color`, known are `name`")
-        );
+        assert!(fault(quote!(color = "red"), function).starts_with("unknown option `color`; known: `name`"));
         assert_eq!(
             fault(
                 quote!(),

@@ -94,9 +94,9 @@ fn classes(input: ParseStream<'_>) -> Result<Vec<LitStr>> {
     let content = in_parentheses(input, "non_retryable")?;
     let mut classes = Vec::new();
     while !content.is_empty() {
-        let class = options::text(&content, "expected a class of failures as text, such as \"Validation\"")?;
+        let class = options::text(&content, "expected a failure type as a string, such as \"Validation\"")?;
         if class.value().trim().is_empty() {
-            return Err(Error::new(class.span(), "a class of failures must not be blank"));
+            return Err(Error::new(class.span(), "a failure type must not be blank"));
         }
         classes.push(class);
         if !content.is_empty() {
@@ -144,12 +144,12 @@ mod tests {
     fn a_wrong_policy_is_refused_with_its_fault() {
         let number = "expected a number of at least 1, such as 2.0";
         let attempts = "expected a whole number of attempts; 0 means no limit";
-        let class = "expected a class of failures as text, such as \"Validation\"";
+        let class = "expected a failure type as a string, such as \"Validation\"";
         for (tokens, fault) in [
             (quote!(= 3), "expected parentheses, as in `retry(…)`"),
             (
                 quote!((initial_interval = "1s")),
-                "unknown option `initial_interval`, known are `initial`, `backoff`, `max_interval`, \
+                "unknown option `initial_interval`; known: `initial`, `backoff`, `max_interval`, \
                  `max_attempts`, `non_retryable`",
             ),
             (quote!((backoff = 0.5)), number),
@@ -160,7 +160,7 @@ mod tests {
             (quote!((max_attempts = 5000000000)), attempts),
             (quote!((non_retryable = "A")), "expected parentheses, as in `non_retryable(…)`"),
             (quote!((non_retryable(A))), class),
-            (quote!((non_retryable(""))), "a class of failures must not be blank"),
+            (quote!((non_retryable(""))), "a failure type must not be blank"),
             (
                 quote!((max_interval = "1s", initial = "2s")),
                 "`max_interval` must not be shorter than `initial`",

@@ -70,7 +70,7 @@ mod tests {
         let error = Arguments::parse(quote!(timeout = "5m")).err().expect("a fault");
         assert_eq!(
             error.to_string(),
-            "unknown option `timeout`, known are `name`, `queue`, `execution_timeout`"
+            "unknown option `timeout`; known: `name`, `queue`, `execution_timeout`"
         );
     }
 }

@@ -14,76 +14,76 @@ pub enum ActivityStatus {
     Scheduled,
     /// Running.
     Started,
-    /// Waiting for the next try.
+    /// Waiting for the next attempt.
     BackingOff,
-    /// Done.
+    /// Completed with a result.
     Completed,
-    /// Failed for good.
+    /// Failed and not retried.
     Failed,
-    /// Stopped.
+    /// Canceled.
     Canceled,
-    /// Ran out of time for good.
+    /// Timed out and not retried.
     TimedOut,
 }
 
 /// One activity of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Activity {
-    /// The run.
+    /// Run ID.
     pub run_id: RunId,
-    /// The event that scheduled it; with the run, its identity.
+    /// ID of the event that scheduled it; identifies it within the run.
     pub scheduled_event_id: EventId,
-    /// Its number in the run.
+    /// Activity ID.
     pub activity_id: String,
-    /// The code.
+    /// Activity type.
     pub activity_type: ActivityType,
-    /// State.
+    /// Current status.
     pub status: ActivityStatus,
-    /// Where it waits for a worker.
+    /// Task queue on which it waits for a worker.
     pub task_queue: TaskQueue,
-    /// The present attempt, or the next: 1, 2, 3 ….
+    /// Current attempt, or the next one if none is running: 1, 2, 3 ….
     pub attempt: u32,
-    /// Attempts in all; `None`: no limit.
+    /// Maximum number of attempts; `None`: no limit.
     pub maximum_attempts: Option<u32>,
-    /// What it gets.
+    /// Activity input.
     pub input: Payload,
-    /// What it returned.
+    /// Result.
     pub result: Option<Payload>,
-    /// Why the last failed attempt failed.
+    /// Failure of the last failed attempt.
     pub last_failure: Option<Failure>,
-    /// Put on the queue.
+    /// When it was scheduled.
     pub scheduled_at: Timestamp,
-    /// This attempt began.
+    /// When the current attempt started.
     pub started_at: Option<Timestamp>,
-    /// Next attempt.
+    /// When the next attempt may start.
     pub next_attempt_at: Option<Timestamp>,
-    /// Ended.
+    /// When it closed.
     pub closed_at: Option<Timestamp>,
-    /// Last report from the worker.
+    /// Latest heartbeat.
     pub heartbeat: Option<ActivityHeartbeat>,
-    /// The worker of this attempt.
+    /// Identity of the worker of the current attempt.
     pub worker_identity: Option<String>,
 }
 
-/// The latest report of a running activity.
+/// The latest heartbeat of a running activity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActivityHeartbeat {
-    /// Counts the reports of this attempt.
+    /// Number of the heartbeat within the attempt.
     pub sequence: i64,
-    /// When it was made.
+    /// When it was sent.
     pub at: Timestamp,
-    /// Units done.
+    /// Completed units.
     pub completed: Option<f64>,
-    /// Units in all.
+    /// Total units.
     pub total: Option<f64>,
-    /// For people.
+    /// Message for people.
     pub message: Option<String>,
-    /// Anything else.
+    /// Other values for front ends.
     pub details: Option<Payload>,
 }
 
 impl ActivityHeartbeat {
-    /// Share done, 0 to 1, when the activity told.
+    /// Completed fraction, from 0 to 1; `None` if the activity did not report a total.
     #[must_use]
     pub fn fraction(&self) -> Option<f64> {
         let (completed, total) = (self.completed?, self.total?);

@@ -1,19 +1,19 @@
-//! Who asks.
+//! Callers.
 
-/// Who asks, and what they may see. Every call takes one.
+/// Who makes a call, and which runs they may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Subject of the token.
     pub subject: String,
-    /// Which runs exist for them.
+    /// Which runs they may see.
     pub visibility: Visibility,
 }
 
-/// Which runs exist for a caller. What is outside answers like what was never there.
+/// Which runs a caller may see. The others behave as if they did not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
-    /// All of the namespace.
+    /// All runs of the namespace.
     All,
-    /// Those that the caller started.
+    /// Runs that the caller started.
     Own,
 }

@@ -11,31 +11,31 @@ use crate::{
     payload::Payload,
 };
 
-/// State of a run.
+/// Status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WorkflowStatus {
-    /// Accepted, no task started.
+    /// Accepted; no workflow task has started.
     Pending,
     /// In progress.
     Running,
-    /// In progress, and asked to stop.
+    /// In progress; cancellation was requested.
     Canceling,
-    /// Returned.
+    /// The workflow returned a result.
     Completed,
-    /// Raised an error.
+    /// The workflow failed.
     Failed,
-    /// Stopped because it was asked to.
+    /// Canceled after a cancel request.
     Canceled,
-    /// Stopped from outside.
+    /// Terminated without telling its code.
     Terminated,
-    /// Ran out of time.
+    /// The execution timeout was exceeded.
     TimedOut,
-    /// Went on as a new run.
+    /// Continued as a new run.
     ContinuedAsNew,
 }
 
 impl WorkflowStatus {
-    /// Every state.
+    /// Every status.
     pub const ALL: [Self; 9] = [
         Self::Pending,
         Self::Running,
@@ -71,82 +71,82 @@ impl WorkflowStatus {
     }
 }
 
-/// One run, as its row says.
+/// One run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkflowExecution {
-    /// The run.
+    /// Run ID.
     pub run_id: RunId,
-    /// Its namespace.
+    /// Namespace.
     pub namespace: Namespace,
-    /// The caller's name for it.
+    /// Workflow ID.
     pub workflow_id: WorkflowId,
-    /// The code.
+    /// Workflow type.
     pub workflow_type: WorkflowType,
-    /// Where its tasks go.
+    /// Task queue of its workflow tasks.
     pub task_queue: TaskQueue,
-    /// Higher first.
+    /// Priority; higher runs first.
     pub priority: i32,
-    /// State.
+    /// Current status.
     pub status: WorkflowStatus,
     /// Subject of the token that started it.
     pub owner: Option<String>,
-    /// What it was started with.
+    /// Workflow input.
     pub input: Payload,
-    /// What it returned.
+    /// Result.
     pub result: Option<Payload>,
-    /// Why it failed.
+    /// Failure.
     pub failure: Option<Failure>,
-    /// Free notes; a JSON object.
+    /// Memo: free notes; a JSON object.
     pub memo: Payload,
-    /// Named values for search; a JSON object.
+    /// Search attributes: named values for search; a JSON object.
     pub search_attributes: Payload,
-    /// Accepted.
+    /// When the server accepted the run.
     pub created_at: Timestamp,
-    /// Not handed to a worker before.
+    /// Earliest time at which a worker may start the run; `None`: at once.
     pub start_at: Option<Timestamp>,
-    /// First task began.
+    /// When its first workflow task started.
     pub started_at: Option<Timestamp>,
-    /// Ended.
+    /// When the run closed.
     pub closed_at: Option<Timestamp>,
-    /// Longest time it may take.
+    /// Execution timeout.
     pub execution_timeout: Option<Duration>,
-    /// Events recorded so far.
+    /// Number of recorded events.
     pub history_length: i64,
-    /// The worker that held it last.
+    /// Identity of the last worker that held the run.
     pub worker_identity: Option<String>,
 }
 
-/// The workflow task of an open run that a worker could not do, and when it is tried again.
+/// The workflow task that keeps failing, with its last failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockedWorkflowTask {
-    /// Failed tries so far.
+    /// Number of failed attempts.
     pub attempt: u32,
-    /// Why the last one failed.
+    /// Failure of the last attempt.
     pub failure: Failure,
-    /// When it is tried again.
+    /// When it is retried.
     pub next_attempt_at: Timestamp,
 }
 
-/// Names a run: one of the two.
+/// Identifies a run in one of two ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkflowTarget {
-    /// A certain run.
+    /// By run ID.
     Run(RunId),
-    /// The latest run of a workflow id.
+    /// The latest run of a workflow ID.
     Workflow(WorkflowId),
 }
 
 /// A cancellation or termination that was accepted.
 #[derive(Debug, Clone)]
 pub struct Stopped {
-    /// The run after it.
+    /// The run afterwards.
     pub execution: WorkflowExecution,
-    /// False when the run had ended before, or was asked to stop before, and nothing changed.
+    /// False if nothing changed, because the run was closed or its cancellation was requested before.
     pub changed: bool,
 }
 
 impl WorkflowExecution {
-    /// Its place in a list of this order.
+    /// Its position in a list of this order.
     #[must_use]
     pub fn cursor(&self, field: WorkflowOrderField) -> WorkflowCursor {
         let key = match field {

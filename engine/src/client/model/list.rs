@@ -4,52 +4,52 @@ use super::{Caller, WorkflowExecution, WorkflowStatus, WorkflowTarget};
 
 use crate::{client::Client, clock::Timestamp, ids::RunId, store};
 
-/// Which runs.
+/// Selects runs; all conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WorkflowFilter {
-    /// In one of these states; empty: any.
+    /// Has one of these statuses; empty: any.
     pub statuses: Vec<WorkflowStatus>,
-    /// Open, and waiting for this.
+    /// Is open and waits for this.
     pub waiting: Option<Waiting>,
-    /// Of one of these types; empty: any.
+    /// Has one of these workflow types; empty: any.
     pub types: Vec<String>,
-    /// With this very workflow id.
+    /// Has exactly this workflow ID.
     pub workflow_id: Option<String>,
-    /// With an id that starts so.
+    /// Workflow ID starts with this string (case-sensitive).
     pub workflow_id_prefix: Option<String>,
-    /// On this queue.
+    /// Is on this task queue.
     pub task_queue: Option<String>,
-    /// Accepted within.
+    /// Was accepted within this range.
     pub created: TimeRange,
-    /// First task began within.
+    /// Its first workflow task started within this range.
     pub started: TimeRange,
-    /// Ended within.
+    /// Closed within this range.
     pub closed: TimeRange,
-    /// All of these as well.
+    /// Matches all of these filters as well.
     pub and: Vec<WorkflowFilter>,
-    /// And, if not empty, one of these.
+    /// Matches at least one of these filters; empty: no condition.
     pub or: Vec<WorkflowFilter>,
 }
 
-/// What the runs of a list wait for at an instant.
+/// What the runs of a list wait for at a given time.
 ///
-/// The instant is the caller's, so that the pages of a list, its length and its items can speak of the same one.
+/// The caller gives the time, so that all pages of a list, its length and its items refer to the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    /// For what.
+    /// What they wait for.
     pub what: WaitingFor,
-    /// At which instant.
+    /// At which time.
     pub now: Timestamp,
 }
 
 /// What an open run waits for; each waits for exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitingFor {
-    /// It is due, and no worker has begun it.
+    /// It is due and no worker has started it.
     Worker,
-    /// Nothing of it is due or in hand before a later instant: its start, a timer, another attempt.
+    /// It waits for a later time: its start, a timer or another attempt.
     Time,
-    /// It has begun, and something of it is due or in hand.
+    /// It has started, and a task of it is due or being processed.
     Nothing,
 }
 
@@ -111,21 +111,21 @@ impl Client {
     }
 }
 
-/// A window of time; either end may be open.
+/// A time range; either end may be open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeRange {
-    /// From, inclusive.
+    /// Start of the range, inclusive.
     pub from: Option<Timestamp>,
-    /// To, exclusive.
+    /// End of the range, exclusive.
     pub to: Option<Timestamp>,
 }
 
-/// Order of runs; the run id breaks ties.
+/// Order of runs; equal ones are ordered by run ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkflowOrder {
-    /// By what.
+    /// Field to order by.
     pub field: WorkflowOrderField,
-    /// Largest, newest first.
+    /// Largest or newest first.
     pub descending: bool,
 }
 
@@ -139,9 +139,9 @@ impl Default for WorkflowOrder {
 /// What runs can be ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkflowOrderField {
-    /// Accepted.
+    /// When the run was accepted.
     CreatedAt,
-    /// Ended; open ones count as ended last.
+    /// When the run closed; open runs count as closed last.
     ClosedAt,
     /// Priority.
     Priority,

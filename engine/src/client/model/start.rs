@@ -6,37 +6,37 @@ use super::WorkflowExecution;
 
 use crate::clock::Timestamp;
 
-/// A workflow to start. Texts come from outside and are checked by the start.
+/// A workflow to start. All values are checked when it is started.
 #[derive(Debug, Clone)]
 pub struct StartWorkflow {
-    /// A registered type.
+    /// Registered workflow type.
     pub workflow_type: String,
-    /// What it gets; checked against the type's JSON Schema.
+    /// Workflow input, checked against the type's JSON Schema.
     pub input: serde_json::Value,
-    /// The caller's name; `<type>-<UUIDv4>` when there is none.
+    /// Workflow ID, unique among open runs; default: `<type>-<UUIDv4>`.
     pub workflow_id: Option<String>,
-    /// The queue; the type's own when there is none.
+    /// Task queue; default: that of the workflow type.
     pub task_queue: Option<String>,
-    /// -100 to 100; higher first.
+    /// Priority from -100 to 100; higher runs first.
     pub priority: i32,
-    /// Not before this time from now, or this instant; when there is none, at once.
+    /// Earliest start; default: at once.
     pub start: Option<StartTime>,
-    /// Longest time; the type's own when there is none.
+    /// Execution timeout; default: that of the workflow type.
     pub execution_timeout: Option<Duration>,
-    /// Free notes; a JSON object.
+    /// Memo: free notes; a JSON object.
     pub memo: serde_json::Value,
-    /// Named values for search; a JSON object.
+    /// Search attributes: named values for search; a JSON object.
     pub search_attributes: serde_json::Value,
-    /// When an open run has the id.
+    /// What to do if an open run has the workflow ID.
     pub conflict_policy: ConflictPolicy,
-    /// When a closed run has the id.
+    /// What to do if a closed run has the workflow ID.
     pub reuse_policy: ReusePolicy,
-    /// The same key and input give the same run, for a day.
+    /// Repeated requests with the same key return the same run; kept for 24 hours.
     pub idempotency_key: Option<String>,
 }
 
 impl StartWorkflow {
-    /// A start of a type with an input and nothing else said.
+    /// A start with defaults for everything but the type and the input.
     #[must_use]
     pub fn new(workflow_type: impl Into<String>, input: serde_json::Value) -> Self {
         Self {
@@ -56,17 +56,17 @@ impl StartWorkflow {
     }
 }
 
-/// When a run may begin.
+/// Earliest start of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum StartTime {
-    /// Not before this instant.
+    /// At this time.
     At(Timestamp),
-    /// Not before this time after the start was accepted.
+    /// This long after the start was accepted.
     After(Duration),
 }
 
 impl StartTime {
-    /// The instant, for a start that is accepted at `now`.
+    /// The time, for a start that is accepted at `now`.
     #[must_use]
     pub fn instant(self, now: Timestamp) -> Timestamp {
         match self {
@@ -76,25 +76,25 @@ impl StartTime {
     }
 }
 
-/// What to do when an open run has the workflow id.
+/// What to do if an open run has the workflow ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum ConflictPolicy {
-    /// Refuse.
+    /// Refuse the start.
     Fail,
-    /// Answer with the open run.
+    /// Return the open run.
     UseExisting,
-    /// Terminate it and start.
+    /// Terminate the open run and start a new one.
     TerminateExisting,
 }
 
-/// What to do when a closed run has the workflow id.
+/// What to do if a closed run has the workflow ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum ReusePolicy {
-    /// Refuse.
+    /// Refuse the start.
     RejectDuplicate,
-    /// Start when the closed one did not complete.
+    /// Start a new run unless the closed one completed.
     AllowDuplicateFailedOnly,
-    /// Start.
+    /// Start a new run.
     AllowDuplicate,
 }
 
@@ -103,6 +103,6 @@ pub enum ReusePolicy {
 pub struct Started {
     /// The run.
     pub execution: WorkflowExecution,
-    /// False when an earlier call with this key, or an open run with this id, is the answer.
+    /// False if it is the run of an earlier call with the same key, or an open run with the same workflow ID.
     pub created: bool,
 }

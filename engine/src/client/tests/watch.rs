@@ -62,7 +62,7 @@ async fn progress_is_seen_where_no_hint_comes() {
     let app = App::new().await;
     let worker = app.worker().await;
     let run_id = app.start("counting", json!(20)).await;
-    let mut items = watch(&app.deaf(), run_id);
+    let mut items = watch(&app.without_bus(), run_id);
     let mut sequences = Vec::new();
     loop {
         match later(&app, &mut items).await {
@@ -120,7 +120,7 @@ async fn a_slow_reader_starts_over_with_a_snapshot() {
 async fn hints_of_one_kind_do_not_keep_off_the_look_for_others() {
     let (app, bus, run_id, mut items) = watched().await;
     let target = WorkflowTarget::Run(run_id);
-    app.deaf().client().terminate_workflow(&caller(), &target, None).await.unwrap();
+    app.without_bus().client().terminate_workflow(&caller(), &target, None).await.unwrap();
     for _ in 0..10 {
         bus.publish(&Topic::Run(run_id), Bytes::from_static(b"noise"));
         app.clock.advance(Duration::from_millis(500));

@@ -1,4 +1,4 @@
-//! Whether each of the two connections stands, told to whoever asks and logged when it changes.
+//! The state of the two connections, which is logged when it changes.
 
 use tokio::sync::watch;
 
@@ -11,7 +11,7 @@ pub(super) enum Side {
     Subscriber,
 }
 
-/// Which connections stand.
+/// Which connections are up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Links {
     publisher: bool,
@@ -36,7 +36,7 @@ impl Links {
 pub(super) struct Link {
     side: Side,
     links: watch::Sender<Links>,
-    /// A server that stays away is reported once, not at every attempt.
+    /// A server that is unreachable is reported once, not at every attempt.
     reported: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! Steps on their way to the database, and what follows when they have arrived.
+//! Steps that are being committed, and what follows when they are.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// A commit under way.
+/// A commit in progress.
 pub(super) struct Committing {
     pub(super) output: BoxFuture<'static, Result<StepOutput, store::Error>>,
     pub(super) last_event_id: EventId,
@@ -31,16 +31,16 @@ pub(super) struct Committing {
     pub(super) failure: Option<Failure>,
     pub(super) lets_go: bool,
     pub(super) answers: Vec<oneshot::Sender<bool>>,
-    /// Attempts that may begin only when their start is durable.
+    /// Attempts that may start only when their start is durable.
     pub(super) begin: Vec<Prepared>,
-    /// Attempts that began while the commit was on its way, and what tells them that it was refused.
+    /// Attempts that started during the commit, with the token that tells them that it was refused.
     pub(super) begun: Vec<(EventId, CancellationToken)>,
     pub(super) cancel: Vec<EventId>,
-    /// The queues of activities that wait there for a worker.
+    /// Task queues on which new activities wait for a worker.
     pub(super) queued: BTreeSet<TaskQueue>,
 }
 
-/// A commit that has arrived, or was refused.
+/// A commit that was accepted or refused.
 pub(super) struct Committed {
     result: Result<StepOutput, store::Error>,
     commit: Committing,
@@ -52,7 +52,7 @@ pub(super) async fn arrive(mut commit: Committing) -> Committed {
 }
 
 impl Runner {
-    /// The next commit that arrives; `None` at once when none is under way.
+    /// The next commit that ends; `None` if none is in progress.
     pub(super) async fn next_commit(&mut self) -> Option<Committed> {
         self.commits.next().await
     }
@@ -62,7 +62,7 @@ impl Runner {
         match result {
             Ok(StepOutput::Committed { visible_at }) => {
                 if commit.lets_go {
-                    // When its next timer is due, or at once when a message came meanwhile.
+                    // At its next timer, or at once if a message arrived meanwhile.
                     self.shared.look_at(visible_at, TaskKind::Workflow);
                 }
             }
@@ -93,7 +93,7 @@ impl Runner {
         Next::Continue
     }
 
-    /// Waits for what is on its way, whose outcome others wait for, and takes nothing more.
+    /// Waits for the commits in progress, since attempts wait for their outcome, and takes no more inputs.
     pub(super) async fn abandon(&mut self) -> Next {
         while let Some(Committed { result, commit }) = self.next_commit().await {
             match result {
@@ -104,10 +104,10 @@ impl Runner {
         Next::Finished
     }
 
-    /// A commit was accepted: what waited for it goes on.
+    /// A commit was accepted: continues what waited for it.
     fn settle(&self, commit: Committing) {
         for answer in commit.answers {
-            // An attempt that was lost meanwhile does not wait for the answer.
+            // An attempt that was lost meanwhile does not wait for the reply.
             let _ = answer.send(true);
         }
         for mut prepared in commit.begin {
@@ -123,7 +123,7 @@ impl Runner {
         for event_id in commit.cancel {
             match self.shared.attempts().get(&(self.task.run_id, event_id)) {
                 Some(attempt) => attempt.canceled.cancel(),
-                // If it waits for its next attempt, it is due now, to hear of it.
+                // If it waits for its next attempt, it is due now, to be canceled.
                 None => self.shared.due.look_for(TaskKind::Activity),
             }
         }
@@ -145,16 +145,16 @@ impl Runner {
         }
     }
 
-    /// A commit was refused: attempts that began before it was decided have no row, and never had.
+    /// A commit was refused: attempts that started before have no row.
     ///
-    /// Those who wait for an answer get none, and turn to the database.
+    /// Attempts that wait for a reply get none, and report to the database.
     fn forsake(&self, commit: Committing) {
         for (_, lost) in commit.begun {
             lost.cancel();
         }
     }
 
-    /// Ends a run whose history has no room for what it does next.
+    /// Terminates a run whose next step would exceed a limit of its history.
     pub(super) fn terminate(&self, reason: String) {
         let (shared, run_id) = (self.shared.clone(), self.task.run_id);
         let execution = self.execution.clone();

@@ -1,4 +1,4 @@
-//! The step that is being put together, until it is sent on its way.
+//! The next step of a run, until it is sent to the writer.
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// What goes into the next step.
+/// Content of the next step.
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) events: Vec<EncodedEvent>,
@@ -28,13 +28,13 @@ pub(super) struct Draft {
     pub(super) closed: Vec<ActivityLease>,
     pub(super) cancel_requested: Vec<EventId>,
     pub(super) answers: Vec<oneshot::Sender<bool>>,
-    /// Attempts that may begin only when their start is durable.
+    /// Attempts that may start only when their start is durable.
     pub(super) begin: Vec<Prepared>,
     pub(super) begin_early: Vec<Prepared>,
 }
 
 impl Runner {
-    /// Takes what the code asked for into the draft.
+    /// Adds the commands of the code to the draft.
     pub(super) fn record(&mut self, run: &mut Run) {
         for event in run.record_commands(self.shared.clock.now()) {
             match &event.attributes {
@@ -67,14 +67,14 @@ impl Runner {
         }
     }
 
-    /// Takes an event into the draft.
+    /// Adds an event to the draft.
     pub(super) fn append(&mut self, event: &HistoryEvent) {
         let event = EncodedEvent::from(event);
         self.history_size_bytes += event.size_bytes();
         self.draft.events.push(event);
     }
 
-    /// Puts an activity on its queue, or right into a free place of this worker.
+    /// Schedules an activity on its task queue, or directly in a free slot of this worker.
     fn schedule(
         &mut self,
         event_id: EventId,
@@ -114,8 +114,8 @@ impl Runner {
         };
         self.local.insert(event_id);
         let prepared = Prepared::new(&self.shared, first, slot);
-        // At most once means that the start is durable before the code runs; otherwise the code may as well run
-        // while the commit is on its way.
+        // At most once means that the start is durable before the code runs; otherwise the code may run during the
+        // commit.
         if scheduled.retry_policy.maximum_attempts == 1 {
             self.draft.begin.push(prepared);
         } else {
@@ -124,7 +124,7 @@ impl Runner {
         new
     }
 
-    /// Sends the draft on its way, when there is anything in it; the answer is when the run wants to go on.
+    /// Sends the draft to the writer if it has any content, and returns when the next timer is due.
     pub(super) async fn submit(&mut self, run: &mut Run) -> Option<Timestamp> {
         let next_timer = run.next_timer();
         let after = self.after(run, next_timer);
@@ -135,7 +135,7 @@ impl Runner {
         let draft = std::mem::take(&mut self.draft);
         self.excess = self.excess(run);
         if self.excess.is_some() {
-            // Nothing of the draft comes to be: its attempts have not begun, and its answers are not given.
+            // The draft is dropped: its attempts have not started, and its attempts get no reply.
             self.leaving = true;
             return None;
         }
@@ -186,7 +186,7 @@ impl Runner {
         next_timer
     }
 
-    /// In what the history would be too long with the draft. The end of a run is not refused for that.
+    /// Which limit the history would exceed with the draft. The end of a run is never refused for that.
     fn excess(&self, run: &Run) -> Option<String> {
         let options = &self.shared.options;
         let (events, size_bytes) = (run.last_event_id(), self.history_size_bytes);
@@ -203,7 +203,7 @@ impl Runner {
         }
     }
 
-    /// What becomes of the workflow task after the draft.
+    /// State of the workflow task after the draft.
     fn after(&self, run: &Run, next_timer: Option<Timestamp>) -> AfterStep {
         let now = self.shared.clock.now();
         let (status, result, failure) = match run.close() {
@@ -225,7 +225,7 @@ impl Runner {
         }
     }
 
-    /// A run that waits is kept while it is about to go on here.
+    /// A waiting run stays in memory if it continues here soon.
     fn after_waiting(&self, now: Timestamp, next_timer: Option<Timestamp>) -> AfterStep {
         let soon = now + self.shared.options.sticky_wait_max;
         let draining = self.shared.draining.is_cancelled();

@@ -1,13 +1,13 @@
-//! One run at hand: replayed, fed with what happens, its steps committed.
+//! One run in memory: it is replayed, events are applied to it, and its steps are committed.
 //!
 //! | state | left when |
 //! | --- | --- |
-//! | replaying | the history is applied → working; code and history disagree → the task is given back with the failure |
-//! | working | nothing is left to do here → let go; the run ended → closed; a commit is refused → lost |
-//! | let go, closed, lost | – |
+//! | replaying | the history is applied → working; code and history do not match → the task is released with the failure |
+//! | working | nothing is left to do here → released; the run ended → closed; a commit is refused → lost |
+//! | released, closed, lost | – |
 //!
-//! Whatever came in while a step was on its way to the database becomes the next step, and may be on its way
-//! before the first has arrived: the writer keeps their order.
+//! Inputs that arrive while a step is being committed become the next step, which may be sent to the writer before the
+//! first is committed: the writer keeps their order.
 
 #![warn(clippy::wildcard_enum_match_arm, reason = "a new event or command must be decided at each place")]
 
@@ -42,24 +42,24 @@ use commits::Committed;
 use draft::Draft;
 use watchdog::Watchdog;
 
-/// Events after which a step is sent on its way, though more could be done at once.
+/// Number of events after which a step is committed, even if more could be added.
 const STEP_EVENTS_MAX: usize = 1_000;
-/// Longest wait before a failed workflow task is tried again.
+/// Maximum delay before a failed workflow task is retried.
 const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
-/// What a runner is told.
+/// Inputs of a runner.
 pub(super) enum Input {
-    /// Messages up to this number may lie in the inbox.
+    /// The inbox may have messages up to this number.
     Inbox(i64),
-    /// An activity that this worker ran has ended; the answer is whether that was committed.
+    /// An activity that this worker ran has ended; the reply says whether that was committed.
     ActivityClosed { close: Box<ActivityClose>, lease: ActivityLease, committed: oneshot::Sender<bool> },
-    /// An attempt of the run has ended in this process, in whatever way.
+    /// An attempt of the run has ended in this process, in any way.
     AttemptEnded(EventId),
-    /// The run is no longer this worker's.
+    /// This worker no longer holds the run.
     Lost,
 }
 
-/// Works on a run until nothing is left to do here.
+/// Processes a run until nothing is left to do here.
 pub(super) async fn run(
     shared: Arc<Shared>,
     tracker: TaskTracker,
@@ -101,7 +101,7 @@ async fn work(
     }
 }
 
-/// What gives a run back that cannot be worked on, to be tried again after a while.
+/// The write that releases a run that cannot be processed, to be retried after a delay.
 pub(super) fn given_back(shared: &Shared, task: &ClaimedWorkflowTask, failure: &Failure) -> FailWorkflowTask {
     let wait = Duration::from_secs(1 << task.attempt.min(6)).min(RETRY_INTERVAL_MAX);
     let visible_at = shared.clock.now() + wait;
@@ -140,19 +140,19 @@ struct Runner {
     execution: crate::client::WorkflowExecution,
     inputs: mpsc::UnboundedReceiver<Input>,
     draft: Draft,
-    /// First event of the next step.
+    /// ID of the first event of the next step.
     next_event_id: EventId,
-    /// Size of the history with the draft.
+    /// Size of the history including the draft.
     history_size_bytes: usize,
-    /// In what the history would be too long, once it would be.
+    /// Which limit the history would exceed, if it would.
     excess: Option<String>,
     consumed_messages: i64,
     unstarted: bool,
-    /// Activities of this run that run in this process.
+    /// Activities of this run in this process.
     local: HashSet<EventId>,
     commits: FuturesOrdered<BoxFuture<'static, Committed>>,
     look_into_inbox: bool,
-    /// The last step of this runner is on its way: what comes in now is for whoever has the run next.
+    /// The last step of this runner is being committed: later inputs are for the next worker that holds the run.
     leaving: bool,
 }
 
@@ -192,7 +192,7 @@ impl Runner {
         let mut run = self.replay(&loaded.events)?;
         self.record(&mut run);
         self.take_messages(&mut run, loaded.messages)?;
-        // Whatever was in the inbox when the run was claimed has been taken now, or long before.
+        // All messages that were in the inbox when the run was claimed have been taken.
         self.consumed_messages = self.consumed_messages.max(self.task.inbox_sequence);
         loop {
             self.drain_inputs(&mut run)?;
@@ -239,7 +239,7 @@ impl Runner {
         Ok(run)
     }
 
-    /// Takes everything that has come in.
+    /// Takes all inputs that have arrived.
     fn drain_inputs(&mut self, run: &mut Run) -> Result<(), WorkflowTaskError> {
         while let Ok(input) = self.inputs.try_recv() {
             self.take_input(run, input)?;
@@ -256,7 +256,7 @@ impl Runner {
             Input::ActivityClosed { close, lease, committed } => {
                 self.local.remove(&lease.scheduled_event_id);
                 if run.close().is_some() {
-                    // Without an answer the attempt turns to the database, which knows how this ends.
+                    // Without a reply the attempt reports to the database, which decides.
                     return Ok(());
                 }
                 self.draft.closed.push(lease);
@@ -264,7 +264,7 @@ impl Runner {
                 self.close_activity(run, *close)?;
             }
             Input::Lost => {
-                // Everything that was not committed is void; the inputs are answered by being dropped.
+                // Everything that was not committed is void; dropping the inputs replies to them.
                 self.inputs.close();
             }
         }
@@ -295,15 +295,15 @@ impl Runner {
         run: &mut Run,
         mut messages: Vec<store::Message>,
     ) -> Result<(), WorkflowTaskError> {
-        // A run that has ended by what it knew does not get to see them: the commit of its end is refused for their
-        // sake, and whoever takes the run up anew sees them first.
+        // A run that has ended without them does not see them: the commit of its end is refused because of them, and
+        // the next worker that holds the run processes them first.
         if run.close().is_some() {
             return Ok(());
         }
-        // Messages of a step that is still on its way lie in the inbox until it arrives.
+        // Messages of a step that is still being committed are in the inbox until it is committed.
         messages.retain(|message| message.sequence > self.consumed_messages);
-        // A request to stop comes first. What comes after it may end the run, and is void then; a request is not,
-        // since its sender was told that the run would hear of it.
+        // A cancel request comes first. Messages after one that ends the run are void; a cancel request must not be,
+        // because its sender was told that the run will receive it.
         messages.sort_by_key(|message| (message.kind != CANCEL_REQUESTED, message.sequence));
         let last = messages.iter().map(|message| message.sequence).max();
         for message in &messages {
@@ -346,7 +346,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Lets an event from outside happen, with all that the code makes of it.
+    /// Applies an event from outside and records the commands that follow.
     fn happen(&mut self, run: &mut Run, attributes: EventAttributes) -> Result<(), WorkflowTaskError> {
         if run.close().is_some() {
             return Ok(());
@@ -361,7 +361,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Waits for whatever happens next.
+    /// Waits for the next input, commit or timer.
     async fn wait(&mut self, run: &mut Run, timer: Option<Timestamp>) -> Result<Next, WorkflowTaskError> {
         if self.leaving {
             return Ok(match self.next_commit().await {
