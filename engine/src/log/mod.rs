@@ -222,6 +222,25 @@ pub(crate) fn worker_lost(
     );
 }
 
+/// A worker has not renewed its leases for a while.
+pub(crate) fn worker_unseen(
+    namespace: &Namespace,
+    worker_id: WorkerId,
+    identity: &str,
+    unseen_for: Duration,
+) {
+    let worker = one_line(identity);
+    tracing::warn!(
+        parent: None,
+        namespace = namespace.as_str(),
+        worker.id = %worker_id,
+        worker.identity = worker,
+        unseen_ms = millis(unseen_for),
+        "worker `{worker}` was lost; it was last seen {} s ago",
+        unseen_for.as_secs()
+    );
+}
+
 /// Tasks of a type wait on a queue, and no live worker can take them.
 pub(crate) fn tasks_unserved(
     namespace: &Namespace,

@@ -157,6 +157,21 @@ async fn a_lost_worker_is_logged_with_what_it_held() {
 }
 
 #[tokio::test]
+async fn a_lost_worker_that_held_nothing_is_logged_once() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let options = WorkerOptions { identity: "idle".to_owned(), ..WorkerOptions::default() };
+    app.worker_with(registry(&app.counted), options).await.kill();
+    app.worker().await.stop(&app.clock).await;
+    let _maintenance = app.maintenance();
+    let begun = app.clock.now();
+    app.until(|| async { app.clock.now().since(begun).as_secs() > 60 }).await;
+    let lines = lines.containing("worker `idle` was lost; it was last seen ");
+    let line = only(&lines);
+    assert_eq!(fields(line, &["level", "worker.identity"]), [&json!("WARN"), &json!("idle")]);
+    assert!(line["unseen_ms"].as_i64().unwrap() >= 10_000, "{line:#}");
+}
+
+#[tokio::test]
 async fn tasks_without_a_worker_are_logged_after_growing_intervals_and_when_they_are_served_again() {
     let (app, lines) = (App::new().await, LogLines::catch());
     app.worker().await.stop(&app.clock).await;

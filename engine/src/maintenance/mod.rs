@@ -8,21 +8,24 @@
 //! | [`lost_activities`] | an activity that no worker took in time times out |
 //! | [`overdue_runs`] | a run that exceeds its execution timeout is closed, even if no worker serves its task queue |
 //! | [`old_requests`] | idempotency keys are kept for 24 hours |
+//! | [`lost_workers`] | lost workers are logged |
 //! | [`unserved_tasks`] | tasks that no live worker can take are logged |
 
 mod lost_activities;
+mod lost_workers;
 mod old_requests;
 mod overdue_runs;
 mod unserved_tasks;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
 
+use lost_workers::LostWorkers;
 use unserved_tasks::Unserved;
 
 use crate::{
@@ -30,8 +33,7 @@ use crate::{
     client::{Caller, WorkflowExecution},
     clock::{Clock, Timestamp},
     hint::{self, QueueHint},
-    ids::{Namespace, RunId, TaskQueue, WorkerId},
-    log,
+    ids::{Namespace, RunId, TaskQueue},
     notify::Bus,
     store::{self, Rescue, RescueWorkflowTasks, Store, TaskKind},
 };
@@ -43,7 +45,7 @@ pub struct MaintenanceOptions {
     pub interval: Duration,
     /// Between two sweeps of what is kept for days.
     pub sweep_interval: Duration,
-    /// Between two looks for tasks that no live worker can take.
+    /// Between two looks for tasks that no live worker can take, and for workers that are not seen.
     pub unserved_interval: Duration,
     /// How long a task waits without a worker before that is logged.
     pub unserved_after: Duration,
@@ -82,14 +84,16 @@ pub struct Service {
 impl Service {
     /// Runs until `shutdown`. Failures are logged and retried.
     pub async fn run(self, shutdown: CancellationToken) {
+        let mut lost_workers = LostWorkers::default();
         if self.store.is_exclusive() {
             // No other process can use this database, so workers of other processes that hold leases are dead.
-            self.log("taking over from the process before", self.rescue(Scope::All).await);
+            self.log("taking over from the process before", self.rescue(Scope::All, &mut lost_workers).await);
         }
         let mut next_sweep = self.clock.now();
         let mut unserved = Unserved::default();
         while !shutdown.is_cancelled() {
-            self.log("looking for lost workers", self.rescue(Scope::Expired).await);
+            self.log("looking for lost workers", self.rescue(Scope::Expired, &mut lost_workers).await);
+            self.log("looking for workers that are not seen", lost_workers.look(&self).await);
             self.log("ending overdue runs", overdue_runs::end(&self).await);
             self.log("looking for tasks without a worker", unserved.look(&self).await);
             let now = self.clock.now();
@@ -104,7 +108,7 @@ impl Service {
         }
     }
 
-    async fn rescue(&self, scope: Scope) -> Result<(), store::Error> {
+    async fn rescue(&self, scope: Scope, lost_workers: &mut LostWorkers) -> Result<(), store::Error> {
         let which = match scope {
             Scope::Expired => Rescue::Expired,
             Scope::All => Rescue::AllExcept(self.store.local_workers()),
@@ -123,26 +127,7 @@ impl Service {
             hint::publish_queue(&*self.bus, &self.namespace, &TaskQueue::trusted(queue), hint);
         }
         let activities = lost_activities::end(self, scope).await?;
-        self.log_lost_workers(&runs, &activities).await
-    }
-
-    async fn log_lost_workers(
-        &self,
-        runs: &BTreeMap<WorkerId, usize>,
-        activities: &BTreeMap<WorkerId, usize>,
-    ) -> Result<(), store::Error> {
-        let lost: BTreeSet<WorkerId> = runs.keys().chain(activities.keys()).copied().collect();
-        if lost.is_empty() {
-            return Ok(());
-        }
-        let lost: Vec<WorkerId> = lost.into_iter().collect();
-        let identities = self.store.worker_identities(&lost).await?;
-        for worker_id in lost {
-            let count = |held: &BTreeMap<WorkerId, usize>| held.get(&worker_id).copied().unwrap_or(0);
-            let identity = identities.get(&worker_id).map(String::as_str);
-            log::worker_lost(&self.namespace, worker_id, identity, count(runs), count(activities));
-        }
-        Ok(())
+        lost_workers.released(self, &runs, &activities).await
     }
 
     /// Some runs, for the log.

@@ -72,7 +72,7 @@ impl Unserved {
             unserved.insert(key);
         }
         self.reported.retain(|key, _| {
-            // Without a worker they were closed, which is no news about a worker.
+            // Without a worker they were closed, which says nothing about workers.
             if !unserved.contains(key) && workers.iter().any(|worker| key.is_taken_by(worker)) {
                 log::tasks_served_again(&service.namespace, &key.task_queue, key.kind, &key.task_type);
             }

@@ -5,6 +5,7 @@ mod connections;
 mod lists;
 mod starts;
 mod steps;
+mod waiting;
 
 use uuid::Uuid;
 

@@ -1,0 +1,65 @@
+//! Log lines about lost workers.
+//!
+//! The process that releases what a lost worker held reports the loss, with the numbers. A worker that held nothing,
+//! or whose tasks another process released, is reported once it has not been seen for a while.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Service;
+use crate::{clock::Timestamp, ids::WorkerId, log, store};
+
+/// The lost workers that were reported.
+#[derive(Debug, Default)]
+pub(super) struct LostWorkers {
+    next_look: Option<Timestamp>,
+    /// Those whose rows are still there, and when they were reported.
+    reported: BTreeMap<WorkerId, Timestamp>,
+}
+
+impl LostWorkers {
+    /// Reports workers whose runs and activities were released by this process.
+    pub(super) async fn released(
+        &mut self,
+        service: &Service,
+        runs: &BTreeMap<WorkerId, usize>,
+        activities: &BTreeMap<WorkerId, usize>,
+    ) -> Result<(), store::Error> {
+        let lost: BTreeSet<WorkerId> = runs.keys().chain(activities.keys()).copied().collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let lost: Vec<WorkerId> = lost.into_iter().collect();
+        let identities = service.store.worker_identities(&lost).await?;
+        for worker_id in lost {
+            let count = |held: &BTreeMap<WorkerId, usize>| held.get(&worker_id).copied().unwrap_or(0);
+            let identity = identities.get(&worker_id).map(String::as_str);
+            log::worker_lost(&service.namespace, worker_id, identity, count(runs), count(activities));
+            self.reported.insert(worker_id, service.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Reports workers that are not seen any more, when it is time to look.
+    pub(super) async fn look(&mut self, service: &Service) -> Result<(), store::Error> {
+        let now = service.clock.now();
+        if self.next_look.is_some_and(|next| now < next) {
+            return Ok(());
+        }
+        self.next_look = Some(now + service.options.unserved_interval);
+        let workers = service.store.workers(&service.namespace, Timestamp(0)).await?;
+        let unseen_since = now - service.options.worker_seen_within;
+        for worker in workers.iter().filter(|worker| worker.last_seen_at < unseen_since) {
+            self.reported.entry(worker.worker_id).or_insert_with(|| {
+                let unseen_for = now.since(worker.last_seen_at);
+                log::worker_unseen(&service.namespace, worker.worker_id, &worker.identity, unseen_for);
+                now
+            });
+        }
+        // A worker that is seen again may be lost again.
+        self.reported.retain(|worker_id, reported_at| {
+            let row = workers.iter().find(|worker| worker.worker_id == *worker_id);
+            row.is_some_and(|worker| worker.last_seen_at <= *reported_at)
+        });
+        Ok(())
+    }
+}
