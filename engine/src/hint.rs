@@ -23,7 +23,7 @@ pub(crate) enum RunHint {
     Progress(ProgressHint),
 }
 
-/// Progress on its way to watchers; not stored.
+/// Progress for watchers; not stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ProgressHint {
     pub(crate) scheduled_event_id: EventId,
@@ -51,7 +51,7 @@ pub(crate) struct QueueHint {
 }
 
 pub(crate) fn encode<T: Serialize>(hint: &T) -> Bytes {
-    serde_json::to_vec(hint).expect("hints are made of numbers, texts and identifiers").into()
+    serde_json::to_vec(hint).expect("hints consist of numbers, strings and identifiers").into()
 }
 
 pub(crate) fn publish_history(bus: &dyn Bus, run_id: RunId, last: EventId) {

@@ -84,7 +84,7 @@ pub(crate) fn interval(input: ParseStream<'_>) -> Result<Duration> {
     duration(input).map(|(_, duration)| duration)
 }
 
-/// Reads a text, or says what was expected.
+/// Parses a string literal, or says what was expected.
 pub(crate) fn text(input: ParseStream<'_>, expected: &str) -> Result<LitStr> {
     if !input.peek(LitStr) {
         return Err(input.error(expected));

@@ -45,7 +45,7 @@ impl Client {
     async fn may_have_ended(&self, subscription: &mut Subscription, look_at: Timestamp) {
         let hinted = async {
             while let Delivery::Message(message) = subscription.recv().await {
-                // What cannot be read is made up for when it is time to look.
+                // A hint that cannot be read is replaced by the next look.
                 if let Ok(RunHint::Closed(_)) = serde_json::from_slice(&message) {
                     break;
                 }

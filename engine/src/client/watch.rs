@@ -46,7 +46,7 @@ enum Heartbeats {
 impl Client {
     /// Watches a run: first a snapshot, unless `after` names the last event that was seen; then events and
     /// heartbeats as they come; at last [`WatchItem::Ended`]. An error ends the stream, but once it has begun, a
-    /// database that is away does not: it goes on when the database is back.
+    /// database that is unavailable does not: it continues when the database is back.
     pub fn watch(
         &self,
         caller: &Caller,
@@ -179,7 +179,7 @@ impl Watch {
 
     async fn live(&mut self) -> Result<(), WatchError> {
         if self.owes_snapshot {
-            return self.begin_anew().await;
+            return self.restart().await;
         }
         let timer = self.client.clock.sleep_until(self.look_at);
         let subscription = self.subscription.as_mut().expect("the first phase subscribed");
@@ -203,10 +203,10 @@ impl Watch {
             GapCause::LostBroker => ResetReason::BrokerGap,
         }));
         self.owes_snapshot = true;
-        self.begin_anew().await
+        self.restart().await
     }
 
-    async fn begin_anew(&mut self) -> Result<(), WatchError> {
+    async fn restart(&mut self) -> Result<(), WatchError> {
         self.look_at = self.next_look();
         let execution = self.send_events().await?;
         self.queue.push_back(WatchItem::Snapshot(Box::new(execution.clone())));

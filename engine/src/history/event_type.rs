@@ -3,11 +3,11 @@ use std::{fmt, str::FromStr};
 /// What an event is to a run that replays its history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventRole {
-    /// Begins the history and the code of the run.
+    /// First event of a history; starts the workflow code.
     Start,
     /// Records a command of the workflow code, and must match the command that the code gives during replay.
     Command,
-    /// Comes from outside; the code is told and goes on.
+    /// Comes from outside; the code is told and continues.
     Delivered,
     /// Comes from outside and is recorded for readers; the code is not told.
     Informational,

@@ -1,4 +1,4 @@
-//! The bus of a single process: broadcast channels and nothing else.
+//! The bus of a single process, made of broadcast channels.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Bus for InProcessBus {
         Health::Connected
     }
 
-    /// Always none: a slow listener loses messages, but it is told so by a gap.
+    /// Always 0: a slow listener loses messages, but receives a gap.
     fn dropped_messages(&self) -> u64 {
         0
     }

@@ -26,7 +26,7 @@
 //! - **A listener is slow.** Its buffer is bounded; the oldest messages are overwritten and it receives one `Gap`.
 //! - **The publishing queue is full**, because the broker is slow or away: the newest messages are dropped and
 //!   counted ([`Bus::dropped_messages`]).
-//! - **The broker is lost.** [`Bus::health`] turns to [`Health::Disconnected`]; `subscribe` goes on returning at
+//! - **The broker is lost.** [`Bus::health`] turns to [`Health::Disconnected`]; `subscribe` still returns at
 //!   once. After reconnecting every wanted topic is subscribed again, then every listener receives a `Gap`.
 //! - **The broker hangs without closing the connection.** Every command has a deadline and an idle connection is
 //!   pinged; a missed deadline counts as a lost broker.
@@ -58,7 +58,7 @@ pub const LISTENER_BUFFER_MESSAGES: usize = 64;
 
 /// Publishes hints and listens for them. See the [module](self) for what may be relied on.
 pub trait Bus: fmt::Debug + Send + Sync + 'static {
-    /// Hands a message to everyone who listens to the topic. Never blocks and never fails: a message that cannot
+    /// Sends a message to all listeners of the topic. Never blocks and never fails: a message that cannot
     /// be queued is dropped and counted.
     fn publish(&self, topic: &Topic, message: Bytes);
 
@@ -76,7 +76,7 @@ pub trait Bus: fmt::Debug + Send + Sync + 'static {
 /// What a listener receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// Someone published this.
+    /// A published message.
     Message(Bytes),
     /// Messages may have been missed: read the database from the cursor.
     Gap(GapCause),

@@ -161,7 +161,7 @@ impl Topics {
         state.upstream == Upstream::Up
     }
 
-    /// Begins a time without a broker: nobody waits for confirmations, and every topic is to be subscribed anew.
+    /// Starts a time without a broker: confirmations are no longer awaited, and every topic is to be subscribed again.
     pub(super) fn mark_down(&self) {
         let mut state = self.lock();
         let State { upstream, entries, changed } = &mut *state;

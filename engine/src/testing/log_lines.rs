@@ -41,7 +41,7 @@ impl LogLines {
         self.all().into_iter().filter(contains).collect()
     }
 
-    #[expect(clippy::unused_self, reason = "whoever reads lines has asked for them to be caught")]
+    #[expect(clippy::unused_self, reason = "a value of this type proves that lines are caught")]
     fn all(&self) -> Vec<Value> {
         let written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&written);

@@ -48,7 +48,7 @@ pub(super) struct AttemptHandle {
     /// Tells it from an earlier or later one of the same activity.
     serial: u64,
     pub(super) number: u32,
-    /// Since when the database knows that this worker has it; `None`: the commit is on its way.
+    /// Since when the database knows that this worker has it; `None` during the commit.
     pub(super) durable_since: Option<Timestamp>,
     pub(super) canceled: CancellationToken,
     pub(super) lost: CancellationToken,
@@ -105,7 +105,7 @@ pub(super) async fn load(
         .collect())
 }
 
-/// An attempt that this worker has and that may begin at any moment. It counts as at hand from now on: otherwise
+/// An attempt that this worker has and that may start at any moment. It counts as running from now on: otherwise
 /// it could be taken for one that was forgotten, and be given to another worker.
 pub(super) struct Prepared {
     pub(super) attempt: Attempt,
@@ -168,7 +168,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, tracker: &TaskTracker, prepared: Prepa
         let shared = execution.shared.clone();
         execution.run(slot).instrument(span).await;
         drop(at_hand);
-        // A run that is kept at hand for this activity need not be any more.
+        // The run need not stay in memory for this activity any more.
         let _ = shared.tell(run_id, Input::AttemptEnded(event_id));
     });
 }
@@ -235,7 +235,7 @@ impl Execution {
             return Ended::Lost;
         }
         if self.canceled.is_cancelled() {
-            // It was asked to stop before it began, so there is nothing to clean up.
+            // It was canceled before it started, so there is nothing to clean up.
             return Ended::Returned(Err(ActivityError::canceled()));
         }
         let code = self.code(heartbeats);
@@ -343,7 +343,8 @@ impl Execution {
             Ended::Returned(Err(error)) => Some(self.after_failure(Failed::from(error), checkpoint)),
             Ended::TimedOut(timeout) => Some(self.after_failure(self.timed_out(timeout), checkpoint)),
             Ended::WorkerStops if at_most_once => {
-                let message = "the worker stopped while the activity ran, and it may run at most once";
+                let message =
+                    "the worker stopped while the activity was running, and it may run at most once";
                 let failure = Failure::new("WorkerStopped", message).non_retryable();
                 Some(self.after_failure(Failed { failure, delay: None, timeout: None }, checkpoint))
             }
@@ -410,7 +411,7 @@ impl Execution {
         }))
     }
 
-    /// Reports the end, to the runner of the run when it is at hand, else to the inbox of the run.
+    /// Reports the end to the runner of the run if it is in this process, else to the inbox of the run.
     ///
     /// An attempt that was lost reports nothing: the place of its activity in the history may be another's by now.
     async fn report(&self, end: End) {
@@ -462,7 +463,7 @@ impl Execution {
         self.shared.tell(self.attempt.run_id, input).is_ok() && answer.await.unwrap_or(false)
     }
 
-    /// Others are told by the hint; this worker knows by itself, bus or no bus.
+    /// Other workers get the hint; this worker does not need the bus.
     fn wake(&self, wake: &Wake, due: Timestamp) {
         let shared = &self.shared;
         if let Wake::Queue(_, kind) = wake {

@@ -1,11 +1,11 @@
 //! Eager starts: a run that may start at once goes to a worker of the same process, without waiting on its task queue.
 //!
 //! The transaction that accepts the run names the worker as its holder, just as a claim would; when it has been
-//! committed, the run is handed over in memory. If it is not, for whatever reason, the row is like that of a claim
-//! whose answer was lost: the worker finds it at its renewals and gives it back, and if the worker is dead, others
+//! committed, the run is handed over in memory. If the hand-over fails, the row is like that of a claim whose response
+//! was lost: the worker finds it when it renews its leases and releases it, and if the worker is dead, others
 //! take it when the lease has ended.
 //!
-//! A worker for whose queues more is due than it can take is passed over: what waits comes first, by priority.
+//! A worker with more due tasks than free slots gets no eager starts: waiting tasks come first, by priority.
 
 use std::{
     collections::HashMap,

@@ -2,7 +2,7 @@
 //!
 //! Progress is for display: the latest is published on the bus, at most every so often, and sampled to the
 //! database more rarely. Checkpoints are stored as fast as the database takes them, the latest in place of those
-//! that waited. Both renew the heartbeat timeout, and each stored one brings back whether the activity was asked to stop.
+//! that waited. Both renew the heartbeat timeout, and the response to each stored one says whether cancellation was requested.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -227,7 +227,7 @@ impl Pump {
             Ok(HeartbeatOutput::Alive) => {}
             Ok(HeartbeatOutput::CancelRequested) => self.canceled.cancel(),
             Ok(HeartbeatOutput::Lost) => {
-                // An attempt whose first commit is still on its way has no row yet.
+                // An attempt whose first commit is in progress has no row yet.
                 let key = (self.lease.run_id, self.lease.scheduled_event_id);
                 let durable =
                     self.shared.attempts().get(&key).is_none_or(|attempt| attempt.durable_since.is_some());
@@ -242,7 +242,7 @@ impl Pump {
     }
 }
 
-/// Waits for the write that is under way; for ever when there is none.
+/// Waits for the write in progress; forever if there is none.
 async fn stored(storing: &mut Option<Storing>) -> Result<HeartbeatOutput, store::Error> {
     match storing {
         Some(storing) => storing.await,

@@ -190,7 +190,8 @@ async fn give_everything_back(shared: &Shared) {
 
 fn registration(shared: &Shared) -> RegisterWorker {
     let now = shared.clock.now();
-    let json = |names: Vec<&str>| serde_json::to_string(&names).expect("a list of texts has a JSON form");
+    let json =
+        |names: Vec<&str>| serde_json::to_string(&names).expect("a list of strings serializes to JSON");
     let registry = &shared.registry;
     let workflows: Vec<&str> = registry.workflows().map(|workflow| workflow.workflow_type.as_str()).collect();
     let types = registry

@@ -10,7 +10,7 @@ use crate::{duration, options};
 const KNOWN: &[&str] =
     &["name", "queue", "schedule_to_start", "start_to_close", "schedule_to_close", "heartbeat", "retry"];
 
-/// What stands between the parentheses of `#[activity(…)]`.
+/// The arguments of `#[activity(…)]`.
 #[derive(Default)]
 pub(super) struct Arguments {
     pub(super) name: Option<LitStr>,

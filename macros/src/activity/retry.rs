@@ -8,7 +8,7 @@ use crate::{duration, options};
 
 const KNOWN: &[&str] = &["initial", "backoff", "max_interval", "max_attempts", "non_retryable"];
 
-/// What stands between the parentheses of `retry(…)`.
+/// The arguments of `retry(…)`.
 #[derive(Default)]
 pub(super) struct Retry {
     initial: Option<Duration>,

@@ -8,7 +8,7 @@ use crate::{duration, options};
 
 const KNOWN: &[&str] = &["name", "queue", "execution_timeout"];
 
-/// What stands between the parentheses of `#[workflow(…)]`.
+/// The arguments of `#[workflow(…)]`.
 #[derive(Default)]
 pub(super) struct Arguments {
     pub(super) name: Option<LitStr>,

@@ -55,7 +55,7 @@ impl Methods {
         Ok(Self { run })
     }
 
-    /// Takes off all markers, whatever they mark.
+    /// Removes all markers.
     pub(super) fn strip(block: &mut ItemImpl) {
         for method in methods(block) {
             method.attrs.retain(|attribute| Marker::of(attribute).is_none());

@@ -32,7 +32,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     Ok(quote! { #block #implementation })
 }
 
-/// The block without its markers, or the tokens as they are when they are no such block.
+/// The block without its markers, or the tokens unchanged if they are not such a block.
 pub(crate) fn without_markers(item: TokenStream) -> TokenStream {
     match syn::parse2::<ItemImpl>(item.clone()) {
         Ok(mut block) => {

@@ -63,13 +63,13 @@ impl WaitingFor {
 pub struct Waiter {
     /// The run.
     pub execution: WorkflowExecution,
-    /// When the first thing of it is or was due; `None` when something is in hand, or when nothing but a message
+    /// When its first task is or was due; `None` if one is being processed, or if only a message
     /// can move it.
     pub due_at: Option<Timestamp>,
 }
 
 impl Waiter {
-    /// What it waits for; nothing is told of a run that has ended.
+    /// What it waits for; a closed run waits for nothing.
     #[must_use]
     pub fn waiting_for(&self, now: Timestamp) -> Option<WaitingFor> {
         match self.execution.status {

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_longest_and_begin_anew() {
+    fn waits_double_up_to_the_longest_and_start_again() {
         let mut backoff = Backoff::new();
         let within = |wait: Duration, step: Duration| wait >= step / 2 && wait <= step;
         for step_ms in [200, 400, 800, 1600, 3200, 5000, 5000] {

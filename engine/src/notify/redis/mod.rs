@@ -94,7 +94,7 @@ pub struct RedisBus {
     _tasks: JoinSet<()>,
 }
 
-/// A message on its way to the server.
+/// A message that waits to be published.
 #[derive(Debug)]
 struct Outgoing {
     topic: Topic,
@@ -153,7 +153,7 @@ impl Bus for RedisBus {
         let joined = self.topics.join(topic);
         async move {
             if let Some(confirmation) = joined.confirmation {
-                // The error says that the broker was lost meanwhile; the gap that follows says it to the listener.
+                // The error means that the broker was lost meanwhile; the gap that follows tells the listener.
                 let _ = confirmation.await;
             }
             joined.subscription

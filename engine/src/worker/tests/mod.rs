@@ -301,7 +301,7 @@ async fn code_that_awaits_what_is_not_ours_or_panics_blocks_its_task_visibly() {
 }
 
 #[tokio::test]
-async fn a_run_that_code_and_history_disagree_on_waits_for_mended_code() {
+async fn a_run_whose_code_does_not_match_its_history_waits_for_fixed_code() {
     let app = App::new().await;
     let worker = app.worker().await;
     let run = app.start("days", json!(1)).await;
@@ -314,10 +314,10 @@ async fn a_run_that_code_and_history_disagree_on_waits_for_mended_code() {
     let blocked = app.engine.client().blocked_workflow_task(run).await.unwrap().unwrap();
     assert!(blocked.failure.message.contains("but event 2 is TimerStarted (1)"), "{blocked:?}");
     broken.stop(&app.clock).await;
-    let mended = app.worker().await;
+    let fixed = app.worker().await;
     assert_eq!(result(&app.end(run).await), 1);
     assert!(app.engine.client().blocked_workflow_task(run).await.unwrap().is_none());
-    mended.stop(&app.clock).await;
+    fixed.stop(&app.clock).await;
 }
 
 /// What `days` became in a broken release.
