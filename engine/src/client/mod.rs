@@ -215,14 +215,12 @@ impl Client {
         self.store.workflow_types(&self.namespace).await
     }
 
-    /// Checks that the database can be read and has the current schema.
+    /// Whether the database answers, has the tables of this version, and takes writes.
     ///
     /// # Errors
-    /// [`store::Error`] if it cannot be read or has another schema.
+    /// [`store::Error`] if it does not.
     pub async fn ready(&self) -> Result<(), store::Error> {
-        if !self.store.is_open() {
-            return Err(store::Error::Closed);
-        }
+        self.store.ready().await?;
         self.store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.map(|_| ())
     }
 

@@ -1,14 +1,16 @@
 //! Connections: one that writes, and some that read.
 
 use std::{
-    fs::{File, TryLockError},
     io,
-    path::Path,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
     time::Duration,
 };
 
+use futures_util::{FutureExt, future::ready};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{
@@ -20,15 +22,18 @@ use sea_orm::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Error,
+    Error, Location,
+    location::Place,
+    lock::FileLock,
+    sessions::Sessions,
     sql::{Dialect, Reader},
 };
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
-    /// `postgres://…` or `sqlite:PATH`.
-    pub url: String,
+    /// A URL, or the path of an SQLite file.
+    pub location: Location,
     /// Most connections for reading.
     pub read_connections_max: u32,
     /// Longest wait for a free connection.
@@ -38,11 +43,11 @@ pub struct DatabaseOptions {
 }
 
 impl DatabaseOptions {
-    /// The usual options for a URL.
+    /// The usual options for a URL, or for the path of a file.
     #[must_use]
-    pub fn new(url: impl Into<String>) -> Self {
+    pub fn new(location: impl Into<Location>) -> Self {
         Self {
-            url: url.into(),
+            location: location.into(),
             read_connections_max: 8,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
@@ -55,96 +60,160 @@ const REACH_INTERVAL: Duration = Duration::from_millis(200);
 /// Statements kept prepared on each connection: more than the store has.
 const STATEMENTS_PREPARED: usize = 256;
 
-/// Which SQL the database of the URL speaks.
-pub(super) fn dialect(url: &str) -> Result<Dialect, Error> {
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        Ok(Dialect::Postgres)
-    } else if url.starts_with("sqlite:") {
-        Ok(Dialect::Sqlite)
-    } else {
-        // No more than the scheme: a URL may hold a password.
-        let scheme = url.split(':').next().unwrap_or_default().chars().take(20).collect();
-        Err(Error::UnknownScheme { scheme })
-    }
+/// A database that this process may use: a server, or a file that it has locked.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    Postgres { url: String },
+    Sqlite { file: Arc<FileLock> },
 }
 
-/// The connection that writes; for SQLite it makes the file, too.
-pub(super) async fn connect_writer(
-    options: &DatabaseOptions,
-    dialect: Dialect,
-) -> Result<DatabaseConnection, Error> {
-    match dialect {
-        // The writer uses one connection; a second serves migrations and a replacement after a failure.
-        Dialect::Postgres => {
-            reach(options).await?;
-            postgres(options, 2, WRITER_PLANS).await
+impl Target {
+    /// Finds the database, and locks it if it is a file.
+    pub(super) fn open(location: &Location) -> Result<Self, Error> {
+        Ok(match location.place()? {
+            Place::Postgres(url) => Self::Postgres { url },
+            Place::Sqlite(path) => Self::Sqlite { file: Arc::new(FileLock::acquire(&path)?) },
+        })
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres { .. } => Dialect::Postgres,
+            Self::Sqlite { .. } => Dialect::Sqlite,
         }
-        Dialect::Sqlite => sqlite(options, 1, Access::ReadWrite).await,
     }
 }
 
-/// The connections that read; the writer must be connected before.
-pub(super) async fn connect_reader(options: &DatabaseOptions, dialect: Dialect) -> Result<Reader, Error> {
-    let connections = match dialect {
-        Dialect::Postgres => options.read_connections_max,
-        Dialect::Sqlite => options.read_connections_max.min(4),
-    };
-    let inner = match dialect {
-        Dialect::Postgres => postgres(options, connections, &[]).await?,
-        Dialect::Sqlite => sqlite(options, connections, Access::ReadOnly).await?,
-    };
-    Ok(Reader { dialect, inner, connections, patience: patience(options, dialect) })
+/// How the connections of a store are made.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    pub(super) options: DatabaseOptions,
+    pub(super) target: Target,
+    pub(super) sessions: Sessions,
 }
 
-/// How long an answer is waited for. A file answers, or the machine is lost.
-pub(super) fn patience(options: &DatabaseOptions, dialect: Dialect) -> Option<Duration> {
-    (dialect == Dialect::Postgres).then_some(options.statement_timeout)
-}
+impl Connector {
+    /// The connection that writes.
+    pub(super) async fn writer(&self) -> Result<DatabaseConnection, Error> {
+        match &self.target {
+            // The writer uses one connection; a second serves migrations and a replacement after a failure.
+            Target::Postgres { url } => {
+                self.reach(url).await?;
+                self.postgres(url, 2, WRITER_PLANS).await
+            }
+            Target::Sqlite { file } => self.sqlite(file.path(), 1, Access::ReadWrite).await,
+        }
+    }
 
-/// The file of an SQLite URL; `None` for PostgreSQL.
-#[must_use]
-pub(super) fn sqlite_path(url: &str) -> Option<&Path> {
-    let path = url.strip_prefix("sqlite:")?;
-    Some(Path::new(path.strip_prefix("//").unwrap_or(path).split('?').next().unwrap_or(path)))
+    /// The connections that read; the writer must be connected before.
+    pub(super) async fn reader(&self) -> Result<Reader, Error> {
+        let (connections, inner) = match &self.target {
+            Target::Postgres { url } => {
+                let connections = self.options.read_connections_max;
+                (connections, self.postgres(url, connections, &[]).await?)
+            }
+            Target::Sqlite { file } => {
+                let connections = self.options.read_connections_max.min(4);
+                (connections, self.sqlite(file.path(), connections, Access::ReadOnly).await?)
+            }
+        };
+        let (dialect, sessions) = (self.target.dialect(), self.sessions.clone());
+        Ok(Reader { dialect, inner, connections, patience: self.patience(), sessions })
+    }
+
+    /// How long a statement may take. A file answers, or the machine is lost.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        matches!(self.target, Target::Postgres { .. }).then_some(self.options.statement_timeout)
+    }
+
+    /// Waits until the server takes connections. A pool would not say why it does not.
+    async fn reach(&self, url: &str) -> Result<(), Error> {
+        let wrap = |error| Error::from(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))));
+        let connect = PgConnectOptions::from_str(url).map_err(wrap)?;
+        let deadline = Instant::now() + self.options.acquire_timeout;
+        loop {
+            let error = match timeout_at(deadline, connect.connect()).await {
+                Ok(Ok(connection)) => return connection.close().await.map_err(wrap),
+                Ok(Err(error)) => error,
+                Err(_) => sqlx::Error::Io(io::ErrorKind::TimedOut.into()),
+            };
+            let starting =
+                matches!(&error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused);
+            if !starting || Instant::now() + REACH_INTERVAL > deadline {
+                return Err(wrap(error));
+            }
+            tokio::time::sleep(REACH_INTERVAL).await;
+        }
+    }
+
+    async fn postgres(
+        &self,
+        url: &str,
+        connections: u32,
+        settings: &'static [(&str, &str)],
+    ) -> Result<DatabaseConnection, Error> {
+        let mut connect = self.base(url, connections);
+        let sessions = self.sessions.clone();
+        connect
+            .map_sqlx_postgres_opts(move |options| {
+                let options =
+                    options.statement_cache_capacity(STATEMENTS_PREPARED).application_name("ctutor");
+                options.options(settings.iter().copied())
+            })
+            .map_sqlx_postgres_pool_opts(move |pool| {
+                let (acquired, released) = (sessions.clone(), sessions.clone());
+                pool.before_acquire(move |_, session| ready(Ok(acquired.trusts(session.age))).boxed())
+                    .after_release(move |_, session| ready(Ok(released.trusts(session.age))).boxed())
+            });
+        Ok(Database::connect(connect).await?)
+    }
+
+    async fn sqlite(
+        &self,
+        path: &Path,
+        connections: u32,
+        access: Access,
+    ) -> Result<DatabaseConnection, Error> {
+        // The name here only has to be one of SQLite: it is replaced below.
+        let mut connect = self.base("sqlite:ctutor", connections);
+        let name = file_uri(path);
+        connect.map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .filename(&name)
+                // The lock has made the file. One that vanishes must not come back empty.
+                .create_if_missing(false)
+                .read_only(access == Access::ReadOnly)
+                .busy_timeout(Duration::from_secs(5))
+                .statement_cache_capacity(STATEMENTS_PREPARED);
+            match access {
+                // `FULL` syncs the log at every commit: what was acknowledged survives a power cut.
+                Access::ReadWrite => {
+                    options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+                }
+                Access::ReadOnly => options,
+            }
+        });
+        Ok(Database::connect(connect).await?)
+    }
+
+    fn base(&self, url: &str, connections: u32) -> ConnectOptions {
+        let mut connect = ConnectOptions::new(url);
+        connect
+            .max_connections(connections)
+            .acquire_timeout(self.options.acquire_timeout)
+            .connect_timeout(self.options.acquire_timeout)
+            // A broken connection shows itself in the next statement, which is then tried on another; asking first
+            // would double every read.
+            .test_before_acquire(false)
+            .sqlx_logging(false);
+        connect
+    }
 }
 
 /// The statements of the writer go by keys, and are prepared once. One that is planned while a table is small would
-/// read all of it for as long as nobody analyzes the table, though it grows to millions of rows meanwhile.
+/// read the whole table until the table is analyzed, though it may grow to millions of rows meanwhile.
 const WRITER_PLANS: &[(&str, &str)] =
     &[("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
-
-/// Waits until the server takes connections. A pool would not say why it does not.
-async fn reach(options: &DatabaseOptions) -> Result<(), Error> {
-    let wrap = |error| Error::from(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))));
-    let connect = PgConnectOptions::from_str(&options.url).map_err(wrap)?;
-    let deadline = Instant::now() + options.acquire_timeout;
-    loop {
-        let error = match timeout_at(deadline, connect.connect()).await {
-            Ok(Ok(connection)) => return connection.close().await.map_err(wrap),
-            Ok(Err(error)) => error,
-            Err(_) => sqlx::Error::Io(io::ErrorKind::TimedOut.into()),
-        };
-        let starting =
-            matches!(&error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused);
-        if !starting || Instant::now() + REACH_INTERVAL > deadline {
-            return Err(wrap(error));
-        }
-        tokio::time::sleep(REACH_INTERVAL).await;
-    }
-}
-
-async fn postgres(
-    options: &DatabaseOptions,
-    connections: u32,
-    settings: &'static [(&str, &str)],
-) -> Result<DatabaseConnection, Error> {
-    let mut connect = base(options, connections);
-    connect.map_sqlx_postgres_opts(move |options| {
-        let options = options.statement_cache_capacity(STATEMENTS_PREPARED).application_name("ctutor");
-        options.options(settings.iter().copied())
-    });
-    Ok(Database::connect(connect).await?)
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
@@ -152,53 +221,9 @@ enum Access {
     ReadOnly,
 }
 
-async fn sqlite(
-    options: &DatabaseOptions,
-    connections: u32,
-    access: Access,
-) -> Result<DatabaseConnection, Error> {
-    let mut connect = base(options, connections);
-    connect.map_sqlx_sqlite_opts(move |options| {
-        let options = options
-            .create_if_missing(access == Access::ReadWrite)
-            .read_only(access == Access::ReadOnly)
-            .busy_timeout(Duration::from_secs(5))
-            .statement_cache_capacity(STATEMENTS_PREPARED);
-        match access {
-            // `FULL` syncs the log at every commit: what was acknowledged survives a power cut.
-            Access::ReadWrite => {
-                options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
-            }
-            Access::ReadOnly => options,
-        }
-    });
-    Ok(Database::connect(connect).await?)
-}
-
-fn base(options: &DatabaseOptions, connections: u32) -> ConnectOptions {
-    let mut connect = ConnectOptions::new(&options.url);
-    connect
-        .max_connections(connections)
-        .acquire_timeout(options.acquire_timeout)
-        .connect_timeout(options.acquire_timeout)
-        // A broken connection shows itself in the next statement, which is then tried on another; asking first
-        // would double every read.
-        .test_before_acquire(false)
-        .sqlx_logging(false);
-    connect
-}
-
-/// Locks the folder entry beside an SQLite file for this process; the operating system frees it when it ends,
-/// however it ends.
-pub(super) fn lock(path: &Path) -> Result<File, Error> {
-    let shown = || path.display().to_string();
-    let failed = |source: io::Error| Error::File { path: shown(), reason: source.to_string() };
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = File::create(Path::new(&name)).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: shown() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
+/// The path as a URI with everything encoded. SQLite is asked to read URIs in any case, and would give names such as
+/// `file:x` or `:memory:` a meaning of their own; a path that is not UTF-8 could not be handed over otherwise.
+fn file_uri(path: &Path) -> PathBuf {
+    const ORDINARY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+    format!("file://{}", percent_encode(path.as_os_str().as_bytes(), ORDINARY)).into()
 }

@@ -1,11 +1,22 @@
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
+use super::verdict::{self, Class};
+
 /// What can go wrong with the database.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The database refused or did not answer.
-    #[error("the database did not do as asked")]
+    #[error("{}", what_failed(.0))]
     Database(#[source] std::sync::Arc<DbErr>),
+    /// The database takes no writes, as a standby does.
+    #[error("the database is read-only: it is a standby, or `default_transaction_read_only` is on")]
+    ReadOnly,
+    /// Tables of this version are missing.
+    #[error("the database lacks migrations (`{}`); run `ctutor migrate up`", pending.join("`, `"))]
+    NotMigrated {
+        /// The migrations that are to be done.
+        pending: Vec<String>,
+    },
     /// More is asked of the database than it can take; the same request may succeed later.
     #[error("the database cannot keep up: {waiting} writes are waiting")]
     Overloaded {
@@ -39,7 +50,15 @@ pub enum Error {
         /// How it begins.
         scheme: String,
     },
-    /// The file of the database, or the lock beside it, cannot be made.
+    /// The database URL cannot be understood.
+    #[error("the database `{found}` cannot be used: {problem}")]
+    Location {
+        /// The URL; it has no password in it.
+        found: String,
+        /// What is wrong, and what to write.
+        problem: String,
+    },
+    /// The file of the database, or the lock beside it, cannot be opened.
     #[error("the database `{path}` cannot be used: {reason}")]
     File {
         /// The database file.
@@ -47,23 +66,45 @@ pub enum Error {
         /// What the operating system said.
         reason: String,
     },
-    /// Another process works with this data folder.
-    #[error("another ctutor process works with `{path}`; stop it, or use another folder with `--data`")]
+    /// Another process has the file of the database.
+    #[error(
+        "the database `{path}` is in use by {holder}; stop that process, or use another folder with `--data`"
+    )]
     InUse {
         /// The database file.
         path: String,
+        /// The process that has it.
+        holder: String,
     },
 }
 
 impl Error {
-    /// Whether the same request may well succeed a little later, because the database is away or cannot keep up.
+    /// Whether the database, and not the request, is at fault: the same request may succeed later.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Overloaded { .. } => true,
-            Self::Database(source) => is_away(source),
+            Self::Overloaded { .. } | Self::ReadOnly | Self::NotMigrated { .. } | Self::Closed => true,
+            Self::Database(source) => verdict::of(source).class != Class::Defect,
             _ => false,
         }
+    }
+
+    /// Whether it does not pass without somebody who looks after the database.
+    #[must_use]
+    pub fn needs_operator(&self) -> bool {
+        match self {
+            Self::NotMigrated { .. } => true,
+            Self::Database(source) => verdict::of(source).class == Class::Operator,
+            _ => false,
+        }
+    }
+}
+
+fn what_failed(error: &DbErr) -> &'static str {
+    match error {
+        DbErr::Conn(_) => "no connection to the database",
+        DbErr::ConnectionAcquire(_) => "no free connection to the database",
+        _ => "a database statement failed",
     }
 }
 
@@ -76,63 +117,4 @@ impl From<DbErr> for Error {
 /// The database did not answer in time.
 pub(super) fn no_answer() -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(sqlx::Error::PoolTimedOut)))
-}
-
-/// Whether the database did not answer in time, or gave no connection.
-pub(super) fn is_no_answer(error: &DbErr) -> bool {
-    matches!(error, DbErr::ConnectionAcquire(_))
-        || sqlx_error(error).is_some_and(|source| matches!(source, sqlx::Error::PoolTimedOut))
-}
-
-/// Whether the database, and not the statement, is at fault.
-fn is_away(error: &DbErr) -> bool {
-    is_no_answer(error) || is_broken_connection(error)
-}
-
-/// Whether the connection broke while it was used, so that the same statement may succeed on another.
-pub(super) fn is_broken_connection(error: &DbErr) -> bool {
-    match sqlx_error(error) {
-        Some(sqlx::Error::Io(_)) => true,
-        // PostgreSQL's connection exceptions, and what it says while it ends or starts.
-        Some(sqlx::Error::Database(error)) => {
-            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0"))
-        }
-        _ => false,
-    }
-}
-
-fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
-    let (DbErr::Conn(RuntimeErr::SqlxError(source))
-    | DbErr::Exec(RuntimeErr::SqlxError(source))
-    | DbErr::Query(RuntimeErr::SqlxError(source))) = error
-    else {
-        return None;
-    };
-    Some(&**source)
-}
-
-/// Whether the database gave the transaction up for another's sake, so that the same one may succeed.
-pub(super) fn is_transient(error: &DbErr) -> bool {
-    // Serialization failure and deadlock on PostgreSQL.
-    sqlx_error(error)
-        .and_then(sqlx::Error::as_database_error)
-        .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| code == "40001" || code == "40P01")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{io, sync::Arc};
-
-    use super::*;
-
-    #[test]
-    fn a_broken_connection_may_be_better_later_and_a_wrong_statement_will_not() {
-        let runtime = |error| RuntimeErr::SqlxError(Arc::new(error));
-        let broken = || runtime(sqlx::Error::Io(io::ErrorKind::BrokenPipe.into()));
-        for error in [DbErr::Conn(broken()), DbErr::Exec(broken()), DbErr::Query(broken())] {
-            assert!(Error::from(error).is_unavailable());
-        }
-        assert!(!Error::from(DbErr::Query(runtime(sqlx::Error::RowNotFound))).is_unavailable());
-    }
 }

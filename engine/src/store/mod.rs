@@ -5,8 +5,14 @@
 
 mod database;
 mod error;
+mod failed;
+mod location;
+mod lock;
 mod read;
+mod readiness;
+mod sessions;
 pub(crate) mod sql;
+mod verdict;
 mod wake;
 mod write;
 mod writer;
@@ -17,7 +23,6 @@ mod tests;
 use std::{
     collections::HashSet,
     fmt,
-    fs::File,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -26,6 +31,7 @@ use sea_orm::DatabaseConnection;
 
 pub use database::DatabaseOptions;
 pub use error::Error;
+pub use location::Location;
 pub use writer::Counters;
 
 pub(crate) use read::{
@@ -48,7 +54,9 @@ pub(crate) use write::{
 };
 
 use crate::ids::WorkerId;
-use sql::Reader;
+use database::{Connector, Target};
+use sessions::Sessions;
+use sql::{Dialect, Reader};
 use writer::Submit;
 
 /// Kind of the message that asks a run to stop.
@@ -62,8 +70,9 @@ pub struct Store {
     database: DatabaseConnection,
     reader: Reader,
     writer: writer::Handle,
-    /// Held as long as the store is: an SQLite file belongs to one process at a time.
-    lock: Option<Arc<File>>,
+    /// The lock of a file is held as long as the store is.
+    target: Target,
+    sessions: Sessions,
     /// The workers of this process.
     local_workers: Arc<Mutex<HashSet<WorkerId>>>,
 }
@@ -78,14 +87,17 @@ impl Store {
     /// Connects. Does not migrate.
     ///
     /// # Errors
-    /// [`Error::UnknownScheme`] for a URL of another database, [`Error::InUse`] when another process has the
-    /// SQLite file, [`Error::Database`] when it cannot be reached.
+    /// [`Error::UnknownScheme`] and [`Error::Location`] for a URL that names no database, [`Error::InUse`] when another
+    /// process has the SQLite file, [`Error::File`] when the file cannot be used, [`Error::Database`] when the server
+    /// cannot be reached.
     pub async fn connect(options: &DatabaseOptions) -> Result<Self, Error> {
-        let lock = database::sqlite_path(&options.url).map(database::lock).transpose()?.map(Arc::new);
-        let dialect = database::dialect(&options.url)?;
-        let (writer, database) = writer::spawn(options.clone(), dialect, lock.clone()).await?;
-        let reader = database::connect_reader(options, dialect).await?;
-        Ok(Self { database, reader, writer, lock, local_workers: Arc::default() })
+        let target = Target::open(&options.location)?;
+        let sessions = Sessions::default();
+        let connector =
+            Connector { options: options.clone(), target: target.clone(), sessions: sessions.clone() };
+        let (writer, database) = writer::spawn(connector.clone()).await?;
+        let reader = connector.reader().await?;
+        Ok(Self { database, reader, writer, target, sessions, local_workers: Arc::default() })
     }
 
     /// Brings the schema up to date.
@@ -96,22 +108,13 @@ impl Store {
         Ok(Migrator::up(&self.database, None).await?)
     }
 
-    /// The names of the migrations that are still to be done.
-    ///
-    /// # Errors
-    /// [`Error::Database`].
-    pub async fn pending_migrations(&self) -> Result<Vec<String>, Error> {
-        let pending = Migrator::get_pending_migrations(&self.database).await?;
-        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
-    }
-
-    /// Whether no other process can be working with this database.
+    /// Whether no other process can use this database.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
-        self.lock.is_some()
+        self.target.dialect() == Dialect::Sqlite
     }
 
-    /// Remembers a worker of this process: what it holds is in good hands.
+    /// Remembers a worker of this process, whose leases are not lost.
     pub(crate) fn add_local_worker(&self, worker_id: WorkerId) {
         self.local_workers.lock().unwrap_or_else(PoisonError::into_inner).insert(worker_id);
     }

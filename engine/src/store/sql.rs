@@ -11,7 +11,11 @@ use sea_orm::{
 };
 use serde::Serialize;
 
-use super::error::{is_broken_connection, no_answer};
+use super::{
+    error::no_answer,
+    sessions::Sessions,
+    verdict::{self, Retry, Session},
+};
 
 /// Which SQL the database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +153,7 @@ pub(super) struct Reader {
     pub(super) connections: u32,
     /// Longest wait for an answer.
     pub(super) patience: Option<Duration>,
+    pub(super) sessions: Sessions,
 }
 
 impl Reader {
@@ -161,17 +166,25 @@ impl Reader {
         statement: Statement,
         read: impl Fn(Statement) -> F,
     ) -> Result<T, DbErr> {
-        for _ in 0..self.connections {
-            match within(self.patience, read(statement.clone())).await {
-                Err(error) if is_broken_connection(&error) => {}
-                result => return result,
+        let mut tries = 0;
+        loop {
+            let error = match within(self.patience, read(statement.clone())).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let verdict = verdict::of(&error);
+            if verdict.session == Session::Discard {
+                self.sessions.distrust();
             }
+            if verdict.retry == Retry::Never || tries == self.connections {
+                return Err(error);
+            }
+            tries += 1;
         }
-        within(self.patience, read(statement)).await
     }
 }
 
-/// Waits for a database no longer than its patience lasts: one that hangs is as good as away.
+/// Waits for a database no longer than its patience lasts: one that hangs counts as unavailable.
 pub(super) async fn within<T>(
     patience: Option<Duration>,
     work: impl Future<Output = Result<T, DbErr>>,

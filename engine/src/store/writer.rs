@@ -7,8 +7,9 @@
 //! | --- | --- |
 //! | one item (a constraint, a value) | the transaction is rolled back and each item is tried in a transaction of its own, so only the culprit fails |
 //! | the transaction, for another's sake (deadlock) | it is tried again |
-//! | the connection, before or in the commit | every item is tried again alone; whether the first commit took effect, the items find out: a step that did is stale, a start finds its own row |
-//! | the database does not answer | every item fails: what became of the transaction only the next reading tells |
+//! | the connection in the commit | every item of several is tried again alone; whether the first commit took effect, the items find out: a step that did is stale, a start finds its own row |
+//! | the session or the connection before the commit | it is tried again on a new session, as nothing was changed |
+//! | the database as a whole (no answer, no space, no connections) | every item fails: what became of the transaction only the next read can show |
 //! | the process | nothing was acknowledged that was not committed |
 //!
 //! It has a thread of its own. A transaction is a dozen round trips, and each would otherwise wait its turn among the
@@ -18,7 +19,6 @@
 //! got a message in this batch can be claimed in the same one.
 
 use std::{
-    fs::File,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -30,9 +30,12 @@ use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptio
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
-    DatabaseOptions, Error, database,
-    error::{is_no_answer, is_transient},
+    Error,
+    database::Connector,
+    failed::{Failed, Phase, Trouble},
+    sessions::Sessions,
     sql::{Dialect, Tx, within},
+    verdict::Session,
     write::{
         Operation,
         activity::ActivityReport,
@@ -54,9 +57,6 @@ const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 const WAITING_ITEMS_MAX: usize = 8_192;
 /// Most that the waiting items may carry together, except that a single one is let in whatever its size.
 const WAITING_BYTES_MAX: u32 = 128 * 1024 * 1024;
-/// Most tries of a transaction that the database gave up for another's sake.
-const TRANSIENT_TRIES_MAX: u32 = 5;
-
 /// Whom to tell what became of an item, and the room that the item takes up until then.
 pub(crate) struct Reply<T> {
     answer: oneshot::Sender<Result<T, Error>>,
@@ -201,6 +201,7 @@ lanes! {
 pub(super) struct Handle {
     queue: mpsc::Sender<WriteBox>,
     room: Arc<Semaphore>,
+    trouble: Trouble,
     counters: Arc<Counters>,
 }
 
@@ -234,7 +235,7 @@ impl Handle {
         answered.await.map_err(|_| Error::Closed)?
     }
 
-    /// Puts a write into the queue, once there is room, and leaves; the answer is awaited elsewhere.
+    /// Puts a write into the queue once there is room; returns a future of its outcome.
     pub(super) async fn enqueue<O: Submit>(
         &self,
         item: O,
@@ -258,6 +259,11 @@ impl Handle {
         self.queue.closed().await;
     }
 
+    /// Why the last write failed, if the database is to blame.
+    pub(super) fn trouble(&self) -> &Trouble {
+        &self.trouble
+    }
+
     pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
@@ -268,18 +274,15 @@ fn room_of<O: Operation>(item: &O) -> u32 {
     u32::try_from(item.size_bytes()).unwrap_or(u32::MAX).min(WAITING_BYTES_MAX)
 }
 
-/// Starts the writer; the answer is its connection, too, which others may use now and then.
+/// Starts the writer; also returns its connection, which others may use occasionally.
 ///
-/// `lock` is held until everything that waited is written.
-pub(super) async fn spawn(
-    options: DatabaseOptions,
-    dialect: Dialect,
-    lock: Option<Arc<File>>,
-) -> Result<(Handle, DatabaseConnection), Error> {
+/// The lock of a file is held until everything that waited is written.
+pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConnection), Error> {
     let (queue, waiting) = mpsc::channel(WAITING_ITEMS_MAX);
     let counters = Arc::new(Counters::default());
     let (connected, connection) = oneshot::channel();
-    let of_writer = counters.clone();
+    let trouble = Trouble::default();
+    let of_writer = (counters.clone(), trouble.clone());
     let thread = move || {
         // Whoever asked may have gone away.
         let failed = |connected: oneshot::Sender<_>, error| drop(connected.send(Err(error)));
@@ -287,15 +290,23 @@ pub(super) async fn spawn(
             Ok(runtime) => runtime,
             Err(error) => return failed(connected, Error::Thread { reason: error.to_string() }),
         };
+        let lock = connector.target.clone();
         // The connection belongs to the runtime in which it is made.
         runtime.block_on(async move {
-            let database = match database::connect_writer(&options, dialect).await {
+            let database = match connector.writer().await {
                 Ok(database) => database,
                 Err(error) => return failed(connected, error),
             };
             if connected.send(Ok(database.clone())).is_ok() {
-                let patience = database::patience(&options, dialect);
-                Writer { database, dialect, patience, counters: of_writer }.run(waiting).await;
+                let writer = Writer {
+                    database,
+                    dialect: connector.target.dialect(),
+                    patience: connector.patience(),
+                    sessions: connector.sessions.clone(),
+                    trouble: of_writer.1,
+                    counters: of_writer.0,
+                };
+                writer.run(waiting).await;
             }
         });
         drop(lock);
@@ -306,7 +317,7 @@ pub(super) async fn spawn(
         .map_err(|error| Error::Thread { reason: error.to_string() })?;
     let database = connection.await.map_err(|_| Error::Closed)??;
     let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize));
-    Ok((Handle { queue, room, counters }, database))
+    Ok((Handle { queue, room, trouble, counters }, database))
 }
 
 struct Writer {
@@ -314,6 +325,8 @@ struct Writer {
     dialect: Dialect,
     /// Longest wait for the end of a transaction.
     patience: Option<Duration>,
+    sessions: Sessions,
+    trouble: Trouble,
     counters: Arc<Counters>,
 }
 
@@ -336,15 +349,15 @@ impl Writer {
     }
 
     async fn write(&self, mut batch: Batch) {
-        let Err(error) = self.commit(&mut batch).await else { return self.succeed(batch) };
-        if batch.len() == 1 || is_no_answer(&error) {
-            return batch.fail(&error.into());
+        let Err(failed) = self.commit(&mut batch).await else { return self.succeed(batch) };
+        if batch.len() == 1 || !failed.is_worth_splitting() {
+            return self.fail(batch, failed.error);
         }
-        tracing::warn!(error = %crate::chain(&error), items = batch.len(), "a group commit failed; each of its items is tried alone");
+        tracing::warn!(error = %crate::chain(&failed.error), items = batch.len(), "a group commit failed; each of its items is tried alone");
         for mut single in batch.split() {
             match self.commit(&mut single).await {
                 Ok(()) => self.succeed(single),
-                Err(error) => single.fail(&error.into()),
+                Err(failed) => self.fail(single, failed.error),
             }
         }
     }
@@ -352,27 +365,46 @@ impl Writer {
     fn succeed(&self, batch: Batch) {
         self.counters.transactions.fetch_add(1, Ordering::Relaxed);
         self.counters.writes.fetch_add(batch.len(), Ordering::Relaxed);
+        self.trouble.set(None);
         batch.answer();
     }
 
-    async fn commit(&self, batch: &mut Batch) -> Result<(), DbErr> {
+    fn fail(&self, batch: Batch, error: DbErr) {
+        let error = Error::from(error);
+        if error.is_unavailable() {
+            self.trouble.set(Some(error.clone()));
+        }
+        batch.fail(&error);
+    }
+
+    async fn commit(&self, batch: &mut Batch) -> Result<(), Failed> {
         let mut tries = 1;
         loop {
-            match within(self.patience, self.transaction(batch)).await {
-                Err(error) if is_transient(&error) && tries < TRANSIENT_TRIES_MAX => tries += 1,
-                result => return result,
+            let mut phase = Phase::Before;
+            let transaction = self.transaction(batch, &mut phase);
+            let Err(error) = within(self.patience, transaction).await else { return Ok(()) };
+            let failed = Failed { error, phase };
+            if failed.verdict().session == Session::Discard {
+                self.sessions.distrust();
             }
+            if tries >= failed.tries_max() {
+                return Err(failed);
+            }
+            tries += 1;
         }
     }
 
-    async fn transaction(&self, batch: &mut Batch) -> Result<(), DbErr> {
+    async fn transaction(&self, batch: &mut Batch, phase: &mut Phase) -> Result<(), DbErr> {
         // A deferred transaction of SQLite that reads first cannot always become a writing one.
         let sqlite_transaction_mode =
             (self.dialect == Dialect::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
         let inner = self.database.begin_with_options(options).await?;
         match batch.apply(Tx { dialect: self.dialect, inner: &inner }).await {
-            Ok(()) => inner.commit().await,
+            Ok(()) => {
+                *phase = Phase::Commit;
+                inner.commit().await
+            }
             Err(error) => {
                 // A connection that cannot roll back is broken and rolls back by ending.
                 let _ = inner.rollback().await;
@@ -398,7 +430,7 @@ mod tests {
     async fn what_waits_is_bounded_by_its_size() {
         let (queue, mut waiting) = mpsc::channel(WAITING_ITEMS_MAX);
         let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize));
-        let handle = Handle { queue, room, counters: Arc::default() };
+        let handle = Handle { queue, room, trouble: Trouble::default(), counters: Arc::default() };
         // As large as all the room there is, and larger.
         let mut first = Box::pin(handle.write(message(WAITING_BYTES_MAX + 1)));
         assert!(first.as_mut().now_or_never().is_none());

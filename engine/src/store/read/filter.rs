@@ -82,7 +82,7 @@ pub(super) fn condition(filter: &WorkflowFilter) -> Condition {
     condition
 }
 
-/// Whether there can be such names. PostgreSQL does not even look for a text with a null character.
+/// Whether such names can exist. PostgreSQL refuses a string with a null character.
 fn can_be(filter: &WorkflowFilter) -> bool {
     let texts = filter.types.iter().map(String::as_str);
     let mut texts = texts

@@ -21,7 +21,7 @@ impl Store {
     ) -> Result<Vec<TaskQueueInfo>, Error> {
         let mut queues: BTreeMap<String, TaskQueueInfo> = BTreeMap::new();
         for table in ["workflow_task", "activity_task"] {
-            // A run that waits for its activity or a timer is no task that waits for a worker.
+            // A run that waits for its activity or a timer does not wait for a worker.
             let sql = format!(
                 "SELECT task_queue, COUNT(CASE WHEN owner IS NULL AND visible_at_ms <= $2 THEN 1 END) AS backlog, \
                  MIN(CASE WHEN owner IS NULL AND visible_at_ms <= $2 THEN visible_at_ms END) AS oldest, \

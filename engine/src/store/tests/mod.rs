@@ -2,6 +2,8 @@
 
 mod activities;
 mod connections;
+mod failover;
+mod files;
 mod lists;
 mod starts;
 mod steps;

@@ -168,7 +168,7 @@ async fn rescue(tx: Tx<'_>, item: &RescueWorkflowTasks) -> Result<HashSet<String
     tx.query(sql, values).await?.iter().map(|row| row.try_get("", "task_queue")).collect()
 }
 
-/// A worker says good-bye: its row goes.
+/// Deletes the row of a stopped worker.
 #[derive(Debug, Clone)]
 pub(crate) struct RemoveWorkers {
     /// This one, or `None`: all that were last seen before `seen_before`.

@@ -173,7 +173,10 @@ async fn apply(tx: Tx<'_>, items: &[Start]) -> Result<Vec<StartOutput>, DbErr> {
         }
     }
     if let Some(item) = undecided.first() {
-        return Err(DbErr::Custom(format!("runs of workflow `{}` come and go too fast", item.workflow_id)));
+        return Err(DbErr::Custom(format!(
+            "could not start workflow ID `{}`: lost to concurrent starts {INSERT_TRIES_MAX} times",
+            item.workflow_id
+        )));
     }
     forget_refused(tx, &asked, &outputs).await?;
     Ok(items.iter().map(|item| output(item, &outputs, &replaced)).collect())
@@ -194,7 +197,7 @@ fn output(
     }
 }
 
-/// Terminates the open runs that these starts may take the place of; the answer is which can be tried again.
+/// Terminates the open runs that these starts may take the place of; returns those that can be tried again.
 async fn make_room<'a>(
     tx: Tx<'_>,
     items: &[&'a Start],

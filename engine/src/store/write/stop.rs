@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// Ends an open run at once. The lease is taken from whoever holds it, so that nobody else can append.
+/// Ends an open run at once. The lease is taken from its holder, so that no worker can append.
 #[derive(Debug, Clone)]
 pub(crate) struct CloseRun {
     pub(crate) run_id: RunId,
@@ -138,7 +138,7 @@ struct Seized {
     owner: Option<WorkerId>,
 }
 
-/// Takes the lease of a run from whoever holds it.
+/// Takes the lease of a run from its holder.
 async fn seize(tx: Tx<'_>, run_id: RunId) -> Result<Option<Seized>, DbErr> {
     let sql = "UPDATE workflow_task SET epoch = epoch + 1 WHERE run_id = $1 RETURNING next_event_id, owner"
         .to_owned();

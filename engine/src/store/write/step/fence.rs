@@ -41,7 +41,7 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("visible_at", Kind::BigInt),
 ];
 
-/// Moves the workflow tasks on, which is where a stale lease is found out; the answer is which chains were
+/// Advances the workflow tasks, which is where a stale lease is detected; returns which chains were
 /// accepted, and when their runs want a worker.
 pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashMap<ChainKey, Timestamp>, DbErr> {
     if chains.is_empty() {
@@ -78,7 +78,7 @@ pub(super) async fn fence(tx: Tx<'_>, chains: &[Chain]) -> Result<HashMap<ChainK
         .collect()
 }
 
-/// Lets runs go that were about to end beside a message that their holder has not seen; the answer is which. The
+/// Lets runs go that were about to end beside a message that their holder has not seen; returns those. The
 /// message has made them due.
 pub(super) async fn release_unread(tx: Tx<'_>, refused: &[&Chain]) -> Result<HashSet<ChainKey>, DbErr> {
     let closing = refused.iter().filter(|chain| matches!(chain.step.after, AfterStep::Close { .. }));

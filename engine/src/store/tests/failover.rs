@@ -1,0 +1,128 @@
+//! What becomes of sessions, reads and writes when the server is another one, or refuses.
+
+use ctutor_tests::postgres::{Database, create_database};
+
+use super::NOW;
+use crate::{
+    ids::RunId,
+    store::{DatabaseOptions, Error, Store, write::message::NewMessage},
+};
+
+/// A migrated database, and a store that was opened after a statement on it.
+async fn after(statement: &str) -> (Database, Store) {
+    let database = tokio::task::spawn_blocking(|| create_database().unwrap()).await.unwrap();
+    Store::connect(&DatabaseOptions::new(database.url())).await.unwrap().migrate().await.unwrap();
+    alter(&database, statement);
+    let store = Store::connect(&DatabaseOptions::new(database.url())).await.unwrap();
+    (database, store)
+}
+
+/// Settings of the database hold for sessions that are opened later, as after a failover.
+fn alter(database: &Database, statement: &str) {
+    let name = database.sql("SELECT current_database()").unwrap();
+    let sql = format!("BEGIN READ WRITE; ALTER DATABASE \"{}\" {statement}; COMMIT", name.trim());
+    database.sql(&sql).unwrap();
+}
+
+fn message() -> NewMessage {
+    NewMessage { run_id: RunId(uuid::Uuid::nil()), kind: "Any", body: "{}".to_owned(), now: NOW }
+}
+
+#[tokio::test]
+async fn sessions_that_are_read_only_after_a_failover_are_replaced_at_once() {
+    let (database, store) = after("SET default_transaction_read_only = on").await;
+    assert!(matches!(store.ready().await, Err(Error::ReadOnly)));
+    let error = store.write(message()).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    assert_eq!(sqlstate(&error).as_deref(), Some("25006"));
+
+    // The sessions of the store stay as they are; only new ones can write.
+    alter(&database, "RESET default_transaction_read_only");
+    store.write(message()).await.unwrap();
+    assert!(store.ready().await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_waiting_is_refused_at_once_by_a_database_that_takes_no_writes() {
+    let (_database, store) = after("SET default_transaction_read_only = on").await;
+    let writes = futures_util::future::join_all((0..50).map(|_| store.write(message()))).await;
+    assert!(writes.iter().all(|output| output.as_ref().is_err_and(Error::is_unavailable)));
+    assert_eq!(store.counters().writes.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn statements_that_the_server_cancels_are_unavailable() {
+    for (setting, code) in [("statement_timeout", "57014"), ("lock_timeout", "55P03")] {
+        let (database, store) = after(&format!("SET {setting} = 100")).await;
+        let other = Store::connect(&DatabaseOptions::new(database.url())).await.unwrap();
+        let held = other.begin().await;
+        let lock = "LOCK TABLE workflow_task, history_event IN ACCESS EXCLUSIVE MODE";
+        sea_orm::ConnectionTrait::execute_unprepared(&held, lock).await.unwrap();
+        for error in [
+            store.write(message()).await.unwrap_err(),
+            store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.unwrap_err(),
+        ] {
+            assert!(error.is_unavailable(), "{error:?}");
+            assert_eq!(sqlstate(&error).as_deref(), Some(code));
+        }
+        held.rollback().await.unwrap();
+        store.write(message()).await.unwrap();
+        assert!(store.ready().await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_write_goes_on_when_its_session_was_terminated() {
+    let (database, store) = after("RESET ALL").await;
+    let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    store.write(message()).await.unwrap();
+    database.sql(terminate).unwrap();
+    store.write(message()).await.unwrap();
+    database.sql(terminate).unwrap();
+    assert!(store.ready().await.is_ok());
+}
+
+#[tokio::test]
+async fn prepared_statements_that_no_longer_fit_are_prepared_again() {
+    let (database, store) = after("RESET ALL").await;
+    let read = || store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]);
+    read().await.unwrap();
+    store.write(message()).await.unwrap();
+    database.sql("ALTER TABLE history_event ALTER COLUMN event_type TYPE varchar(99)").unwrap();
+    read().await.unwrap();
+    store.write(message()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_without_its_tables_is_not_ready_and_recovers() {
+    let (database, store) = after("RESET ALL").await;
+    database.sql("ALTER TABLE seaql_migrations RENAME TO away").unwrap();
+    assert!(matches!(store.ready().await, Err(Error::NotMigrated { pending }) if !pending.is_empty()));
+    database.sql("ALTER TABLE away RENAME TO seaql_migrations").unwrap();
+    assert!(store.ready().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_server_without_traffic_finds_out_that_writes_work_again() {
+    let (database, store) = after("RESET ALL").await;
+    database.sql("ALTER TABLE workflow_task RENAME TO away").unwrap();
+    let error = store.write(message()).await.unwrap_err();
+    assert!(error.needs_operator(), "{error:?}");
+    database.sql("ALTER TABLE away RENAME TO workflow_task").unwrap();
+    assert!(store.writer.trouble().get().is_some());
+    // Nobody writes, and the next look tries it out.
+    assert!(store.ready().await.is_ok());
+    assert!(store.writer.trouble().get().is_none());
+}
+
+fn sqlstate(error: &Error) -> Option<String> {
+    let Error::Database(source) = error else { return None };
+    let (sea_orm::DbErr::Exec(runtime) | sea_orm::DbErr::Query(runtime) | sea_orm::DbErr::Conn(runtime)) =
+        &**source
+    else {
+        return None;
+    };
+    let sea_orm::RuntimeErr::SqlxError(source) = runtime else { return None };
+    Some(source.as_database_error()?.code()?.into_owned())
+}
