@@ -2,6 +2,7 @@
 
 mod app;
 pub mod auth;
+mod exact;
 mod fault;
 pub mod graphql;
 mod metrics;

@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use error::code;
 pub(crate) use error::no_route;
 pub use status::TaskStatus;
-pub use task_info::TaskInfo;
+pub use task_info::{Progress, TaskInfo};
 pub use task_result::TaskResult;
 
 use crate::{TokenVerifier, app::App};

@@ -1,11 +1,20 @@
 use std::time::Duration;
 
 use axum::{Json, body::Body, extract::State};
-use ctutor_engine::client::{StartTime, StartWorkflow};
+use ctutor_engine::{
+    client::{StartTime, StartWorkflow},
+    payload::Payload,
+};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{TASK_IDS_UNREACHABLE, Twin, body, caller::Caller, error::Error, query::NoParameters};
+use super::{
+    TASK_IDS_UNREACHABLE, Twin,
+    body::{self, Fields},
+    caller::Caller,
+    error::Error,
+    query::NoParameters,
+};
 
 /// Fields of a submission.
 pub(super) const FIELDS: &[&str] = &["task_name", "parameters", "queue", "workflow_id", "delay", "priority"];
@@ -38,13 +47,13 @@ pub(super) async fn submit(
 }
 
 /// The request for the engine. Fields that are null count as left out.
-fn read(mut fields: Map<String, Value>) -> Result<StartWorkflow, Error> {
-    fields.retain(|_, value| !value.is_null());
+fn read(mut fields: Fields) -> Result<StartWorkflow, Error> {
+    fields.retain(|_, value| value.as_str().trim() != "null");
     let task_name = text(&mut fields, "task_name")?
         .ok_or_else(|| Error::invalid("task_name", "`task_name` is required"))?;
     let parameters = match fields.remove("parameters") {
-        None => json!({}),
-        Some(object @ Value::Object(_)) => object,
+        None => Payload::empty_object(),
+        Some(parameters) if parameters.is_object() => parameters,
         Some(_) => return Err(Error::invalid("parameters", "`parameters` must be an object")),
     };
     Ok(StartWorkflow {
@@ -56,15 +65,15 @@ fn read(mut fields: Map<String, Value>) -> Result<StartWorkflow, Error> {
     })
 }
 
-fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Error> {
-    match fields.remove(name) {
+fn text(fields: &mut Fields, name: &str) -> Result<Option<String>, Error> {
+    match fields.remove(name).map(|value| value.to_value()) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Error::invalid(name, format!("`{name}` must be a text"))),
+        Some(_) => Err(Error::invalid(name, format!("`{name}` must be a string"))),
     }
 }
 
-fn workflow_id(fields: &mut Map<String, Value>) -> Result<Option<String>, Error> {
+fn workflow_id(fields: &mut Fields) -> Result<Option<String>, Error> {
     let found = text(fields, "workflow_id")?;
     match found.as_deref().filter(|found| TASK_IDS_UNREACHABLE.contains(found)) {
         Some(word) => {
@@ -75,8 +84,8 @@ fn workflow_id(fields: &mut Map<String, Value>) -> Result<Option<String>, Error>
     }
 }
 
-fn delay(fields: &mut Map<String, Value>) -> Result<Option<Duration>, Error> {
-    let Some(value) = fields.remove("delay") else { return Ok(None) };
+fn delay(fields: &mut Fields) -> Result<Option<Duration>, Error> {
+    let Some(value) = fields.remove("delay").map(|value| value.to_value()) else { return Ok(None) };
     let seconds = value.as_f64().filter(|seconds| (0.0..=DELAY_SECONDS_MAX).contains(seconds));
     let seconds = seconds.ok_or_else(|| {
         Error::invalid("delay", format!("`delay` must be a number of seconds from 0 to {DELAY_SECONDS_MAX}"))
@@ -84,18 +93,20 @@ fn delay(fields: &mut Map<String, Value>) -> Result<Option<Duration>, Error> {
     Ok(Some(Duration::from_secs_f64(seconds)).filter(|delay| !delay.is_zero()))
 }
 
-fn priority(fields: &mut Map<String, Value>) -> Result<i32, Error> {
-    let Some(value) = fields.remove("priority") else { return Ok(0) };
+fn priority(fields: &mut Fields) -> Result<i32, Error> {
+    let Some(value) = fields.remove("priority").map(|value| value.to_value()) else { return Ok(0) };
     let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
     number.ok_or_else(|| Error::invalid("priority", "`priority` must be a whole number from -100 to 100"))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn submission(value: Value) -> Result<StartWorkflow, String> {
-        let Value::Object(fields) = value else { panic!("not an object") };
+        let fields = Payload::from(value).decode().unwrap();
         read(fields).map_err(|error| match error {
             Error::Invalid { message, .. } => message,
             other => panic!("{other:?}"),
@@ -106,7 +117,7 @@ mod tests {
     fn what_is_left_out_has_its_documented_default() {
         let start = submission(json!({ "task_name": "t", "queue": null, "delay": 0 })).unwrap();
         assert_eq!(start.workflow_type, "t");
-        assert_eq!(start.input, json!({}));
+        assert_eq!(start.input.as_str(), "{}");
         assert_eq!((start.task_queue, start.workflow_id, start.start, start.priority), (None, None, None, 0));
     }
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use async_graphql::indexmap::IndexMap;
 use ctutor_engine::{
     client::{Activity, ActivityStatus, Waiter, WorkflowExecution},
     clock::Timestamp,
@@ -7,7 +8,7 @@ use ctutor_engine::{
     payload::Payload,
 };
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{attempts::Attempts, cut::Cut, status::TaskStatus};
 
@@ -19,6 +20,9 @@ pub(super) enum View<'a> {
     /// As a row of a list: what the rows tell, without large values.
     Row,
 }
+
+/// The fields of a progress report, each as it was written.
+pub type Progress = IndexMap<String, Payload>;
 
 /// A task, as the course system shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -35,8 +39,8 @@ pub struct TaskInfo {
     pub started_at: Option<String>,
     /// Ended.
     pub finished_at: Option<String>,
-    /// The latest report of the running code.
-    pub progress: Option<Value>,
+    /// The latest progress report of the running activity.
+    pub progress: Option<Progress>,
     /// Why it failed.
     pub error: Option<String>,
     /// The worker that has it, or had it last.
@@ -47,9 +51,9 @@ pub struct TaskInfo {
     /// that has ended.
     pub retries: Option<u32>,
     /// Always empty: parameters have names here.
-    pub args: [Value; 0],
+    pub args: [(); 0],
     /// The parameters.
-    pub kwargs: Value,
+    pub kwargs: Payload,
     /// Fields that are too large for a list: there `kwargs` is null, `progress` lacks the details of the activity, and
     /// `error` is cut. The task itself has them whole.
     pub truncated: Vec<&'static str>,
@@ -102,8 +106,8 @@ impl TaskInfo {
             retries: retries(execution, pending, view),
             args: [],
             kwargs: match cut.takes("kwargs", execution.input.size_bytes()) {
-                true => execution.input.to_value(),
-                false => Value::Null,
+                true => execution.input.clone(),
+                false => Payload::null(),
             },
             truncated: cut.fields,
             short_task_id: task_id.rsplit('-').next().unwrap_or(task_id).to_owned(),
@@ -123,31 +127,33 @@ impl TaskInfo {
 }
 
 /// The latest report of an open activity: its own details, and over them what the engine knows.
-pub(super) fn progress(status: TaskStatus, pending: &[Activity], cut: &mut Cut) -> Option<Value> {
+pub(super) fn progress(status: TaskStatus, pending: &[Activity], cut: &mut Cut) -> Option<Progress> {
     if status == TaskStatus::Finished {
-        return Some(json!({ "percent": 100 }));
+        return Some(Progress::from_iter([("percent".to_owned(), json!(100).into())]));
     }
     let reports = pending.iter().filter_map(|activity| Some((activity, activity.heartbeat.as_ref()?)));
     let (activity, report) = reports.max_by_key(|(_, report)| report.at)?;
     let details = report.details.as_ref().filter(|details| cut.takes("progress", details.size_bytes()));
-    let mut progress = match details.map(Payload::to_value) {
-        Some(Value::Object(details)) => details,
-        Some(Value::Null) | None => Map::new(),
-        Some(other) => Map::from_iter([("details".to_owned(), other)]),
+    let mut progress = match details {
+        None => Progress::new(),
+        Some(details) if details.as_str() == "null" => Progress::new(),
+        Some(details) => details
+            .decode::<Progress>()
+            .unwrap_or_else(|_| Progress::from_iter([("details".to_owned(), details.clone())])),
     };
     if let Some(fraction) = report.fraction() {
-        progress.insert("percent".to_owned(), number((fraction * 1_000.0).round() / 10.0));
+        progress.insert("percent".to_owned(), number((fraction * 1_000.0).round() / 10.0).into());
     }
     for (name, value) in [("completed", report.completed), ("total", report.total)] {
         if let Some(value) = value {
-            progress.insert(name.to_owned(), number(value));
+            progress.insert(name.to_owned(), number(value).into());
         }
     }
     if let Some(message) = &report.message {
-        progress.insert("message".to_owned(), json!(message));
+        progress.insert("message".to_owned(), json!(message).into());
     }
-    progress.entry("stage").or_insert_with(|| json!(activity.activity_type.as_str()));
-    Some(Value::Object(progress))
+    progress.entry("stage".to_owned()).or_insert_with(|| json!(activity.activity_type.as_str()).into());
+    Some(progress)
 }
 
 /// Whole numbers are written without a fraction.
@@ -281,7 +287,7 @@ mod tests {
         let run = in_hand(execution(WorkflowStatus::Running));
         let info = TaskInfo::new(&run, &pending, View::Row, Timestamp(126_000));
         assert_eq!(
-            info.progress.unwrap(),
+            json!(info.progress),
             json!({"stage": "compile", "files": 7, "percent": 66.7, "completed": 2, "total": 3, "message": "hello"})
         );
         assert_eq!(info.retries, Some(1));
@@ -289,7 +295,7 @@ mod tests {
         assert_eq!(info.duration.as_deref(), Some("2m 5s"));
         assert_eq!(info.short_task_id, "a1b2");
         assert_eq!(info.status_display, "STARTED");
-        assert_eq!(info.kwargs, json!({"duration": 5}));
+        assert_eq!(info.kwargs.as_str(), r#"{"duration":5}"#);
         assert!(!info.has_result && info.truncated.is_empty());
     }
 
@@ -302,11 +308,14 @@ mod tests {
         run.execution.failure = Some(Failure::new("Large", "ä".repeat(2_500)));
         let row = TaskInfo::new(&run, &pending, View::Row, Timestamp(5_000));
         assert_eq!(row.truncated, ["progress", "error", "kwargs"]);
-        assert_eq!((&row.kwargs, &row.progress.unwrap()["message"]), (&Value::Null, &json!("hello")));
+        assert_eq!(
+            (row.kwargs, &row.progress.unwrap()["message"]),
+            (Payload::null(), &json!("hello").into())
+        );
         assert_eq!(row.error.unwrap(), format!("{}…", "ä".repeat(2_048)));
         let whole = TaskInfo::new(&run, &pending, View::Whole(&Attempts::default()), Timestamp(5_000));
         assert!(whole.truncated.is_empty() && whole.error.unwrap().len() == 5_000);
-        assert_eq!(whole.kwargs["text"], whole.progress.unwrap()["text"]);
+        assert_eq!(json!(whole.kwargs)["text"], json!(whole.progress)["text"]);
     }
 
     #[test]
@@ -322,7 +331,7 @@ mod tests {
     #[test]
     fn the_stage_is_the_activity_when_it_names_none() {
         let progress = |report| progress(TaskStatus::Started, &[activity(1, report)], &mut Cut::row());
-        assert_eq!(progress(Some(heartbeat(None))).unwrap()["stage"], "simulate_processing");
+        assert_eq!(progress(Some(heartbeat(None))).unwrap()["stage"].as_str(), r#""simulate_processing""#);
         assert_eq!(progress(None), None);
     }
 

@@ -1,15 +1,17 @@
+use std::collections::HashMap;
+
 use ctutor_engine::{
     client::{Activity, Waiter, WorkflowExecution},
     clock::Timestamp,
     failure::Failure,
+    payload::Payload,
 };
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Serialize, de::IgnoredAny};
 
 use super::{
     cut::Cut,
     status::TaskStatus,
-    task_info::{error, progress},
+    task_info::{Progress, error, progress},
 };
 
 /// What came of a task.
@@ -20,7 +22,7 @@ pub struct TaskResult {
     /// State.
     pub status: TaskStatus,
     /// What it returned, or the envelope of its failure; nothing while it is open or when it was stopped.
-    pub result: Option<Value>,
+    pub result: Option<Payload>,
     /// Why it failed.
     pub error: Option<String>,
     /// Accepted.
@@ -29,8 +31,8 @@ pub struct TaskResult {
     pub started_at: Option<String>,
     /// Ended.
     pub finished_at: Option<String>,
-    /// The latest report of the running code.
-    pub progress: Option<Value>,
+    /// The latest progress report of the running activity.
+    pub progress: Option<Progress>,
 }
 
 impl TaskResult {
@@ -39,7 +41,7 @@ impl TaskResult {
         let execution = &waiter.execution;
         let error = error(execution);
         let result = match status {
-            TaskStatus::Finished => execution.result.as_ref().map(|result| completed(result.to_value())),
+            TaskStatus::Finished => execution.result.as_ref().map(completed),
             TaskStatus::Failed => Some(failed(execution, error.as_deref())),
             TaskStatus::Queued | TaskStatus::Started | TaskStatus::Deferred | TaskStatus::Cancelled => None,
         };
@@ -58,25 +60,44 @@ impl TaskResult {
 
 /// Clients of the course system read `result.result.<field>`, so what a run returned goes into its envelope.
 /// A run that returns an envelope has said what else there is to say.
-fn completed(result: Value) -> Value {
-    let is_envelope = ["status", "result", "error", "metadata"].iter().all(|name| result.get(name).is_some());
+fn completed(result: &Payload) -> Payload {
+    let fields: Option<HashMap<String, IgnoredAny>> = result.decode().ok();
+    let is_envelope = fields.is_some_and(|fields| {
+        ["status", "result", "error", "metadata"].iter().all(|name| fields.contains_key(*name))
+    });
     if is_envelope {
-        return result;
+        return result.clone();
     }
-    json!({ "status": "completed", "result": result, "error": null, "metadata": {} })
+    let metadata = &Payload::empty_object();
+    Envelope { status: "completed", result: Some(result), error: None, metadata }.to_payload()
 }
 
-fn failed(execution: &WorkflowExecution, error: Option<&str>) -> Value {
-    let details = execution.failure.as_ref().and_then(details).unwrap_or_else(|| json!({}));
-    json!({ "status": "failed", "result": null, "error": error, "metadata": details })
+fn failed(execution: &WorkflowExecution, error: Option<&str>) -> Payload {
+    let empty = Payload::empty_object();
+    let metadata = execution.failure.as_ref().and_then(details).unwrap_or(&empty);
+    Envelope { status: "failed", result: None, error, metadata }.to_payload()
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    status: &'static str,
+    result: Option<&'a Payload>,
+    error: Option<&'a str>,
+    metadata: &'a Payload,
+}
+
+impl Envelope<'_> {
+    fn to_payload(&self) -> Payload {
+        Payload::encode(self).expect("payloads are JSON text")
+    }
 }
 
 /// The first details in the chain: what wraps a failure seldom has its own.
-fn details(failure: &Failure) -> Option<Value> {
+fn details(failure: &Failure) -> Option<&Payload> {
     let mut next = Some(failure);
     while let Some(failure) = next {
         if let Some(details) = &failure.details {
-            return Some(details.to_value());
+            return Some(details);
         }
         next = failure.cause.as_deref();
     }
@@ -85,17 +106,18 @@ fn details(failure: &Failure) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use ctutor_engine::payload::Payload;
-
     use super::*;
 
     #[test]
     fn a_plain_result_is_put_into_the_envelope_and_an_envelope_stays() {
-        let wrapped = completed(json!({ "message": "hello" }));
-        assert_eq!(wrapped["result"]["message"], "hello");
-        assert_eq!(wrapped["status"], "completed");
-        assert_eq!(completed(wrapped.clone()), wrapped);
-        assert_eq!(completed(json!(5))["result"], 5);
+        let plain = Payload::parse(r#"{"message":"hello","large":18446744073709551616}"#).unwrap();
+        let wrapped = completed(&plain);
+        assert_eq!(
+            wrapped.as_str(),
+            format!(r#"{{"status":"completed","result":{},"error":null,"metadata":{{}}}}"#, plain.as_str())
+        );
+        assert_eq!(completed(&wrapped), wrapped);
+        assert!(completed(&Payload::parse("1E2").unwrap()).as_str().contains(r#""result":1E2,"#));
     }
 
     #[test]
@@ -103,7 +125,7 @@ mod tests {
         let mut cause = Failure::new("Simulated", "Simulated failure at step 2");
         cause.details = Some(Payload::parse(r#"{"attempts":2}"#).unwrap());
         let failure = Failure::new("Outer", "failed").caused_by(cause);
-        assert_eq!(details(&failure).unwrap(), json!({ "attempts": 2 }));
+        assert_eq!(details(&failure).unwrap().as_str(), r#"{"attempts":2}"#);
         assert_eq!(details(&Failure::new("Plain", "failed")), None);
     }
 }

@@ -90,6 +90,11 @@ fn guard_error(error: &guard::Error) -> ServerError {
             answer
         }
         guard::Error::FragmentCycle { .. } => coded(code::GRAPHQL_VALIDATION_FAILED, error.to_string()),
+        guard::Error::Number { line, column, .. } => {
+            let mut answer = coded(code::BAD_USER_INPUT, error.to_string());
+            answer.locations.push(Pos { line: *line, column: *column });
+            answer
+        }
         guard::Error::UnterminatedString { line, column } => {
             let mut answer = coded(code::GRAPHQL_PARSE_FAILED, error.to_string());
             answer.locations.push(Pos { line: *line, column: *column });

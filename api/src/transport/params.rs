@@ -6,6 +6,8 @@ use async_graphql::{Extensions, Request, Variables};
 use axum::{extract::Query, http::Uri};
 use serde::{Deserialize, Deserializer, de};
 
+use crate::exact::ExactVariables;
+
 /// One request, not yet looked into.
 #[derive(Debug)]
 pub(super) struct Params {
@@ -69,7 +71,7 @@ pub(super) fn from_uri(uri: &Uri) -> Result<Params, Error> {
     Ok(Params {
         query: raw.query,
         operation_name: raw.operation_name,
-        variables: json_parameter("variables", raw.variables.as_deref())?,
+        variables: json_parameter::<ExactVariables>("variables", raw.variables.as_deref())?.0,
         extensions: json_parameter::<Nullable<Extensions>>("extensions", raw.extensions.as_deref())?.0,
     })
 }
@@ -82,7 +84,7 @@ struct Fields {
     #[serde(default)]
     operation_name: Option<String>,
     #[serde(default)]
-    variables: Variables,
+    variables: ExactVariables,
     #[serde(default, deserialize_with = "nullable")]
     extensions: Extensions,
 }
@@ -146,7 +148,7 @@ impl<'de> de::Visitor<'de> for ObjectVisitor {
         Ok(Params {
             query: fields.query,
             operation_name: fields.operation_name,
-            variables: fields.variables,
+            variables: fields.variables.0,
             extensions: fields.extensions,
         })
     }

@@ -6,6 +6,7 @@ use async_graphql::{Response, ServerError, Value};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::error::{RequestError, code, coded, set_extension};
+use crate::exact::Exact;
 
 /// At most so many errors stand in one response: a document can have thousands, each with its message.
 const ERRORS_MAX: usize = 25;
@@ -117,7 +118,7 @@ impl Serialize for Reply {
             map.serialize_entry("errors", &self.response.errors)?;
         }
         if !self.is_request_error {
-            map.serialize_entry("data", &self.response.data)?;
+            map.serialize_entry("data", &Exact(&self.response.data))?;
         }
         if !self.response.extensions.is_empty() {
             map.serialize_entry("extensions", &self.response.extensions)?;

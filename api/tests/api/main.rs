@@ -6,6 +6,7 @@ mod auth;
 mod bounds;
 mod connections;
 mod error_paths;
+mod exact;
 mod harness;
 mod read;
 mod rest;

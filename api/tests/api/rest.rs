@@ -345,8 +345,16 @@ async fn types_and_workers_are_reached_past_the_routes_with_an_id() {
     let api = Api::start().await;
     let root = api.admin();
     let (status, types) = root.get("/tasks/types").await;
-    let expected =
-        json!(["counting", "echo", "elsewhere", "failing", "repeating", "student_testing", "waiting"]);
+    let expected = json!([
+        "counting",
+        "echo",
+        "elsewhere",
+        "failing",
+        "mirror",
+        "repeating",
+        "student_testing",
+        "waiting"
+    ]);
     assert_eq!((status, types), (StatusCode::OK, expected));
     let (status, answer) = root.get("/tasks/workers/status").await;
     assert_eq!(status, StatusCode::OK);

@@ -11,11 +11,13 @@ use ctutor_engine::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// Every type of this module.
 pub(crate) fn registry() -> Registry {
     Registry::new()
         .workflow::<Echo>()
+        .workflow::<Mirror>()
         .workflow::<StudentTesting>()
         .workflow::<Counting>()
         .workflow::<Waiting>()
@@ -40,6 +42,23 @@ pub(crate) struct Echo;
 impl Echo {
     #[run]
     async fn run(_: &Context<Self>, input: Text) -> Result<Text, WorkflowError> {
+        Ok(input)
+    }
+}
+
+/// Any JSON value, as it is written.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct Anything(#[schemars(with = "serde_json::Value")] Box<RawValue>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Mirror;
+
+/// Returns what it gets, as it is written.
+#[workflow(name = "mirror")]
+impl Mirror {
+    #[run]
+    async fn run(_: &Context<Self>, input: Anything) -> Result<Anything, WorkflowError> {
         Ok(input)
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Credentials, Error,
     error::GraphqlError,
+    exact::{self, Exact},
     sse::{Decoder, Event},
 };
 use crate::config::Loaded;
@@ -40,6 +41,12 @@ struct Answer {
     data: Option<Value>,
     #[serde(default)]
     errors: Vec<GraphqlError>,
+}
+
+impl Answer {
+    fn read(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_value(exact::read(text)?)
+    }
 }
 
 impl Client {
@@ -107,7 +114,8 @@ impl Client {
     fn request(&self, document: &str, variables: &Value) -> anyhow::Result<RequestBuilder> {
         let token = self.credentials.token()?;
         let body = json!({"query": document, "variables": variables});
-        Ok(self.http.post(self.endpoint.clone()).bearer_auth(token).json(&body))
+        let request = self.http.post(self.endpoint.clone()).bearer_auth(token);
+        Ok(request.header(header::CONTENT_TYPE, "application/json").body(Exact(&body).compact()))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
@@ -117,7 +125,7 @@ impl Client {
     async fn data_of(&self, response: Response) -> Result<Value, Error> {
         let status = response.status();
         let bytes = response.bytes().await.map_err(|source| Error::Lost { url: self.url.clone(), source })?;
-        let Ok(answer) = serde_json::from_slice::<Answer>(&bytes) else {
+        let Some(answer) = std::str::from_utf8(&bytes).ok().and_then(|text| Answer::read(text).ok()) else {
             return Err(Error::NotOurs { url: self.url.clone(), status });
         };
         self.check(answer, status)
@@ -168,8 +176,8 @@ impl Events {
     }
 
     fn read(&self, data: &str) -> Result<Value, Error> {
-        let answer = serde_json::from_str::<Answer>(data)
-            .map_err(|source| Error::Answer { url: self.client.url.clone(), source })?;
+        let answer =
+            Answer::read(data).map_err(|source| Error::Answer { url: self.client.url.clone(), source })?;
         self.client.check(answer, StatusCode::OK)
     }
 

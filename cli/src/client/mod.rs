@@ -2,6 +2,7 @@
 
 mod calls;
 mod error;
+pub(crate) mod exact;
 mod http;
 mod model;
 mod sse;
@@ -11,6 +12,7 @@ mod token;
 pub(crate) use self::{
     calls::Stop,
     error::Error,
+    exact::Exact,
     http::Client,
     model::{Activity, Connection, HistoryEvent, TaskQueue, UserError, Worker, Workflow, WorkflowType},
     target::Target,

@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::client::Exact;
+
 /// The text with `�` for whatever steers a terminal; line ends and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
     let steers = |character: char| steers(character) && !matches!(character, '\n' | '\t');
@@ -18,12 +20,12 @@ pub(crate) fn in_one_line(text: &str) -> String {
 
 /// JSON that people may look at, in several lines. For programs it is the same value.
 pub(crate) fn pretty_json(value: &Value) -> String {
-    escaped(&format!("{value:#}"))
+    escaped(&Exact(value).pretty())
 }
 
 /// The same in one line.
 pub(super) fn compact_json(value: &Value) -> String {
-    escaped(&value.to_string())
+    escaped(&Exact(value).compact())
 }
 
 /// Escapes what JSON lets stand in its strings and what steers a terminal nevertheless.

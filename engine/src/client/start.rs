@@ -16,7 +16,7 @@ use crate::{
     hint::{self, QueueHint},
     history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted, WorkflowExecutionTerminated},
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
-    payload::Payload,
+    payload::{Payload, strict},
     store::{self, LoadedRun, Replaces, Start, StartOutput, TaskKind},
     worker::IntakeSlot,
 };
@@ -101,8 +101,8 @@ impl Client {
         let Some(known) = types.get(&start.workflow_type) else {
             return Err(StartError::UnknownType { name: start.workflow_type.clone(), known: types.names() });
         };
-        known.check_input(&start.input)?;
         let input = self.payload(StartField::Input, &start.input)?;
+        known.check_input(&input.to_value())?;
         let memo = self.object(StartField::Memo, &start.memo)?;
         let search_attributes = self.object(StartField::SearchAttributes, &start.search_attributes)?;
         if !PRIORITIES.contains(&start.priority) {
@@ -262,20 +262,25 @@ impl Client {
         Err(StartError::Taken { workflow_id: WorkflowId::trusted(&prepared.workflow_id) })
     }
 
-    fn payload(&self, field: StartField, value: &serde_json::Value) -> Result<Payload, StartError> {
-        let payload = Payload::from(value);
+    /// Checks what parsers overlook, so that the schema is compared with what is stored.
+    fn payload(&self, field: StartField, payload: &Payload) -> Result<Payload, StartError> {
         let (found, allowed) = (payload.size_bytes(), self.limits.payload_size_bytes_max);
         if found > allowed {
             return Err(StartError::TooLarge { field, found, allowed });
         }
-        Ok(payload)
+        strict::check(payload.as_str()).map_err(|mut fault| {
+            let path = fault.path.clone();
+            fault.path.insert(0, field.to_string());
+            StartError::Invalid { field, path, message: fault.to_string() }
+        })?;
+        Ok(payload.clone())
     }
 
-    fn object(&self, field: StartField, value: &serde_json::Value) -> Result<Payload, StartError> {
-        if !value.is_object() {
+    fn object(&self, field: StartField, payload: &Payload) -> Result<Payload, StartError> {
+        if !payload.is_object() {
             return Err(invalid(field, format!("the {field} must be a JSON object")));
         }
-        self.payload(field, value)
+        self.payload(field, payload)
     }
 
     async fn types(&self) -> Result<Arc<super::types::Types>, StartError> {
@@ -314,7 +319,7 @@ fn hash(start: &StartWorkflow) -> String {
     #[derive(Serialize)]
     struct Asked<'a> {
         workflow_type: &'a str,
-        input: &'a serde_json::Value,
+        input: &'a Payload,
         workflow_id: Option<&'a str>,
         task_queue: Option<&'a str>,
         priority: i32,
@@ -322,8 +327,8 @@ fn hash(start: &StartWorkflow) -> String {
         execution_timeout: Option<Duration>,
         conflict_policy: ConflictPolicy,
         reuse_policy: ReusePolicy,
-        memo: &'a serde_json::Value,
-        search_attributes: &'a serde_json::Value,
+        memo: &'a Payload,
+        search_attributes: &'a Payload,
     }
     // Every field is named, so that a new one cannot be left out of the comparison unnoticed.
     let StartWorkflow {
@@ -353,6 +358,7 @@ fn hash(start: &StartWorkflow) -> String {
         memo,
         search_attributes,
     };
-    let text = serde_json::to_vec(&asked).expect("strings, numbers and JSON values serialize to JSON");
+    let text =
+        serde_json::to_vec(&asked).expect("strings, numbers and checked payloads can be written as JSON");
     Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,8 @@
 use async_graphql::{Enum, InputObject, MaybeUndefined};
-use ctutor_engine::client::{self, StartTime, StartWorkflow};
+use ctutor_engine::{
+    client::{self, StartTime, StartWorkflow},
+    payload::Payload,
+};
 
 use crate::graphql::{
     scalar::{DateTime, Duration, Json},
@@ -70,9 +73,9 @@ impl StartWorkflowInput {
     /// The request for the engine, which checks what is not checked by its types.
     pub(in crate::graphql) fn into_engine(self) -> Result<StartWorkflow, UserError> {
         let input = match self.input {
-            MaybeUndefined::Undefined => serde_json::json!({}),
-            MaybeUndefined::Null => serde_json::Value::Null,
-            MaybeUndefined::Value(json) => to_json("input", json)?,
+            MaybeUndefined::Undefined => Payload::empty_object(),
+            MaybeUndefined::Null => Payload::null(),
+            MaybeUndefined::Value(json) => payload("input", json)?,
         };
         let start = match (self.start_at, self.delay) {
             (Some(_), Some(_)) => {
@@ -98,9 +101,9 @@ impl StartWorkflowInput {
     }
 }
 
-fn object(field: &str, json: Option<Json>) -> Result<serde_json::Value, UserError> {
-    let Some(json) = json else { return Ok(serde_json::json!({})) };
-    let value = to_json(field, json)?;
+fn object(field: &str, json: Option<Json>) -> Result<Payload, UserError> {
+    let Some(json) = json else { return Ok(Payload::empty_object()) };
+    let value = payload(field, json)?;
     if value.is_object() {
         Ok(value)
     } else {
@@ -108,8 +111,8 @@ fn object(field: &str, json: Option<Json>) -> Result<serde_json::Value, UserErro
     }
 }
 
-fn to_json(field: &str, json: Json) -> Result<serde_json::Value, UserError> {
-    json.into_json().map_err(|_| invalid(field, format!("`{field}` is no JSON value")))
+fn payload(field: &str, json: Json) -> Result<Payload, UserError> {
+    json.into_payload().map_err(|_| invalid(field, format!("`{field}` is not a valid JSON value")))
 }
 
 fn invalid(field: &str, message: impl Into<String>) -> UserError {

@@ -3,9 +3,11 @@ use async_graphql::{
 };
 use ctutor_engine::payload::Payload;
 
-use crate::graphql::extension::charge;
+use crate::{exact, graphql::extension::charge};
 
-/// Any JSON value; payloads of workflows and activities. The order of keys is kept.
+/// Any JSON value, such as the input or result of a workflow. The order of keys and the spelling of numbers are kept.
+///
+/// A number must be a 64-bit integer or a double, and no object may have a key twice; other values are refused.
 #[derive(Debug, Clone, PartialEq, Description)]
 pub struct Json(pub Value);
 
@@ -24,20 +26,18 @@ impl Json {
     /// The value for the engine.
     ///
     /// # Errors
-    /// When a literal holds what JSON has no form for.
-    pub fn into_json(self) -> Result<serde_json::Value, InputValueError<Self>> {
-        self.0.into_json().map_err(InputValueError::custom)
+    /// When the value cannot be written as JSON.
+    pub fn into_payload(self) -> Result<Payload, InputValueError<Self>> {
+        exact::payload(&self.0).map_err(InputValueError::custom)
     }
-}
 
-impl Json {
     /// A payload as part of an answer.
     ///
     /// # Errors
     /// When the answer has no room for it.
     pub(in crate::graphql) fn answer(ctx: &Context<'_>, payload: &Payload) -> Result<Self, Error> {
         charge(ctx, payload.size_bytes())?;
-        Ok(payload.to_value().into())
+        Ok(payload.into())
     }
 
     /// The same for a payload that may be missing.
@@ -49,39 +49,24 @@ impl Json {
     }
 }
 
-impl From<serde_json::Value> for Json {
-    /// Nested values are moved over one by one: the generic way would go through a serializer for each.
-    fn from(value: serde_json::Value) -> Self {
-        Self(convert(value))
-    }
-}
-
-fn convert(value: serde_json::Value) -> Value {
-    match value {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(value) => Value::Boolean(value),
-        serde_json::Value::Number(number) => Value::Number(number),
-        serde_json::Value::String(text) => Value::String(text),
-        serde_json::Value::Array(items) => Value::List(items.into_iter().map(convert).collect()),
-        serde_json::Value::Object(fields) => Value::Object(
-            fields.into_iter().map(|(key, value)| (async_graphql::Name::new(key), convert(value))).collect(),
-        ),
+impl From<&Payload> for Json {
+    fn from(payload: &Payload) -> Self {
+        Self(exact::value(payload))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::Name;
+
     use super::*;
 
     #[test]
-    fn keys_and_numbers_survive_the_way_there_and_back() {
-        let text = r#"{"b":1.0,"a":[18446744073709551615,-3,null,true],"ä":{"z":"","y":{}}}"#;
-        let payload = Payload::parse(text).unwrap();
-        let json = Json::from(payload.to_value());
-        assert_eq!(
-            json.0.to_string(),
-            r#"{b: 1.0, a: [18446744073709551615, -3, null, true], ä: {z: "", y: {}}}"#
-        );
-        assert_eq!(json.into_json().unwrap().to_string(), text);
+    fn a_literal_becomes_json_text() {
+        let fields =
+            [("list", Value::List(vec![1.into(), Value::Null])), ("word", Value::Enum(Name::new("RED")))];
+        let literal = fields.map(|(name, value)| (Name::new(name), value)).into_iter().collect();
+        let payload = Json(Value::Object(literal)).into_payload().unwrap();
+        assert_eq!(payload.as_str(), r#"{"list":[1,null],"word":"RED"}"#);
     }
 }

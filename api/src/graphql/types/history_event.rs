@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Description, ID, Object, Result};
-use ctutor_engine::{history, ids::RunId};
+use ctutor_engine::{history, ids::RunId, payload::Payload};
 
 use super::{Activity, HistoryEventType};
 use crate::graphql::{
@@ -45,8 +45,7 @@ impl HistoryEvent {
     async fn attributes(&self, ctx: &Context<'_>) -> Result<Json> {
         let attributes = self.event.attributes.to_json();
         charge(ctx, attributes.len())?;
-        let attributes: serde_json::Value = serde_json::from_str(&attributes)?;
-        Ok(attributes.into())
+        Ok((&Payload::parse(attributes)?).into())
     }
 
     /// The activity that the event is about; null if it is not about an activity.

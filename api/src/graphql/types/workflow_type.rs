@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_graphql::{Context, Description, Object, Result};
-use ctutor_engine::{client::WorkflowTypeInfo, ids::TaskQueue};
+use ctutor_engine::{client::WorkflowTypeInfo, ids::TaskQueue, payload::Payload};
 
 use crate::graphql::{
     loader::Loaders,
@@ -26,12 +26,12 @@ impl WorkflowType {
 
     /// JSON Schema of what it takes.
     async fn input_schema(&self) -> Option<Json> {
-        Some(self.0.input_schema.clone().into())
+        Some((&Payload::from(&self.0.input_schema)).into())
     }
 
     /// JSON Schema of what it returns.
     async fn result_schema(&self) -> Option<Json> {
-        Some(self.0.result_schema.clone().into())
+        Some((&Payload::from(&self.0.result_schema)).into())
     }
 
     /// Queue of its runs unless the start says otherwise.

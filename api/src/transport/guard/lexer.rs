@@ -55,7 +55,7 @@ pub fn scan(text: &str, limits: &Limits) -> Result<Scan, Error> {
     Ok(seen)
 }
 
-fn line_len(bytes: &[u8]) -> usize {
+pub(super) fn line_len(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(bytes.len())
 }
 
@@ -66,7 +66,7 @@ fn word_len(bytes: &[u8]) -> usize {
 }
 
 /// Length of the string or block string at the start, quotes included, or nothing if it does not end.
-fn string_len(bytes: &[u8]) -> Option<usize> {
+pub(super) fn string_len(bytes: &[u8]) -> Option<usize> {
     if bytes.starts_with(br#"""""#) {
         return block_string_len(bytes);
     }
@@ -96,10 +96,13 @@ fn block_string_len(bytes: &[u8]) -> Option<usize> {
 }
 
 fn unterminated(text: &str, at: usize) -> Error {
+    let (line, column) = place(text, at);
+    Error::UnterminatedString { line, column }
+}
+
+/// The one-based line and column of a byte of the text.
+pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Error::UnterminatedString {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-    }
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

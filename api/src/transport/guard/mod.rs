@@ -12,6 +12,7 @@
 
 mod lexer;
 mod measure;
+mod number;
 
 use std::fmt;
 
@@ -168,6 +169,18 @@ pub enum Error {
         /// One-based column, counted in characters.
         column: usize,
     },
+    /// A number would not come out as it was written.
+    #[error(
+        "the number `{number}` at line {line}, column {column} would be changed; send it in a variable, or as a string"
+    )]
+    Number {
+        /// The number.
+        number: String,
+        /// One-based line.
+        line: usize,
+        /// One-based column, counted in characters.
+        column: usize,
+    },
     /// The text is not a GraphQL document.
     #[error("the document is not valid GraphQL")]
     Syntax(#[source] parser::Error),
@@ -182,6 +195,7 @@ pub fn parse(text: &str, limits: &Limits) -> Result<(ExecutableDocument, Cost), 
     scan(text, limits)?;
     let document = parser::parse_query(text).map_err(Error::Syntax)?;
     let cost = measure(&document, limits)?;
+    number::check(text)?;
     Ok((document, cost))
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::waiting;
 use crate::{
     args::ClientArgs,
-    client::{Activity, Client, HistoryEvent, Target, Workflow},
+    client::{Activity, Client, Exact, HistoryEvent, Target, Workflow},
     config::Loaded,
     follow::{event_line, progress_line},
     output::{self, Block},
@@ -67,7 +67,7 @@ async fn history(client: &Client, id: &str) -> anyhow::Result<Vec<Value>> {
 }
 
 fn block(workflow: &Workflow, waiting: Option<String>) -> Block {
-    let pretty = |value: &Value| format!("{value:#}");
+    let pretty = |value: &Value| Exact(value).pretty();
     let mut block = Block::default()
         .line("workflow", &workflow.workflow_id)
         .line("run", &workflow.id)

@@ -1,6 +1,7 @@
-use std::{io::Read, process::ExitCode};
+use std::{fmt::Display, io::Read, process::ExitCode};
 
 use anyhow::Context;
+use ctutor_engine::payload::strict;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     args::ClientArgs,
-    client::{Client, Workflow},
+    client::{Client, Workflow, exact},
     config::{self, Length, Loaded},
     follow::Style,
     output::{self, Block},
@@ -22,13 +23,17 @@ pub(crate) struct Args {
     #[arg(value_name = "TYPE")]
     workflow_type: String,
 
-    /// What it gets: JSON, `@FILE` with JSON, or `-` for JSON from stdin [default: {}]
-    #[arg(long, short, value_name = "JSON")]
+    /// Workflow input: JSON, `@FILE` with JSON, or `-` for JSON from stdin [default: {}]
+    #[arg(long, short, value_name = "JSON", allow_hyphen_values = true)]
     input: Option<String>,
 
+    /// File that holds the input as JSON; the same as `--input @FILE`
+    #[arg(long, value_name = "PATH", conflicts_with = "input")]
+    input_file: Option<String>,
+
     /// Workflow ID; one that another run has or had is refused, unless `--on-conflict` or `--reuse` says otherwise
-    /// [default: made up]
-    #[arg(long, value_name = "ID")]
+    /// [default: generated]
+    #[arg(long, visible_alias = "workflow-id", value_name = "ID", allow_hyphen_values = true)]
     id: Option<String>,
 
     /// Task queue [default: the type's own, or that of the priority]
@@ -56,7 +61,7 @@ pub(crate) struct Args {
     reuse: Option<Reuse>,
 
     /// The same key and input give the same run, for a day
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     idempotency_key: Option<String>,
 
     /// Watch it to its end, then print its result
@@ -103,7 +108,7 @@ struct Payload {
 
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-        let input = self.input.as_deref().map(read_input).transpose()?;
+        let input = self.input()?;
         let client = Client::new(loaded)?;
         let payload = client.start_workflow(self.start_input(input)).await?;
         if self.wait {
@@ -129,6 +134,14 @@ impl Args {
             output::note("it was there already; nothing was started");
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn input(&self) -> anyhow::Result<Option<Value>> {
+        match (&self.input, &self.input_file) {
+            (Some(input), _) => read_input(input).map(Some),
+            (None, Some(path)) => read_input(&format!("@{path}")).map(Some),
+            (None, None) => Ok(None),
+        }
     }
 
     /// The `StartWorkflowInput`, with no more in it than was said: what is left out is for the server to choose.
@@ -198,8 +211,13 @@ fn read_input(argument: &str) -> anyhow::Result<Value> {
         }
         None => (argument.to_owned(), "`--input`".to_owned()),
     };
-    serde_json::from_str(&text)
-        .map_err(|error| config::Error::one(format!("{place} is no JSON: {error}")).into())
+    let not_valid = |error: &dyn Display| config::Error::one(format!("{place} is not valid JSON: {error}"));
+    let input = exact::read(&text).map_err(|error| not_valid(&error))?;
+    strict::check(&text).map_err(|fault| match fault.path.is_empty() {
+        true => not_valid(&fault),
+        false => not_valid(&format_args!("at `{}`: {fault}", fault.path.join("."))),
+    })?;
+    Ok(input)
 }
 
 #[cfg(test)]
@@ -243,9 +261,21 @@ mod tests {
     }
 
     #[test]
+    fn an_input_is_sent_as_it_is_written_or_refused_with_the_place() {
+        let text = r#"{"a":[1E2,-0,2.50,18446744073709551615],"b":"\u0000x"}"#;
+        assert_eq!(exact::Exact(&read_input(text).unwrap()).compact(), text);
+        for (text, place) in
+            [(r#"{"a":[0,1e-400]}"#, "at `a.1`: "), (r#"{"a":1,"a":2}"#, "at `a`: "), ("1e400", "")]
+        {
+            let error = read_input(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`--input` is not valid JSON: {place}")), "{error}");
+        }
+    }
+
+    #[test]
     fn a_wrong_input_is_named() {
         let error = read_input("{").unwrap_err().to_string();
-        assert!(error.starts_with("`--input` is no JSON: "), "{error}");
+        assert!(error.starts_with("`--input` is not valid JSON: "), "{error}");
         let error = read_input("@/nowhere/input.json").unwrap_err().to_string();
         assert!(error.starts_with("the input file `/nowhere/input.json` cannot be read: "), "{error}");
     }

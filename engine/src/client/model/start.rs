@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use super::WorkflowExecution;
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, payload::Payload};
 
 /// A workflow to start. All values are checked when it is started.
 #[derive(Debug, Clone)]
 pub struct StartWorkflow {
     /// Registered workflow type.
     pub workflow_type: String,
-    /// Workflow input, checked against the type's JSON Schema.
-    pub input: serde_json::Value,
+    /// Workflow input, checked against the type's JSON Schema and stored as it is written.
+    pub input: Payload,
     /// Workflow ID, unique among open runs; default: `<type>-<UUIDv4>`.
     pub workflow_id: Option<String>,
     /// Task queue; default: that of the workflow type.
@@ -24,9 +24,9 @@ pub struct StartWorkflow {
     /// Execution timeout; default: that of the workflow type.
     pub execution_timeout: Option<Duration>,
     /// Memo: free notes; a JSON object.
-    pub memo: serde_json::Value,
+    pub memo: Payload,
     /// Search attributes: named values for search; a JSON object.
-    pub search_attributes: serde_json::Value,
+    pub search_attributes: Payload,
     /// What to do if an open run has the workflow ID.
     pub conflict_policy: ConflictPolicy,
     /// What to do if a closed run has the workflow ID.
@@ -38,17 +38,17 @@ pub struct StartWorkflow {
 impl StartWorkflow {
     /// A start with defaults for everything but the type and the input.
     #[must_use]
-    pub fn new(workflow_type: impl Into<String>, input: serde_json::Value) -> Self {
+    pub fn new(workflow_type: impl Into<String>, input: impl Into<Payload>) -> Self {
         Self {
             workflow_type: workflow_type.into(),
-            input,
+            input: input.into(),
             workflow_id: None,
             task_queue: None,
             priority: 0,
             start: None,
             execution_timeout: None,
-            memo: serde_json::json!({}),
-            search_attributes: serde_json::json!({}),
+            memo: Payload::empty_object(),
+            search_attributes: Payload::empty_object(),
             conflict_policy: ConflictPolicy::Fail,
             reuse_policy: ReusePolicy::RejectDuplicate,
             idempotency_key: None,

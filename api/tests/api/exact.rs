@@ -1,0 +1,112 @@
+//! JSON that goes in and comes out again: as it was written, or refused with its place.
+
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::harness::{Api, Person};
+
+const KEPT: &str =
+    r#"{"a":[1E2,-0,2.50,1e-07,18446744073709551615,-9223372036854775808,0.1],"z":{"b":"\u0000","a":null}}"#;
+
+/// What cannot be kept, and where it stands in the value.
+const REFUSED: &[(&str, &str)] = &[
+    (r#"{"x":[18446744073709551616]}"#, "x.0"),
+    (r#"{"x":-9223372036854775809}"#, "x"),
+    (r#"{"x":0.1234567890123456789}"#, "x"),
+    (r#"{"x":1e-400}"#, "x"),
+    (r#"{"x":1e400}"#, "x"),
+    (r#"{"x":{"y":1,"y":2}}"#, "x.y"),
+    (r#"{"x":"\ud800"}"#, "x"),
+];
+
+const START: &str = "mutation ($input: StartWorkflowInput!) { startWorkflow(input: $input) {
+    workflow { workflowId input memo searchAttributes } userErrors { message path } } }";
+
+async fn post(person: &Person<'_>, path: &str, body: String) -> (StatusCode, String) {
+    let request = person.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+    let response = request.body(body).send().await.unwrap();
+    (response.status(), response.text().await.unwrap())
+}
+
+async fn text(person: &Person<'_>, path: &str) -> String {
+    person.request(Method::GET, path).send().await.unwrap().text().await.unwrap()
+}
+
+fn start_body(field: &str, value: &str) -> String {
+    let start = json!({ "type": "mirror", "workflowId": "exact" }).to_string();
+    let start = format!(r#"{},"{field}":{value}}}"#, start.trim_end_matches('}'));
+    format!(r#"{{"query":{},"variables":{{"input":{start}}}}}"#, Value::from(START))
+}
+
+#[tokio::test]
+async fn what_graphql_takes_comes_out_as_it_was_written() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let fields = format!(r#"{KEPT},"memo":{KEPT},"searchAttributes":{KEPT}"#);
+    let (_, answer) = post(&root, "/graphql", start_body("input", &fields)).await;
+    for field in ["input", "memo", "searchAttributes"] {
+        assert!(answer.contains(&format!(r#""{field}":{KEPT}"#)), "{answer}");
+    }
+    let result = text(&root, "/tasks/exact/result?timeout=60").await;
+    assert!(result.contains(&format!(r#""result":{KEPT},"#)), "{result}");
+    let query = r#"{"query":"{ workflow(workflowId: \"exact\") { input result history { nodes { attributes } } } }"}"#;
+    let (_, answer) = post(&root, "/graphql", query.to_owned()).await;
+    assert_eq!(answer.matches(KEPT).count(), 4, "{answer}");
+}
+
+#[tokio::test]
+async fn what_rest_takes_comes_out_as_it_was_written() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let body = format!(r#"{{"task_name":"mirror","workflow_id":"exact","parameters":{KEPT}}}"#);
+    let (status, answer) = post(&root, "/tasks/submit", body).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let result = text(&root, "/tasks/exact/result?timeout=60").await;
+    assert!(result.contains(&format!(r#""result":{KEPT},"#)), "{result}");
+    for path in ["/tasks/exact", "/tasks"] {
+        let task = text(&root, path).await;
+        assert!(task.contains(&format!(r#""kwargs":{KEPT},"#)), "{task}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_refused_with_its_place_on_every_way_in() {
+    let api = Api::start().await;
+    let root = api.admin();
+    for (value, place) in REFUSED {
+        for field in ["input", "memo", "searchAttributes"] {
+            let (status, answer) = post(&root, "/graphql", start_body(field, value)).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+            assert!(answer.contains(&format!("`variables.input.{field}.{place}`: the ")), "{answer}");
+        }
+        let body = format!(r#"{{"task_name":"echo","parameters":{value}}}"#);
+        let (status, answer) = post(&root, "/tasks/submit", body).await;
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!((status, &answer["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("VAL_001")));
+        assert_eq!(answer["error"]["details"]["field"], format!("parameters.{place}"));
+    }
+    let (status, _) =
+        post(&root, "/tasks/submit", r#"{"task_name":"echo","task_name":"x"}"#.to_owned()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let (_, list) = root.get("/tasks").await;
+    assert_eq!(list["total"], 0, "nothing was started");
+}
+
+#[tokio::test]
+async fn a_literal_that_would_change_is_refused_where_it_stands() {
+    let api = Api::start().await;
+    let root = api.admin();
+    for number in ["1E2", "-0", "18446744073709551616", "1e-400", "2.50"] {
+        let query =
+            format!("mutation {{ startWorkflow(input: {{type: \"echo\", input: {number}}}) {{ created }} }}");
+        let error = root.error(&query, json!({})).await;
+        assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+        assert_eq!(error["locations"][0]["column"], 55);
+        assert!(error["message"].as_str().unwrap().contains(number), "{error}");
+    }
+    let query = "mutation { startWorkflow(input: {type: \"mirror\", input: {a: [1, -2.5, 100.0]}}) { workflow { input } } }";
+    assert_eq!(
+        root.data(query, json!({})).await["startWorkflow"]["workflow"]["input"]["a"],
+        json!([1, -2.5, 100.0])
+    );
+}
