@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use crate::config::{Flags, Listen};
+use crate::{
+    client::Target,
+    config::{Flags, Listen},
+};
 
 /// Flags of the commands that run a part of ctutor.
 #[derive(Debug, Args)]
@@ -11,11 +14,11 @@ pub(crate) struct ProcessArgs {
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 
-    /// Carries hints between processes: `redis://…`; without it they poll
+    /// Redis server that carries hints between processes, `redis://…`; without it they poll the database
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
 
-    /// The walled-off set of workflows to serve [default: default]
+    /// The isolated set of workflows to serve [default: default]
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
 }
@@ -62,9 +65,37 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "NUMBER")]
     concurrency: Option<u32>,
 
-    /// What the worker is called [default: process id and host]
+    /// Name of the worker in lists and logs [default: process ID and host]
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,
+}
+
+/// Which run a command means: by one argument, or by a flag that says what kind of ID it is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TargetArgs {
+    /// Workflow ID, or ID of a run
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    id: Option<Target>,
+
+    /// Workflow ID, also one that looks like the ID of a run or like a flag
+    #[arg(long, visible_alias = "id", value_name = "ID", allow_hyphen_values = true)]
+    workflow_id: Option<String>,
+
+    /// ID of a run, with or without `wfr_`
+    #[arg(long, visible_alias = "run", value_name = "ID")]
+    run_id: Option<String>,
+}
+
+impl TargetArgs {
+    pub(crate) fn target(&self) -> Target {
+        match (&self.workflow_id, &self.run_id, &self.id) {
+            (Some(workflow_id), _, _) => Target::Workflow(workflow_id.clone()),
+            (None, Some(run_id), _) => Target::Run(run_id.clone()),
+            (None, None, Some(target)) => target.clone(),
+            (None, None, None) => unreachable!("the group demands one of them"),
+        }
+    }
 }
 
 /// Flags of the commands that call the API.
@@ -138,6 +169,38 @@ mod tests {
     struct Line {
         #[command(flatten)]
         address: AddressArgs,
+    }
+
+    #[derive(Debug, Parser)]
+    struct TargetLine {
+        #[command(flatten)]
+        target: TargetArgs,
+        #[arg(long)]
+        json: bool,
+    }
+
+    #[test]
+    fn a_run_is_named_by_any_id() {
+        let workflow = |id: &str| Target::Workflow(id.to_owned());
+        let either = |id: &str| Target::Either(id.to_owned());
+        for (line, expected) in [
+            (&["x", "order-1", "--json"][..], either("order-1")),
+            (&["x", "--json", "-x"], either("-x")),
+            (&["x", "--json", "--", "--json"], either("--json")),
+            (&["x", "--workflow-id", "wfr_1", "--json"], workflow("wfr_1")),
+            (&["x", "--id", "--json", "--json"], workflow("--json")),
+            (&["x", "--json", "--workflow-id=-x"], workflow("-x")),
+            (&["x", "--run-id", "1", "--json"], Target::Run("1".to_owned())),
+            (&["x", "--run", "wfr_1", "--json"], Target::Run("wfr_1".to_owned())),
+        ] {
+            let line = TargetLine::try_parse_from(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+            assert_eq!(line.target.target(), expected);
+        }
+        for line in
+            [&["x"][..], &["x", "a", "--workflow-id", "b"], &["x", "--run-id", "1", "--workflow-id", "b"]]
+        {
+            assert!(TargetLine::try_parse_from(line).is_err(), "{line:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,9 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::Serialize;
 
-use super::{Twin, caller::Caller, error::Error, query::NoParameters, status::TaskStatus, task};
+use super::{
+    Twin, caller::Caller, error::Error, query::NoParameters, status::TaskStatus, task, task_id::TaskId,
+};
 
 /// The state of a task after the call.
 #[derive(Debug, Serialize)]
@@ -18,7 +17,7 @@ pub(super) struct Cancelled {
 pub(super) async fn cancel(
     State(twin): State<Twin>,
     Caller(principal): Caller,
-    Path(task_id): Path<String>,
+    TaskId(task_id): TaskId,
     _: NoParameters,
 ) -> Result<Json<Cancelled>, Error> {
     let client = &twin.app.client;

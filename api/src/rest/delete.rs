@@ -1,10 +1,7 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::Serialize;
 
-use super::{Twin, caller::Caller, error::Error, query::NoParameters, task};
+use super::{Twin, caller::Caller, error::Error, query::NoParameters, task, task_id::TaskId};
 
 /// A task that is gone.
 #[derive(Debug, Serialize)]
@@ -18,7 +15,7 @@ pub(super) struct Deleted {
 pub(super) async fn delete(
     State(twin): State<Twin>,
     Caller(principal): Caller,
-    Path(task_id): Path<String>,
+    TaskId(task_id): TaskId,
     _: NoParameters,
 ) -> Result<Json<Deleted>, Error> {
     twin.app.delete(&principal, &task::target(&task_id)?).await?;

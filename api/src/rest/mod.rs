@@ -1,6 +1,6 @@
 //! The REST twin: `/tasks`, the calls of the course system in its own words.
 //!
-//! A task is a run, its id is the workflow id, and a call that names a task means the latest run of that id.
+//! A task is a run, its ID is the workflow ID, and a call that names a task means the latest run of that ID.
 
 mod attempts;
 mod body;
@@ -15,6 +15,7 @@ mod result;
 mod status;
 mod submit;
 mod task;
+mod task_id;
 mod task_info;
 mod task_result;
 mod types;
@@ -49,10 +50,6 @@ pub(crate) struct Twin {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// What stands where a route has a task id and is taken for something else: by the other routes, or, if it is dots, by
-/// clients on the way.
-const TASK_IDS_UNREACHABLE: &[&str] = &["submit", "types", "workers", ".", ".."];
-
 /// The routes. The router prefers those with fixed words to those with an id, whatever their order.
 pub(crate) fn router(twin: Twin) -> Router {
     Router::new()
@@ -65,6 +62,10 @@ pub(crate) fn router(twin: Twin) -> Router {
         .route("/tasks/{task_id}/status", get(task::describe))
         .route("/tasks/{task_id}/result", get(result::result))
         .route("/tasks/{task_id}/cancel", delete(cancel::cancel))
+        .route("/task", get(task::describe).delete(delete::delete))
+        .route("/task/status", get(task::describe))
+        .route("/task/result", get(result::result))
+        .route("/task/cancel", delete(cancel::cancel))
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(middleware::map_response(keep_out_of_caches))
         .with_state(twin)

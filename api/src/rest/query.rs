@@ -8,13 +8,32 @@ use axum::{
 };
 use serde_json::json;
 
-use super::error::Error;
+use super::{
+    error::Error,
+    task_id::{self, IsParameter},
+};
 
-/// The parameters as they came.
-pub(super) type Parameters = Query<Vec<(String, String)>>;
+/// The parameters of a call as they came, without the one that names the task.
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let parameters = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let Query(mut parameters) = parameters.map_err(|error| Error::invalid("query", error.body_text()))?;
+        if parts.extensions.get::<IsParameter>().is_some() {
+            parameters.retain(|(name, _)| name != task_id::PARAMETER);
+        }
+        Ok(Self(parameters))
+    }
+}
 
 /// The parameters of a call that takes some, none of them unknown or given twice.
-pub(super) fn known(Query(parameters): Parameters, known: &[&str]) -> Result<HashMap<String, String>, Error> {
+pub(super) fn known(
+    Parameters(parameters): Parameters,
+    known: &[&str],
+) -> Result<HashMap<String, String>, Error> {
     let mut read = HashMap::new();
     let mut unknown = Vec::new();
     for (name, value) in parameters {
@@ -38,10 +57,8 @@ pub(super) struct NoParameters;
 impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let parameters = Parameters::try_from_uri(&parts.uri);
-        let parameters = parameters.map_err(|error| Error::invalid("query", error.body_text()))?;
-        known(parameters, &[]).map(|_| Self)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        known(Parameters::from_request_parts(parts, state).await?, &[]).map(|_| Self)
     }
 }
 

@@ -1,10 +1,6 @@
 use std::time::Duration;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use ctutor_engine::{
     client::{Waiter, WorkflowExecution, WorkflowTarget},
     clock::Timestamp,
@@ -16,6 +12,7 @@ use super::{
     error::Error,
     query::{self, Parameters},
     task,
+    task_id::TaskId,
     task_result::TaskResult,
 };
 use crate::{Principal, auth::VerifyError};
@@ -23,14 +20,14 @@ use crate::{Principal, auth::VerifyError};
 /// Longest wait that a caller may ask for, in seconds. One who asks for none waits to the end.
 const TIMEOUT_SECONDS_MAX: u32 = 300;
 
-/// Waits for the end of a task.
+/// Waits for the end of a task, or, for callers who ask for a timeout, until that is over.
 ///
 /// A task that is still open is only told to those who asked for a timeout: the scripts of the course system take
 /// whatever comes for the end. For them a wait that cannot go on is an error that says so.
 pub(super) async fn result(
     State(twin): State<Twin>,
     Caller(principal): Caller,
-    Path(task_id): Path<String>,
+    TaskId(task_id): TaskId,
     parameters: Parameters,
 ) -> Result<(StatusCode, Json<TaskResult>), Error> {
     let parameters = query::known(parameters, &["timeout"])?;

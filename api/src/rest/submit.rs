@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    TASK_IDS_UNREACHABLE, Twin,
+    Twin,
     body::{self, Fields},
     caller::Caller,
     error::Error,
@@ -58,7 +58,7 @@ fn read(mut fields: Fields) -> Result<StartWorkflow, Error> {
     };
     Ok(StartWorkflow {
         task_queue: text(&mut fields, "queue")?,
-        workflow_id: workflow_id(&mut fields)?,
+        workflow_id: text(&mut fields, "workflow_id")?,
         start: delay(&mut fields)?.map(StartTime::After),
         priority: priority(&mut fields)?,
         ..StartWorkflow::new(task_name, parameters)
@@ -70,17 +70,6 @@ fn text(fields: &mut Fields, name: &str) -> Result<Option<String>, Error> {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Error::invalid(name, format!("`{name}` must be a string"))),
-    }
-}
-
-fn workflow_id(fields: &mut Fields) -> Result<Option<String>, Error> {
-    let found = text(fields, "workflow_id")?;
-    match found.as_deref().filter(|found| TASK_IDS_UNREACHABLE.contains(found)) {
-        Some(word) => {
-            let message = format!("`workflow_id` is `{word}`, but `/tasks/{word}` does not name a task");
-            Err(Error::invalid("workflow_id", message))
-        }
-        None => Ok(found),
     }
 }
 

@@ -1,7 +1,4 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use ctutor_engine::{
     client::{Activity, Waiter, WorkflowExecution, WorkflowTarget},
     ids::WorkflowId,
@@ -13,6 +10,7 @@ use super::{
     caller::Caller,
     error::Error,
     query::NoParameters,
+    task_id::TaskId,
     task_info::{TaskInfo, View},
 };
 use crate::Principal;
@@ -20,7 +18,7 @@ use crate::Principal;
 pub(super) async fn describe(
     State(twin): State<Twin>,
     Caller(principal): Caller,
-    Path(task_id): Path<String>,
+    TaskId(task_id): TaskId,
     _: NoParameters,
 ) -> Result<Json<TaskInfo>, Error> {
     let found = find(&twin, &principal, &target(&task_id)?).await?;

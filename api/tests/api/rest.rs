@@ -367,3 +367,68 @@ async fn types_and_workers_are_reached_past_the_routes_with_an_id() {
     assert!(worker["task_types"].as_array().unwrap().contains(&json!("echo")));
     assert!(worker["last_seen_at"].is_string() && worker["slots"].as_i64().unwrap() > 0);
 }
+
+#[tokio::test]
+async fn every_workflow_id_can_be_reached_and_every_unknown_one_is_unknown() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let uuid = "0190c0de-0000-7000-8000-000000000001";
+    let run_shaped = format!("wfr_{uuid}");
+    let ids = [
+        "types",
+        "submit",
+        "workers",
+        ".",
+        "..",
+        "a/b",
+        "a?b#c",
+        "%2F",
+        "%",
+        "+",
+        "a b",
+        "ü",
+        "-x",
+        "id",
+        uuid,
+        &run_shaped,
+    ];
+    let query = |path: &str, id: &str| {
+        let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        format!("{path}?id={id}")
+    };
+    for id in ids {
+        let (status, answer) = root.get(&query("/task", id)).await;
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (StatusCode::NOT_FOUND, &json!("TASK_001")),
+            "{id}: {answer}"
+        );
+        assert_eq!(submitted(&root, json!({ "task_name": "echo", "workflow_id": id })).await, id);
+        let (status, result) = root.get(&format!("{}&timeout=60", query("/task/result", id))).await;
+        assert_eq!((status, &result["task_id"]), (StatusCode::OK, &json!(id)));
+        for path in ["/task", "/task/status"] {
+            let (status, task) = root.get(&query(path, id)).await;
+            assert_eq!((status, &task["task_id"]), (StatusCode::OK, &json!(id)));
+        }
+        assert_eq!(root.rest(Method::DELETE, &query("/task/cancel", id)).await.0, StatusCode::OK, "{id}");
+        assert_eq!(root.rest(Method::DELETE, &query("/task", id)).await.0, StatusCode::OK, "{id}");
+    }
+    let long = "x".repeat(1_000);
+    for path in [
+        query("/task", ""),
+        query("/task", &long),
+        query("/task", "\u{0}"),
+        "/tasks/%FF".into(),
+        "/tasks/%00".into(),
+    ] {
+        let (status, answer) = root.get(&path).await;
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (StatusCode::NOT_FOUND, &json!("TASK_001")),
+            "{path}: {answer}"
+        );
+    }
+    for path in ["/task", "/task?id=a&id=b", "/task?id=a&x=1", "/tasks/a?id=b"] {
+        assert_eq!(root.get(path).await.0, StatusCode::BAD_REQUEST, "{path}");
+    }
+}

@@ -5,9 +5,16 @@ use serde_json::{Value, json};
 /// Begins the global id of a run.
 const RUN_PREFIX: &str = "wfr_";
 
-/// A workflow execution as people name it: by its workflow id, or by the id of a run with or without prefix.
+/// A workflow execution as people name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target(String);
+pub(crate) enum Target {
+    /// By its workflow ID, or by the ID of a run with or without prefix.
+    Either(String),
+    /// By its workflow ID, whatever that looks like.
+    Workflow(String),
+    /// By the ID of a run, with or without prefix.
+    Run(String),
+}
 
 /// One way to read a [`Target`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +28,12 @@ pub(crate) enum Reading {
 impl Target {
     /// The ways to read it, the likeliest first: people may choose workflow ids that look like ids of runs.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        let Self(text) = self;
+        let text = match self {
+            Self::Either(text) => text,
+            Self::Workflow(workflow_id) => return vec![Reading::Workflow(workflow_id.clone())],
+            Self::Run(id) if id.starts_with(RUN_PREFIX) => return vec![Reading::Run(id.clone())],
+            Self::Run(id) => return vec![Reading::Run(format!("{RUN_PREFIX}{}", id.to_ascii_lowercase()))],
+        };
         if text.starts_with(RUN_PREFIX) {
             return vec![Reading::Run(text.clone()), Reading::Workflow(text.clone())];
         }
@@ -47,13 +59,14 @@ impl FromStr for Target {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
+        Ok(Self::Either(text.to_owned()))
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let (Self::Either(text) | Self::Workflow(text) | Self::Run(text)) = self;
+        f.write_str(text)
     }
 }
 
@@ -68,7 +81,7 @@ mod tests {
     use super::*;
 
     fn readings(text: &str) -> Vec<Reading> {
-        Target(text.to_owned()).readings()
+        Target::Either(text.to_owned()).readings()
     }
 
     #[test]
@@ -77,7 +90,10 @@ mod tests {
         let run = format!("wfr_{uuid}");
         assert_eq!(readings("order-1"), [Reading::Workflow("order-1".into())]);
         assert_eq!(readings(uuid), [Reading::Workflow(uuid.into()), Reading::Run(run.clone())]);
-        assert_eq!(readings(&run), [Reading::Run(run.clone()), Reading::Workflow(run)]);
+        assert_eq!(readings(&run), [Reading::Run(run.clone()), Reading::Workflow(run.clone())]);
+        assert_eq!(Target::Workflow(run.clone()).readings(), [Reading::Workflow(run.clone())]);
+        assert_eq!(Target::Run(uuid.to_uppercase()).readings(), [Reading::Run(run.clone())]);
+        assert_eq!(Target::Run(run.clone()).readings(), [Reading::Run(run)]);
         let workflow_id = format!("example_long_running-{uuid}");
         assert_eq!(readings(&workflow_id), [Reading::Workflow(workflow_id.clone())]);
     }

@@ -3,16 +3,16 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use crate::{
-    args::ClientArgs,
-    client::{Client, Target},
+    args::{ClientArgs, TargetArgs},
+    client::Client,
     config::Loaded,
     output,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Workflow ID, or ID of a run
-    id: Target,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-        let payload = Client::new(loaded)?.delete_workflow(&self.id).await?;
+        let payload = Client::new(loaded)?.delete_workflow(&self.target.target()).await?;
         if self.json {
             output::json(&payload)?;
         } else {

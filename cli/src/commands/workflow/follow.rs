@@ -2,16 +2,16 @@ use std::process::ExitCode;
 
 use super::watch::{From, watch};
 use crate::{
-    args::ClientArgs,
-    client::{Client, Target, Workflow},
+    args::{ClientArgs, TargetArgs},
+    client::{Client, Workflow},
     config::Loaded,
     follow::Style,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Workflow ID, or ID of a run
-    id: Target,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Print every item of the stream as a line of JSON
     #[arg(long)]
     json: bool,
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let client = Client::new(loaded)?;
-        let found: Workflow = client.decode(client.find_workflow(&self.id).await?)?;
+        let found: Workflow = client.decode(client.find_workflow(&self.target.target()).await?)?;
         let (from, style) = match (self.after, self.json) {
             (Some(cursor), true) => (From::Cursor(cursor), Style::Json),
             (Some(cursor), false) => (From::Cursor(cursor), Style::Narrative),

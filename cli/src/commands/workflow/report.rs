@@ -8,8 +8,8 @@ use ctutor_workflows::testing::{
 use serde_json::Value;
 
 use crate::{
-    args::ClientArgs,
-    client::{Client, Target, Workflow},
+    args::{ClientArgs, TargetArgs},
+    client::{Client, Workflow},
     config::Loaded,
     output::{self, Block, Table, in_one_line, visible},
 };
@@ -19,8 +19,8 @@ const TYPE: &str = "student_testing";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Workflow ID, or ID of a run
-    id: Target,
+    #[command(flatten)]
+    target: TargetArgs,
     /// How it is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -47,7 +47,7 @@ enum Format {
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let client = Client::new(loaded)?;
-        let workflow: Workflow = client.decode(client.find_workflow(&self.id).await?)?;
+        let workflow: Workflow = client.decode(client.find_workflow(&self.target.target()).await?)?;
         let stored = stored_report(&workflow)?;
         let report: Report = client.decode(stored.clone())?;
         let text = match self.format() {

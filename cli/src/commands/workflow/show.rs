@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::waiting;
 use crate::{
-    args::ClientArgs,
-    client::{Activity, Client, Exact, HistoryEvent, Target, Workflow},
+    args::{ClientArgs, TargetArgs},
+    client::{Activity, Client, Exact, HistoryEvent, Workflow},
     config::Loaded,
     follow::{event_line, progress_line},
     output::{self, Block},
@@ -16,8 +16,8 @@ const PAGE_ITEMS: u32 = 500;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Workflow ID, or ID of a run
-    id: Target,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Also print its history
     #[arg(long)]
     history: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let client = Client::new(loaded)?;
-        let mut found = client.find_workflow(&self.id).await?;
+        let mut found = client.find_workflow(&self.target.target()).await?;
         let workflow: Workflow = client.decode(found.clone())?;
         let history = if self.history { history(&client, &workflow.id).await? } else { Vec::new() };
         if self.json {

@@ -5,16 +5,16 @@ use std::process::ExitCode;
 use serde::Deserialize;
 
 use crate::{
-    args::ClientArgs,
-    client::{Client, Stop, Target, Workflow},
+    args::{ClientArgs, TargetArgs},
+    client::{Client, Stop, Workflow},
     config::Loaded,
     output::{self, Block},
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StopArgs {
-    /// Workflow ID, or ID of a run
-    id: Target,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Why, for the history
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -34,7 +34,7 @@ struct Payload {
 impl StopArgs {
     pub(super) async fn run(self, stop: Stop, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let client = Client::new(loaded)?;
-        let payload = client.stop_workflow(stop, &self.id, self.reason.as_deref()).await?;
+        let payload = client.stop_workflow(stop, &self.target.target(), self.reason.as_deref()).await?;
         if self.json {
             output::json(&payload)?;
             return Ok(ExitCode::SUCCESS);
