@@ -6,6 +6,7 @@ mod exact;
 mod fault;
 pub mod graphql;
 mod metrics;
+mod origin;
 mod playground;
 pub mod policy;
 pub mod queues;
@@ -14,5 +15,6 @@ pub mod server;
 pub mod transport;
 
 pub use auth::{Principal, Role, TokenSigner, TokenVerifier};
+pub use origin::{Origin, OriginError};
 pub use policy::Policy;
-pub use server::{Options, Server, serve};
+pub use server::{Cors, CorsHeaders, Options, Server, serve};

@@ -30,13 +30,10 @@ use extension::{Around, Bounds};
 /// The schema with its data.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
-/// What one operation may cost: pages times what is asked of their items.
-const COMPLEXITY_MAX: usize = 20_000;
-
 /// The schema, ready to be served. Must be called within a Tokio runtime.
-pub(crate) fn schema(app: Arc<App>, response_bytes_max: usize) -> Schema {
+pub(crate) fn schema(app: Arc<App>, complexity_max: usize, response_bytes_max: usize) -> Schema {
     let loaders = loader::Loaders::new(&app.client);
-    let bounds = Bounds { complexity_max: COMPLEXITY_MAX, response_bytes_max };
+    let bounds = Bounds { complexity_max, response_bytes_max };
     builder().extension(Around(bounds)).data(bounds).data(loaders).data(app).finish()
 }
 

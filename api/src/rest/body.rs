@@ -9,12 +9,18 @@ use crate::transport;
 /// The fields of a body, each as it was written.
 pub(super) type Fields = BTreeMap<String, Payload>;
 
-/// Time for a body to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a body may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) bytes_max: usize,
+    /// Time for the body to arrive.
+    pub(super) timeout: Duration,
+}
 
 /// Reads a body that must be a JSON object with no other fields than these.
-pub(super) async fn object(body: Body, bytes_max: usize, known: &[&str]) -> Result<Fields, Error> {
-    let reading = tokio::time::timeout(BODY_TIMEOUT, transport::read_bounded(body, bytes_max));
+pub(super) async fn object(body: Body, bounds: Bounds, known: &[&str]) -> Result<Fields, Error> {
+    let Bounds { bytes_max, timeout } = bounds;
+    let reading = tokio::time::timeout(timeout, transport::read_bounded(body, bytes_max));
     // Reading fails beyond the bound, or when the client goes, who will not read the answer then.
     let bytes = reading
         .await

@@ -21,7 +21,7 @@ mod task_result;
 mod types;
 mod workers;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -46,6 +46,9 @@ pub(crate) struct Twin {
     pub(crate) app: Arc<App>,
     pub(crate) verifier: TokenVerifier,
     pub(crate) body_bytes_max: usize,
+    pub(crate) body_timeout: Duration,
+    /// Longest wait for the end of a task that a caller may ask for.
+    pub(crate) wait_max: Duration,
     /// Ends calls that wait for a task.
     pub(crate) shutdown: CancellationToken,
 }

@@ -17,9 +17,6 @@ use super::{
 };
 use crate::{Principal, auth::VerifyError};
 
-/// Longest wait that a caller may ask for, in seconds. One who asks for none waits to the end.
-const TIMEOUT_SECONDS_MAX: u32 = 300;
-
 /// Waits for the end of a task, or, for callers who ask for a timeout, until that is over.
 ///
 /// A task that is still open is only told to those who asked for a timeout: the scripts of the course system take
@@ -31,7 +28,8 @@ pub(super) async fn result(
     parameters: Parameters,
 ) -> Result<(StatusCode, Json<TaskResult>), Error> {
     let parameters = query::known(parameters, &["timeout"])?;
-    let seconds = query::number(&parameters, "timeout", 0..=TIMEOUT_SECONDS_MAX)?;
+    let seconds_max = u32::try_from(twin.wait_max.as_secs()).unwrap_or(u32::MAX);
+    let seconds = query::number(&parameters, "timeout", 0..=seconds_max)?;
     let timeout = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     let execution = wait(&twin, &principal, &task::target(&task_id)?, timeout).await?;
     let found = if execution.status.is_closed() {

@@ -36,7 +36,8 @@ pub(super) async fn submit(
     _: NoParameters,
     body: Body,
 ) -> Result<Json<Submitted>, Error> {
-    let fields = body::object(body, twin.body_bytes_max, FIELDS).await?;
+    let bounds = body::Bounds { bytes_max: twin.body_bytes_max, timeout: twin.body_timeout };
+    let fields = body::object(body, bounds, FIELDS).await?;
     let start = read(fields)?;
     let started = twin.app.start(&principal, start).await?;
     Ok(Json(Submitted {

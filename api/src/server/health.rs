@@ -20,21 +20,20 @@ use crate::{
     transport::Gauges,
 };
 
-/// How long the database may take to answer. One that is frozen would hold everybody who asks.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
-
 #[derive(Clone)]
 struct Health {
     app: Arc<App>,
     gauges: Gauges,
+    /// How long the database may take to answer. One that is frozen would hold everybody who asks.
+    timeout: Duration,
 }
 
-pub(super) fn router(app: Arc<App>, gauges: Gauges) -> Router {
+pub(super) fn router(app: Arc<App>, gauges: Gauges, timeout: Duration) -> Router {
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(scrape))
-        .with_state(Health { app, gauges })
+        .with_state(Health { app, gauges, timeout })
 }
 
 /// Says that the process lives, whatever it can reach.
@@ -52,14 +51,14 @@ struct Readiness {
 /// Says whether requests make sense. Without the bus they do: everything only comes later.
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
     let client = &health.app.client;
-    let is_ready = match timeout(DATABASE_TIMEOUT, client.ready()).await {
+    let is_ready = match timeout(health.timeout, client.ready()).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::warn!(error = %chain(&error), "the database does not answer");
             false
         }
         Err(_) => {
-            tracing::warn!("the database did not answer within {DATABASE_TIMEOUT:?}");
+            tracing::warn!("the database did not answer within {:?}", health.timeout);
             false
         }
     };
@@ -74,10 +73,10 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
 
 async fn scrape(State(health): State<Health>) -> Response {
     let scrape = health.app.metrics.scrape(&health.app.client, &health.gauges);
-    let scraped = match timeout(DATABASE_TIMEOUT, scrape).await {
+    let scraped = match timeout(health.timeout, scrape).await {
         Ok(scraped) => scraped,
         Err(_) => {
-            tracing::warn!("the database did not answer within {DATABASE_TIMEOUT:?}");
+            tracing::warn!("the database did not answer within {:?}", health.timeout);
             Err(ScrapeError::Fault(Fault::Unavailable))
         }
     };

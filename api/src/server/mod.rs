@@ -1,23 +1,19 @@
 //! Everything behind one router, and how it is served.
 
 mod connections;
+mod cors;
 mod health;
 mod observe;
 mod options;
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    http::{Method, header},
-    middleware,
-    routing::get,
-};
+use axum::{Router, middleware, routing::get};
 use ctutor_engine::client::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
+pub use cors::{Cors, CorsHeaders};
 pub use options::Options;
 
 use crate::{TokenVerifier, app::App, graphql, metrics::Metrics, playground, rest, transport};
@@ -55,12 +51,12 @@ impl Server {
             options.response_bytes_max.max(payload_bytes_max.saturating_mul(EVENT_PAYLOADS));
         let app = Arc::new(App { client, policy: options.policy, metrics: Metrics::new() });
         let mut transport_options = options.transport;
+        let body_timeout = transport_options.http.body_timeout;
         transport_options.http.body_bytes_max = transport_options.http.body_bytes_max.max(body_bytes_max);
-        let origins = &options.cors_origins;
         transport_options.websocket.origins =
-            transport_options.websocket.origins.and(origins.iter().cloned());
+            transport_options.websocket.origins.and(options.cors.origins.iter().cloned());
         let (graphql, gauges) = transport::router(
-            graphql::schema(app.clone(), response_bytes_max),
+            graphql::schema(app.clone(), options.complexity_max, response_bytes_max),
             verifier.clone(),
             transport_options,
             shutdown.clone(),
@@ -69,17 +65,19 @@ impl Server {
             app: app.clone(),
             verifier,
             body_bytes_max,
+            body_timeout,
+            wait_max: options.wait_max,
             shutdown: shutdown.clone(),
         });
         let router = Router::new()
             .merge(graphql)
             .merge(rest)
-            .merge(health::router(app.clone(), gauges.clone()))
+            .merge(health::router(app.clone(), gauges.clone(), options.health_timeout))
             .route("/", get(playground::answer))
             .route("/assets/{*path}", get(playground::answer))
             .fallback(rest::no_route)
             .layer(middleware::from_fn_with_state(app, observe::observe));
-        let router = match cors(origins) {
+        let router = match options.cors.layer() {
             Some(layer) => router.layer(layer),
             None => router,
         };
@@ -121,19 +119,4 @@ pub async fn serve(listener: TcpListener, server: Server) -> io::Result<()> {
         tracing::warn!(sockets = gauges.sockets(), "gave up waiting for clients to go");
     }
     Ok(())
-}
-
-/// Lets pages of other origins call; without any, browsers keep them out.
-fn cors(origins: &[String]) -> Option<CorsLayer> {
-    let origins: Vec<_> =
-        origins.iter().filter_map(|origin| origin.trim_end_matches('/').parse().ok()).collect();
-    if origins.is_empty() {
-        return None;
-    }
-    let layer = CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-        .max_age(Duration::from_secs(3_600));
-    Some(layer)
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::Cors;
 use crate::{Policy, transport};
 
 /// How the API behaves.
@@ -7,11 +8,17 @@ use crate::{Policy, transport};
 pub struct Options {
     /// What users may start.
     pub policy: Policy,
-    /// Pages of other origins that may call, such as `https://console.example.com`. None by default.
-    pub cors_origins: Vec<String>,
-    /// Bytes of payloads in one answer of GraphQL, or in one item of a subscription: 16 MiB. It is raised to four
+    /// Pages of other origins that may call. None by default.
+    pub cors: Cors,
+    /// Bytes of payloads in one response of GraphQL, or in one item of a subscription: 16 MiB. It is raised to four
     /// times the largest payload if that is more.
     pub response_bytes_max: usize,
+    /// What one GraphQL operation may cost, which is pages times what is asked of their items: 20,000.
+    pub complexity_max: usize,
+    /// Longest wait for the end of a task over REST that a caller may ask for: 5 min.
+    pub wait_max: Duration,
+    /// Time for the database to answer `/readyz` and `/metrics`: 2 s.
+    pub health_timeout: Duration,
     /// Connections at a time: 10,000. Others wait to be accepted. WebSockets have bounds of their own.
     pub connections_max: usize,
     /// Time for the head of a request to arrive, also on a connection that is kept open: 30 s.
@@ -26,8 +33,11 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
-            cors_origins: Vec::new(),
+            cors: Cors::default(),
             response_bytes_max: 16 * 1024 * 1024,
+            complexity_max: 20_000,
+            wait_max: Duration::from_secs(300),
+            health_timeout: Duration::from_secs(2),
             connections_max: 10_000,
             head_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),

@@ -1,6 +1,6 @@
 use std::{sync::Arc, thread, time::Duration};
 
-use ctutor_api::Options;
+use ctutor_api::{Cors, CorsHeaders, Options};
 use ctutor_tests::postgres;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -100,6 +100,42 @@ async fn check_asset(api: &Api, name: &str) {
     assert_eq!(again.send().await.unwrap().status(), StatusCode::NOT_MODIFIED);
 }
 
+fn with_origins(origins: &[&str]) -> Options {
+    let origins = origins.iter().map(|origin| origin.parse().unwrap()).collect();
+    Options { cors: Cors { origins, ..Cors::default() }, ..Options::default() }
+}
+
+#[tokio::test]
+async fn every_page_may_call_where_all_are_named_and_send_the_headers_of_its_client() {
+    let api = Api::start_with(with_origins(&["*"])).await;
+    for name in
+        ["apollo-require-preflight", "graphql-client-name", "traceparent", "x-request-id", "idempotency-key"]
+    {
+        let request = api.request(Method::OPTIONS, "/graphql").header("origin", "null");
+        let request = request.header("access-control-request-method", "POST");
+        let response = request.header("access-control-request-headers", name).send().await.unwrap();
+        let headers = response.headers();
+        assert_eq!(headers["access-control-allow-origin"], "*");
+        let allowed = headers["access-control-allow-headers"].to_str().unwrap();
+        assert!(allowed.split(',').any(|allowed| allowed == name), "{name} in {allowed}");
+    }
+    let own = CorsHeaders::Listed(vec!["x-course".parse().unwrap()]);
+    for (cors_headers, expected) in [(own, true), (CorsHeaders::Any, true), (Cors::default().headers, false)]
+    {
+        let mut options = with_origins(&["HTTPS://*.Example.com"]);
+        options.cors.headers = cors_headers;
+        let api = Api::start_with(options).await;
+        let request =
+            api.request(Method::OPTIONS, "/graphql").header("origin", "https://console.example.com");
+        let request = request.header("access-control-request-method", "POST");
+        let response = request.header("access-control-request-headers", "x-course").send().await.unwrap();
+        let headers = response.headers();
+        assert_eq!(headers["access-control-allow-origin"], "https://console.example.com");
+        assert_eq!(headers["access-control-allow-headers"].to_str().unwrap().contains("x-course"), expected);
+        assert!(headers.get_all("vary").iter().any(|vary| vary.to_str().unwrap().contains("origin")));
+    }
+}
+
 #[tokio::test]
 async fn other_origins_are_kept_out_unless_they_are_named() {
     let preflight = |api: &Api| {
@@ -110,8 +146,7 @@ async fn other_origins_are_kept_out_unless_they_are_named() {
     let closed = Api::start().await;
     let response = preflight(&closed).await.unwrap();
     assert!(!response.headers().contains_key("access-control-allow-origin"));
-    let origins = vec!["https://console.example.com/".to_owned()];
-    let open = Api::start_with(Options { cors_origins: origins, ..Options::default() }).await;
+    let open = Api::start_with(with_origins(&["https://console.example.com/"])).await;
     let response = preflight(&open).await.unwrap();
     assert_eq!(response.headers()["access-control-allow-origin"], "https://console.example.com");
     let other =

@@ -28,7 +28,8 @@ async fn the_protocol_is_the_modern_one_or_none() {
 
 #[tokio::test]
 async fn pages_of_other_origins_are_refused() {
-    let origins = websocket::Origins::same_host().and(["https://console.example"]);
+    let origins =
+        websocket::Origins::same_host().and(["https://console.example".parse().expect("an origin")]);
     let websocket = websocket::Options { origins, ..Default::default() };
     let server = Server::start(Options { websocket, ..Options::default() }).await;
     let same = format!("http://{}", server.address);

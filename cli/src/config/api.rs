@@ -1,8 +1,13 @@
 use std::{fmt, str::FromStr};
 
-use serde::Deserialize;
+use ctutor_api::{
+    Cors, CorsHeaders, Origin, Policy,
+    transport::{self, HttpOptions},
+};
+use ctutor_engine::ids::WorkflowType;
+use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{Between, Length};
+use super::{Between, Config, Length, Timeout};
 
 /// `[api]`: where it listens and what it lets users do.
 #[derive(Debug, Clone, Deserialize)]
@@ -11,19 +16,49 @@ pub(crate) struct Api {
     /// Where it listens.
     pub(crate) listen: Listen,
     /// Workflow types that users may start.
+    #[serde(deserialize_with = "workflow_types")]
     pub(crate) user_may_start: Vec<String>,
     /// Pages of other origins that browsers let call.
-    pub(crate) cors_origins: Vec<String>,
+    pub(crate) cors_origins: Vec<Origin>,
+    /// Request headers that those pages may send besides the usual ones.
+    #[serde(deserialize_with = "headers")]
+    pub(crate) cors_headers: CorsHeaders,
+    /// How long browsers may remember the permission.
+    pub(crate) cors_max_age: Timeout,
     /// How long clients get to go when the API stops.
     pub(crate) drain_timeout: Length,
     /// Connections at a time.
     pub(crate) connections_max: Between<1, 1_000_000>,
     /// How long the head of a request may take.
-    pub(crate) head_timeout: Length,
+    pub(crate) head_timeout: Timeout,
+    /// How long the body of a request may take.
+    pub(crate) body_timeout: Timeout,
+    /// Longest wait for the end of a task that a caller may ask for over REST.
+    pub(crate) result_wait_max: Timeout,
+    /// How long the database may take for `/readyz` and `/metrics`.
+    pub(crate) health_timeout: Timeout,
     /// Event streams of one subject at a time.
     pub(crate) subject_streams_max: Between<1, 100_000>,
     /// Bytes of payloads in one answer.
     pub(crate) response_bytes_max: Between<65_536, 1_073_741_824>,
+}
+
+/// Names of workflow types; `*` stands for all.
+fn workflow_types<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().try_for_each(|name| WorkflowType::parse(name).map(|_| ()).map_err(D::Error::custom))?;
+    Ok(names)
+}
+
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CorsHeaders, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    if names.iter().any(|name| name == "*") {
+        return Ok(CorsHeaders::Any);
+    }
+    let read = |name: &String| {
+        name.parse().map_err(|_| D::Error::custom(format_args!("`{name}` is not a valid name of a header")))
+    };
+    names.iter().map(read).collect::<Result<_, _>>().map(CorsHeaders::Listed)
 }
 
 /// A host, by name or number, and a port; port 0 takes a free one.
@@ -39,7 +74,7 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
-        let port = port.parse().map_err(|_| "its port is no number from 0 to 65535")?;
+        let port = port.parse().map_err(|_| "its port is not a number from 0 to 65535")?;
         let host = match host.strip_prefix('[') {
             Some(inner) => inner.strip_suffix(']').ok_or("a bracket is missing")?,
             None if host.contains(':') => return Err("an IPv6 address needs brackets"),
@@ -64,6 +99,40 @@ impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+impl Config {
+    /// The options of the API. Every field is named, so that none is without a key.
+    pub(crate) fn api_options(&self) -> ctutor_api::Options {
+        let Self { api, graphql, streams, websocket, .. } = self;
+        ctutor_api::Options {
+            policy: Policy { user_may_start: api.user_may_start.clone() },
+            cors: Cors {
+                origins: api.cors_origins.clone(),
+                headers: api.cors_headers.clone(),
+                max_age: api.cors_max_age.0,
+            },
+            response_bytes_max: api.response_bytes_max.as_usize(),
+            complexity_max: graphql.complexity_max.as_usize(),
+            wait_max: api.result_wait_max.0,
+            health_timeout: api.health_timeout.0,
+            connections_max: api.connections_max.as_usize(),
+            head_timeout: api.head_timeout.0,
+            drain_timeout: api.drain_timeout.0,
+            transport: transport::Options {
+                limits: graphql.limits(),
+                introspection: graphql.introspection(),
+                http: HttpOptions {
+                    body_bytes_max: graphql.body_bytes_max.as_usize(),
+                    body_timeout: api.body_timeout.0,
+                    batch_requests_max: graphql.batch_requests_max.as_usize(),
+                },
+                sse: streams.options(api.subject_streams_max.as_usize()),
+                documents: graphql.documents(),
+                websocket: websocket.options(),
+            },
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use ctutor_api::{
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::Name;
+
 /// `[auth]`: who may call.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,9 +18,9 @@ pub(crate) struct Auth {
     /// A file that holds it.
     pub(crate) jwt_secret_file: Option<PathBuf>,
     /// Who makes the tokens.
-    pub(crate) issuer: Option<String>,
+    pub(crate) issuer: Option<Name>,
     /// For whom they are.
-    pub(crate) audience: Option<String>,
+    pub(crate) audience: Option<Name>,
 }
 
 /// A secret that is long enough.
@@ -34,10 +36,10 @@ impl Auth {
     pub(crate) fn signer(&self, secret: &JwtSecret) -> Result<TokenSigner, SecretError> {
         let mut signer = TokenSigner::new(&secret.0)?;
         if let Some(issuer) = &self.issuer {
-            signer = signer.issuer(issuer);
+            signer = signer.issuer(&**issuer);
         }
         if let Some(audience) = &self.audience {
-            signer = signer.audience(audience);
+            signer = signer.audience(&**audience);
         }
         Ok(signer)
     }

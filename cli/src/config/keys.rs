@@ -1,5 +1,13 @@
 //! Every key there is: where it may come from and how it is shown.
 
+use std::sync::LazyLock;
+
+use super::{
+    Timeout,
+    graphql::{GRAPHQL_KEYS, STREAMS_KEYS, WEBSOCKET_KEYS},
+    section::{Allowed, Setting},
+};
+
 /// One key of the configuration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key {
@@ -10,21 +18,21 @@ pub(crate) struct Key {
     /// How its text is read from the environment, and how it is shown.
     pub(crate) kind: Kind,
     /// What may stand there, for error messages.
-    pub(crate) allowed: &'static str,
+    pub(crate) allowed: Allowed,
 }
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A text.
+    /// A string.
     Text,
     /// A whole number.
     Number,
-    /// Texts; separated by commas in the environment.
+    /// Strings; separated by commas in the environment.
     List,
     /// A URL whose password is never shown.
     Url,
-    /// A text that is never shown.
+    /// A string that is never shown.
     Secret,
 }
 
@@ -35,7 +43,12 @@ impl Key {
         kind: Kind,
         allowed: &'static str,
     ) -> Self {
-        Self { path, env, kind, allowed }
+        Self { path, env, kind, allowed: Allowed::Words(allowed) }
+    }
+
+    /// A key of a section that is told once.
+    pub(super) const fn of<T: Setting>(path: &'static str, env: &'static [&'static str]) -> Self {
+        Self { path, env, kind: T::KIND, allowed: T::ALLOWED }
     }
 
     /// The key at a path.
@@ -53,7 +66,10 @@ impl Key {
 }
 
 /// All keys, in the order of `default.toml`.
-pub(crate) const KEYS: &[Key] = &[
+pub(crate) static KEYS: LazyLock<Vec<Key>> =
+    LazyLock::new(|| [COMMON, GRAPHQL_KEYS, STREAMS_KEYS, WEBSOCKET_KEYS, OTHERS].concat());
+
+const COMMON: &[Key] = &[
     Key::new("namespace", &["CTUTOR_NAMESPACE"], Kind::Text, "a name of at most 100 bytes"),
     Key::new("data", &["CTUTOR_DATA"], Kind::Text, "a path"),
     Key::new(
@@ -71,13 +87,20 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("database.acquire_timeout", &["CTUTOR_DATABASE_ACQUIRE_TIMEOUT"], Kind::Text, LENGTH),
     Key::new("database.statement_timeout", &["CTUTOR_DATABASE_STATEMENT_TIMEOUT"], Kind::Text, LENGTH),
     Key::new("redis.url", &["REDIS_URL"], Kind::Url, "`redis://`, `rediss://` or `redis+unix://` …"),
-    Key::new("auth.jwt_secret", &["CTUTOR_JWT_SECRET"], Kind::Secret, "a text of at least 32 bytes"),
+    Key::new("auth.jwt_secret", &["CTUTOR_JWT_SECRET"], Kind::Secret, "a string of at least 32 bytes"),
     Key::new("auth.jwt_secret_file", &["CTUTOR_JWT_SECRET_FILE"], Kind::Text, "a path"),
-    Key::new("auth.issuer", &["CTUTOR_JWT_ISSUER"], Kind::Text, "a text"),
-    Key::new("auth.audience", &["CTUTOR_JWT_AUDIENCE"], Kind::Text, "a text"),
+    Key::new("auth.issuer", &["CTUTOR_JWT_ISSUER"], Kind::Text, NAME),
+    Key::new("auth.audience", &["CTUTOR_JWT_AUDIENCE"], Kind::Text, NAME),
     Key::new("api.listen", &["CTUTOR_LISTEN"], Kind::Text, "`HOST:PORT`"),
     Key::new("api.user_may_start", &["CTUTOR_USER_MAY_START"], Kind::List, "a list of workflow types"),
-    Key::new("api.cors_origins", &["CTUTOR_CORS_ORIGINS"], Kind::List, "a list of origins"),
+    Key::new("api.cors_origins", &["CTUTOR_CORS_ORIGINS"], Kind::List, ORIGINS),
+    Key::new(
+        "api.cors_headers",
+        &["CTUTOR_CORS_HEADERS"],
+        Kind::List,
+        "a list of names of headers, or `*` for all",
+    ),
+    Key::of::<Timeout>("api.cors_max_age", &["CTUTOR_CORS_MAX_AGE"]),
     Key::new("api.drain_timeout", &["CTUTOR_DRAIN_TIMEOUT"], Kind::Text, LENGTH),
     Key::new(
         "api.connections_max",
@@ -85,7 +108,10 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Number,
         "an integer from 1 to 1000000",
     ),
-    Key::new("api.head_timeout", &["CTUTOR_HEAD_TIMEOUT"], Kind::Text, LENGTH),
+    Key::of::<Timeout>("api.head_timeout", &["CTUTOR_HEAD_TIMEOUT"]),
+    Key::of::<Timeout>("api.body_timeout", &["CTUTOR_BODY_TIMEOUT"]),
+    Key::of::<Timeout>("api.result_wait_max", &["CTUTOR_RESULT_WAIT_MAX"]),
+    Key::of::<Timeout>("api.health_timeout", &["CTUTOR_HEALTH_TIMEOUT"]),
     Key::new(
         "api.subject_streams_max",
         &["CTUTOR_SUBJECT_STREAMS_MAX"],
@@ -98,6 +124,9 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Number,
         "an integer from 65536 to 1073741824",
     ),
+];
+
+const OTHERS: &[Key] = &[
     Key::new("worker.task_queues", &["CTUTOR_TASK_QUEUES"], Kind::List, "a list of one or more task queues"),
     Key::new(
         "worker.concurrency",
@@ -105,7 +134,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Number,
         "an integer from 1 to 10000",
     ),
-    Key::new("worker.identity", &["CTUTOR_WORKER_IDENTITY"], Kind::Text, "a text"),
+    Key::new("worker.identity", &["CTUTOR_WORKER_IDENTITY"], Kind::Text, NAME),
     Key::new("worker.grace_period", &["CTUTOR_WORKER_GRACE_PERIOD"], Kind::Text, LENGTH),
     Key::new("testing.cache_folder", &["CTUTOR_TESTING_CACHE_FOLDER"], Kind::Text, "a path"),
     Key::new("testing.secrets_folder", &["CTUTOR_TESTING_SECRETS_FOLDER"], Kind::Text, "a path"),
@@ -227,6 +256,10 @@ pub(crate) const KEYS: &[Key] = &[
 const MEBIBYTES: &str = "an integer from 1 to 1048576";
 
 const PERMISSION: &str = "`refused` or `allowed`";
+
+const NAME: &str = "a string that is not blank, without control characters";
+
+const ORIGINS: &str = "a list of origins such as `https://console.example.com` or `https://*.example.com`, or `*` for every page";
 
 const LENGTH: &str = "a length of time such as `500ms`, `10s` or `1h30m`";
 

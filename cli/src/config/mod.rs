@@ -10,6 +10,7 @@ mod database;
 mod environment;
 mod error;
 mod flags;
+mod graphql;
 mod keys;
 mod layer;
 mod length;
@@ -17,9 +18,12 @@ mod limits;
 mod loaded;
 mod log;
 mod mask;
+mod name;
 mod redis;
+mod section;
 mod show;
 mod testing;
+mod timeout;
 mod worker;
 
 #[cfg(test)]
@@ -39,13 +43,16 @@ pub(crate) use self::{
     environment::Environment,
     error::Error,
     flags::Flags,
+    graphql::{Graphql, Streams, WebSocket},
     keys::{KEYS, Key, Kind},
     length::Length,
     limits::Limits,
     loaded::Loaded,
     log::{Format, Log},
+    name::Name,
     redis::Redis,
     testing::Testing,
+    timeout::Timeout,
     worker::Worker,
 };
 
@@ -56,7 +63,7 @@ pub(crate) const DEFAULTS: &str = include_str!("default.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The walled-off set of workflows that this process serves.
+    /// The isolated set of workflows that this process serves.
     #[serde(deserialize_with = "namespace")]
     pub(crate) namespace: Namespace,
     /// Where `ctutor dev` keeps its files.
@@ -65,6 +72,9 @@ pub(crate) struct Config {
     pub(crate) redis: Redis,
     pub(crate) auth: Auth,
     pub(crate) api: Api,
+    pub(crate) graphql: Graphql,
+    pub(crate) streams: Streams,
+    pub(crate) websocket: WebSocket,
     pub(crate) worker: Worker,
     pub(crate) testing: Testing,
     pub(crate) limits: Limits,

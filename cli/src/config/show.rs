@@ -10,7 +10,7 @@ impl Loaded {
     pub(crate) fn to_toml(&self) -> String {
         let mut text = String::new();
         let mut current = None;
-        for key in KEYS {
+        for key in KEYS.iter() {
             let (section, name) = key.section_and_name();
             if section != current {
                 current = section;

@@ -1,5 +1,5 @@
 use super::{
-    Config, Environment, Error, Flags, KEYS, Loaded,
+    Config, DEFAULTS, Environment, Error, Flags, KEYS, Key, Kind, Loaded,
     layer::{Layer, Source},
 };
 
@@ -46,11 +46,7 @@ fn the_defaults_are_those_of_the_engine() {
     assert_eq!(ours.payload_size_bytes_max, theirs.payload_size_bytes_max);
     assert_eq!(ours.page_items_max, theirs.page_items_max);
     assert_eq!(ours.history_page_items_max, theirs.history_page_items_max);
-    let (ours, theirs) = (&config.api, ctutor_api::Options::default());
-    assert_eq!(ours.connections_max.as_usize(), theirs.connections_max);
-    assert_eq!(ours.head_timeout.0, theirs.head_timeout);
-    assert_eq!(ours.subject_streams_max.as_usize(), theirs.transport.sse.subject_streams_max);
-    assert_eq!(ours.response_bytes_max.as_usize(), theirs.response_bytes_max);
+    assert_eq!(format!("{:#?}", config.api_options()), format!("{:#?}", ctutor_api::Options::default()));
     let worker = ctutor_engine::worker::WorkerOptions::default();
     assert_eq!(config.worker.grace_period.0, worker.grace_period);
     assert_eq!(config.worker.concurrency.as_usize(), worker.activity_slots);
@@ -58,6 +54,65 @@ fn the_defaults_are_those_of_the_engine() {
     assert_eq!(config.limits.history_size_bytes_max.as_usize(), worker.history_size_bytes_max);
     let (ours, theirs) = (config.testing.options("data".as_ref()), ctutor_workflows::Options::below("data"));
     assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+}
+
+/// A value of a key that is allowed and not the default.
+fn another_value(key: &Key, default: &str) -> String {
+    match (key.path, key.kind) {
+        ("api.user_may_start", _) => r#"["example"]"#.to_owned(),
+        ("api.cors_origins", _) => r#"["https://console.example.com"]"#.to_owned(),
+        ("api.cors_headers", _) => r#"["x-course"]"#.to_owned(),
+        ("api.listen", _) => r#""127.0.0.1:9000""#.to_owned(),
+        ("graphql.introspection", _) => r#""disabled""#.to_owned(),
+        (_, Kind::Number) => (default.parse::<u32>().unwrap() + 1).to_string(),
+        _ => r#""7s77ms""#.to_owned(),
+    }
+}
+
+#[test]
+fn every_option_of_the_api_has_a_key() {
+    let defaults: toml::Table = toml::from_str(DEFAULTS).unwrap();
+    let mut file = String::new();
+    for section in ["api", "graphql", "streams", "websocket"] {
+        file += &format!("[{section}]\n");
+        for (name, default) in defaults[section].as_table().unwrap() {
+            let key = Key::find(&format!("{section}.{name}")).unwrap();
+            file += &format!("{name} = {}\n", another_value(key, &default.to_string()));
+        }
+    }
+    let changed = format!("{:#?}", load(&file, [], Flags::default()).unwrap().config.api_options());
+    let defaults = format!("{:#?}", ctutor_api::Options::default());
+    let leaves = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(str::trim).filter(|line| line.contains(": "));
+        lines.filter(|line| !line.ends_with(['{', '(', '['])).map(str::to_owned).collect()
+    };
+    let changed = leaves(&changed);
+    // The pages of the own host, to which the server adds the others.
+    let same: Vec<_> = leaves(&defaults).into_iter().filter(|line| changed.contains(line)).collect();
+    assert_eq!(same, ["allowed: [],"], "options that no key sets");
+}
+
+#[test]
+fn origins_headers_and_bounds_are_checked_with_the_remedy() {
+    for (name, value, remedy) in [
+        ("CTUTOR_CORS_ORIGINS", "console.example.com", "has no scheme; write `https://console.example.com`"),
+        ("CTUTOR_CORS_ORIGINS", "https://a.example/console", "write `https://a.example`"),
+        ("CTUTOR_CORS_ORIGINS", "*.example.com", "or `https://*.example.com`"),
+        ("CTUTOR_CORS_HEADERS", "x course", "`x course` is not a valid name of a header"),
+        ("CTUTOR_HEAD_TIMEOUT", "0s", "is zero; it must be a length of time from `1ms` to `1d`"),
+        ("CTUTOR_BODY_TIMEOUT", "2d", "is longer than a day"),
+        ("CTUTOR_USER_MAY_START", "a\tb", "control character"),
+        ("CTUTOR_JWT_ISSUER", "a\tb", "it has a control character"),
+        ("CTUTOR_WEBSOCKET_OPERATIONS_MAX", "0", "it must be an integer from 1 to 100000"),
+        ("CTUTOR_GRAPHQL_INTROSPECTION", "on", "it must be `enabled` or `disabled`"),
+    ] {
+        let told = fault("", [(name, value)]);
+        assert!(told.contains(name) && told.contains(remedy), "{told}");
+    }
+    let all =
+        load("", [("CTUTOR_CORS_ORIGINS", "*, HTTPS://Console.Example.com:443/")], Flags::default()).unwrap();
+    let origins: Vec<_> = all.config.api.cors_origins.iter().map(ToString::to_string).collect();
+    assert_eq!(origins, ["*", "https://console.example.com"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use ctutor_engine::ids::TaskQueue;
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{Between, Length};
+use super::{Between, Length, Name};
 
 /// `[worker]`: what a worker serves.
 #[derive(Debug, Clone, Deserialize)]
@@ -12,8 +12,8 @@ pub(crate) struct Worker {
     pub(crate) task_queues: Vec<TaskQueue>,
     /// Most activities at once.
     pub(crate) concurrency: Between<1, 10_000>,
-    /// What it is called.
-    pub(crate) identity: Option<String>,
+    /// Name of the worker in lists and logs.
+    pub(crate) identity: Option<Name>,
     /// How long running activities may go on after the worker was asked to stop.
     pub(crate) grace_period: Length,
 }

@@ -1,12 +1,12 @@
 use std::{io::ErrorKind, net::SocketAddr};
 
 use anyhow::Context;
-use ctutor_api::{Policy, Server, TokenVerifier};
+use ctutor_api::{Server, TokenVerifier};
 use ctutor_engine::Engine;
 use tokio::net::TcpListener;
 
 use super::Services;
-use crate::config::{Api, Config, Listen};
+use crate::config::{Config, Listen};
 
 /// A socket that clients can connect to, though nobody answers yet.
 #[derive(Debug)]
@@ -48,25 +48,11 @@ pub(crate) fn serve(
     verifier: TokenVerifier,
     listener: Listener,
 ) {
-    let server = Server::new(engine.client(), verifier, options(&config.api), services.shutdown());
+    let server = Server::new(engine.client(), verifier, config.api_options(), services.shutdown());
     tracing::info!(address = %listener.address, "API listening");
     services.spawn("API", async {
         ctutor_api::serve(listener.inner, server).await?;
         tracing::info!("API stopped");
         Ok(())
     });
-}
-
-fn options(config: &Api) -> ctutor_api::Options {
-    let mut options = ctutor_api::Options {
-        policy: Policy { user_may_start: config.user_may_start.clone() },
-        cors_origins: config.cors_origins.clone(),
-        response_bytes_max: config.response_bytes_max.as_usize(),
-        connections_max: config.connections_max.as_usize(),
-        head_timeout: config.head_timeout.0,
-        drain_timeout: config.drain_timeout.0,
-        ..Default::default()
-    };
-    options.transport.sse.subject_streams_max = config.subject_streams_max.as_usize();
-    options
 }

@@ -64,7 +64,7 @@ fn options(config: &Config) -> WorkerOptions {
         ..WorkerOptions::default()
     };
     if let Some(identity) = &worker.identity {
-        options.identity.clone_from(identity);
+        options.identity = identity.to_string();
     }
     options
 }

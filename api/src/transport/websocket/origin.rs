@@ -2,13 +2,15 @@
 
 use axum::http::{HeaderMap, Uri, header};
 
+use crate::Origin;
+
 /// The pages whose scripts may open sockets.
 ///
 /// Browsers let any page open a socket anywhere and say only where the page is from. A token is needed besides,
 /// so this is the second lock. Clients that are not browsers send no origin and are let through.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
-    allowed: Vec<String>,
+    allowed: Vec<Origin>,
 }
 
 impl Origins {
@@ -17,9 +19,9 @@ impl Origins {
         Self::default()
     }
 
-    /// Pages of these origins too, such as `https://console.example.com`.
-    pub fn and<I: IntoIterator<Item = S>, S: Into<String>>(mut self, origins: I) -> Self {
-        self.allowed.extend(origins.into_iter().map(|origin| origin.into().trim_end_matches('/').to_owned()));
+    /// Pages of these origins too.
+    pub fn and(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
+        self.allowed.extend(origins);
         self
     }
 
@@ -27,8 +29,7 @@ impl Origins {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else { return true };
         let (Ok(origin), None) = (origin.to_str(), origins.next()) else { return false };
-        self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
-            || is_same_host(origin, headers)
+        self.allowed.iter().any(|allowed| allowed.allows(origin)) || is_same_host(origin, headers)
     }
 }
 
@@ -73,7 +74,7 @@ mod tests {
         assert!(!is_allowed(&same, Some("https://evil.example"), "example.com"));
         assert!(!is_allowed(&same, Some("null"), "example.com"));
         assert!(!is_allowed(&same, Some("https://example.com.evil.example"), "example.com"));
-        let listed = Origins::same_host().and(["http://localhost:3000/"]);
+        let listed = Origins::same_host().and(["http://localhost:3000/".parse().expect("an origin")]);
         assert!(is_allowed(&listed, Some("http://localhost:3000"), "localhost:8080"));
     }
 }
