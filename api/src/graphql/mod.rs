@@ -15,7 +15,7 @@ pub mod types;
 
 use std::sync::Arc;
 
-use async_graphql::{SDLExportOptions, SchemaBuilder};
+use async_graphql::{SDLExportOptions, ScalarType, SchemaBuilder, ValidationMode};
 
 pub use error::codes;
 pub use id::NodeId;
@@ -24,7 +24,7 @@ pub use page::{Connection, Edge, PageInfo};
 pub use query::Query;
 pub use subscription::Subscription;
 
-use crate::app::App;
+use crate::{app::App, transport::validation};
 use extension::{Around, Bounds};
 
 /// The schema with its data.
@@ -35,6 +35,15 @@ pub(crate) fn schema(app: Arc<App>, complexity_max: usize, response_bytes_max: u
     let loaders = loader::Loaders::new(&app.client);
     let bounds = Bounds { complexity_max, response_bytes_max };
     builder().extension(Around(bounds)).data(bounds).data(loaders).data(app).finish()
+}
+
+/// The rules that documents must keep before the schema executes them.
+pub(crate) fn rules() -> validation::Schema {
+    validation::Schema::parse(&sdl())
+        .expect("the text that the schema prints is a schema")
+        .with_scalar("DateTime", scalar::DateTime::is_valid)
+        .with_scalar("Duration", scalar::Duration::is_valid)
+        .with_scalar("JSON", scalar::Json::is_valid)
 }
 
 /// The text of the schema, the same at each call.
@@ -60,6 +69,6 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         // No field gives it: each item of a stream implements it.
         .register_output_type::<types::StreamItem>()
-        // "Did you mean" would tell names to those who guess.
-        .disable_suggestions()
+        // Documents have been judged by our own rules, which leave no gap.
+        .validation_mode(ValidationMode::Fast)
 }

@@ -1,17 +1,19 @@
-//! Documents made ready for execution: guarded, parsed once, the operation found.
+//! Documents made ready for execution: guarded, parsed and judged once, the operation found, its variables coerced.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
 };
-use async_graphql::{Request, Value, Variables};
+use async_graphql::{Extensions, Name, Positioned, Request, ServerError, Variables};
+use async_graphql_value::Value;
 
 use super::error::RequestError;
 use super::guard::{self, Limits};
 use super::options::DocumentsOptions;
 use super::params::Params;
+use super::validation::{Schema, Verdict, lift_root};
 
 /// A request with its parsed document in it.
 pub(super) struct Prepared {
@@ -19,58 +21,104 @@ pub(super) struct Prepared {
     pub(super) operation_type: OperationType,
 }
 
-/// Guards and parses documents, keeping those that were let through.
+/// Guards, parses and judges documents, keeping the valid ones.
 ///
 /// The cache has two generations: a full young one becomes the old one, and what is found in the old one
 /// comes back. So what is in use stays without a list of uses, and both are bounded.
 pub(super) struct Documents {
+    rules: Schema,
     limits: Limits,
     options: DocumentsOptions,
     cache: Mutex<Cache>,
 }
 
-type Texts = HashMap<Box<str>, Arc<ExecutableDocument>>;
+/// A valid document.
+#[derive(Debug)]
+struct Judged {
+    document: ExecutableDocument,
+    verdict: Verdict,
+}
+
+/// Judges requests without executing them, exactly as the transports do.
+pub struct Judge(Documents);
+
+impl Judge {
+    /// A judge with the rules of a schema.
+    #[must_use]
+    pub fn new(rules: Schema, limits: Limits) -> Self {
+        Self(Documents::new(rules, limits, DocumentsOptions::default()))
+    }
+
+    /// Returns the variables as the executor gets them.
+    ///
+    /// # Errors
+    ///
+    /// When the document or the variables are not valid.
+    pub fn judge(
+        &self,
+        document: &str,
+        operation_name: Option<&str>,
+        variables: Variables,
+    ) -> Result<Variables, Vec<ServerError>> {
+        let (query, operation_name) = (document.to_owned(), operation_name.map(str::to_owned));
+        let extensions = Extensions::default();
+        let prepared = self.0.prepare(Params { query, operation_name, variables, extensions });
+        prepared.map(|prepared| prepared.request.variables).map_err(RequestError::into_server_errors)
+    }
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge").finish_non_exhaustive()
+    }
+}
+
+type Texts = HashMap<Box<str>, Arc<Judged>>;
 
 #[derive(Default)]
 struct Cache {
     young: Texts,
+    /// Bytes of the texts of the young ones.
+    young_bytes: usize,
     old: Texts,
 }
 
 impl Documents {
-    pub(super) fn new(limits: Limits, options: DocumentsOptions) -> Self {
-        Self { limits, options, cache: Mutex::default() }
+    pub(super) fn new(rules: Schema, limits: Limits, options: DocumentsOptions) -> Self {
+        Self { rules, limits, options, cache: Mutex::default() }
     }
 
     /// Makes a request ready, or tells why it cannot be executed.
-    pub(super) fn prepare(&self, params: Params) -> Result<Prepared, RequestError> {
-        let document = self.parse(&params.query)?;
-        let operation = find_operation(&document, params.operation_name.as_deref())?;
-        let operation_type = operation.ty;
-        if operation_type == OperationType::Subscription && !has_single_root(operation) {
-            return Err(RequestError::SubscriptionRoot);
+    pub(super) fn prepare(&self, mut params: Params) -> Result<Prepared, RequestError> {
+        let judged = self.judge(&params.query)?;
+        let operation = find_operation(&judged.document, params.operation_name.as_deref())?;
+        let given = std::mem::take(&mut params.variables);
+        params.variables = self.rules.coerce(&operation.node, given).map_err(RequestError::Invalid)?;
+        judged.verdict.check_nulls(operation, &params.variables).map_err(RequestError::Invalid)?;
+        let operation_type = operation.node.ty;
+        let absent = absent(&operation.node, &params.variables);
+        let mut document = judged.document.clone();
+        leave_out(&mut document, &absent);
+        if operation_type == OperationType::Subscription {
+            lift_root(&mut document, params.operation_name.as_deref());
         }
-        check_required_variables(operation, &params.variables)?;
         let mut request = params.into_request();
-        request.set_parsed_query(Arc::unwrap_or_clone(document));
+        request.set_parsed_query(document);
         Ok(Prepared { request, operation_type })
     }
 
-    fn parse(&self, text: &str) -> Result<Arc<ExecutableDocument>, RequestError> {
+    fn judge(&self, text: &str) -> Result<Arc<Judged>, RequestError> {
         let is_kept = text.len() <= self.options.cached_bytes_max && self.options.cached_max > 0;
-        if is_kept && let Some(document) = self.lock().get(text, self.generation_max()) {
-            return Ok(document);
+        if is_kept && let Some(judged) = self.lock().get(text, &self.options) {
+            return Ok(judged);
         }
         let (document, _) = guard::parse(text, &self.limits)?;
-        let document = Arc::new(document);
+        let verdict = self.rules.validate(&document).map_err(RequestError::Invalid)?;
+        let judged = Arc::new(Judged { document, verdict });
         if is_kept {
-            self.lock().insert(text.into(), document.clone(), self.generation_max());
+            self.lock().insert(text.into(), judged.clone(), &self.options);
         }
-        Ok(document)
-    }
-
-    fn generation_max(&self) -> usize {
-        self.options.cached_max.div_ceil(2)
+        Ok(judged)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
@@ -80,27 +128,31 @@ impl Documents {
 }
 
 impl Cache {
-    fn get(&mut self, text: &str, generation_max: usize) -> Option<Arc<ExecutableDocument>> {
-        if let Some(document) = self.young.get(text) {
-            return Some(document.clone());
+    fn get(&mut self, text: &str, options: &DocumentsOptions) -> Option<Arc<Judged>> {
+        if let Some(judged) = self.young.get(text) {
+            return Some(judged.clone());
         }
-        let (text, document) = self.old.remove_entry(text)?;
-        self.insert(text, document.clone(), generation_max);
-        Some(document)
+        let (text, judged) = self.old.remove_entry(text)?;
+        self.insert(text, judged.clone(), options);
+        Some(judged)
     }
 
-    fn insert(&mut self, text: Box<str>, document: Arc<ExecutableDocument>, generation_max: usize) {
-        if self.young.len() >= generation_max {
+    fn insert(&mut self, text: Box<str>, judged: Arc<Judged>, options: &DocumentsOptions) {
+        let is_full = self.young.len() >= options.cached_max.div_ceil(2)
+            || self.young_bytes + text.len() > options.cached_total_bytes_max / 2;
+        if is_full {
             self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
         }
-        self.young.insert(text, document);
+        self.young_bytes += text.len();
+        self.young.insert(text, judged);
     }
 }
 
 fn find_operation<'a>(
     document: &'a ExecutableDocument,
     name: Option<&str>,
-) -> Result<&'a OperationDefinition, RequestError> {
+) -> Result<&'a Positioned<OperationDefinition>, RequestError> {
     let operation = match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Some(operation),
         (DocumentOperations::Single(_), Some(_)) => None,
@@ -112,37 +164,50 @@ fn find_operation<'a>(
     };
     let unknown =
         || RequestError::UnknownOperation(name.unwrap_or_default().chars().take(NAME_MAX).collect());
-    operation.map(|operation| &operation.node).ok_or_else(unknown)
+    operation.ok_or_else(unknown)
 }
 
-/// The executor meets a missing variable only at the field that uses it, after others may have run.
-fn check_required_variables(
-    operation: &OperationDefinition,
-    variables: &Variables,
-) -> Result<(), RequestError> {
-    for variable in operation.variable_definitions.iter().map(|variable| &variable.node) {
-        let name = &variable.name.node;
-        let is_optional = variable.var_type.node.nullable;
-        let is_given = match variables.get(name) {
-            Some(value) => is_optional || *value != Value::Null,
-            None => is_optional || variable.default_value.is_some(),
-        };
-        if !is_given {
-            let variable_type = variable.var_type.node.to_string();
-            return Err(RequestError::VariableRequired { name: name.to_string(), variable_type });
+/// The variables that have no value: neither given nor by default.
+fn absent(operation: &OperationDefinition, variables: &Variables) -> HashSet<Name> {
+    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+    let absent = definitions
+        .filter(|variable| variable.default_value.is_none() && !variables.contains_key(&variable.name.node));
+    absent.map(|variable| variable.name.node.clone()).collect()
+}
+
+/// Takes arguments out whose variable has no value, as if they had not been written. The executor would take null
+/// for them instead of their default.
+fn leave_out(document: &mut ExecutableDocument, absent: &HashSet<Name>) {
+    if absent.is_empty() {
+        return;
+    }
+    let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
+        DocumentOperations::Single(operation) => vec![&mut operation.node],
+        DocumentOperations::Multiple(operations) => {
+            operations.values_mut().map(|operation| &mut operation.node).collect()
+        }
+    };
+    let mut stack: Vec<&mut SelectionSet> =
+        operations.into_iter().map(|operation| &mut operation.selection_set.node).collect();
+    stack.extend(document.fragments.values_mut().map(|fragment| &mut fragment.node.selection_set.node));
+    while let Some(set) = stack.pop() {
+        for selection in &mut set.items {
+            match &mut selection.node {
+                Selection::Field(field) => {
+                    field.node.arguments.retain(
+                        |(_, value)| !matches!(&value.node, Value::Variable(name) if absent.contains(name)),
+                    );
+                    stack.push(&mut field.node.selection_set.node);
+                }
+                Selection::InlineFragment(fragment) => stack.push(&mut fragment.node.selection_set.node),
+                Selection::FragmentSpread(_) => {}
+            }
         }
     }
-    Ok(())
 }
 
 /// How much of an unknown name is said back.
 const NAME_MAX: usize = 100;
-
-/// The specification wants one root field. The executor would run several and overlook those in fragments.
-fn has_single_root(operation: &OperationDefinition) -> bool {
-    let items = &operation.selection_set.node.items;
-    items.len() == 1 && items.iter().all(|selection| matches!(selection.node, Selection::Field(_)))
-}
 
 #[cfg(test)]
 mod tests {
@@ -153,28 +218,34 @@ mod tests {
         cache.young.len() + cache.old.len()
     }
 
-    fn documents(cached_max: usize) -> Documents {
-        Documents::new(Limits::default(), DocumentsOptions { cached_max, cached_bytes_max: 64 })
+    fn documents(cached_max: usize, cached_total_bytes_max: usize) -> Documents {
+        let rules = Schema::parse("type Query { a: Int hot: Int }").expect("a schema");
+        let options = DocumentsOptions { cached_max, cached_bytes_max: 64, cached_total_bytes_max };
+        Documents::new(rules, Limits::default(), options)
     }
 
     #[test]
-    fn the_cache_stays_within_its_bound_and_keeps_what_is_in_use() {
-        let documents = documents(4);
-        let hot = documents.parse("{ hot }").expect("valid");
-        for n in 0..100 {
-            documents.parse(&format!("{{ f{n} }}")).expect("valid");
-            let again = documents.parse("{ hot }").expect("valid");
-            assert!(Arc::ptr_eq(&hot, &again), "evicted at {n}");
-            assert!(cached(&documents) <= 4);
+    fn the_cache_stays_within_its_bounds_and_keeps_what_is_in_use() {
+        for (cached_max, bytes) in [(4, 10_000), (10_000, 60)] {
+            let documents = documents(cached_max, bytes);
+            let hot = documents.judge("{ hot }").expect("valid");
+            for n in 0..100 {
+                documents.judge(&format!("{{ f{n:02}: a }}")).expect("valid");
+                let again = documents.judge("{ hot }").expect("valid");
+                assert!(Arc::ptr_eq(&hot, &again), "evicted at {n}");
+                assert!(cached(&documents) <= 6, "{}", cached(&documents));
+            }
         }
     }
 
     #[test]
     fn refused_and_long_documents_are_not_kept() {
-        let documents = documents(4);
-        assert!(documents.parse("{").is_err());
-        assert!(documents.parse(&format!("{{ {} }}", "a ".repeat(40))).is_ok());
+        let documents = documents(4, 10_000);
+        assert!(documents.judge("{").is_err());
+        assert!(documents.judge("{ b }").is_err());
+        assert!(documents.judge(&format!("{{ {} }}", "a ".repeat(40))).is_ok());
         assert_eq!(cached(&documents), 0);
+        assert!(documents.judge("{ b }").is_err());
     }
 
     #[test]

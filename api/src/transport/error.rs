@@ -1,6 +1,6 @@
 //! The errors of the transports, and what every error looks like on the wire.
 
-use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value, parser};
+use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
 
 use super::guard;
 
@@ -43,29 +43,30 @@ pub mod code {
 }
 
 /// Why a request fails before anything is executed: the "request errors" of the specification.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(super) enum RequestError {
     #[error(transparent)]
     Guard(#[from] guard::Error),
+    #[error("the document or its variables are not valid")]
+    Invalid(Vec<ServerError>),
     #[error("the document has no operation named `{0}`")]
     UnknownOperation(String),
     #[error("the document has several operations, `operationName` must name one")]
     OperationNameRequired,
-    #[error("a subscription must select exactly one field, and not in a fragment")]
-    SubscriptionRoot,
-    #[error("variable `${name}` of type `{variable_type}` is required")]
-    VariableRequired { name: String, variable_type: String },
     #[error("subscriptions cannot be in a batch")]
     SubscriptionInBatch,
 }
 
 impl RequestError {
-    pub(super) fn into_server_error(self) -> ServerError {
-        match self {
+    pub(super) fn into_server_errors(self) -> Vec<ServerError> {
+        vec![match self {
+            Self::Invalid(errors) => return errors,
             Self::Guard(error) => guard_error(&error),
             Self::SubscriptionInBatch => coded(code::BAD_REQUEST, self.to_string()),
-            _ => coded(code::GRAPHQL_VALIDATION_FAILED, self.to_string()),
-        }
+            Self::UnknownOperation(_) | Self::OperationNameRequired => {
+                coded(code::GRAPHQL_VALIDATION_FAILED, self.to_string())
+            }
+        }]
     }
 }
 
@@ -89,33 +90,17 @@ fn guard_error(error: &guard::Error) -> ServerError {
             set_extension(&mut answer, "allowed", Value::Number((*allowed).into()));
             answer
         }
-        guard::Error::FragmentCycle { .. } => coded(code::GRAPHQL_VALIDATION_FAILED, error.to_string()),
-        guard::Error::Number { line, column, .. } => {
-            let mut answer = coded(code::BAD_USER_INPUT, error.to_string());
-            answer.locations.push(Pos { line: *line, column: *column });
-            answer
+        guard::Error::Syntax { .. } | guard::Error::UnterminatedString { .. } => {
+            coded_at(code::GRAPHQL_PARSE_FAILED, error.to_string(), error.pos())
         }
-        guard::Error::UnterminatedString { line, column } => {
-            let mut answer = coded(code::GRAPHQL_PARSE_FAILED, error.to_string());
-            answer.locations.push(Pos { line: *line, column: *column });
-            answer
-        }
-        guard::Error::Syntax(syntax) => {
-            let mut answer = coded(code::GRAPHQL_PARSE_FAILED, syntax_message(syntax));
-            answer.locations.extend(syntax.positions());
-            answer
-        }
+        guard::Error::Number { .. } => coded_at(code::BAD_USER_INPUT, error.to_string(), error.pos()),
+        _ => coded_at(code::GRAPHQL_VALIDATION_FAILED, error.to_string(), error.pos()),
     }
 }
 
-/// The parser's message without its picture of the text, which would echo a line of any length.
-fn syntax_message(error: &parser::Error) -> String {
-    let message = error.to_string();
-    let expected = message.lines().rev().find_map(|line| line.trim().strip_prefix("= "));
-    match (expected, error) {
-        (Some(expected), parser::Error::Syntax { start, .. }) => {
-            format!("syntax error at line {}, column {}: {expected}", start.line, start.column)
-        }
-        _ => message,
-    }
+/// An error with a code and a place in the document.
+pub(super) fn coded_at(code: &'static str, message: impl Into<String>, pos: Option<Pos>) -> ServerError {
+    let mut error = coded(code, message);
+    error.locations.extend(pos);
+    error
 }

@@ -8,12 +8,14 @@
 //! | the same with `Accept: text/event-stream` | `graphql-sse`, distinct connections |
 //! | `GET` with `Upgrade: websocket` | `graphql-transport-ws` |
 //!
-//! Everything needs a token, see [`Authenticate`]. Every document is bounded before it is parsed, see [`guard`].
+//! Everything needs a token, see [`Authenticate`]. Every document is bounded before it is parsed, see [`guard`],
+//! and judged by all rules of the specification before it is executed, see [`validation`].
 //! Every error has `extensions.code`, see [`code`].
 //!
 //! # Building a schema for it
 //!
-//! - Call `disable_suggestions()`: "did you mean" tells names to those who guess.
+//! - Give the text of the schema to [`validation::Schema::parse`], and set `validation_mode(Fast)`: what is executed
+//!   has been judged.
 //! - Bound only what needs the schema, such as pages times children: the [`guard`] has bounded the text already.
 //!   `limit_complexity` of the builder does not say how far off a document is; an extension can. Leave
 //!   `limit_depth` alone, since a depth below 15 would refuse introspection.
@@ -43,6 +45,7 @@ mod refusal;
 mod reply;
 mod sse;
 mod subjects;
+pub mod validation;
 pub mod websocket;
 
 use std::sync::Arc;
@@ -57,6 +60,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use auth::{AuthError, Authenticate, Caller, bearer_token};
 pub(crate) use body::read_bounded;
+pub use document::Judge;
 pub use error::code;
 pub use gauges::Gauges;
 pub use options::{DocumentsOptions, HttpOptions, Introspection, Options, SseOptions};
@@ -69,12 +73,13 @@ use subjects::Subjects;
 /// The path of the router.
 pub const PATH: &str = "/graphql";
 
-/// Serves a schema at [`PATH`].
+/// Serves a schema at [`PATH`]. Documents are judged by `rules`, which must be of the same schema.
 ///
 /// When `shutdown` is cancelled, sockets close with 1001 and event streams end without `complete`, so that
 /// clients come back. Then wait for [`Gauges::idle`]: the HTTP server does not wait for sockets.
 pub fn router<E: Executor, A: Authenticate>(
     executor: E,
+    rules: validation::Schema,
     authenticator: A,
     options: Options,
     shutdown: CancellationToken,
@@ -83,7 +88,7 @@ pub fn router<E: Executor, A: Authenticate>(
     let service = Arc::new(Service {
         executor,
         authenticator,
-        documents: Documents::new(options.limits, options.documents.clone()),
+        documents: Documents::new(rules, options.limits, options.documents.clone()),
         socket_subjects: Subjects::default(),
         stream_subjects: Subjects::default(),
         options,

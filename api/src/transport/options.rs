@@ -72,17 +72,19 @@ impl Default for SseOptions {
     }
 }
 
-/// Bounds of the cache of parsed documents.
+/// Bounds of the cache of valid documents.
 #[derive(Debug, Clone)]
 pub struct DocumentsOptions {
     /// Documents: 512. None turns the cache off.
     pub cached_max: usize,
-    /// The longest text that is kept: 16 KiB. A tree is some thirty times its text.
+    /// The longest text that is kept: 16 KiB.
     pub cached_bytes_max: usize,
+    /// Bytes of all texts that are kept: 1 MiB. A tree is some thirty times its text.
+    pub cached_total_bytes_max: usize,
 }
 
 impl Default for DocumentsOptions {
     fn default() -> Self {
-        Self { cached_max: 512, cached_bytes_max: 16 * 1024 }
+        Self { cached_max: 512, cached_bytes_max: 16 * 1024, cached_total_bytes_max: 1024 * 1024 }
     }
 }

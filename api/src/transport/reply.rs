@@ -9,7 +9,7 @@ use super::error::{RequestError, code, coded, set_extension};
 use crate::exact::Exact;
 
 /// At most so many errors stand in one response: a document can have thousands, each with its message.
-const ERRORS_MAX: usize = 25;
+pub(super) const ERRORS_MAX: usize = 25;
 
 /// A response that can be serialised.
 ///
@@ -38,7 +38,9 @@ impl Reply {
 
     /// The answer to a request that is not executed.
     pub(super) fn refused(error: RequestError) -> Self {
-        Self::request_error(error.into_server_error())
+        let mut errors = error.into_server_errors();
+        errors.truncate(ERRORS_MAX);
+        Self { response: Response::from_errors(errors), is_request_error: true }
     }
 
     /// One error, nothing executed.

@@ -51,7 +51,7 @@ async fn a_literal_that_does_not_fit_starts_nothing_though_a_variable_in_it_is_l
         ("{ type: \"echo\", delay: \"1s\", memo: $memo }", "delay"),
         ("{ type: \"echo\", priority: 99999999999 }", "priority"),
         ("{ type: \"echo\", onConflict: WAIT }", "onConflict"),
-        ("{ type: $none }", "type"),
+        ("{ workflowId: $none, type: null }", "type"),
     ] {
         let query = format!(
             "mutation ($memo: JSON, $none: String = null) {{ ...A ...B }}
@@ -77,7 +77,7 @@ async fn a_value_that_does_not_fit_is_an_error_of_the_request() {
     let error = &answer["errors"][0];
     assert_eq!(
         error["message"],
-        "`first` is 99999999999, allowed is an integer from -2147483648 to 2147483647"
+        "`first` is 99999999999, expected an integer from -2147483648 to 2147483647"
     );
     assert_eq!(error["locations"], json!([{ "line": 1, "column": 20 }]));
 }

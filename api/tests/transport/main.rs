@@ -7,6 +7,7 @@ mod http;
 mod http_errors;
 mod sse;
 mod toy;
+mod validation;
 mod websocket;
 mod websocket_limits;
 mod ws_client;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use async_graphql::{Context, Error, ErrorExtensions, InputObject, Object, Result, Schema, Subscription};
-use ctutor_api::transport::{self, AuthError, Authenticate, Caller, Gauges, Options};
+use async_graphql::{
+    Context, Error, ErrorExtensions, InputObject, Object, Result, Schema, Subscription, ValidationMode,
+};
+use ctutor_api::transport::{self, AuthError, Authenticate, Caller, Gauges, Options, validation};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
@@ -65,6 +67,14 @@ fn teapot() -> Error {
 impl Query {
     async fn hello(&self, name: Option<String>) -> String {
         format!("hello {}", name.as_deref().unwrap_or("world"))
+    }
+
+    async fn greet(
+        &self,
+        #[graphql(default = "you")] name: String,
+        #[graphql(default = 2)] times: i32,
+    ) -> String {
+        vec![format!("hi {name}"); times.clamp(0, 10) as usize].join(" ")
     }
 
     async fn viewer(&self, context: &Context<'_>) -> Result<String> {
@@ -229,10 +239,13 @@ impl Server {
 
     pub(crate) async fn start_at(address: &str, options: Options) -> Self {
         let toy = Arc::new(Toy::default());
-        let schema =
-            Schema::build(Query, Mutation, Subscriptions).data(toy.clone()).disable_suggestions().finish();
+        let schema = Schema::build(Query, Mutation, Subscriptions)
+            .data(toy.clone())
+            .validation_mode(ValidationMode::Fast)
+            .finish();
+        let rules = validation::Schema::parse(&schema.sdl()).expect("a schema prints a schema");
         let shutdown = CancellationToken::new();
-        let (router, gauges) = transport::router(schema, Tokens, options, shutdown.clone());
+        let (router, gauges) = transport::router(schema, rules, Tokens, options, shutdown.clone());
         let listener = TcpListener::bind(address).await.expect("the address is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         let stop = shutdown.clone().cancelled_owned();

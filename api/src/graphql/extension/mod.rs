@@ -4,15 +4,13 @@
 
 mod bounds;
 mod error_paths;
-mod values;
 
 use std::sync::Arc;
 
 use async_graphql::{
-    Request, Response, ServerError, ServerResult, ValidationResult, Value, async_trait,
+    Response, ServerError, ServerResult, ValidationResult, Value, async_trait,
     extensions::{
-        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextResolve,
-        NextValidation, ResolveInfo,
+        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, NextValidation, ResolveInfo,
     },
 };
 
@@ -29,16 +27,6 @@ impl ExtensionFactory for Around {
 
 #[async_trait::async_trait]
 impl Extension for Around {
-    async fn prepare_request(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        mut request: Request,
-        next: NextPrepareRequest<'_>,
-    ) -> ServerResult<Request> {
-        values::check(&ctx.schema_env.registry, &mut request)?;
-        next.run(ctx, request).await
-    }
-
     async fn validation(
         &self,
         ctx: &ExtensionContext<'_>,

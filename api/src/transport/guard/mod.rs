@@ -4,21 +4,22 @@
 //! before its own limits speak: some 1.5 kB of fragments that spread each other twice keep it busy for ever.
 //! So a document passes three gates here, each linear in its length:
 //!
-//! 1. [`scan`] reads the text once, without recursion, and bounds bytes, tokens and the nesting of brackets.
-//!    Only then may the recursive parser see it.
+//! 1. The lexer reads the text once, without recursion, and bounds bytes, tokens and the nesting of brackets.
 //! 2. The parser makes the tree, whose depth the first gate has bounded.
 //! 3. [`measure`](fn@measure) visits every selection once and every fragment once, adding what a spread stands for
 //!    instead of walking it, and compares the sums with the [`Limits`].
 
 mod lexer;
 mod measure;
-mod number;
+mod parser;
+mod text;
+
+pub(super) use lexer::repeatable_directives;
 
 use std::fmt;
 
-use async_graphql::parser::{self, types::ExecutableDocument};
+use async_graphql::{Pos, parser::types::ExecutableDocument};
 
-pub use lexer::{Scan, scan};
 pub use measure::{Cost, measure};
 
 /// What a document may ask for.
@@ -156,7 +157,7 @@ pub enum Error {
         allowed: u64,
     },
     /// A fragment spreads itself, directly or through others.
-    #[error("fragment `{fragment}` spreads itself")]
+    #[error("fragment `{fragment}` spreads itself, directly or through others")]
     FragmentCycle {
         /// A fragment of the cycle.
         fragment: String,
@@ -182,20 +183,70 @@ pub enum Error {
         column: usize,
     },
     /// The text is not a GraphQL document.
-    #[error("the document is not valid GraphQL")]
-    Syntax(#[source] parser::Error),
+    #[error("syntax error at line {line}, column {column}: {message}")]
+    Syntax {
+        /// One-based line.
+        line: usize,
+        /// One-based column, counted in characters.
+        column: usize,
+        /// What was expected, and what was found.
+        message: String,
+    },
+    /// Two operations or fragments of the document, or two fields of an input object, have the same name.
+    #[error("the {what} `{name}` is defined twice")]
+    Repeated {
+        /// What has the name.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// One-based line of the second.
+        line: usize,
+        /// One-based column of the second.
+        column: usize,
+    },
+    /// An operation without a name is not the only one.
+    #[error("an operation without a name must be the only operation of the document")]
+    AnonymousOperation {
+        /// One-based line.
+        line: usize,
+        /// One-based column.
+        column: usize,
+    },
+    /// There are only fragments.
+    #[error("the document has no operation")]
+    NoOperation,
 }
 
-/// Scans, parses and measures a document.
+impl Error {
+    fn syntax(Pos { line, column }: Pos, message: String) -> Self {
+        Self::Syntax { line, column, message }
+    }
+
+    fn repeated(what: &'static str, name: &str, Pos { line, column }: Pos) -> Self {
+        Self::Repeated { what, name: lexer::excerpt(name).to_owned(), line, column }
+    }
+
+    /// Where in the document the fault is, if it is at one place.
+    pub(super) fn pos(&self) -> Option<Pos> {
+        match *self {
+            Self::UnterminatedString { line, column }
+            | Self::Number { line, column, .. }
+            | Self::Syntax { line, column, .. }
+            | Self::Repeated { line, column, .. }
+            | Self::AnonymousOperation { line, column } => Some(Pos { line, column }),
+            Self::Exceeded { .. } | Self::FragmentCycle { .. } | Self::NoOperation => None,
+        }
+    }
+}
+
+/// Parses and measures a document.
 ///
 /// # Errors
 ///
 /// Every variant of [`Error`], the first that is met.
 pub fn parse(text: &str, limits: &Limits) -> Result<(ExecutableDocument, Cost), Error> {
-    scan(text, limits)?;
-    let document = parser::parse_query(text).map_err(Error::Syntax)?;
+    let document = parser::parse(&lexer::lex(text, limits)?)?;
     let cost = measure(&document, limits)?;
-    number::check(text)?;
     Ok((document, cost))
 }
 

@@ -1,0 +1,157 @@
+//! Variables brought into the form that their types have, as the specification's `CoerceVariableValues` does.
+
+use async_graphql::indexmap::IndexMap;
+use async_graphql::parser::types::{BaseType, OperationDefinition, Type};
+use async_graphql::{Name, Number, ServerError, Value, Variables};
+
+use super::super::error::{code, coded_at};
+use super::misfit::{self, Holder, Misfit, shown};
+use super::schema::{Inputs, NamedType, Schema};
+
+/// The largest integer up to which a floating-point number tells integers apart.
+const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
+
+impl Schema {
+    /// Checks the variables of an operation. What the operation does not define is left out.
+    ///
+    /// # Errors
+    ///
+    /// The first misfit of each variable.
+    pub(in crate::transport) fn coerce(
+        &self,
+        operation: &OperationDefinition,
+        mut given: Variables,
+    ) -> Result<Variables, Vec<ServerError>> {
+        let mut variables = Variables::default();
+        let mut errors = Vec::new();
+        for definition in &operation.variable_definitions {
+            let (pos, definition) = (definition.pos, &definition.node);
+            let (name, ty) = (&definition.name.node, &definition.var_type.node);
+            match given.remove(name) {
+                Some(value) => match self.coerce_value(ty, value) {
+                    Ok(value) => {
+                        variables.insert(name.clone(), value);
+                    }
+                    Err(misfit) => errors.push(misfit.tell(Holder::Variable(name), pos)),
+                },
+                None if ty.nullable || definition.default_value.is_some() => {}
+                None => {
+                    let message = format!("variable `${name}` of type `{ty}` is required");
+                    errors.push(coded_at(code::GRAPHQL_VALIDATION_FAILED, message, Some(pos)));
+                }
+            }
+        }
+        if errors.is_empty() { Ok(variables) } else { Err(errors) }
+    }
+
+    fn coerce_value(&self, ty: &Type, value: Value) -> Result<Value, Misfit> {
+        match (&ty.base, value) {
+            (_, Value::Null) if ty.nullable => Ok(Value::Null),
+            (_, Value::Null) => Err(Misfit::new(Value::Null, format!("a value of `{ty}`, not null"))),
+            (BaseType::List(item), Value::List(values)) => {
+                let coerce =
+                    |(index, value)| self.coerce_value(item, value).map_err(|misfit| misfit.below(index));
+                values.into_iter().enumerate().map(coerce).collect::<Result<_, _>>().map(Value::List)
+            }
+            // One item stands for a list of one.
+            (BaseType::List(item), value) => Ok(Value::List(vec![self.coerce_value(item, value)?])),
+            (BaseType::Named(name), value) => self.coerce_named(name, value),
+        }
+    }
+
+    fn coerce_named(&self, name: &Name, value: Value) -> Result<Value, Misfit> {
+        match self.get(name) {
+            Some(NamedType::Scalar { description, check }) => coerce_scalar(name, *check, value)
+                .map_err(|value| Misfit::new(shown(&value), misfit::scalar(name, description.as_deref()))),
+            Some(NamedType::Enum(values)) => match value {
+                Value::String(name) if values.iter().any(|value| *value == *name) => Ok(Value::String(name)),
+                value => Err(Misfit::new(shown(&value), format!("one of {}", misfit::list(values)))),
+            },
+            Some(NamedType::InputObject { fields, is_one_of }) => match value {
+                Value::Object(values) => self.coerce_object(fields, *is_one_of, values),
+                value => Err(Misfit::new(shown(&value), format!("an object of `{name}`"))),
+            },
+            // Validation has refused variables of other types.
+            _ => Ok(value),
+        }
+    }
+
+    fn coerce_object(
+        &self,
+        fields: &Inputs,
+        is_one_of: bool,
+        values: IndexMap<Name, Value>,
+    ) -> Result<Value, Misfit> {
+        let found = || Value::from("an object");
+        if let Some(unknown) = values.keys().find(|name| !fields.contains_key(*name)) {
+            let value = values.get(unknown).map_or(Value::Null, shown);
+            return Err(Misfit::new(value, misfit::known(fields)).below(unknown.as_str()));
+        }
+        if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
+            return Err(Misfit::new(found(), misfit::one_of(fields)));
+        }
+        if let Some((name, field)) = misfit::missing(fields, |name| values.contains_key(name)) {
+            let misfit = Misfit::new(Value::Null, format!("a value of `{}`, not null", field.ty));
+            return Err(misfit.below(name.as_str()));
+        }
+        let coerce = |(name, value): (Name, Value)| {
+            let Some(field) = fields.get(&name) else { return Ok((name, value)) };
+            match self.coerce_value(&field.ty, value) {
+                Ok(value) => Ok((name, value)),
+                Err(misfit) => Err(misfit.below(name.as_str())),
+            }
+        };
+        let mut values: IndexMap<_, _> = values.into_iter().map(coerce).collect::<Result<_, _>>()?;
+        for (name, field) in fields {
+            if let Some(default) = &field.default
+                && !values.contains_key(name)
+            {
+                values.insert(name.clone(), default.clone());
+            }
+        }
+        Ok(Value::Object(values))
+    }
+}
+
+/// The value that a scalar makes of one, or the value that it does not take.
+fn coerce_scalar(name: &str, check: Option<super::ScalarCheck>, value: Value) -> Result<Value, Value> {
+    // A number whose spelling the library does not keep comes as an enum value, see `exact`.
+    let value = match (name, value) {
+        ("Int" | "ID" | "Float", Value::Enum(spelled)) => match spelled.parse() {
+            Ok(number) => Value::Number(number),
+            Err(_) => Value::Enum(spelled),
+        },
+        (_, value) => value,
+    };
+    match (name, value) {
+        ("Int", Value::Number(number)) => {
+            match integer(&number).and_then(|number| i32::try_from(number).ok()) {
+                Some(integer) => Ok(Value::from(integer)),
+                None => Err(Value::Number(number)),
+            }
+        }
+        ("ID", Value::Number(number)) => match integer(&number) {
+            Some(integer) => Ok(Value::String(integer.to_string())),
+            None => Err(Value::Number(number)),
+        },
+        ("Float", Value::Number(number)) if number.as_f64().is_some_and(f64::is_finite) => {
+            Ok(Value::Number(number))
+        }
+        ("String" | "ID", value @ Value::String(_)) | ("Boolean", value @ Value::Boolean(_)) => Ok(value),
+        ("Int" | "ID" | "Float" | "String" | "Boolean", value) => Err(value),
+        (_, value) => match check {
+            Some(is_valid) if !is_valid(&value) => Err(value),
+            _ => Ok(value),
+        },
+    }
+}
+
+/// An integer however JSON writes it: `1`, `1.0` and `1e0` are the same number.
+fn integer(number: &Number) -> Option<i128> {
+    let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+    whole.or_else(|| {
+        let float = number.as_f64()?;
+        // The range is checked, so nothing is cut off.
+        (float.fract() == 0.0 && float.abs() <= EXACT_FLOAT_MAX).then_some(float as i128)
+    })
+}

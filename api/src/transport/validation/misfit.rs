@@ -1,0 +1,104 @@
+//! Values that their types do not take, and how they are told.
+
+use async_graphql::{Name, Pos, ServerError, Value};
+
+use super::super::error::{code, coded_at, set_extension};
+use super::schema::{Input, Inputs};
+
+/// How much of a string is said back.
+const FOUND_CHARS_MAX: usize = 100;
+
+/// A value that its type does not take.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    /// The way to it in the argument or variable, innermost first.
+    path: Vec<Value>,
+    found: Value,
+    allowed: String,
+}
+
+/// What has the value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Holder<'a> {
+    Argument(&'a Name),
+    Variable(&'a Name),
+}
+
+impl Misfit {
+    pub(super) fn new(found: Value, allowed: impl Into<String>) -> Self {
+        Self { path: Vec::new(), found, allowed: allowed.into() }
+    }
+
+    /// Says that the value stands in an object or a list.
+    pub(super) fn below(mut self, segment: impl Into<Value>) -> Self {
+        self.path.push(segment.into());
+        self
+    }
+
+    /// The error, with the path to the value from the outside.
+    pub(super) fn tell(mut self, holder: Holder<'_>, pos: Pos) -> ServerError {
+        self.path.reverse();
+        let (kind, name, mut place) = match holder {
+            Holder::Argument(name) => ("argument", name, name.to_string()),
+            Holder::Variable(name) => ("variable", name, format!("${name}")),
+        };
+        for segment in &self.path {
+            place.push('.');
+            match segment {
+                Value::String(name) => place.push_str(name),
+                other => place.push_str(&other.to_string()),
+            }
+        }
+        let message = format!("`{place}` is {}, expected {}", self.found, self.allowed);
+        let mut error = coded_at(code::BAD_USER_INPUT, message, Some(pos));
+        set_extension(&mut error, kind, name.as_str());
+        set_extension(&mut error, "path", Value::List(self.path));
+        set_extension(&mut error, "found", self.found);
+        set_extension(&mut error, "allowed", self.allowed);
+        error
+    }
+}
+
+/// A value as it is said back: short.
+pub(super) fn shown(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.chars().take(FOUND_CHARS_MAX).collect()),
+        Value::List(_) => Value::from("a list"),
+        Value::Object(_) => Value::from("an object"),
+        other => other.clone(),
+    }
+}
+
+pub(super) fn int() -> String {
+    format!("an integer from {} to {}", i32::MIN, i32::MAX)
+}
+
+/// What a scalar takes. Of a custom one the first line of its description says it.
+pub(super) fn scalar(name: &str, description: Option<&str>) -> String {
+    match (name, description.and_then(|text| text.lines().next())) {
+        ("Int", _) => int(),
+        ("Float", _) => "a number".to_owned(),
+        ("String", _) => "a string".to_owned(),
+        ("Boolean", _) => "a boolean".to_owned(),
+        ("ID", _) => "a string or an integer".to_owned(),
+        (_, Some(description)) => format!("a value of `{name}`: {description}"),
+        _ => format!("a value of `{name}`"),
+    }
+}
+
+pub(super) fn one_of(fields: &Inputs) -> String {
+    format!("exactly one of {}, not null", list(fields.keys()))
+}
+
+pub(super) fn known(fields: &Inputs) -> String {
+    format!("only the fields {}", list(fields.keys()))
+}
+
+/// The first field that must be given and is not.
+pub(super) fn missing(fields: &Inputs, is_given: impl Fn(&Name) -> bool) -> Option<(&Name, &Input)> {
+    fields.iter().find(|(name, field)| field.is_required() && !is_given(name))
+}
+
+pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,220 @@
+//! Literals of the types that their positions have, and the variables among them.
+
+use std::{collections::HashSet, convert::Infallible};
+
+use async_graphql::indexmap::IndexMap;
+use async_graphql::parser::types::{BaseType, Type};
+use async_graphql::{Name, Pos, Value as Constant};
+use async_graphql_value::Value;
+
+use super::misfit::{self, Misfit, shown};
+use super::schema::{Input, Inputs, NamedType, Schema};
+
+/// A variable at a position.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usage<'a> {
+    pub(super) variable: &'a Name,
+    pub(super) pos: Pos,
+    /// Nothing where the schema does not say what stands there, as within a custom scalar.
+    pub(super) place: Option<Place<'a>>,
+}
+
+/// The kind of a position.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) ty: &'a Type,
+    pub(super) has_default: bool,
+    /// Whether it is the field of an object that takes exactly one, so that it must not be null.
+    pub(super) is_one_of: bool,
+}
+
+/// What tells the kinds of positions apart.
+type PlaceKey = (*const Type, bool, bool);
+
+/// The variables of a definition. A variable that stands a thousand times in the same list counts once.
+#[derive(Debug, Default)]
+pub(super) struct Usages<'a> {
+    list: Vec<Usage<'a>>,
+    seen: HashSet<(&'a Name, Option<PlaceKey>)>,
+}
+
+impl<'a> Usages<'a> {
+    pub(super) fn into_list(self) -> Vec<Usage<'a>> {
+        self.list
+    }
+
+    /// Checks the value of an argument, which is unknown if there is no input. Notes the variables in any case.
+    ///
+    /// # Errors
+    ///
+    /// The first literal that its type does not take.
+    pub(super) fn check(
+        &mut self,
+        schema: &'a Schema,
+        input: Option<&'a Input>,
+        value: &'a Value,
+        pos: Pos,
+    ) -> Result<(), Misfit> {
+        let mut check = Check { schema, note: |variable, place| self.note(variable, place, pos) };
+        match input {
+            Some(Input { ty, default }) => {
+                let place = Place { ty, has_default: default.is_some(), is_one_of: false };
+                let result = check.value(place, value);
+                if result.is_err() {
+                    // The walk has stopped at the misfit; the variables behind it are used all the same.
+                    check.anything(value);
+                }
+                result
+            }
+            None => {
+                check.anything(value);
+                Ok(())
+            }
+        }
+    }
+
+    fn note(&mut self, variable: &'a Name, place: Option<Place<'a>>, pos: Pos) {
+        let kind = place.map(|place| (std::ptr::from_ref(place.ty), place.has_default, place.is_one_of));
+        if self.seen.insert((variable, kind)) {
+            self.list.push(Usage { variable, pos, place });
+        }
+    }
+}
+
+/// Checks a value that has no variables.
+///
+/// # Errors
+///
+/// The first literal that its type does not take.
+pub(super) fn check_constant(schema: &Schema, ty: &Type, value: &Constant) -> Result<(), Misfit> {
+    let value = value.clone().into_value();
+    let mut check = Check { schema, note: |_, _| {} };
+    check.value(Place { ty, has_default: false, is_one_of: false }, &value)
+}
+
+struct Check<'s, F> {
+    schema: &'s Schema,
+    note: F,
+}
+
+impl<'s, F> Check<'s, F> {
+    fn value<'v>(&mut self, place: Place<'s>, value: &'v Value) -> Result<(), Misfit>
+    where
+        F: FnMut(&'v Name, Option<Place<'s>>),
+    {
+        let ty = place.ty;
+        match (&ty.base, value) {
+            (_, Value::Variable(name)) => {
+                (self.note)(name, Some(place));
+                Ok(())
+            }
+            (_, Value::Null) if ty.nullable => Ok(()),
+            (_, Value::Null) => Err(Misfit::new(Constant::Null, format!("a value of `{ty}`, not null"))),
+            (BaseType::List(item), Value::List(values)) => {
+                let item = Place { ty: item, has_default: false, is_one_of: false };
+                values.iter().enumerate().try_for_each(|(index, value)| {
+                    self.value(item, value).map_err(|misfit| misfit.below(index))
+                })
+            }
+            // One item stands for a list of one.
+            (BaseType::List(item), _) => {
+                self.value(Place { ty: item, has_default: false, is_one_of: false }, value)
+            }
+            (BaseType::Named(name), _) => self.named(name, value),
+        }
+    }
+
+    fn named<'v>(&mut self, name: &Name, value: &'v Value) -> Result<(), Misfit>
+    where
+        F: FnMut(&'v Name, Option<Place<'s>>),
+    {
+        let refuse = |allowed: String| Err(Misfit::new(shown(&without_variables(value)), allowed));
+        let schema = self.schema;
+        match schema.get(name) {
+            Some(NamedType::Scalar { description, check }) => {
+                let is_taken = takes(name, value).unwrap_or_else(|| {
+                    self.anything(value);
+                    // The variables in it are not known yet.
+                    let constant = value.clone().into_const_with(|_| Ok::<_, Infallible>(Constant::Null));
+                    check.is_none_or(|check| constant.is_ok_and(|value| check(&value)))
+                });
+                if is_taken { Ok(()) } else { refuse(misfit::scalar(name, description.as_deref())) }
+            }
+            Some(NamedType::Enum(values)) => match value {
+                Value::Enum(name) if values.contains(name) => Ok(()),
+                Value::String(_) => refuse(format!("one of {}, without quotes", misfit::list(values))),
+                _ => refuse(format!("one of {}", misfit::list(values))),
+            },
+            Some(NamedType::InputObject { fields, is_one_of }) => match value {
+                Value::Object(values) => self.object(fields, *is_one_of, values),
+                _ => refuse(format!("an object of `{name}`")),
+            },
+            // The schema has no inputs of other types.
+            _ => Ok(()),
+        }
+    }
+
+    fn object<'v>(
+        &mut self,
+        fields: &'s Inputs,
+        is_one_of: bool,
+        values: &'v IndexMap<Name, Value>,
+    ) -> Result<(), Misfit>
+    where
+        F: FnMut(&'v Name, Option<Place<'s>>),
+    {
+        for (name, value) in values {
+            let Some(field) = fields.get(name) else {
+                let value = shown(&without_variables(value));
+                return Err(Misfit::new(value, misfit::known(fields)).below(name.as_str()));
+            };
+            let place = Place { ty: &field.ty, has_default: field.default.is_some(), is_one_of };
+            self.value(place, value).map_err(|misfit| misfit.below(name.as_str()))?;
+        }
+        if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
+            return Err(Misfit::new(Constant::from("an object"), misfit::one_of(fields)));
+        }
+        match misfit::missing(fields, |name| values.contains_key(name)) {
+            Some((name, field)) => {
+                let allowed = format!("a value of `{}`, not null", field.ty);
+                Err(Misfit::new(Constant::Null, allowed).below(name.as_str()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Notes the variables of a value of which nothing is known.
+    fn anything<'v>(&mut self, value: &'v Value)
+    where
+        F: FnMut(&'v Name, Option<Place<'s>>),
+    {
+        match value {
+            Value::Variable(name) => (self.note)(name, None),
+            Value::List(items) => items.iter().for_each(|item| self.anything(item)),
+            Value::Object(fields) => fields.values().for_each(|field| self.anything(field)),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a scalar that every schema has takes a literal; nothing for custom ones.
+fn takes(scalar: &str, value: &Value) -> Option<bool> {
+    Some(match (scalar, value) {
+        ("Int", Value::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
+        ("ID", Value::Number(number)) => number.is_i64() || number.is_u64(),
+        ("Float", Value::Number(_))
+        | ("ID" | "String", Value::String(_))
+        | ("Boolean", Value::Boolean(_)) => true,
+        ("Int" | "ID" | "Float" | "String" | "Boolean", _) => false,
+        _ => return None,
+    })
+}
+
+/// A value to be said back. Of what holds variables only the kind is said.
+fn without_variables(value: &Value) -> Constant {
+    match value {
+        Value::List(_) => Constant::List(Vec::new()),
+        Value::Object(_) => Constant::Object(IndexMap::new()),
+        other => other.clone().into_const().unwrap_or_default(),
+    }
+}
