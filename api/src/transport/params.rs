@@ -12,6 +12,7 @@ use crate::exact::ExactVariables;
 #[derive(Debug)]
 pub(super) struct Params {
     pub(super) query: String,
+    /// An empty one is as good as none: no operation can have it, and clients send it for one without a name.
     pub(super) operation_name: Option<String>,
     pub(super) variables: Variables,
     pub(super) extensions: Extensions,
@@ -70,7 +71,7 @@ pub(super) fn from_uri(uri: &Uri) -> Result<Params, Error> {
         .map_err(|rejection| Error::QueryString(rejection.body_text()))?;
     Ok(Params {
         query: raw.query,
-        operation_name: raw.operation_name,
+        operation_name: raw.operation_name.filter(|name| !name.is_empty()),
         variables: json_parameter::<ExactVariables>("variables", raw.variables.as_deref())?.0,
         extensions: json_parameter::<Nullable<Extensions>>("extensions", raw.extensions.as_deref())?.0,
     })
@@ -147,7 +148,7 @@ impl<'de> de::Visitor<'de> for ObjectVisitor {
         let fields = Fields::deserialize(de::value::MapAccessDeserializer::new(map))?;
         Ok(Params {
             query: fields.query,
-            operation_name: fields.operation_name,
+            operation_name: fields.operation_name.filter(|name| !name.is_empty()),
             variables: fields.variables.0,
             extensions: fields.extensions,
         })

@@ -5,7 +5,7 @@
 use ctutor_api::transport::{Judge, guard::Limits, validation::Schema};
 use serde_json::{Value, json};
 
-use crate::http::{json_of, post, query, server};
+use crate::http::{get, json_of, post, query, server};
 use crate::ws_client::Socket;
 
 const SCHEMA: &str = include_str!("../../../tests/conformance/validation.graphql");
@@ -296,4 +296,19 @@ async fn the_root_of_a_subscription_may_stand_in_fragments() {
     let text = stream.send().await.unwrap().text().await.unwrap();
     let data: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
     assert_eq!(data, [r#"{"data":{"count":1}}"#, r#"{"data":{"count":2}}"#, ""]);
+}
+
+#[tokio::test]
+async fn an_empty_operation_name_is_none() {
+    let server = server().await;
+    let (status, answer) =
+        json_of(get(&server, &[("query", "query A { hello }"), ("operationName", "")])).await;
+    assert_eq!((status.as_u16(), &answer["data"]["hello"]), (200, &json!("hello world")));
+    let several = "query A { hello } query B { hello }";
+    let (_, answer) = json_of(get(&server, &[("query", several), ("operationName", "")])).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    let body = json!({ "query": "{ hello }", "operationName": "" });
+    assert_eq!(json_of(post(&server).json(&body)).await.1["data"]["hello"], "hello world");
+    let body = json!({ "query": "{ hello }", "operationName": null });
+    assert_eq!(json_of(post(&server).json(&body)).await.1["data"]["hello"], "hello world");
 }
