@@ -1,8 +1,8 @@
-//! Lays out a repository at a revision, as a worker would; the tests run it where each needs an environment of its own.
+//! Checks out a revision of a repository, as a worker does; tests run it where each needs its own environment.
 //!
 //! `cargo run --package ctutor-git --example checkout -- ssh://git@gitlab.example/demo/triangle.git main FOLDER`
 //!
-//! Prints the commit. A fault that may pass ends it with 75, as `sysexits.h` has it, and any other with 1.
+//! Prints the commit. The exit status is 75 (`EX_TEMPFAIL`) for a retryable error and 1 for any other.
 
 use std::{env, path::Path, process::ExitCode, sync::Arc};
 

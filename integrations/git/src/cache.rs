@@ -26,22 +26,22 @@ pub struct RepositoryCache {
     places: Arc<Semaphore>,
 }
 
-/// A commit whose files lie in `path`.
+/// A commit whose files are in `path`.
 #[derive(Clone, Debug)]
 pub struct Checkout {
-    /// What the revision meant.
+    /// The commit that the revision meant.
     pub commit: CommitId,
     pub path: PathBuf,
     pub written: Written,
 }
 
 impl RepositoryCache {
-    /// Opens the cache in `folder`, which is made if it is missing and closed to other users, since it holds what
-    /// credentials have fetched. Other processes may share it.
+    /// Opens the cache in `folder`, which is created if it is missing. Other users cannot read it, since it holds what
+    /// credentials gave access to. Other processes may share it.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the folder cannot be made.
+    /// [`Error::Io`] if the folder cannot be created.
     pub fn new(
         folder: impl Into<PathBuf>,
         options: Options,
@@ -57,9 +57,9 @@ impl RepositoryCache {
         Ok(Self { folder, options, secrets, fetching, places })
     }
 
-    /// Lays the files of the source's revision out in `into`, which must not exist yet or be empty.
+    /// Writes the files of the source's revision to `into`, which must not exist yet or be empty.
     ///
-    /// When this returns an error, `into` is as it was. Dropping the future ends the work behind it.
+    /// If this returns an error, `into` is unchanged. Dropping the future stops the work.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Without this a server that accepts and never answers would hold its thread for ever.
+/// Without this, a server that accepts a connection and never answers would block its thread forever.
 fn bound_silence(timeout: Duration) {
     static ONCE: Once = Once::new();
 

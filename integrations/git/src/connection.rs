@@ -1,4 +1,4 @@
-//! One connection to a server: what it has, and receiving from it.
+//! One connection to a server: reading its references and receiving objects.
 
 use std::cell::{Cell, RefCell};
 
@@ -16,7 +16,7 @@ use crate::{
 /// How many bytes of what the server tells during a fetch are kept, from its end.
 const TOLD_BYTES_MAX: usize = 2000;
 
-/// Whom to ask, and who asks.
+/// The server to ask, and on whose behalf.
 pub(crate) struct Server<'a> {
     pub(crate) source: &'a Source,
     pub(crate) secret: Option<&'a SecretString>,
@@ -115,10 +115,13 @@ impl Server<'_> {
         });
         callbacks.transfer_progress(|progress| {
             notes.phase.set(Phase::Receiving);
-            let judgment = self.judge(&progress);
-            let goes_on = judgment.is_ok();
-            notes.stopped.replace(judgment.err());
-            goes_on
+            match self.judge(&progress) {
+                Ok(()) => true,
+                Err(error) => {
+                    notes.stopped.replace(Some(error));
+                    false
+                }
+            }
         });
         callbacks
     }
@@ -141,7 +144,7 @@ impl Server<'_> {
         Ok(())
     }
 
-    /// Answers a server that asks for a credential. libgit2 asks again for as long as it gets answers, hence `offered`.
+    /// Returns the credential. libgit2 asks again for as long as it gets one, hence `offered`.
     fn credential(
         &self,
         url: &str,

@@ -45,7 +45,7 @@ pub enum Error {
     /// The key is new to the worker, or another one than before.
     #[error("the host key of `{url}` is not the one in `known_hosts`: the host has `{host_key}`")]
     UnknownHostKey { url: RepositoryUrl, host_key: String },
-    #[error("no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to log in to `{url}` with")]
+    #[error("no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to log in to `{url}`")]
     SshAgentUnavailable { url: RepositoryUrl },
     #[error("`{url}` accepts no key of the SSH agent")]
     SshKeyRefused { url: RepositoryUrl },
@@ -148,9 +148,8 @@ impl Error {
         }
     }
 
-    /// Whether the content of the repository keeps its files from being checked out, whoever asks and from wherever.
-    ///
-    /// Only who pushes to the repository can change that.
+    /// Whether the content of the repository prevents the checkout, so that only somebody who pushes to it can change
+    /// that.
     pub fn is_of_the_content(&self) -> bool {
         matches!(
             self,

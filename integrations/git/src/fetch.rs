@@ -61,7 +61,7 @@ impl Mirror {
         let advertised = local.advertised(&objects).map_err(|fault| damaged(url, fault.message()))?;
         advertised.check_not_empty(url)?;
         let found = match &self.source.revision {
-            Revision::Commit(commit) => objects.has_commit(commit).then(|| commit.clone()),
+            Revision::Commit(commit) => self.meaning(&objects, commit)?,
             revision => match self.reference(&advertised, revision)? {
                 Some(reference) => Some(self.peel(&objects, reference.id)?),
                 None => self.short(&objects, &advertised)?,
@@ -98,8 +98,7 @@ impl Mirror {
         let all = |_: &Advertised| Ok((BRANCHES_AND_TAGS.map(str::to_owned).to_vec(), ()));
         let received = self.server(secret.as_ref()).receive(repository, all)?;
         self.store(repository, &received, None)?;
-        let is_here = self.objects(repository)?.has_commit(commit);
-        is_here.then(|| commit.clone()).ok_or_else(|| self.unknown(false))
+        self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(false))
     }
 
     fn download_commit(
@@ -117,8 +116,7 @@ impl Mirror {
             Ok((vec![refspec(source, id)], ()))
         })?;
         self.store(repository, &received, Some(id))?;
-        let is_here = self.objects(repository)?.has_commit(commit);
-        is_here.then(|| commit.clone()).ok_or_else(|| self.unknown(false))
+        self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(false))
     }
 
     fn download_named(
@@ -199,8 +197,17 @@ impl Mirror {
         }
     }
 
+    /// The commit that a full ID means, which may be that of a tag.
+    fn meaning(&self, objects: &Objects<'_>, id: &CommitId) -> Result<Option<CommitId>, Error> {
+        objects.meaning_of(id)?.map(|peeled| self.expect_commit(peeled)).transpose()
+    }
+
     fn peel(&self, objects: &Objects<'_>, id: Oid) -> Result<CommitId, Error> {
-        match objects.peel(id)? {
+        self.expect_commit(objects.peel(id)?)
+    }
+
+    fn expect_commit(&self, peeled: Peeled) -> Result<CommitId, Error> {
+        match peeled {
             Peeled::Commit(commit) => Ok(commit),
             Peeled::Other(kind) => Err(Error::NotACommit {
                 url: self.source.url.clone(),

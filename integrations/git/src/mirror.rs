@@ -1,7 +1,7 @@
 //! The bare mirror of one repository.
 //!
-//! The mirror's lock file decides: whoever fetches, creates or removes the mirror holds it exclusively, whoever reads
-//! holds it shared, in this process and in others. A process that dies lets go of it.
+//! The mirror's lock file decides: fetching, creating and removing the mirror hold it exclusively, reading holds it
+//! shared, in this process and in others. A process that dies releases it.
 //! A fetch that dies half-way leaves an unreferenced temporary pack; the references change only after a whole pack.
 
 use std::{
@@ -21,7 +21,7 @@ use crate::{
     objects::Objects, tree::Writer,
 };
 
-/// The mirror of one source, and the wish of one caller.
+/// The mirror of one source, and the request of one caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Mirror {
     pub(crate) folder: Arc<Path>,
@@ -30,7 +30,7 @@ pub(crate) struct Mirror {
     pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) options: Arc<Options>,
     pub(crate) watch: Watch,
-    /// Held until the last thread is done, also when nobody waits for it any more.
+    /// Held until the last thread is done, even if the caller no longer waits.
     pub(crate) _place: Arc<OwnedSemaphorePermit>,
 }
 
@@ -131,7 +131,7 @@ impl Mirror {
         remove_folder(&self.path()).map_err(Error::io("removing a broken mirror"))
     }
 
-    /// As [`clear`](Self::clear), for one who does not hold the lock.
+    /// As [`clear`](Self::clear), for callers without the lock.
     pub(crate) fn clear_alone(&self) -> Result<(), Error> {
         let _lock = self.lock(File::lock)?;
         self.clear()

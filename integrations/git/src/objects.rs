@@ -58,6 +58,14 @@ impl<'a> Objects<'a> {
         kind.is_ok_and(|kind| kind == ObjectType::Commit)
     }
 
+    /// What an ID means that a caller has given in full; none if it is not here.
+    pub(crate) fn meaning_of(&self, commit: &CommitId) -> Result<Option<Peeled>, Error> {
+        match oid(commit) {
+            Ok(id) if self.odb.exists(id) => self.peel(id).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Follows tags to what they mean.
     pub(crate) fn peel(&self, mut id: Oid) -> Result<Peeled, Error> {
         for _ in 0..TAGS_MAX {

@@ -11,7 +11,7 @@ pub struct Options {
     pub objects_max: u64,
     /// How many bytes a mirror may take on disk.
     pub repository_bytes_max: u64,
-    /// How many bytes a commit, a tag or a folder may have, which are read into memory as a whole.
+    /// How many bytes a commit, a tag or a tree may have; each is read into memory as a whole.
     pub object_bytes_max: u64,
     /// How many files, folders and links a checkout may have.
     pub files_max: u64,
@@ -19,23 +19,23 @@ pub struct Options {
     pub checkout_bytes_max: u64,
     /// How deep the folders of a checkout may nest.
     pub depth_max: u64,
-    /// How many mirrors are kept; the one unused for longest gives way.
+    /// How many mirrors are kept; the least recently used one is deleted first.
     pub mirrors_max: usize,
-    /// How many checkouts there are at once; more wait. Each may hold the largest object of its repository in memory.
+    /// How many checkouts run at once; more wait. Each may hold the largest object of its repository in memory.
     pub checkouts_at_once_max: usize,
     /// How long a checkout may take altogether.
     pub timeout: Duration,
-    /// How long a server may be silent. Global to the process: the first cache that is made sets it.
+    /// How long a server may send nothing. Global to the process: the first cache sets it.
     pub server_timeout: Duration,
-    /// Whether a path of this machine is a source.
+    /// Whether repositories of this machine may be named.
     pub local_sources: LocalSources,
-    /// Where repositories may lie; anywhere when it is empty. Where a redirection leads is for these servers to say.
+    /// The servers that repositories may be on; any server if empty. These servers decide where they redirect to.
     pub sources: Vec<UrlPrefix>,
 }
 
 /// Whether `file://` URLs and plain paths are accepted.
 ///
-/// Refused by default, because whoever may name a repository could otherwise read those of the worker's machine.
+/// Refused by default: otherwise every caller who names a repository could read those of the worker's machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalSources {
     Allowed,

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::RepositoryUrl;
 
-/// A server, or a part of one, that URLs are compared with: `https://gitlab.example.org/` or
+/// A server, or a part of one, that URLs are compared to: `https://gitlab.example.org/` or
 /// `https://gitlab.example.org/courses/`.
 ///
 /// The parts of both URLs are compared and never their text, so that `https://gitlab.example.org.evil/`, another port,
@@ -12,7 +12,7 @@ use crate::RepositoryUrl;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlPrefix(Url);
 
-/// Why a text is no [`UrlPrefix`]. It does not repeat the text, which may be a secret that has lost its way.
+/// A string is not a valid [`UrlPrefix`]. The error does not repeat it: it may be a secret on the wrong line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a URL prefix is `https://`, `http://`, `ssh://` or `file://`, a host and a path that ends with `/`, \
@@ -91,7 +91,7 @@ fn port(url: &Url) -> Option<u16> {
     url.port_or_known_default().or_else(|| (url.scheme() == "ssh").then_some(22))
 }
 
-/// Whether one who decodes the path would see other folders than are compared here.
+/// Whether decoding the path would give other folders than those that are compared here.
 fn has_encoded_separator(url: &str) -> bool {
     let url = url.to_ascii_lowercase();
     ["%2f", "%5c", "%2e", "%25"].iter().any(|code| url.contains(code))

@@ -1,4 +1,4 @@
-//! Folders that only the worker's user can look into, whatever its file mode mask is.
+//! Folders that only the worker's user can read, whatever its umask is.
 
 use std::{
     fs::{self, DirBuilder},
@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-/// Makes a folder with those above it, or closes the one that is there.
+/// Creates a folder and its parents, or changes the mode of an existing one.
 ///
 /// # Errors
 ///
-/// When it cannot be made, or belongs to another user.
+/// If it cannot be created, or belongs to another user.
 pub fn make(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

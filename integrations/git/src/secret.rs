@@ -1,4 +1,4 @@
-//! Secrets, where they may be sent, and how they are kept out of what is told.
+//! Secrets, where they may be sent, and how they are kept out of messages.
 
 use std::fmt;
 
@@ -22,28 +22,28 @@ pub struct Secret {
 pub trait SecretSource: Send + Sync + fmt::Debug {
     /// # Errors
     ///
-    /// [`SecretUnavailable`] when there is no such secret, or when its keeper does not answer.
+    /// [`SecretUnavailable`] if there is no such secret, or if it cannot be read now.
     fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretUnavailable>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretUnavailable {
-    #[error("there is none of this name")]
+    #[error("there is no secret of this name")]
     Missing,
     #[error("it cannot be read")]
     Unreadable,
     #[error("it is longer than {bytes_max} bytes")]
     TooLong { bytes_max: u64 },
-    #[error("its line {line} is no URL prefix such as `https://gitlab.example.org/`")]
+    #[error("its line {line} is not a URL prefix such as `https://gitlab.example.org/`")]
     Malformed { line: usize },
 }
 
-/// Has no secret at all.
+/// A source without secrets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoSecrets;
 
 impl SecretUnavailable {
-    /// Whether its keeper may do better later.
+    /// Whether it may be readable later.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         self == Self::Unreadable
@@ -62,9 +62,9 @@ impl fmt::Display for SecretRef {
     }
 }
 
-const WITHHELD: &str = "it repeated the credential, so its words are not shown";
+const WITHHELD: &str = "its message repeats the credential and is not shown";
 
-/// What another side said, unless it sends back what it was sent, in plain text or in an encoding of it.
+/// The message of a server, unless it repeats the credential, in plain text or encoded.
 pub(crate) fn without_secret(message: &str, credential: Option<(&Credential, &SecretString)>) -> String {
     let repeats = credential.is_some_and(|(credential, secret)| {
         let secret = secret.expose_secret();

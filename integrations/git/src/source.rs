@@ -21,10 +21,10 @@ pub struct Source {
     pub credential: Option<Credential>,
 }
 
-/// Who asks. The secret itself stays with the worker.
+/// A user name and the name of a secret. The worker looks up the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// GitLab takes any name beside an access token; `oauth2` is its custom.
+    /// GitLab accepts any name with an access token; its documentation uses `oauth2`.
     pub username: String,
     pub secret: SecretRef,
 }
@@ -104,7 +104,7 @@ impl RepositoryUrl {
         }
     }
 
-    /// Whether everybody on the way can read what is sent there.
+    /// Whether what is sent there is readable on the network.
     pub(crate) fn is_in_the_clear(&self) -> bool {
         let Ok(url) = Url::parse(&self.text) else { return false };
         let is_here = match url.host() {
@@ -132,10 +132,14 @@ impl RepositoryUrl {
                 Place::Ssh
             }
             "file" => Place::Local,
-            _ => return Err(Error::InvalidUrl { reason: "its scheme is none of https, http, ssh and file" }),
+            _ => {
+                return Err(Error::InvalidUrl {
+                    reason: "expected the scheme `https`, `http`, `ssh` or `file`",
+                });
+            }
         };
         if place != Place::Local && url.host_str().is_none_or(str::is_empty) {
-            return Err(Error::InvalidUrl { reason: "it names no host" });
+            return Err(Error::InvalidUrl { reason: "it has no host" });
         }
         Ok(Self { text: url.as_str().to_owned(), place })
     }
@@ -154,7 +158,7 @@ impl RepositoryUrl {
         let long = format!("ssh://{user}@{host}/{}", path.trim_start_matches('/'));
         Some(match Url::parse(&long) {
             Ok(url) => Self::parse_url(&url),
-            Err(_) => Err(Error::InvalidUrl { reason: "it cannot be read" }),
+            Err(_) => Err(Error::InvalidUrl { reason: "it is not a URL" }),
         })
     }
 }
@@ -177,7 +181,7 @@ impl FromStr for RepositoryUrl {
             return Ok(Self { text: text.to_owned(), place: Place::Local });
         }
         if text.contains("://") {
-            let url = Url::parse(text).map_err(|_| Error::InvalidUrl { reason: "it cannot be read" })?;
+            let url = Url::parse(text).map_err(|_| Error::InvalidUrl { reason: "it is not a URL" })?;
             return Self::parse_url(&url);
         }
         Self::parse_scp(text)

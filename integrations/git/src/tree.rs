@@ -2,7 +2,7 @@
 //!
 //! libgit2's own checkout is not used: it follows filters and attributes that the repository chooses.
 //! Here only blobs become files. The tree is hostile, so the order matters: folders and files go first into a
-//! folder that nobody else knows, links go last, so that no file is ever written through a link of the same tree.
+//! temporary folder, links go last, so that no file is ever written through a link of the same tree.
 
 use std::{
     collections::HashMap,
@@ -36,6 +36,7 @@ pub struct Written {
     pub links_dropped: u64,
     /// Entries that Git itself would not write: `.git`, `..` and the like.
     pub names_dropped: u64,
+    /// Submodules, which are left as empty folders.
     pub submodules_skipped: u64,
 }
 
@@ -123,8 +124,11 @@ impl Writer<'_> {
                 Ok(())
             }
             EntryKind::Submodule => {
+                // An empty folder, as Git makes it.
+                self.count(0)?;
                 self.written.submodules_skipped += 1;
-                Ok(())
+                fs::create_dir(root.join(&path))
+                    .map_err(|fault| self.unmade(&path, "making a folder of the checkout", fault))
             }
             EntryKind::Link => self.keep_link(entry.id, path),
             EntryKind::File | EntryKind::Program => self.write_file(entry, &path, root),

@@ -2,16 +2,16 @@ use std::{fmt, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-/// How the caller follows a checkout and ends it early.
+/// How a caller follows a checkout and cancels it.
 #[derive(Clone, Default)]
 pub struct Watch {
-    /// Ends the checkout when it is canceled.
+    /// Cancels the checkout.
     pub cancel: CancellationToken,
-    /// Is called from another thread, often; it must be quick.
+    /// Called often, and from another thread; it must return quickly.
     pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
 }
 
-/// How far a checkout is.
+/// The progress of a checkout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     Receiving { objects: u64, objects_total: u64, received_bytes: u64 },

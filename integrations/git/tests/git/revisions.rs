@@ -46,6 +46,7 @@ async fn a_commit_is_named_as_git_names_it() {
             ("nested", first),
             (id.as_str(), first),
             (&id.to_uppercase(), first),
+            (&annotated.to_string(), first),
             (&id[..12], first),
             (&id[..7].to_uppercase(), first),
         ] {
@@ -132,6 +133,11 @@ async fn a_repository_without_the_commit_says_what_it_lacks() {
         upstream.tag("data", file, "blob");
         let told = upstream.told(by, upstream.checkout(by, "data").await);
         assert_eq!(told, "`data` of `URL` is a blob, expected a commit", "{by:?}");
+        let told = upstream.told(by, upstream.checkout(by, &file.to_string()).await);
+        let is_told = ["is a blob, expected a commit", "has no commit, branch or tag"]
+            .iter()
+            .any(|end| told.contains(end));
+        assert!(is_told, "{by:?}: {told}");
     }
 }
 

@@ -143,10 +143,8 @@ fn a_key_that_is_not_accepted_and_a_missing_agent_are_told_apart() {
     let refused = format!("`{}` accepts no key of the SSH agent", place.url());
     place.assert_refused(&Agent::With("tim"), &refused);
     place.assert_refused(&Agent::Empty, &refused);
-    let missing = format!(
-        "no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to log in to `{}` with",
-        place.url()
-    );
+    let missing =
+        format!("no SSH agent answers at `SSH_AUTH_SOCK`, so there is no key to log in to `{}`", place.url());
     place.assert_refused(&Agent::None, &missing);
 }
 
@@ -169,5 +167,23 @@ fn a_commit_that_the_server_does_not_have_is_unknown() {
     let revision = "0123456789012345678901234567890123456789";
     let outcome = place.checkout("a.git", revision, &Agent::With("lea"));
     assert_eq!(outcome.said, format!("`{}` has no commit, branch or tag `{revision}`", place.url()));
+    assert_eq!(outcome.code, Some(1));
+}
+
+#[test]
+fn names_and_damage_are_understood_over_ssh_too() {
+    let place = Place::new().knowing_the_server();
+    let repository = git2::Repository::open_bare(place.folder.path().join("a.git")).unwrap();
+    repository.set_head("refs/heads/main").unwrap();
+    for revision in ["HEAD", "refs/heads/main", &place.commit[..10]] {
+        assert_eq!(place.checkout("a.git", revision, &Agent::With("lea")).said, place.commit);
+        fs::remove_dir_all(place.folder.path().join("out")).unwrap();
+    }
+    commit(&place.folder.path().join("a.git"), "main", &[(FILE, "main.py", b"lost")]);
+    let lost = git2::Oid::hash_object(git2::ObjectType::Blob, b"lost").unwrap().to_string();
+    fs::remove_file(place.folder.path().join("a.git/objects").join(&lost[..2]).join(&lost[2..])).unwrap();
+    let outcome = place.checkout("a.git", "main", &Agent::With("lea"));
+    let expected = format!("the repository `{}` is damaged: ", place.url());
+    assert!(outcome.said.starts_with(&expected) && outcome.said.contains(&lost), "{}", outcome.said);
     assert_eq!(outcome.code, Some(1));
 }
