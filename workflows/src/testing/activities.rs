@@ -20,6 +20,7 @@ use super::{
     Broken, Job, Progress, Stage,
     bench::is_folder,
     execute,
+    names::find,
     places::TestPlace,
     plan::TestPlan,
     report::Report,
@@ -326,5 +327,5 @@ fn within(tree: &Path, path: Option<&str>) -> Result<PathBuf, ActivityError> {
     if !inner {
         return Err(ActivityError::non_retryable("Validation", "`path` is empty, absolute or has `..`"));
     }
-    Ok(tree.join(path))
+    Ok(find(tree, Path::new(path)))
 }

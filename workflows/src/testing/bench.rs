@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Broken,
     files::{self, Selection, is_named, is_refused, select},
+    names::{Spelling, find},
     paths::Hidden,
     plan::{Granted, Maxima, RunnerKind, TestPlan},
     report::TestReport,
@@ -100,29 +101,30 @@ impl<'a> Bench<'a> {
                 && !is_report(path)
                 && !of_reference(path)
         };
+        let spelling = Spelling::of(plan);
         let solution = match &plan.solution {
             Some(solution) => {
-                let root = reference.join(solution);
+                let root = find(reference, Path::new(solution));
                 if !is_folder(&root) {
                     return Err(Broken::Plan { message: format!("the solution `{solution}` is not there") });
                 }
-                Some(select("the solution", &root, maxima, of_student)?)
+                Some(select("the solution", &root, maxima, &spelling, of_student)?)
             }
             None => None,
         };
-        let tests = select("the reference", reference, maxima, of_reference)?;
+        let tests = select("the reference", reference, maxima, &spelling, of_reference)?;
         // A student who hands in too much, or the wrong things, has failed; nothing is wrong with the worker.
         let faulty = |fault| (Selection::default(), Some(fault));
         let (submission, submission_fault) = match material.fault {
             Some(fault) => faulty(fault.to_owned()),
-            None => match select("the submission", student, maxima, of_student) {
+            None => match select("the submission", student, maxima, &spelling, of_student) {
                 Ok(submission) => match submission.clash_with(&tests) {
                     Some(file) => {
                         faulty(format!("`{}` is a file where the tests have a folder", files::shown(file)))
                     }
                     None => (submission, None),
                 },
-                Err(fault @ (Broken::TooLarge { .. } | Broken::TooDeep { .. })) => faulty(fault.to_string()),
+                Err(fault) if fault.is_of_the_files() => faulty(fault.to_string()),
                 Err(fault) => return Err(fault),
             },
         };
@@ -153,7 +155,7 @@ impl<'a> Bench<'a> {
         match (whose, &self.solution, &self.plan.solution) {
             (Whose::Student, ..) => self.submission.copy(self.student, &path)?,
             (Whose::Reference, Some(solution), Some(name)) => {
-                solution.copy(&self.reference.join(name), &path)?;
+                solution.copy(&find(self.reference, Path::new(name)), &path)?;
             }
             (Whose::Reference, ..) => {}
         }

@@ -31,6 +31,15 @@ pub enum Broken {
     TooLarge { whose: &'static str, limit: &'static str, max: u64 },
     #[error("{whose} has `{path}`, which lies deeper than {folders_max} folders")]
     TooDeep { whose: &'static str, path: String, folders_max: usize },
+    /// On macOS the two are one; in a test they cannot be.
+    #[error(
+        "{whose} has `{path}` twice: two names that differ only in composed and decomposed letters (Unicode NFC and NFD)"
+    )]
+    SameName { whose: &'static str, path: String },
+    #[error("{whose} has the submodule `{path}`, and submodules are not fetched; commit its files instead")]
+    Submodule { whose: &'static str, path: String },
+    #[error("{whose} has only a Git LFS pointer for `{path}`; commit the file itself, without Git LFS")]
+    LfsPointer { whose: &'static str, path: String },
     #[error("the test was canceled")]
     Canceled,
 }
@@ -52,8 +61,23 @@ impl Broken {
             | Self::Solution { .. }
             | Self::TooLarge { .. }
             | Self::TooDeep { .. }
+            | Self::SameName { .. }
+            | Self::Submodule { .. }
+            | Self::LfsPointer { .. }
             | Self::Canceled => false,
         }
+    }
+
+    /// Whether the files of one side are at fault, the submission or the reference.
+    pub(super) fn is_of_the_files(&self) -> bool {
+        matches!(
+            self,
+            Self::TooLarge { .. }
+                | Self::TooDeep { .. }
+                | Self::SameName { .. }
+                | Self::Submodule { .. }
+                | Self::LfsPointer { .. }
+        )
     }
 
     pub(super) fn files(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {

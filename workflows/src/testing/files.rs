@@ -1,13 +1,17 @@
 //! Which files go into a test, and how they get there. No link is ever followed.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use super::{Broken, plan::Maxima};
+use super::{
+    Broken,
+    names::{Spelling, composed},
+    plan::Maxima,
+};
 
 /// Names that would let a student's file change how the tests are run.
 const REFUSED: [&str; 8] = [
@@ -21,21 +25,27 @@ const REFUSED: [&str; 8] = [
     "usercustomize.py",
 ];
 const REFUSED_FOLDERS: [&str; 3] = ["__pycache__", ".git", ".pytest_cache"];
+/// How a Git LFS pointer begins, and how long one is at most.
+const LFS_START: &[u8] = b"version https://git-lfs.github.com/spec/";
+const LFS_BYTES_MAX: u64 = 1024;
 const DEPTH_MAX: usize = 32;
 const SHOWN_CHARS_MAX: usize = 200;
 
-/// Files by their paths below one folder.
+/// Files of one folder, by their paths where the tests run.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     pub(super) files: Vec<PathBuf>,
+    /// The paths in the folder of the files that have others there.
+    sources: BTreeMap<PathBuf, PathBuf>,
 }
 
-/// Every ordinary file below `root` whose path the filter takes, in order of their names. `whose` names the root in
-/// messages.
+/// Every ordinary file below `root` whose path the filter takes, in order of their names. The filter gets the path that
+/// the file has where the tests run. `whose` names the root in messages.
 pub(super) fn select(
     whose: &'static str,
     root: &Path,
     maxima: &Maxima,
+    spelling: &Spelling,
     takes: impl Fn(&Path) -> bool,
 ) -> Result<Selection, Broken> {
     let mut selection = Selection::default();
@@ -47,15 +57,22 @@ pub(super) fn select(
             let entry = entry.map_err(Broken::files("reading a folder"))?;
             let path = folder.join(entry.file_name());
             let metadata = entry.metadata().map_err(Broken::files("reading a folder"))?;
+            let target = spelling.apply(&path);
             if metadata.is_dir() {
                 if path.components().count() <= DEPTH_MAX {
+                    if takes(&target) && is_empty(&root.join(&path))? {
+                        return Err(Broken::Submodule { whose, path: shown(&path) });
+                    }
                     pending.push(path);
-                } else if takes(&path) {
+                } else if takes(&target) {
                     return Err(Broken::TooDeep { whose, path: shown(&path), folders_max: DEPTH_MAX });
                 }
-            } else if metadata.is_file() && takes(&path) {
+            } else if metadata.is_file() && takes(&target) {
                 bytes += metadata.len();
-                selection.files.push(path);
+                if metadata.len() <= LFS_BYTES_MAX && is_lfs_pointer(&root.join(&path))? {
+                    return Err(Broken::LfsPointer { whose, path: shown(&path) });
+                }
+                selection.add(target.into_owned(), path);
             }
             if selection.files.len() as u64 > maxima.files {
                 return Err(Broken::TooLarge { whose, limit: "files", max: maxima.files });
@@ -66,10 +83,26 @@ pub(super) fn select(
         }
     }
     selection.files.sort();
-    Ok(selection)
+    match selection.twice() {
+        Some(path) => Err(Broken::SameName { whose, path: shown(path) }),
+        None => Ok(selection),
+    }
 }
 
 impl Selection {
+    fn add(&mut self, target: PathBuf, source: PathBuf) {
+        self.files.push(target.clone());
+        if target != source {
+            self.sources.insert(target, source);
+        }
+    }
+
+    /// A path that two files have, or a file and a folder. They differ only in the form of their names.
+    fn twice(&self) -> Option<&Path> {
+        let same = self.files.windows(2).find(|two| two[0] == two[1]).map(|two| two[0].as_path());
+        same.or_else(|| if self.sources.is_empty() { None } else { self.clash_with(self) })
+    }
+
     /// The file that cannot lie beside those of `other`, which have a folder of its name.
     pub(super) fn clash_with(&self, other: &Self) -> Option<&Path> {
         let folders: BTreeSet<&Path> = other.files.iter().flat_map(|file| file.ancestors().skip(1)).collect();
@@ -83,7 +116,8 @@ impl Selection {
             if let Some(parent) = path.parent() {
                 make_folders(into, parent).map_err(Broken::files("making a folder"))?;
             }
-            fs::copy(root.join(path), &target).map_err(Broken::files("copying a file"))?;
+            let source = self.sources.get(path).unwrap_or(path);
+            fs::copy(root.join(source), &target).map_err(Broken::files("copying a file"))?;
             let executable =
                 fs::metadata(&target).is_ok_and(|metadata| metadata.permissions().mode() & 0o100 != 0);
             set_mode(&target, if executable { 0o755 } else { 0o644 })
@@ -91,6 +125,17 @@ impl Selection {
         }
         Ok(())
     }
+}
+
+/// Git keeps no empty folder, except in the place of a submodule.
+fn is_empty(folder: &Path) -> Result<bool, Broken> {
+    let mut entries = fs::read_dir(folder).map_err(Broken::files("reading a folder"))?;
+    Ok(entries.next().is_none())
+}
+
+fn is_lfs_pointer(file: &Path) -> Result<bool, Broken> {
+    let content = fs::read(file).map_err(Broken::files("reading a file"))?;
+    Ok(content.starts_with(LFS_START))
 }
 
 /// Makes `below` in `root`, whatever the file mode mask of the worker is.
@@ -126,14 +171,18 @@ pub(super) fn is_named(path: &Path, patterns: &[String]) -> bool {
     })
 }
 
-/// Whether a name is a pattern's, in which `*` is any text.
+/// Whether a name matches a pattern, in which `*` stands for any characters. Composed and decomposed letters are equal.
 pub(super) fn is_like(name: &str, pattern: &str) -> bool {
+    matches(&composed(name), &composed(pattern))
+}
+
+fn matches(name: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         None => name == pattern,
         Some((start, rest)) => match name.strip_prefix(start) {
             None => false,
             Some(tail) => {
-                tail.char_indices().map(|(at, _)| at).chain([tail.len()]).any(|at| is_like(&tail[at..], rest))
+                tail.char_indices().map(|(at, _)| at).chain([tail.len()]).any(|at| matches(&tail[at..], rest))
             }
         },
     }
@@ -156,8 +205,16 @@ mod tests {
 
     #[test]
     fn patterns_name_files_folders_and_parts_of_names() {
-        let patterns = ["triangle.py", "src/", "data/*.csv", "a*b*c"].map(str::to_owned);
-        for path in ["triangle.py", "src/deep/er.py", "data/points.csv", "abc", "a-b-b-c"] {
+        let patterns = ["triangle.py", "src/", "data/*.csv", "a*b*c", "\u{fc}/*\u{e4}.py"].map(str::to_owned);
+        for path in [
+            "triangle.py",
+            "src/deep/er.py",
+            "data/points.csv",
+            "abc",
+            "a-b-b-c",
+            "u\u{308}/xa\u{308}.py",
+            "\u{fc}/\u{e4}.py",
+        ] {
             assert!(is_named(Path::new(path), &patterns), "{path}");
         }
         for path in ["triangle.pyc", "srcs/a", "data/deep/points.csv", "sub/triangle.py", "acb", "data"] {

@@ -12,6 +12,7 @@ pub mod compare;
 mod execute;
 mod files;
 pub mod junit;
+mod names;
 mod paths;
 mod places;
 pub mod plan;

@@ -8,6 +8,7 @@ mod endings;
 mod forging;
 mod junit;
 mod messages;
+mod names;
 mod plugins;
 mod skips;
 mod student_places;

@@ -104,3 +104,38 @@ async fn without_a_commit_the_default_branch_is_tested() {
     assert!(message.ends_with("name a branch, one of `main`"), "{message}");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn content_that_is_elsewhere_is_named() {
+    let app = App::new(|_| {}).await;
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    app.commit("pointer", &[(b"answer.py", pointer), (b"notes.txt", pointer)]);
+    let (score, message) = app.score(app.input("pointer")).await;
+    let expected =
+        "the submission has only a Git LFS pointer for `answer.py`; commit the file itself, without Git LFS";
+    assert_eq!((score, message.as_str()), (0.0, expected));
+
+    app.commit("module", &[(b"answer.py", RIGHT)]);
+    let repository = app.repository("module");
+    let main = repository.find_reference("refs/heads/main").unwrap().peel_to_commit().unwrap();
+    let mut tree = repository.treebuilder(Some(&main.tree().unwrap())).unwrap();
+    tree.insert("src", main.id(), 0o160_000).unwrap();
+    let tree = repository.find_tree(tree.write().unwrap()).unwrap();
+    let author = main.author();
+    repository.commit(Some("refs/heads/main"), &author, &author, "Module", &tree, &[&main]).unwrap();
+    let (score, message) = app.score(app.input("module")).await;
+    let expected =
+        "the submission has the submodule `src`, and submodules are not fetched; commit its files instead";
+    assert_eq!((score, message.as_str()), (0.0, expected));
+
+    let mut input = app.input("pointer");
+    input["reference"]["url"] = json!(app.path("lecturer"));
+    app.commit("lecturer", &[(b"tests/test_a.py", pointer), (b"ctutor-test.toml", PLAN.as_bytes())]);
+    let (kind, message) = app.failure(input).await;
+    assert_eq!(kind, "TestEnvironmentBroken");
+    assert!(
+        message.starts_with("the reference has only a Git LFS pointer for `tests/test_a.py`"),
+        "{message}"
+    );
+    app.stop().await;
+}
