@@ -193,7 +193,10 @@ impl Error {
             (Code::Auth, _) if url.is_ssh() => Self::SshAgentUnavailable { url },
             (Code::Auth, _) => Self::AuthenticationRefused { url },
             (Code::Eof, Class::Ssh) => Self::HungUp { url, message: ssh::one_line(&message) },
-            (Code::Eof, _) if phase == Phase::Asking => Self::HungUp { url, message: "nothing".to_owned() },
+            // Its last answer was whole and empty, which is how a server ends that cannot read its repository.
+            (Code::Eof, _) if phase != Phase::Receiving => {
+                Self::HungUp { url, message: "nothing".to_owned() }
+            }
             (Code::Timeout | Code::Eof, _) => Self::Network { url, message },
             (Code::Certificate, _) => Self::CertificateRefused { url, message },
             // The network's faults have a class of their own, so that this is one of this machine's files.

@@ -54,6 +54,18 @@ async fn a_corrupt_object_is_damage_too() {
 }
 
 #[tokio::test]
+async fn references_that_cannot_be_read_are_no_fault_of_the_network() {
+    let upstream = Upstream::new();
+    upstream.set("refs/heads/main", upstream.commit("1", &[]));
+    fs::write(upstream.path().join("packed-refs"), "garbage\n").unwrap();
+    // Git says nothing over HTTP, so that nobody can tell what it is.
+    let told = upstream.told(By::Http, upstream.checkout(By::Http, "main").await);
+    assert_eq!(told, "`URL` closed the connection and said: nothing");
+    let error = upstream.commit_at(By::Path, "main").await.unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn history_that_is_lost_does_not_matter_to_a_copy() {
     let upstream = Upstream::new();
     let first = upstream.commit("1", &[]);
