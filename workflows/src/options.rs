@@ -19,6 +19,10 @@ pub struct Options {
     pub sandbox: Policy,
     /// Folders that confined programs see beside the system's, such as a Python installation.
     pub sandbox_read_only: Vec<PathBuf>,
+    /// A control group (version 2) that is delegated to the worker and limits the memory of tests exactly.
+    pub sandbox_cgroup: Option<PathBuf>,
+    /// How many cores a test may use, and sees.
+    pub cores_per_test: usize,
     /// The most that a test may ask for.
     pub maxima: Maxima,
     /// How many tests run at once.
@@ -49,8 +53,21 @@ impl Options {
             git: ctutor_git::Options::default(),
             sandbox: Policy::Confined,
             sandbox_read_only: Vec::new(),
+            sandbox_cgroup: None,
+            cores_per_test: ctutor_sandbox::Options::from(Policy::Confined).cores,
             maxima: Maxima::default(),
             tests_at_once_max: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    /// The options of the sandbox in which submissions are tested.
+    #[must_use]
+    pub fn sandbox_options(&self) -> ctutor_sandbox::Options {
+        ctutor_sandbox::Options {
+            read_only: self.sandbox_read_only.clone(),
+            cgroup: self.sandbox_cgroup.clone(),
+            cores: self.cores_per_test,
+            ..self.sandbox.into()
         }
     }
 
@@ -63,9 +80,7 @@ impl Options {
         prepare_scratch(scratch.clone()).await.map_err(|source| {
             unusable(ctutor_git::Error::Io { what: "removing what earlier processes left behind", source })
         })?;
-        let mut options: ctutor_sandbox::Options = self.sandbox.into();
-        options.read_only.clone_from(&self.sandbox_read_only);
-        let sandbox = Sandbox::detect(options).await;
+        let sandbox = Sandbox::detect(self.sandbox_options()).await;
         if let Err(unavailable) = &sandbox {
             tracing::warn!(
                 remedy = unavailable.remedy,

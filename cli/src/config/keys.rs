@@ -152,6 +152,13 @@ const OTHERS: &[Key] = &[
         Kind::List,
         "a list of paths",
     ),
+    Key::new("testing.control_group", &["CTUTOR_TESTING_CONTROL_GROUP"], Kind::Text, "a path"),
+    Key::new(
+        "testing.cores_per_test",
+        &["CTUTOR_TESTING_CORES_PER_TEST"],
+        Kind::Number,
+        "an integer from 1 to 1024",
+    ),
     Key::new(
         "testing.tests_at_once_max",
         &["CTUTOR_TESTING_TESTS_AT_ONCE_MAX"],

@@ -27,6 +27,10 @@ pub(crate) struct Testing {
     pub(crate) unconfined: Permission,
     /// Folders that confined programs see beside the system's.
     pub(crate) read_only_folders: Vec<PathBuf>,
+    /// A control group (version 2) in which the tests of a worker get groups of their own.
+    pub(crate) control_group: Option<PathBuf>,
+    /// Cores that each test may use.
+    pub(crate) cores_per_test: Between<1, 1_024>,
     /// Most tests at once; as many as there are processors when not set.
     pub(crate) tests_at_once_max: Option<Between<1, 1_000>>,
     /// Longest time for one test.
@@ -98,6 +102,8 @@ impl Testing {
             Permission::Allowed => Policy::AllowUnconfined,
         };
         options.sandbox_read_only.clone_from(&self.read_only_folders);
+        options.sandbox_cgroup.clone_from(&self.control_group);
+        options.cores_per_test = self.cores_per_test.as_usize();
         options
     }
 
