@@ -24,4 +24,5 @@ mod secrets;
 mod student_testing;
 mod upgrade;
 mod visibility;
+mod worker_check;
 mod workers;

@@ -1,5 +1,6 @@
 //! Workers.
 
+mod check;
 mod start;
 mod status;
 
@@ -12,6 +13,8 @@ use crate::config::{Flags, Loaded};
 pub(crate) enum Command {
     /// Run a worker until it is told to stop
     Start(start::Args),
+    /// Check that the languages of this machine work in the sandbox in which submissions are tested
+    Check(check::Args),
     /// List the live workers and the task queues
     Status(status::Args),
 }
@@ -20,6 +23,7 @@ impl Command {
     pub(super) fn set_flags(&self, flags: &mut Flags) {
         match self {
             Self::Start(args) => args.set_flags(flags),
+            Self::Check(_) => {}
             Self::Status(args) => args.set_flags(flags),
         }
     }
@@ -27,6 +31,7 @@ impl Command {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         match self {
             Self::Start(args) => args.run(loaded).await,
+            Self::Check(args) => args.run(loaded).await,
             Self::Status(args) => args.run(loaded).await,
         }
     }

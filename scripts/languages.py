@@ -1,0 +1,50 @@
+"""Prints docs/LANGUAGES.md from the JSON of `ctutor worker check`."""
+
+import json
+import os
+import platform
+import sys
+
+HEAD = """# Languages
+
+What `ctutor worker check` found for the packages of the distribution, in the sandbox in which submissions are tested.
+Each language compiles (where it has a compiler) and runs a small right program, with threads, sockets, random numbers or a library of its own where it has such.
+`scripts/languages install` installs the packages, runs the checks again and writes this page.
+
+Checked on {system} with Linux {kernel}, {cores} cores, without a control group. Seconds are those of one run.
+
+Check your own worker with `ctutor worker check`: it says what is not installed and what to set.
+"""
+
+
+def cell(check):
+    if check["status"] == "works":
+        return f"works, {check['seconds']:.1f} s"
+    if check["status"] == "fails":
+        return (check["reason"] or "fails").split(":")[0].replace("|", "/")
+    return check["status"]
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        found = json.load(file)
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
+    kernel = ".".join(platform.release().split(".")[:2])
+    print(HEAD.format(system=system, kernel=kernel, cores=os.cpu_count()))
+    rows, sizes = {}, []
+    for check in found["checks"]:
+        rows.setdefault(check["title"], {})[check["memoryMiB"]] = check
+        if check["memoryMiB"] not in sizes:
+            sizes.append(check["memoryMiB"])
+    names = [f"{size // 1024} GiB" if size % 1024 == 0 else f"{size} MiB" for size in sizes]
+    print(f"| language | version | {' | '.join(names)} |")
+    print(f"| --- | --- |{' --- |' * len(names)}")
+    for title, checks in sorted(rows.items(), key=lambda row: row[0].casefold()):
+        # Only the beginning: some name the machine that built them, too.
+        version = next((check["version"] for check in checks.values() if check["version"]), "-")
+        cells = " | ".join(cell(checks[size]) for size in sizes)
+        print(f"| {title} | {version.splitlines()[0].split(' (built')[0].replace('|', '/')[:60]} | {cells} |")
+
+
+if __name__ == "__main__":
+    main()
