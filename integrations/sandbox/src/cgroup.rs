@@ -63,7 +63,9 @@ impl Drop for Group {
 pub(crate) fn why_unusable(root: &Path) -> Option<String> {
     let controllers = match fs::read_to_string(root.join("cgroup.subtree_control")) {
         Ok(text) => text,
-        Err(fault) => return Some(format!("`{}` is no control group: {fault}", root.display())),
+        Err(fault) => {
+            return Some(format!("`{}` is not a control group of version 2: {fault}", root.display()));
+        }
     };
     for wanted in ["memory", "pids"] {
         if !controllers.split_whitespace().any(|name| name == wanted) {
@@ -72,7 +74,7 @@ pub(crate) fn why_unusable(root: &Path) -> Option<String> {
     }
     match Group::create(root, &Limits::default()) {
         Ok(_) => None,
-        Err(fault) => Some(format!("no group can be made in `{}`: {fault}", root.display())),
+        Err(fault) => Some(format!("a group cannot be created in `{}`: {fault}", root.display())),
     }
 }
 
@@ -84,7 +86,7 @@ mod tests {
     #[test]
     fn a_group_is_given_its_bounds() {
         let root = tempfile::tempdir().unwrap();
-        assert!(why_unusable(root.path()).unwrap().contains("is no control group"));
+        assert!(why_unusable(root.path()).unwrap().contains("is not a control group"));
         fs::write(root.path().join("cgroup.subtree_control"), "cpu memory\n").unwrap();
         assert!(why_unusable(root.path()).unwrap().contains("`pids`"));
         fs::write(root.path().join("cgroup.subtree_control"), "cpu memory pids\n").unwrap();

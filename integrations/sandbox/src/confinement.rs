@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{Bind, Command, Limits, cores::CoreLease, etc, machine_view::MachineView, system_calls::Filters};
 
-/// Who the program is inside: nobody.
+/// The user that the program runs as: nobody.
 pub(crate) const USER: u32 = 65_534;
 
 const PROGRAM_FOLDERS: [&str; 5] = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
@@ -263,7 +263,7 @@ fn unconfined_prefix(line: &mut Line, limits: &Limits) {
     line.add(["/bin/sh", "-c", &script, "sh"]);
 }
 
-/// A program of the system. `PATH` is not asked: it belongs to whoever started the worker.
+/// A program of the system. `PATH` is ignored, since the user who started the worker may have changed it.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     PROGRAM_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
 }

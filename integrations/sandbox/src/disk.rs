@@ -88,7 +88,7 @@ impl Sum<'_> {
     }
 }
 
-/// What vanishes while it is looked at, or is no folder any more, takes no room.
+/// Ignores a file that was removed meanwhile, and a folder that was replaced by a file.
 fn still_there<T>(found: io::Result<T>) -> Result<Option<T>, Breach> {
     match found {
         Ok(found) => Ok(Some(found)),

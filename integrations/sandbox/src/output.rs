@@ -50,7 +50,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         self.pipe.is_some()
     }
 
-    /// Waits for output; it may be dropped without losing any. Answers how many bytes there are in the chunk.
+    /// Waits for output; it may be dropped without losing any. Returns how many bytes there are in the chunk.
     pub(crate) async fn fill(&mut self) -> io::Result<usize> {
         match &mut self.pipe {
             Some(pipe) => pipe.read(&mut self.chunk).await,
@@ -58,7 +58,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
-    /// Takes in what [`fill`](Self::fill) answered.
+    /// Handles what [`fill`](Self::fill) returned.
     pub(crate) fn take(&mut self, filled: io::Result<usize>, on_line: &mut (dyn FnMut(Line<'_>) + Send)) {
         // A pipe that cannot be read has nothing more to tell; how the command ended is known from elsewhere.
         let size = filled.unwrap_or(0);

@@ -231,7 +231,7 @@ impl Running {
         if out_of_memory {
             return (Exit::MemoryLimit, None);
         }
-        // Who ignores the first signal is killed a second later.
+        // A process that ignores the first signal is killed a second later.
         let cpu_spent = exit == Exit::Signaled(SIGKILL) && self.seen.cpu_spent.load(Ordering::Relaxed);
         match exit {
             _ if cpu_spent || exit == Exit::Signaled(SIGXCPU) => {
@@ -256,7 +256,7 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// Who drops a run does not wait for its end, which takes its order all the same.
+    /// The caller does not wait for the end of a dropped run, but the steps keep their order.
     fn drop(&mut self) {
         let Some(mut processes) = self.processes.take() else { return };
         if let Ok(runtime) = Handle::try_current() {
@@ -332,7 +332,7 @@ fn poll_end(process: &OwnedFd, timeout: Duration) -> bool {
 }
 
 /// bubblewrap does not wait for the first process of its namespace, which so becomes a child of process 1.
-/// In a container that may be this very process. Where it is not, this is no child and the call does nothing.
+/// In a container that may be this very process. Elsewhere the process is not a child and the call has no effect.
 #[cfg(target_os = "linux")]
 fn reap(process: &OwnedFd) {
     use std::os::fd::AsFd;

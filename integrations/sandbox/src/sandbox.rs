@@ -306,7 +306,7 @@ fn give(root: &Path) -> io::Result<()> {
 /// What helps where bubblewrap has failed with these words.
 fn remedy(reason: &str) -> &'static str {
     if reason.contains("Can't mount proc") {
-        // The kernel gives no new `/proc` to whoever sees only a part of the one at hand.
+        // The kernel mounts a new `/proc` only where all of the present one is visible.
         return "unmask `/proc` of the container: Docker needs `--security-opt systempaths=unconfined`, Kubernetes \
                 `procMount: Unmasked`";
     }
@@ -316,7 +316,7 @@ fn remedy(reason: &str) -> &'static str {
 
 fn cannot_prepare(fault: &io::Error) -> Unavailable {
     Unavailable {
-        reason: format!("temporary files cannot be made: {fault}"),
+        reason: format!("temporary files cannot be created: {fault}"),
         remedy: "give the worker a writable temporary folder (`TMPDIR`)".into(),
     }
 }

@@ -47,7 +47,7 @@ struct Clock {
 
 #[derive(Debug)]
 struct State {
-    /// Nobody ticks while there is no stopwatch.
+    /// How many stopwatches there are. The thread sleeps while there are none.
     users: usize,
     ticked_at: Instant,
     running: Duration,
@@ -67,7 +67,7 @@ fn clock() -> &'static Clock {
 
 impl Clock {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Numbers are whole whoever panics beside them.
+        // A panic of another thread leaves no number half written.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

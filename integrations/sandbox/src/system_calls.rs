@@ -111,7 +111,7 @@ fn pipe_with(filter: &[u8]) -> io::Result<OwnedFd> {
     Ok(reader.into())
 }
 
-/// A filter that answers the calls that match with this error, and allows all others.
+/// A filter in which the calls that match fail with this error, and all others are allowed.
 fn compile(
     errno: i32,
     calls: impl Iterator<Item = (c_long, Vec<SeccompRule>)>,

@@ -33,7 +33,7 @@ const SAMPLE_SHARE: u32 = 4;
 const SEEK_EVERY: Duration = Duration::from_millis(1);
 const SEEK_TIMES: u32 = 100;
 const DISK_EVERY: Duration = Duration::from_millis(200);
-/// The limit of the kernel answers the program's `fork` and is to be met first.
+/// The limit of the kernel makes the program's `fork` fail, and should be reached first.
 const SLACK_PROCESSES: u64 = 6;
 
 /// The first process of the namespace, once it is known.

@@ -32,11 +32,11 @@ async fn a_missing_or_powerless_bubblewrap_is_told_with_a_remedy() {
 }
 
 #[tokio::test]
-async fn a_control_group_that_is_none_is_not_passed_over() {
+async fn a_folder_that_is_not_a_control_group_is_refused() {
     let folder = TempDir::new().unwrap();
     let options = Options { cgroup: Some(folder.path().into()), ..Policy::Confined.into() };
     let unavailable = Sandbox::detect(options).await.unwrap_err();
-    assert!(unavailable.reason.contains("no control group"), "{unavailable:?}");
+    assert!(unavailable.reason.contains("is not a control group"), "{unavailable:?}");
 }
 
 /// A container has a `/proc` with parts of it covered, and then the kernel gives no other.
