@@ -1,5 +1,7 @@
 //! The elements of a report, one within another, and what they say of tests.
 
+use quick_xml::events::BytesStart;
+
 use super::{
     attributes::Attributes,
     read::{CASES_MAX, Case, DEPTH_MAX, Fault, printable, readable, shortened},
@@ -11,9 +13,11 @@ use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict, cap};
 /// Where the reader is, and what it has.
 #[derive(Debug, Default)]
 pub(super) struct Document {
-    open: Vec<Element>,
+    /// With their names, the innermost last.
+    open: Vec<(String, Element)>,
     has_root: bool,
     cases: Vec<Case>,
+    /// How many of the cases have failed, as expected or not.
     failures: usize,
 }
 
@@ -33,7 +37,7 @@ enum Element {
 #[derive(Debug)]
 struct Suite {
     name: String,
-    /// What its attributes say.
+    /// Whether its attributes say so, or count failures.
     failed: bool,
     /// How many cases had failed when it began.
     failures_before: usize,
@@ -60,23 +64,42 @@ struct Draft {
 }
 
 impl Document {
-    /// Takes an element that begins at a line.
-    pub(super) fn start(&mut self, attributes: Attributes, name: &str, line: usize) -> Result<(), Fault> {
+    /// Takes a start tag at a line.
+    ///
+    /// # Errors
+    /// [`Fault`] when it is out of place, or a state or an element is not known.
+    pub(super) fn start(&mut self, tag: &BytesStart<'_>, line: usize) -> Result<(), Fault> {
+        let name = folded(tag.local_name().as_ref());
+        let Some(element) = self.element(tag, &name, line)? else {
+            // A message that looks like an element.
+            let text = format!("&lt;{}&gt;", &**tag);
+            self.text(&text);
+            return Ok(());
+        };
         if self.open.len() == DEPTH_MAX {
             return Err(Fault::TooDeep);
         }
-        let tag = folded(name);
-        let is_suite = matches!(tag.as_str(), "testsuites" | "testsuite");
-        let element = match self.open.last() {
-            None if !is_suite => return Err(Fault::Root { root: shortened(name) }),
-            None => self.suite(attributes),
-            Some(Element::Suite(_) | Element::Case(_)) if is_suite => self.suite(attributes),
-            Some(Element::Suite(_) | Element::Case(_)) if tag == "testcase" => {
-                Element::Case(Draft::new(attributes, self.suite_name(), line)?)
+        self.has_root = true;
+        self.open.push((name, element));
+        Ok(())
+    }
+
+    /// The element that a start tag opens, if it opens one.
+    fn element(&self, tag: &BytesStart<'_>, name: &str, line: usize) -> Result<Option<Element>, Fault> {
+        let is_suite = matches!(name, "testsuites" | "testsuite");
+        let written = || shortened(tag.local_name().as_ref());
+        Ok(Some(match self.open.last().map(|(_, element)| element) {
+            None if !is_suite => return Err(Fault::Root { root: written() }),
+            None => self.suite(Attributes::of(tag, line)?),
+            Some(Element::Suite(_) | Element::Case(_)) if is_suite => self.suite(Attributes::of(tag, line)?),
+            Some(Element::Suite(_) | Element::Case(_)) if name == "testcase" => {
+                Element::Case(Draft::new(Attributes::of(tag, line)?, self.suite_name(), line)?)
             }
             Some(Element::Suite(suite)) => match words::element(name) {
                 // What failed outside of every test, in the preparation of a suite for instance.
-                Some(Said::State(State::Failed)) => Element::Outcome(Outcome::new(State::Failed, attributes)),
+                Some(Said::State(State::Failed)) => {
+                    Element::Outcome(Outcome::new(State::Failed, Attributes::of(tag, line)?))
+                }
                 Some(_) => Element::Other,
                 // It may hold tests.
                 None => Element::Suite(Suite {
@@ -86,26 +109,59 @@ impl Document {
                 }),
             },
             Some(Element::Case(case)) => match words::element(name) {
-                Some(Said::State(state)) => Element::Outcome(Outcome::new(state, attributes)),
+                Some(Said::State(state)) => Element::Outcome(Outcome::new(state, Attributes::of(tag, line)?)),
                 Some(_) => Element::Other,
                 None => {
-                    let (test, element) = (shortened(&case.name), shortened(name));
-                    return Err(Fault::Element { element, test, line });
+                    return Err(Fault::Element { element: written(), test: shortened(&case.name), line });
                 }
             },
-            Some(Element::Outcome(_)) if tag == "stacktrace" => Element::Detail,
-            Some(_) => Element::Other,
-        };
-        self.has_root = true;
-        self.open.push(element);
-        Ok(())
+            Some(Element::Outcome(_)) if name == "stacktrace" => Element::Detail,
+            Some(Element::Outcome(_)) if words::element(name).is_some() => Element::Other,
+            // Another of the same name has an end tag of its own.
+            Some(Element::Other) if self.open.last().is_some_and(|(open, _)| open == name) => Element::Other,
+            Some(Element::Outcome(_) | Element::Detail | Element::Other) => return Ok(None),
+        }))
     }
 
-    pub(super) fn end(&mut self) -> Result<(), Fault> {
-        match self.open.pop() {
+    /// Takes a tag that is a whole element.
+    ///
+    /// # Errors
+    /// As for a start tag.
+    pub(super) fn empty(&mut self, tag: &BytesStart<'_>, line: usize) -> Result<(), Fault> {
+        let before = self.open.len();
+        self.start(tag, line)?;
+        if self.open.len() > before { self.close() } else { Ok(()) }
+    }
+
+    /// Takes an end tag at a line.
+    ///
+    /// # Errors
+    /// [`Fault::Syntax`] when it does not belong to the element that is open, unless that one only holds text.
+    pub(super) fn end(&mut self, written: &str, line: usize) -> Result<(), Fault> {
+        let name = folded(written);
+        let holds_text =
+            |element: &Element| matches!(element, Element::Outcome(_) | Element::Detail | Element::Other);
+        let texts = self.open.iter().rev().take_while(|(_, element)| holds_text(element));
+        match texts.clone().position(|(open, _)| *open == name) {
+            Some(above) => (0..=above).try_for_each(|_| self.close()),
+            None if texts.count() > 0 => {
+                self.text(&format!("&lt;/{written}&gt;"));
+                Ok(())
+            }
+            None if self.open.last().is_some_and(|(open, _)| *open == name) => self.close(),
+            None => {
+                let message = format!("unexpected end tag `</{}>`", shortened(written));
+                Err(Fault::Syntax { line, message })
+            }
+        }
+    }
+
+    /// Closes the innermost element.
+    fn close(&mut self) -> Result<(), Fault> {
+        match self.open.pop().map(|(_, element)| element) {
             Some(Element::Case(draft)) => self.push(draft),
             Some(Element::Outcome(outcome)) => match self.open.last_mut() {
-                Some(Element::Case(case)) => {
+                Some((_, Element::Case(case))) => {
                     case.take(&outcome);
                     Ok(())
                 }
@@ -118,6 +174,7 @@ impl Document {
             Some(Element::Suite(suite)) if suite.failed && self.failures == suite.failures_before => {
                 let mut draft = Draft::of_suite(&suite.name);
                 draft.see(State::Failed);
+                "the suite failed, but none of its tests did".clone_into(&mut draft.message);
                 self.push(draft)
             }
             _ => Ok(()),
@@ -127,7 +184,8 @@ impl Document {
     /// Takes text as it is written in XML.
     pub(super) fn text(&mut self, raw: &str) {
         let outcome = match self.open.as_mut_slice() {
-            [.., Element::Outcome(outcome)] | [.., Element::Outcome(outcome), Element::Detail] => outcome,
+            [.., (_, Element::Outcome(outcome))]
+            | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] => outcome,
             _ => return,
         };
         if outcome.raw.len() <= MESSAGE_BYTES_MAX {
@@ -143,16 +201,15 @@ impl Document {
     }
 
     fn suite(&self, attributes: Attributes) -> Element {
-        // The attributes of a suite count its tests; only those that state a result are of interest.
-        let failed = attributes.said.iter().any(|(name, value)| {
-            !value.bytes().all(|byte| byte.is_ascii_digit())
-                && words::attribute(name, value) == Said::State(State::Failed)
-        });
+        let failed = attributes
+            .said
+            .iter()
+            .any(|(name, value)| words::attribute(name, value) == Said::State(State::Failed));
         Element::Suite(Suite { name: attributes.name, failed, failures_before: self.failures })
     }
 
     fn suite_name(&self) -> &str {
-        let mut names = self.open.iter().rev().filter_map(|element| match element {
+        let mut names = self.open.iter().rev().filter_map(|(_, element)| match element {
             Element::Suite(suite) => Some(suite.name.as_str()),
             _ => None,
         });
@@ -163,9 +220,8 @@ impl Document {
         if self.cases.len() == CASES_MAX {
             return Err(Fault::TooManyCases);
         }
-        let case = Case::from(draft);
-        self.failures += usize::from(case.verdict == Verdict::Failed);
-        self.cases.push(case);
+        self.failures += usize::from(draft.verdict == Verdict::Failed);
+        self.cases.push(draft.into());
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
+use std::borrow::Cow;
+
 use quick_xml::{Reader, events::Event};
 
-use super::{attributes::Attributes, document::Document};
+use super::document::Document;
 use crate::testing::report::Verdict;
 
 pub(super) const DEPTH_MAX: usize = 64;
@@ -56,9 +58,14 @@ pub(super) enum Fault {
 /// # Errors
 /// [`Fault`] when the text is not well-formed, or when it has a state that is not known.
 pub(super) fn read(text: &str) -> Result<Vec<Case>, Fault> {
-    let text = text.trim_start_matches('\u{feff}');
+    let text = escape_stray(text.trim_start_matches('\u{feff}'));
+    let text = &*text;
     let mut reader = Reader::from_str(text);
-    reader.config_mut().allow_dangling_amp = true;
+    let config = reader.config_mut();
+    config.allow_dangling_amp = true;
+    // The document knows which tags may be text.
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
     let mut lines = Lines::new(text);
     let mut document = Document::default();
     loop {
@@ -66,14 +73,9 @@ pub(super) fn read(text: &str) -> Result<Vec<Case>, Fault> {
         let event = reader.read_event();
         let event = event.map_err(|fault| Fault::syntax(lines.at(reader.error_position()), &fault))?;
         match event {
-            Event::Start(tag) => {
-                document.start(Attributes::of(&tag, line)?, tag.local_name().as_ref(), line)?;
-            }
-            Event::End(_) => document.end()?,
-            Event::Empty(tag) => {
-                document.start(Attributes::of(&tag, line)?, tag.local_name().as_ref(), line)?;
-                document.end()?;
-            }
+            Event::Start(tag) => document.start(&tag, line)?,
+            Event::End(tag) => document.end(tag.local_name().as_ref(), line)?,
+            Event::Empty(tag) => document.empty(&tag, line)?,
             Event::Text(text) => document.text(&text.xml10_content()),
             Event::CData(text) => document.text(&text.xml10_content().replace('&', "&amp;")),
             Event::GeneralRef(reference) => document.text(&format!("&{};", &*reference)),
@@ -81,6 +83,34 @@ pub(super) fn read(text: &str) -> Result<Vec<Case>, Fault> {
             Event::DocType(_) | Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
     }
+}
+
+/// Escapes each `<` that begins neither a tag nor a comment nor the like, as in `1 < 2`.
+fn escape_stray(text: &str) -> Cow<'_, str> {
+    let mut escaped = String::new();
+    let (mut copied, mut at) = (0, 0);
+    while let Some(next) = text[at..].find('<') {
+        at += next;
+        let rest = &text[at + 1..];
+        let end = |mark: &str| rest.find(mark).map_or(text.len(), |end| at + 1 + end);
+        match rest.chars().next() {
+            _ if rest.starts_with("![CDATA[") => at = end("]]>"),
+            _ if rest.starts_with("!--") => at = end("-->"),
+            Some('!' | '?' | '/' | '_' | ':') => at += 1,
+            Some(letter) if letter.is_alphabetic() => at += 1,
+            _ => {
+                escaped.push_str(&text[copied..at]);
+                escaped.push_str("&lt;");
+                at += 1;
+                copied = at;
+            }
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    escaped.push_str(&text[copied..]);
+    Cow::Owned(escaped)
 }
 
 /// Counts lines while the reader goes on.

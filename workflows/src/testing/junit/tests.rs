@@ -109,6 +109,25 @@ fn nextest() {
 }
 
 #[test]
+fn node() {
+    let messages = assert_told(
+        include_str!("samples/node.xml"),
+        &[
+            ("test::ok", Passed),
+            ("test::skip", Skipped),
+            ("test::skip2", Skipped),
+            ("test::todo fails", Skipped),
+            ("test::todo ok", Skipped),
+            ("test::bad", Failed),
+            ("test::runtime", Skipped),
+            ("test::in", Passed),
+            ("test::sk", Skipped),
+        ],
+    );
+    assert!(messages[5].starts_with("'a & \\x00 😀' == 'b'\n[Error"), "{}", messages[5]);
+}
+
+#[test]
 fn suites_in_suites_and_suites_that_fail() {
     let messages = assert_told(
         include_str!("samples/nested.xml"),
@@ -327,6 +346,11 @@ fn a_suite_that_failed_is_a_test_that_failed() {
     assert_told(failed, &[("s::a", Passed), ("s", Failed)]);
     let counted = "<testsuite name='s' errors='0' failures='1' success='False'><testcase name='a' status='fail'/></testsuite>";
     assert_told(counted, &[("s::a", Failed)]);
+    let uncounted = "<testsuite name='s' tests='1' failures='1'><testcase name='a'/></testsuite>";
+    assert_told(uncounted, &[("s::a", Passed), ("s", Failed)]);
+    // Node counts a failure that is expected.
+    let todo = "<testsuite name='s' failures='1'><testcase name='a'><skipped type='todo'/><failure/></testcase></testsuite>";
+    assert_told(todo, &[("s::a", Skipped)]);
 }
 
 #[test]
@@ -361,6 +385,21 @@ fn no_character_of_a_message_changes_a_verdict() {
         told("<testsuite><testcase name='a'><failure>&#xD83D;&#xDE00; a & b &x;</failure></testcase></testsuite>")[0].2,
         "😀 a & b &x;"
     );
+    for message in
+        ["1 < 2", "<unknown>:0", "vector<int> and </b>", "a <- b", "<b attribute>", "<failed", "<x y='"]
+    {
+        let open = message.ends_with("failed") || message.ends_with('\'');
+        let text = format!(
+            "<testsuite><testcase name='a'><failure message=\"{message}\">{message}</failure></testcase>\
+             <testcase name='b'><system-out>{message}</system-out></testcase></testsuite>"
+        );
+        // What a tag without an end swallows cannot be told.
+        if open {
+            assert!(read(&text).is_err(), "{message}");
+        } else {
+            assert_eq!(assert_told(&text, &[("a", Failed), ("b", Passed)])[0], message);
+        }
+    }
     // In a section of characters, nothing is a reference.
     assert_eq!(
         told("<testsuite><testcase name='a'><failure><![CDATA[&lt; &amp;]]>&lt;</failure></testcase></testsuite>")[0].2,

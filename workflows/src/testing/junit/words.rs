@@ -27,6 +27,8 @@ const VALUES: &[(State, &[&str])] = &[
     ),
     // Truths as states.
     (Passed, &["true", "yes"]),
+    // Playwright.
+    (Passed, &["expected"]),
     // The test ran: GoogleTest `run` and `completed`, Bazel, NUnit 2 `executed`. Elements say what came of it.
     (Passed, &["run", "ran", "completed", "complete", "executed", "finished", "done"]),
     // xUnit.net, RSpec, Playwright and Jest of a test that passed at another attempt.
@@ -52,6 +54,8 @@ const VALUES: &[(State, &[&str])] = &[
         Failed,
         &["undefined", "ambiguous", "warning", "warned", "risky", "leak", "unstable", "xpass", "xpassed"],
     ),
+    // Behave, GUT and DejaGnu.
+    (Failed, &["hookerror", "cleanuperror", "noasserts", "unresolved", "kpass"]),
     // An expected failure that passed: unittest, Swift and Automake.
     (Failed, &["unexpectedsuccess", "unexpectedpass", "dubious"]),
     // Most dialects; `pending` Mocha, RSpec and Jest; `todo` Node and Jest; `excluded` ExUnit; `ignored` Rust, NUnit.
@@ -62,8 +66,12 @@ const VALUES: &[(State, &[&str])] = &[
     // GoogleTest, Bazel, CTest, NUnit, MSTest.
     (Skipped, &["notrun", "notexecuted", "notstarted", "disabled", "suppressed", "filtered", "inconclusive"]),
     (Skipped, &["notapplicable", "na", "unsupported", "untested", "deselected", "none"]),
+    // Behave.
+    (Skipped, &["untestedpending", "untestedundefined", "pendingwarn"]),
+    // Tests whose result is ignored: Qt.
+    (Skipped, &["bpass", "bfail", "bxpass", "bxfail"]),
     // Failures that were expected: pytest, unittest, Automake, testthat, ExUnit.
-    (Skipped, &["xfail", "xfailed", "expectedfailure", "expectedfail", "knownfail", "knownfailure"]),
+    (Skipped, &["xfail", "xfailed", "expectedfailure", "expectedfail", "kfail", "knownfail", "knownfailure"]),
 ];
 
 /// What an attribute of a test holds.
@@ -95,7 +103,7 @@ const ATTRIBUTES: &[(Meaning, &[&str])] = &[
 const ELEMENTS: &[(State, &[&str])] = &[
     // The schema of Ant and Jenkins, Surefire, nextest.
     (Failed, &["failure", "error", "rerunfailure", "rerunerror"]),
-    (Flaky, &["flakyfailure", "flakyerror"]),
+    (Flaky, &["flakyfailure", "flakyerror", "flaky", "rerun", "retry"]),
     (Skipped, &["skipped"]),
     // Other spellings. PHPUnit has `warning`, and `risky` and `incomplete` in some versions.
     (Failed, &["failures", "errors", "fail", "failed", "fatal", "exception", "crash", "crashed", "broken"]),
@@ -191,6 +199,39 @@ const HARMLESS: &[&str] = &[
     "cultureinfo",
     "summary",
     "info",
+    "reason",
+    "id",
+    "path",
+    "line",
+    "code",
+    "command",
+    "exitcode",
+    "input",
+    "expected",
+    "actual",
+    "diff",
+    "data",
+    "testdata",
+    "image",
+    "video",
+    "report",
+    "start",
+    "end",
+    "started",
+    "ended",
+    "browser",
+    "device",
+    "platform",
+    "version",
+    "author",
+    "priority",
+    "severity",
+    "story",
+    "feature",
+    "bug",
+    "bugs",
+    "defect",
+    "defects",
     "debug",
 ];
 
