@@ -220,3 +220,22 @@ text = find
     let report = place.test().await.unwrap();
     assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
 }
+
+#[tokio::test]
+async fn files_that_a_conftest_runs_cannot_change_pytest() {
+    let change = "
+import _pytest.unittest
+_pytest.unittest.TestCaseFunction.runtest = lambda self: None
+def find(): return 0
+text = find
+";
+    for conftest in
+        ["import answer", "import os, runpy\nif os.path.exists('answer.py'): runpy.run_path('answer.py')"]
+    {
+        let mut place = Place::with_answer(change).await;
+        place.write("reference/tests/conftest.py", conftest);
+        let report = place.test().await.unwrap();
+        assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
+        assert!(message(&report, "test_right").contains("tampered"), "{report:#?}");
+    }
+}

@@ -115,7 +115,9 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
         return Err(Broken::Listing { message: format!("`{file}`: {message}") });
     }
     if session.tampered {
-        return Err(Broken::Listing { message: "they change pytest itself".to_owned() });
+        let message = "they change pytest itself; plugins may do so, if no `conftest.py` imports a file of the \
+                       student before them";
+        return Err(Broken::Listing { message: message.to_owned() });
     }
     let tests = match session.listed {
         Some(tests) => tests,

@@ -195,26 +195,23 @@ def canary_of(item):
     return canary
 
 
-class BeforeFirstImport:
-    """A finder that finds nothing, and calls `then` before the first file of the student is imported."""
+def before_students_code(root, tests, then):
+    """Calls `then` once, before the first file of the student is executed or loaded."""
+    root, tests = os.path.join(root, ""), os.path.join(root, tests, "")
+    pending = [then]
 
-    def __init__(self, root, tests, then):
-        self._root = os.path.join(root, "")
-        self._tests = os.path.join(root, tests, "")
-        self._then = then
+    def hook(event, args):
+        if not pending or event not in ("exec", "import"):
+            return
+        file = getattr(args[0], "co_filename", None) if event == "exec" else args[1]
+        if not isinstance(file, str) or file.startswith("<"):
+            return
+        file = os.path.join(root, file)
+        # A submission has no `conftest.py`.
+        if file.startswith(root) and not file.startswith(tests) and os.path.basename(file) != "conftest.py":
+            pending.pop()()
 
-    def find_spec(self, fullname, path=None, target=None):
-        from importlib.machinery import PathFinder
-
-        spec = self._then and PathFinder.find_spec(fullname, path, target)
-        origin = spec and (spec.origin or next(iter(spec.submodule_search_locations or []), None))
-        if not origin or not origin.startswith(self._root) or origin.startswith(self._tests):
-            return None
-        # A submission has no such file.
-        if os.path.basename(origin) != "conftest.py":
-            then, self._then = self._then, None
-            then()
-        return None
+    sys.addaudithook(hook)
 
 
 def repeats_tests(config):
@@ -244,7 +241,7 @@ class Probe:
     def pytest_load_initial_conftests(self):
         # Pytest has changed itself by now, and no file of the student has been imported. Plugins that the reference's
         # `conftest.py` loads may still change pytest in good faith, so that it is remembered as late as possible.
-        sys.meta_path.insert(0, BeforeFirstImport(self._root, self._tests, self._remember))
+        before_students_code(self._root, self._tests, self._remember)
 
     def pytest_sessionstart(self, session):
         self._remember()
