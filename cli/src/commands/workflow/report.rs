@@ -21,13 +21,13 @@ const TYPE: &str = "student_testing";
 pub(crate) struct Args {
     #[command(flatten)]
     target: TargetArgs,
-    /// How it is written
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// The same as `--format json`
+    /// Short for `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Write it to this file, instead of stdout
+    /// Write the report to this file instead of stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -36,11 +36,11 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// A table for people
+    /// A table
     Text,
     /// JUnit XML, for CI systems
     Junit,
-    /// The report as it is stored
+    /// JSON, as the report is stored in the result of the run
     Json,
 }
 
@@ -80,14 +80,14 @@ fn stored_report(workflow: &Workflow) -> anyhow::Result<&Value> {
     }
     match (closed_at, failure) {
         (None, _) => bail!(
-            "`{workflow_id}` is {status} and has no report yet; `ctutor workflow follow {workflow_id}` waits for its end"
+            "`{workflow_id}` is {status} and has no report yet; wait for its end with `ctutor workflow follow {workflow_id}`"
         ),
         (Some(_), Some(failure)) => bail!("`{workflow_id}` ended as {status}, without a report: {failure}"),
         (Some(_), None) => bail!("`{workflow_id}` ended as {status}, without a report"),
     }
 }
 
-/// The score, a table of the tests, and what was said of those that did not pass.
+/// The score, a table of the tests, and the messages of those that did not pass or do not count.
 fn text(report: &Report, width: Option<usize>) -> String {
     let summary = report.summary;
     let head = Block::default()
@@ -109,7 +109,7 @@ fn text(report: &Report, width: Option<usize>) -> String {
     for test in report.tests.iter().filter(|test| test.result != Verdict::Passed) {
         let message = visible(test.result_message.as_deref().unwrap_or("-"));
         let message = message.trim_end().replace('\n', "\n    ");
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "\n\n{}\n    {message}", in_one_line(&test.name));
     }
     text
@@ -187,7 +187,7 @@ t.py::rest
             (json!({"status": "COMPLETED", "type": "order"}), "of type `order`"),
             (
                 json!({"status": "RUNNING"}),
-                "`a` is RUNNING and has no report yet; `ctutor workflow follow a`",
+                "`a` is RUNNING and has no report yet; wait for its end with `ctutor workflow follow a`",
             ),
             (json!({"status": "COMPLETED", "closedAt": "now"}), "the result of `a` has no report"),
             (json!({"status": "TERMINATED", "closedAt": "now"}), "ended as TERMINATED, without a report"),
