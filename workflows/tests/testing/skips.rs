@@ -202,6 +202,16 @@ async fn a_reference_that_skips_every_test_has_none() {
 }
 
 #[tokio::test]
+async fn that_a_test_is_left_out_is_said_even_if_messages_are_withheld() {
+    let mut place = place(WRONG, false).await;
+    place.write("reference/ctutor-test.toml", &format!("{PLAN}messages = 'withheld'\n"));
+    place.write("reference/tests/test_skipped.py", SKIPPED);
+    let report = place.test().await.unwrap();
+    assert_eq!(message(&report, "test_mark"), "left out of the count");
+    assert_eq!(message(&report, "test_right"), "");
+}
+
+#[tokio::test]
 async fn what_the_solution_skips_in_a_report_is_left_out() {
     let plan = "
 runner = 'junit'

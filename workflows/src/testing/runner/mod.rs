@@ -15,6 +15,7 @@ use super::{
 
 pub(super) use ending::{exceeded, last_output, suspected_limit};
 
+const LEFT_OUT: &str = "left out of the count";
 const SKIPPED_BY_SUBMISSION: &str = "it was skipped with the submission";
 
 /// A listener for progress.
@@ -71,7 +72,8 @@ impl Runner {
         }
         if bench.plan.messages == Messages::Withheld {
             for report in &mut reports {
-                report.result_message = None;
+                let is_left_out = report.result == Verdict::Skipped;
+                report.result_message = is_left_out.then(|| LEFT_OUT.to_owned());
             }
         }
         Ok(reports)
@@ -123,8 +125,7 @@ fn not_run(name: &str) -> TestReport {
 
 /// The report of a test that does not count.
 fn left_out(name: &str, reason: &str) -> TestReport {
-    let message = format!("left out of the count: {reason}");
-    TestReport::new(name, Status::Skipped, Verdict::Skipped, Some(&message))
+    TestReport::new(name, Status::Skipped, Verdict::Skipped, Some(&because(LEFT_OUT, reason)))
 }
 
 /// A sentence with the reason for it, if one was given.
