@@ -2,6 +2,9 @@
 
 use ctutor_engine::{chain, store};
 
+/// Seconds after which a caller may try again. A failover takes some, and a caller who waits for longer gains nothing.
+pub(crate) const RETRY_AFTER: u32 = 5;
+
 /// What a caller is told of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -14,10 +17,17 @@ pub(crate) enum Fault {
 impl Fault {
     /// Logs a fault of the database and tells which kind it is.
     pub(crate) fn of_store(error: &store::Error) -> Self {
+        if error.needs_operator() {
+            tracing::error!(
+                error = %chain(error),
+                "the database needs attention, a request was answered as unavailable"
+            );
+            return Self::Unavailable;
+        }
         if error.is_unavailable() {
             tracing::warn!(
                 error = %chain(error),
-                "the database is away or cannot keep up, a request was turned away"
+                "the database is unavailable or overloaded, a request was refused"
             );
             return Self::Unavailable;
         }
@@ -29,7 +39,7 @@ impl Fault {
     pub(crate) fn message(self) -> &'static str {
         match self {
             Self::Internal => "internal error",
-            Self::Unavailable => "the service cannot do it now, try again later",
+            Self::Unavailable => "service unavailable, retry later",
         }
     }
 }

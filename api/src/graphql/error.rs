@@ -5,7 +5,10 @@ use std::fmt::Display;
 use async_graphql::{Error, ErrorExtensions, Value};
 use ctutor_engine::store;
 
-use crate::{fault::Fault, transport::code};
+use crate::{
+    fault::{Fault, RETRY_AFTER},
+    transport::code,
+};
 
 /// Codes besides those of the transports.
 pub mod codes {
@@ -34,11 +37,26 @@ pub(super) fn store_fault(error: &store::Error) -> Error {
     fault(Fault::of_store(error))
 }
 
+/// The same, of a mutation. When the connection broke in the commit, nobody knows yet whether it took effect.
+pub(super) fn mutation_fault(error: &store::Error) -> Error {
+    match Fault::of_store(error) {
+        Fault::Internal => fault(Fault::Internal),
+        Fault::Unavailable => unavailable(
+            "service unavailable; it is not known whether the change was made. Retry later with the same `workflowId` \
+             or `idempotencyKey`, so that it cannot happen twice",
+        ),
+    }
+}
+
 /// A fault that is logged already.
 pub(super) fn fault(fault: Fault) -> Error {
-    let code = match fault {
-        Fault::Internal => code::INTERNAL,
-        Fault::Unavailable => code::UNAVAILABLE,
-    };
-    coded(code, fault.message())
+    match fault {
+        Fault::Internal => coded(code::INTERNAL, fault.message()),
+        Fault::Unavailable => unavailable(fault.message()),
+    }
+}
+
+fn unavailable(message: &str) -> Error {
+    coded(code::UNAVAILABLE, message)
+        .extend_with(|_, extensions| extensions.set("retryAfterSeconds", RETRY_AFTER))
 }

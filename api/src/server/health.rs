@@ -1,4 +1,4 @@
-//! For those who watch over the process.
+//! Health, readiness and metrics, for orchestrators and monitoring.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use ctutor_engine::chain;
+use ctutor_engine::{chain, store};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -36,7 +36,7 @@ pub(super) fn router(app: Arc<App>, gauges: Gauges, timeout: Duration) -> Router
         .with_state(Health { app, gauges, timeout })
 }
 
-/// Says that the process lives, whatever it can reach.
+/// Reports that the process is alive, whatever it can reach.
 async fn alive() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "alive" }))
 }
@@ -44,31 +44,47 @@ async fn alive() -> Json<serde_json::Value> {
 #[derive(Serialize)]
 struct Readiness {
     status: &'static str,
-    database: &'static str,
+    database: Database,
     bus: &'static str,
 }
 
-/// Says whether requests make sense. Without the bus they do: everything only comes later.
+/// What there is to say of the database. The cause itself is for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Database {
+    Up,
+    /// It does not answer, or statements fail.
+    Down,
+    /// It takes no writes: it is a standby.
+    ReadOnly,
+    /// Its tables are older than this version.
+    NotMigrated,
+}
+
+/// Reports whether requests can be served. Without the bus they can, only later than with it.
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
     let client = &health.app.client;
-    let is_ready = match timeout(health.timeout, client.ready()).await {
-        Ok(Ok(())) => true,
+    let database = match timeout(health.timeout, client.ready()).await {
+        Ok(Ok(())) => Database::Up,
         Ok(Err(error)) => {
-            tracing::warn!(error = %chain(&error), "the database does not answer");
-            false
+            tracing::warn!(error = %chain(&error), "not ready: the database cannot be used");
+            match error {
+                store::Error::ReadOnly => Database::ReadOnly,
+                store::Error::NotMigrated { .. } => Database::NotMigrated,
+                _ => Database::Down,
+            }
         }
         Err(_) => {
-            tracing::warn!("the database did not answer within {:?}", health.timeout);
-            false
+            tracing::warn!("not ready: the database did not answer within {:?}", health.timeout);
+            Database::Down
         }
     };
     let bus = if client.bus_connected() { "connected" } else { "disconnected" };
-    if is_ready {
-        (StatusCode::OK, Json(Readiness { status: "ready", database: "up", bus }))
-    } else {
-        let readiness = Readiness { status: "unavailable", database: "down", bus };
-        (StatusCode::SERVICE_UNAVAILABLE, Json(readiness))
-    }
+    let (code, status) = match database {
+        Database::Up => (StatusCode::OK, "ready"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    };
+    (code, Json(Readiness { status, database, bus }))
 }
 
 async fn scrape(State(health): State<Health>) -> Response {

@@ -5,6 +5,7 @@ mod cors;
 mod health;
 mod observe;
 mod options;
+mod retry_after;
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -77,6 +78,7 @@ impl Server {
             .route("/", get(playground::answer))
             .route("/assets/{*path}", get(playground::answer))
             .fallback(rest::no_route)
+            .layer(middleware::map_response(retry_after::add))
             .layer(middleware::from_fn_with_state(app, observe::observe));
         let router = match options.cors.layer() {
             Some(layer) => router.layer(layer),

@@ -20,6 +20,7 @@ use super::params::{self, Params};
 use super::refusal::{Refusal, json_response};
 use super::reply::{Reply, to_json};
 use super::{Service, body, sse};
+use crate::fault::RETRY_AFTER;
 
 /// Answers a request.
 pub(super) async fn answer<E: Executor, A: Authenticate>(
@@ -117,7 +118,11 @@ impl<E: Executor, A: Authenticate> Call<E, A> {
         for params in requests {
             replies.push(self.batched(params).await);
         }
-        Ok(json_response(StatusCode::OK, media, to_json(&replies)))
+        let mut response = json_response(StatusCode::OK, media, to_json(&replies));
+        if replies.iter().any(Reply::is_unavailable) {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER.into());
+        }
+        Ok(response)
     }
 
     async fn batched(&self, params: Params) -> Reply {
@@ -138,6 +143,9 @@ fn respond(reply: &Reply, media: Media) -> Response<Body> {
     };
     let mut response = json_response(status, media, reply.to_json());
     copy_headers(reply.http_headers(), response.headers_mut());
+    if reply.is_unavailable() {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER.into());
+    }
     response
 }
 

@@ -72,6 +72,14 @@ impl Reply {
         Self { is_request_error: true, ..self }
     }
 
+    /// Whether a part of it may succeed a little later.
+    pub(super) fn is_unavailable(&self) -> bool {
+        let unavailable = Value::from(code::UNAVAILABLE);
+        self.response.errors.iter().any(|error| {
+            error.extensions.as_ref().and_then(|extensions| extensions.get("code")) == Some(&unavailable)
+        })
+    }
+
     pub(super) fn errors(&self) -> &[ServerError] {
         &self.response.errors
     }

@@ -7,6 +7,7 @@ mod bounds;
 mod connections;
 mod error_paths;
 mod exact;
+mod failover;
 mod harness;
 mod read;
 mod rest;
