@@ -29,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// How long threads may go on that cannot be told to stop, when everything else has ended.
 const THREADS_GRACE_PERIOD: Duration = Duration::from_secs(1);
 
-/// What scripts see of a mistake in the call or in the configuration; `clap` uses the same.
+/// Exit code for a mistake in the command line or in the configuration; `clap` uses the same.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -61,7 +61,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 /// The error and what led to it, without what an outer one says already.
-fn described(error: &anyhow::Error) -> String {
+pub(crate) fn described(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
@@ -73,7 +73,7 @@ fn described(error: &anyhow::Error) -> String {
     text
 }
 
-/// Whoever reads our stdout has enough, as `head` does.
+/// Whether the reader of our stdout has stopped reading, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -1,8 +1,10 @@
-use ctutor_engine::store::DatabaseOptions;
+use std::path::PathBuf;
+
+use ctutor_engine::store::{DatabaseOptions, Location};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Between, Length, mask};
+use super::{Between, Length, mask, password};
 
 /// `[database]`: where everything durable is.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,27 +20,39 @@ pub(crate) struct Database {
     pub(crate) statement_timeout: Length,
 }
 
-/// The address of a database. It may hold a password, so it is shown masked only.
+/// Where the database is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct DatabaseUrl(SecretString);
+pub(crate) enum DatabaseUrl {
+    /// As configured. It may hold a password, so it is shown masked only.
+    Url(SecretString),
+    /// The embedded database in the data directory.
+    File(PathBuf),
+}
 
 impl DatabaseUrl {
-    /// The embedded database in a file.
-    pub(crate) fn embedded(path: &str) -> Self {
-        Self(format!("sqlite:{path}").into())
-    }
-
     /// The address as it may be shown.
     pub(crate) fn masked(&self) -> String {
-        mask::url(self.0.expose_secret())
+        match self {
+            Self::File(path) => format!("sqlite:{}", path.display()),
+            Self::Url(url) if url.expose_secret().starts_with("sqlite:") => url.expose_secret().to_owned(),
+            Self::Url(url) => mask::url(url.expose_secret()),
+        }
+    }
+
+    /// Whether it has a password that seems not to be encoded.
+    pub(crate) fn has_unencoded_password(&self) -> bool {
+        matches!(self, Self::Url(url) if password::seems_unencoded(url.expose_secret()))
     }
 }
 
 impl Database {
     /// The options of the engine for this address.
     pub(crate) fn options(&self, url: &DatabaseUrl) -> DatabaseOptions {
-        let mut options = DatabaseOptions::new(url.0.expose_secret());
+        let mut options = DatabaseOptions::new(match url {
+            DatabaseUrl::File(path) => Location::File(path.clone()),
+            DatabaseUrl::Url(url) => Location::Url(url.expose_secret().to_owned()),
+        });
         options.read_connections_max = self.read_connections_max.get();
         options.acquire_timeout = self.acquire_timeout.0;
         options.statement_timeout = self.statement_timeout.0;
@@ -52,6 +66,6 @@ impl TryFrom<String> for DatabaseUrl {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         // A URL that cannot be understood is not repeated: it may hold a password all the same.
         let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| text.starts_with(scheme));
-        if known { Ok(Self(text.into())) } else { Err("its scheme is not known") }
+        if known { Ok(Self::Url(text.into())) } else { Err("its scheme is not known") }
     }
 }

@@ -19,6 +19,7 @@ mod loaded;
 mod log;
 mod mask;
 mod name;
+mod password;
 mod redis;
 mod section;
 mod show;
@@ -50,7 +51,8 @@ pub(crate) use self::{
     loaded::Loaded,
     log::{Format, Log},
     name::Name,
-    redis::Redis,
+    password::REMEDY as PASSWORD_REMEDY,
+    redis::{Redis, RedisUrl},
     testing::Testing,
     timeout::Timeout,
     worker::Worker,

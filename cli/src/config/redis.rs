@@ -1,5 +1,7 @@
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+
+use super::{mask, password};
 
 /// `[redis]`: hints between processes.
 #[derive(Debug, Clone, Deserialize)]
@@ -13,6 +15,18 @@ pub(crate) struct Redis {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct RedisUrl(pub(crate) SecretString);
+
+impl RedisUrl {
+    /// The address as it may be shown.
+    pub(crate) fn masked(&self) -> String {
+        mask::url(self.0.expose_secret())
+    }
+
+    /// Whether it has a password that seems not to be encoded.
+    pub(crate) fn has_unencoded_password(&self) -> bool {
+        password::seems_unencoded(self.0.expose_secret())
+    }
+}
 
 impl TryFrom<String> for RedisUrl {
     type Error = &'static str;

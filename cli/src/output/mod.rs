@@ -2,6 +2,7 @@
 
 mod block;
 mod schema;
+mod shell;
 mod table;
 mod time;
 mod visible;
@@ -16,19 +17,24 @@ use serde_json::Value;
 pub(crate) use self::{
     block::Block,
     schema::signature,
+    shell::quoted,
     table::Table,
     time::{clock_time, date_and_time},
     visible::{in_one_line, pretty_json, visible},
 };
 
-/// Prints data as it is: texts of others must be [`visible()`].
+/// Prints data as it is: strings from outside must be passed through [`visible()`].
 ///
 /// # Errors
-/// When stdout cannot be written; nobody reading any more is one of the reasons.
+/// When stdout cannot be written, for example because its reader has ended.
 pub(crate) fn data(text: impl Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}")?;
-    stdout.flush()
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(unwritten)
+}
+
+/// The error with what it is about. Its kind stays: a reader that stopped reading is not a failure.
+fn unwritten(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("stdout cannot be written: {error}"))
 }
 
 /// Prints JSON for programs that people may look at.
@@ -60,12 +66,12 @@ pub(crate) fn width() -> Option<usize> {
     io::stdout().is_terminal().then(|| usize::from(console::Term::stdout().size().1))
 }
 
-/// Tells the user something that is no data. If nobody can read it, so be it.
+/// Prints a message to stderr. An error while writing it is ignored.
 pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{}", visible(&text.to_string()));
 }
 
-/// Prints data of a process that works on whether anybody reads it or not.
+/// Prints data and ignores errors: the process works on even if stdout is closed.
 pub(crate) fn announce(text: impl Display) {
     let _ = data(text);
 }

@@ -1,13 +1,13 @@
 use anyhow::Context;
-use ctutor_engine::{BusOptions, Engine, EngineOptions};
+use ctutor_engine::{BusOptions, Engine, EngineOptions, OpenError, store};
 use secrecy::ExposeSecret;
 
-use crate::config::{DatabaseUrl, Error, Loaded};
+use crate::config::{DatabaseUrl, Error, Loaded, PASSWORD_REMEDY, RedisUrl};
 
 /// The configured database.
 ///
 /// # Errors
-/// When there is none.
+/// When it is not set.
 pub(crate) fn database_url(loaded: &Loaded) -> Result<&DatabaseUrl, Error> {
     loaded.config.database.url.as_ref().ok_or_else(|| {
         Error::missing(
@@ -31,32 +31,71 @@ pub(crate) async fn open(loaded: &Loaded, url: &DatabaseUrl) -> anyhow::Result<E
         namespace: config.namespace.clone(),
         limits: (&config.limits).into(),
     };
-    Engine::open(options).await.with_context(|| format!("the database {} cannot be used", url.masked()))
+    if let Some(redis) = config.redis.url.as_ref().filter(|url| url.has_unencoded_password()) {
+        tracing::warn!(
+            "the password in the Redis URL {} seems not to be encoded: {PASSWORD_REMEDY}",
+            redis.masked()
+        );
+    }
+    Engine::open(options).await.map_err(|error| told(error, loaded, url))
 }
 
-/// Brings the database up to date, and says which steps that took.
+/// The error with what it is about, and with the most frequent mistake if that was made.
+fn told(error: OpenError, loaded: &Loaded, url: &DatabaseUrl) -> anyhow::Error {
+    let (what, is_unencoded) = match &error {
+        OpenError::Store(
+            store::Error::File { .. } | store::Error::InUse { .. } | store::Error::Location { .. },
+        ) => {
+            return error.into();
+        }
+        OpenError::Store(error) => {
+            let is_refused = chain(error).contains("password authentication failed");
+            (
+                format!("the database {} cannot be used", url.masked()),
+                url.has_unencoded_password() || is_refused,
+            )
+        }
+        OpenError::Bus(_) => {
+            let redis = loaded.config.redis.url.as_ref();
+            let shown = redis.map(RedisUrl::masked).unwrap_or_default();
+            (format!("Redis at {shown} cannot be used"), redis.is_some_and(RedisUrl::has_unencoded_password))
+        }
+    };
+    if is_unencoded {
+        let text = crate::described(&anyhow::Error::new(error).context(what));
+        return anyhow::anyhow!("{text}; {PASSWORD_REMEDY}");
+    }
+    anyhow::Error::new(error).context(what)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Applies all pending migrations and returns their names.
 pub(crate) async fn migrate(engine: &Engine) -> anyhow::Result<Vec<String>> {
     let pending = pending(engine).await?;
     if !pending.is_empty() {
-        engine.migrate().await.context("the database could not be brought up to date")?;
+        engine.migrate().await.context("a migration of the database failed")?;
     }
     Ok(pending)
 }
 
-/// Ends a process that would fail at its first statement.
+/// Refuses to run on tables of an older version.
 ///
 /// # Errors
-/// When migrations are to be done.
+/// When migrations are pending.
 pub(crate) async fn refuse_old_schema(engine: &Engine) -> anyhow::Result<()> {
     let pending = pending(engine).await?;
     anyhow::ensure!(
         pending.is_empty(),
-        "the database is not up to date ({} to do); run `ctutor migrate up` first",
+        "the database has pending migrations ({}); run `ctutor migrate up` first",
         pending.join(", ")
     );
     Ok(())
 }
 
 async fn pending(engine: &Engine) -> anyhow::Result<Vec<String>> {
-    engine.pending_migrations().await.context("the state of the database is not known")
+    engine.pending_migrations().await.context("the pending migrations of the database cannot be read")
 }

@@ -10,6 +10,7 @@ mod watch;
 mod authentication;
 mod cancellation;
 mod command_line;
+mod data_folders;
 mod data_processing;
 mod error_handling;
 mod graphql_refusals;

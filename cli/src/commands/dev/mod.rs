@@ -9,7 +9,7 @@ use ctutor_api::Role;
 use self::welcome::Welcome;
 use crate::{
     args::{AddressArgs, ProcessArgs, SecretArgs, WorkerArgs},
-    config::{DatabaseUrl, Error, Flags, Length, Listen, Loaded},
+    config::{DatabaseUrl, Flags, Length, Listen, Loaded},
     process::{self, Listener},
     secret, shutdown,
 };
@@ -17,7 +17,7 @@ use crate::{
 /// The database in the data directory.
 const DATABASE_FILE_NAME: &str = "ctutor.db";
 
-/// How long the printed token is good: the secret lies next to it anyway.
+/// How long the printed token is valid; the secret is stored next to it anyway.
 const TOKEN_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 const TOKEN_SUBJECT: &str = "dev";
@@ -71,11 +71,7 @@ fn database(loaded: &Loaded) -> anyhow::Result<DatabaseUrl> {
     }
     let data = &loaded.config.data;
     secret::create_data_directory(data)?;
-    let path = data.join(DATABASE_FILE_NAME);
-    let shown = path.to_str().ok_or_else(|| {
-        Error::one(format!("the data directory `{}` has a name that is no UTF-8", data.display()))
-    })?;
-    Ok(DatabaseUrl::embedded(shown))
+    Ok(DatabaseUrl::File(data.join(DATABASE_FILE_NAME)))
 }
 
 fn remedy(listen: &Listen) -> String {

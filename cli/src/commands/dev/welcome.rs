@@ -1,8 +1,11 @@
 use std::fmt;
 
-use crate::{config::Length, output::Block};
+use crate::{
+    config::Length,
+    output::{Block, quoted},
+};
 
-/// What a developer needs next.
+/// What `ctutor dev` prints when it is ready.
 #[derive(Debug)]
 pub(super) struct Welcome {
     pub(super) url: String,
@@ -32,7 +35,7 @@ impl Welcome {
     fn start(&self) -> String {
         let mut line = format!("ctutor workflow start {SAMPLE_TYPE} --input '{SAMPLE_INPUT}' --follow");
         if let Some(data) = &self.data {
-            line += &format!(" --data '{data}'");
+            line += &format!(" --data {}", quoted(data));
         }
         if !self.url.ends_with(":8000") {
             line += &format!(" --url {}", self.url);
@@ -52,9 +55,9 @@ impl fmt::Display for Welcome {
             .line("token", token);
         writeln!(f, "\nctutor {} is ready. Ctrl-C stops it.\n", env!("CARGO_PKG_VERSION"))?;
         writeln!(f, "{block}\n")?;
-        writeln!(f, "The token is an administrator's, good for {token_ttl}.\n")?;
-        writeln!(f, "Start a workflow and watch it, in another terminal:\n\n{}\n", self.start())?;
-        writeln!(f, "Or with nothing but curl:\n\n{}", self.curl())
+        writeln!(f, "The token belongs to an administrator and is valid for {token_ttl}.\n")?;
+        writeln!(f, "Start a workflow and follow it, in another terminal:\n\n{}\n", self.start())?;
+        writeln!(f, "Or with curl:\n\n{}", self.curl())
     }
 }
 
@@ -81,7 +84,7 @@ mod tests {
             "url         http://127.0.0.1:8000\n",
             "playground  http://127.0.0.1:8000/#token=abc.def.ghi\n",
             "token       abc.def.ghi\n",
-            "good for 7d",
+            "valid for 7d",
             "hello\"}' --follow\n",
         ] {
             assert!(text.contains(part), "{part} in {text}");
