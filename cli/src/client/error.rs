@@ -10,7 +10,7 @@ pub(crate) enum Error {
     #[error("no ctutor at {url}; start one with `ctutor dev`, or name another with `--url` or CTUTOR_URL")]
     Unreachable { url: String },
     /// Nobody can be reached there.
-    #[error("no connection to {url} can be made")]
+    #[error("no connection to {url} can be made{}", remedy(source))]
     NoConnection {
         url: String,
         #[source]
@@ -30,7 +30,7 @@ pub(crate) enum Error {
     #[error("the stream ended before the workflow execution did")]
     NoEnd,
     /// Somebody else answered.
-    #[error("{url} answered {status} and no GraphQL; is it the address of a ctutor?")]
+    #[error("{url} answered {status} {}", without_graphql(*status))]
     NotOurs { url: String, status: StatusCode },
     /// The token was refused.
     #[error("{token} was refused: {message}; {remedy}")]
@@ -80,6 +80,11 @@ impl Error {
         }
     }
 
+    /// Whether the request cannot have reached a server.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NoConnection { .. })
+    }
+
     /// Whether the API says that the thing is not there.
     pub(crate) fn is_not_found(&self) -> bool {
         match self {
@@ -88,6 +93,31 @@ impl Error {
             Self::Refused(errors) => errors.iter().any(|error| error.code == "NOT_FOUND"),
             _ => false,
         }
+    }
+}
+
+/// What to do about a connection that cannot be made, where the reason shows it.
+fn remedy(source: &reqwest::Error) -> &'static str {
+    let causes = std::iter::successors(std::error::Error::source(source), |cause| cause.source());
+    let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    if text.contains("dns error") {
+        " (check the host name in `--url` or CTUTOR_URL)"
+    } else if text.contains("InvalidContentType") {
+        " (the server does not use TLS there; try `http://` instead of `https://`)"
+    } else if text.contains("certificate") {
+        " (this machine does not trust the certificate of the server)"
+    } else {
+        ""
+    }
+}
+
+/// What an answer that is not GraphQL means.
+fn without_graphql(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            "without GraphQL; the server, or a proxy in front of it, is unavailable: try again later"
+        }
+        _ => "without GraphQL; is it the URL of a ctutor server?",
     }
 }
 

@@ -45,6 +45,8 @@ section! {
         cached_documents_max: Between<0, 100_000>, "CTUTOR_GRAPHQL_CACHED_DOCUMENTS_MAX";
         /// Bytes of the longest document that is kept.
         cached_document_bytes_max: Between<0, 10_000_000>, "CTUTOR_GRAPHQL_CACHED_DOCUMENT_BYTES_MAX";
+        /// Bytes of all documents that are kept.
+        cached_total_bytes_max: Between<0, 1_073_741_824>, "CTUTOR_GRAPHQL_CACHED_TOTAL_BYTES_MAX";
     }
 }
 
@@ -128,6 +130,7 @@ impl Graphql {
         DocumentsOptions {
             cached_max: self.cached_documents_max.as_usize(),
             cached_bytes_max: self.cached_document_bytes_max.as_usize(),
+            cached_total_bytes_max: self.cached_total_bytes_max.as_usize(),
         }
     }
 }

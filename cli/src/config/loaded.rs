@@ -14,6 +14,8 @@ pub(crate) struct Loaded {
     pub(crate) config: Config,
     /// The environment that they were read from.
     pub(crate) environment: Environment,
+    /// The file that `--config` names.
+    pub(crate) config_flag: Option<PathBuf>,
     pub(super) figment: Figment,
     layers: Vec<Layer>,
 }
@@ -31,7 +33,8 @@ impl Loaded {
         if let Some(path) = find_file(file, &environment, &flags) {
             layers.push(Layer::of_file(&path)?);
         }
-        Self::of_layers(layers, environment, flags)
+        let loaded = Self::of_layers(layers, environment, flags)?;
+        Ok(Self { config_flag: file.map(Path::to_owned), ..loaded })
     }
 
     pub(super) fn of_layers(
@@ -43,7 +46,7 @@ impl Loaded {
         layers.extend(flags.into_iter().map(Layer::of_flag));
         let figment = layers.iter().fold(Figment::new(), |figment, layer| figment.merge(layer.clone()));
         let config = figment.extract::<Config>()?;
-        Ok(Self { config, environment, figment, layers })
+        Ok(Self { config, environment, config_flag: None, figment, layers })
     }
 
     /// Where the value of a key comes from, if it has one.
@@ -54,6 +57,11 @@ impl Loaded {
     /// Whether somebody set the key.
     pub(crate) fn is_explicit(&self, path: &str) -> bool {
         self.source(path).is_some_and(|source| source.rank() > Source::Default.rank())
+    }
+
+    /// Whether a flag set the key; what another source says holds for later commands as well.
+    pub(crate) fn is_flag(&self, path: &str) -> bool {
+        matches!(self.source(path), Some(Source::Flag(_)))
     }
 
     /// Of two keys that say the same in two ways, whether the first one holds.

@@ -6,17 +6,20 @@
 mod describe;
 mod display;
 mod item;
+mod outage;
+mod retry;
 
 use std::time::Duration;
 
-use ctutor_engine::clock::{Clock, SystemClock};
-use futures_util::{StreamExt, pin_mut};
+use futures_util::{Stream, StreamExt, pin_mut};
 use serde_json::{Value, json};
 
 use self::item::Item;
 pub(crate) use self::{
     describe::{event_line, progress_line},
     display::{Display, Style},
+    outage::Outage,
+    retry::retrying,
 };
 use crate::client::{Client, Error, HistoryEvent, Workflow};
 
@@ -24,12 +27,6 @@ const STREAM: &str = include_str!("../client/documents/workflow_stream.graphql")
 
 /// Events of the past that are shown before the stream begins.
 const PAST_EVENTS_MAX: u32 = 100;
-
-/// How long a lost server is waited for.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
-
-/// The waits between two tries double from the first to the last.
-const RETRY_WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// Watches one run.
 #[derive(Debug)]
@@ -39,20 +36,28 @@ pub(crate) struct Follower {
     id: String,
     cursor: Option<String>,
     display: Display,
+    /// How long a lost server is waited for.
+    retry_for: Duration,
 }
 
 /// How one connection ended.
 enum Connection {
     /// With the end of the run.
     Ended(Box<Workflow>),
-    /// Before it. Whether anything arrived tells a server that is back from one that keeps failing.
-    Lost { error: anyhow::Error, had_items: bool },
+    /// Before it.
+    Lost(anyhow::Error),
 }
 
 impl Follower {
     /// A follower of the run with this global id, from a cursor on.
-    pub(crate) fn new(client: Client, id: String, cursor: Option<String>, style: Style) -> Self {
-        Self { client, id, cursor, display: Display::new(style) }
+    pub(crate) fn new(
+        client: Client,
+        id: String,
+        cursor: Option<String>,
+        style: Style,
+        retry_for: Duration,
+    ) -> Self {
+        Self { client, id, cursor, display: Display::new(style), retry_for }
     }
 
     /// Shows what happened so far, unless that is long, and goes on from there.
@@ -75,51 +80,63 @@ impl Follower {
 
     /// Shows what happens until the run ends, and gives the ended run.
     pub(crate) async fn run(mut self) -> anyhow::Result<Workflow> {
-        let clock = SystemClock;
-        let mut wait = RETRY_WAITS.0;
-        let mut give_up_at = None;
+        let mut outage: Option<Outage> = None;
         loop {
-            let (error, had_items) = match self.connect().await? {
-                Connection::Ended(workflow) => return Ok(*workflow),
-                Connection::Lost { error, had_items } => (error, had_items),
+            let error = match self.subscribe(outage.as_mut()).await {
+                Ok(items) => match self.read(items, &mut outage).await? {
+                    Connection::Ended(workflow) => return Ok(*workflow),
+                    Connection::Lost(error) => error,
+                },
+                Err(error) => error,
             };
-            if had_items {
-                wait = RETRY_WAITS.0;
-                give_up_at = None;
-            }
-            let now = clock.now();
-            if give_up_at.is_none() {
-                self.display.tell(&format!("{error}; trying again"));
-            }
-            if now > *give_up_at.get_or_insert(now + PATIENCE) {
+            if !error.downcast_ref().is_some_and(Error::is_passing) {
                 return Err(error);
             }
-            clock.sleep_until(now + wait).await;
-            wait = (wait * 2).min(RETRY_WAITS.1);
+            let tell = |line: &str| self.display.tell(line);
+            let outage = retry::failed(&mut outage, self.retry_for, &error, tell);
+            if !retry::pause(outage, tell).await {
+                return Err(if self.retry_for == Duration::ZERO { error } else { outage.gave_up() });
+            }
         }
     }
 
-    /// An error is one that another try cannot mend.
-    async fn connect(&mut self) -> anyhow::Result<Connection> {
+    /// Connects, and says each ten seconds that the server is still away.
+    async fn subscribe(
+        &self,
+        outage: Option<&mut Outage>,
+    ) -> anyhow::Result<impl Stream<Item = Result<Value, Error>> + use<>> {
         let variables = json!({"id": self.id, "after": self.cursor});
-        let items = match self.client.subscribe(STREAM, variables).await {
-            Ok(items) => items,
-            Err(error) => return lost(error, false),
-        };
+        let connect = self.client.subscribe(STREAM, variables);
+        match outage {
+            None => connect.await,
+            Some(outage) => {
+                let connected = retry::during(outage, connect, |line| self.display.tell(line)).await;
+                connected.unwrap_or_else(|| Err(outage.gave_up()))
+            }
+        }
+    }
+
+    /// Shows what arrives. An error is one that another try cannot help.
+    async fn read(
+        &mut self,
+        items: impl Stream<Item = Result<Value, Error>>,
+        outage: &mut Option<Outage>,
+    ) -> anyhow::Result<Connection> {
         pin_mut!(items);
-        let mut had_items = false;
         while let Some(data) = items.next().await {
             let data = match data {
                 Ok(data) => data,
-                Err(error) => return lost(error.into(), had_items),
+                Err(error) => return Ok(Connection::Lost(error.into())),
             };
-            had_items = true;
+            if outage.take().is_some() {
+                self.display.tell("the server is back");
+            }
             if let Some(workflow) = self.take(data)? {
                 return Ok(Connection::Ended(Box::new(workflow)));
             }
         }
         // The server said that nothing more will come, but not how the run ended.
-        lost(Error::NoEnd.into(), had_items)
+        Ok(Connection::Lost(Error::NoEnd.into()))
     }
 
     /// Takes an item in; gives the run when it is the last one.
@@ -154,13 +171,5 @@ fn reset_in_words(reason: &str) -> &str {
         "CURSOR_EXPIRED" => "the history before it is gone",
         "SLOW_CONSUMER" => "it was read too slowly",
         _ => reason,
-    }
-}
-
-/// Passing troubles are worth another try, the others are not.
-fn lost(error: anyhow::Error, had_items: bool) -> anyhow::Result<Connection> {
-    match error.downcast_ref::<Error>() {
-        Some(known) if known.is_passing() => Ok(Connection::Lost { error, had_items }),
-        _ => Err(error),
     }
 }

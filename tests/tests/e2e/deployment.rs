@@ -181,6 +181,11 @@ impl Deployment {
         self.data.path()
     }
 
+    /// Where the API listens.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// A token for a while.
     pub(crate) fn token(&self, role: &str, subject: &str, ttl: &str) -> Result<String> {
         let printed =

@@ -14,6 +14,7 @@ mod data_folders;
 mod data_processing;
 mod error_handling;
 mod graphql_refusals;
+mod leaving;
 mod log_lines;
 mod long_running;
 mod priority;

@@ -1,11 +1,12 @@
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
-use super::watch::{From, watch};
+use super::watch::{From, RetryArgs, Watch, watch};
 use crate::{
     args::{ClientArgs, TargetArgs},
     client::{Client, Workflow},
     config::Loaded,
-    follow::Style,
+    follow::{Style, retrying},
+    shutdown::Interrupt,
 };
 
 #[derive(Debug, clap::Args)]
@@ -15,9 +16,11 @@ pub(crate) struct Args {
     /// Print every item of the stream as a line of JSON
     #[arg(long)]
     json: bool,
-    /// Go on after the item with this cursor
+    /// Continue after the item with this cursor
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
+    #[command(flatten)]
+    retry: RetryArgs,
     #[command(flatten)]
     pub(super) client: ClientArgs,
 }
@@ -25,7 +28,13 @@ pub(crate) struct Args {
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let client = Client::new(loaded)?;
-        let found: Workflow = client.decode(client.find_workflow(&self.target.target()).await?)?;
+        let target = self.target.target();
+        let retry_for = self.retry.patience();
+        // A server that was never there is more likely a wrong address than a server that restarts.
+        let patience = self.retry.retry_for.map_or(Duration::ZERO, |length| length.0);
+        let found = retrying(|_| patience, async || client.find_workflow(&target).await).await?;
+        let found: Workflow = client.decode(found)?;
+        let interrupt = Interrupt::listen()?;
         let (from, style) = match (self.after, self.json) {
             (Some(cursor), true) => (From::Cursor(cursor), Style::Json),
             (Some(cursor), false) => (From::Cursor(cursor), Style::Narrative),
@@ -33,6 +42,6 @@ impl Args {
             (None, true) => (From::Now, Style::Json),
             (None, false) => (From::Beginning, Style::Narrative),
         };
-        watch(client, found, from, style).await
+        watch(loaded, client, found, Watch { from, style, retry_for }, interrupt).await
     }
 }

@@ -5,9 +5,11 @@ mod delete;
 mod follow;
 mod list;
 mod report;
+mod return_path;
 mod show;
 mod start;
 mod stop;
+mod submit;
 mod terminate;
 mod waiting;
 mod watch;
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 
 use crate::config::{Flags, Loaded};
 
-/// What to do with workflows.
+/// Commands for workflow executions.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Start a workflow
@@ -25,13 +27,14 @@ pub(crate) enum Command {
     List(list::Args),
     /// Show one workflow execution
     Show(show::Args),
-    /// Watch a workflow execution until it ends; exits with 0 when it completed and with 1 otherwise
+    /// Watch a workflow execution until it ends; exits with 0 if it completed, with 1 otherwise. Ctrl-C stops watching, not
+    /// the execution
     Follow(follow::Args),
-    /// Print the report of a test: as a table, or as JUnit XML for CI systems
+    /// Print the report of a student test, as a table or as JUnit XML for CI systems
     Report(report::Args),
-    /// Ask a workflow execution to stop; its code may clean up
+    /// Request cancellation of a workflow execution; its code can clean up first
     Cancel(cancel::Args),
-    /// Stop a workflow execution now
+    /// Terminate a workflow execution at once, without cleanup
     Terminate(terminate::Args),
     /// Delete a workflow execution that has ended, with its history
     Delete(delete::Args),

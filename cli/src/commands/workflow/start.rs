@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    submit::{Submission, Submitted},
     waiting,
-    watch::{From, watch},
+    watch::{From, RetryArgs, Watch, watch},
 };
 use crate::{
     args::ClientArgs,
@@ -15,6 +16,7 @@ use crate::{
     config::{self, Length, Loaded},
     follow::Style,
     output::{self, Block},
+    shutdown::Interrupt,
 };
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,7 @@ pub(crate) struct Args {
     #[arg(value_name = "TYPE")]
     workflow_type: String,
 
-    /// Workflow input: JSON, `@FILE` with JSON, or `-` for JSON from stdin [default: {}]
+    /// Workflow input: JSON, `@FILE` for a JSON file, or `-` for JSON from stdin [default: {}]
     #[arg(long, short, value_name = "JSON", allow_hyphen_values = true)]
     input: Option<String>,
 
@@ -31,12 +33,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH", conflicts_with = "input")]
     input_file: Option<String>,
 
-    /// Workflow ID; one that another run has or had is refused, unless `--on-conflict` or `--reuse` says otherwise
+    /// Workflow ID; an ID that another run has or had is refused, unless `--on-conflict` or `--reuse` allows it
     /// [default: generated]
     #[arg(long, visible_alias = "workflow-id", value_name = "ID", allow_hyphen_values = true)]
     id: Option<String>,
 
-    /// Task queue [default: the type's own, or that of the priority]
+    /// Task queue [default: that of the type, or that of the priority]
     #[arg(long, visible_alias = "task-queue", value_name = "NAME")]
     queue: Option<String>,
 
@@ -44,31 +46,31 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     priority: Option<i32>,
 
-    /// Not before this time from now, such as `5s`
+    /// Start after this delay, such as `5s`
     #[arg(long, value_name = "LENGTH")]
     delay: Option<Length>,
 
-    /// Most time in all, such as `10m` [default: the type's own]
+    /// Execution timeout, such as `10m` [default: that of the type]
     #[arg(long, value_name = "LENGTH")]
     timeout: Option<Length>,
 
-    /// When an open run has the workflow ID [default: fail]
+    /// What to do when an open run has the workflow ID [default: fail]
     #[arg(long, value_name = "POLICY")]
     on_conflict: Option<OnConflict>,
 
-    /// When only closed runs have the workflow ID [default: reject]
+    /// What to do when only closed runs have the workflow ID [default: reject]
     #[arg(long, value_name = "POLICY")]
     reuse: Option<Reuse>,
 
-    /// The same key and input give the same run, for a day
+    /// A repeated start with the same key and input returns the same run, for one day [default: generated]
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     idempotency_key: Option<String>,
 
-    /// Watch it to its end, then print its result
+    /// Watch the run until it ends, then print its result; Ctrl-C stops watching, not the run
     #[arg(long, conflicts_with = "wait")]
     follow: bool,
 
-    /// Wait silently for its end, then print its result
+    /// Wait until the run ends, then print its result; Ctrl-C stops waiting, not the run
     #[arg(long)]
     wait: bool,
 
@@ -77,24 +79,27 @@ pub(crate) struct Args {
     json: bool,
 
     #[command(flatten)]
+    retry: RetryArgs,
+
+    #[command(flatten)]
     pub(super) client: ClientArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum OnConflict {
-    /// Refuse
+    /// Refuse to start
     Fail,
-    /// Answer with the open run
+    /// Return the open run
     UseExisting,
-    /// Terminate it and start
+    /// Terminate the open run, then start
     TerminateExisting,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Reuse {
-    /// Refuse
+    /// Refuse to start
     Reject,
-    /// Start when the closed run did not complete
+    /// Start if the closed run did not complete
     FailedOnly,
     /// Start
     Allow,
@@ -103,35 +108,32 @@ enum Reuse {
 #[derive(Debug, Deserialize)]
 struct Payload {
     workflow: Workflow,
-    created: bool,
 }
 
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let input = self.input()?;
+        let mut interrupt = Interrupt::listen()?;
         let client = Client::new(loaded)?;
-        let payload = client.start_workflow(self.start_input(input)).await?;
-        if self.wait {
-            let Payload { workflow, .. } = client.decode(payload)?;
-            return watch(client, workflow, From::Now, Style::Quiet).await;
-        }
-        if self.follow {
-            let Payload { workflow, .. } = client.decode(payload)?;
-            if self.json {
-                return watch(client, workflow, From::Now, Style::Json).await;
-            }
-            output::note(format_args!("started {} as {}", workflow.workflow_id, workflow.id));
-            return watch(client, workflow, From::Beginning, Style::Narrative).await;
+        let (payload, is_ours) = match self.submission(input).send(&client, &mut interrupt).await? {
+            Submitted::Answered { payload, is_ours } => (payload, is_ours),
+            Submitted::Interrupted(code) => return Ok(code),
+        };
+        if let Some((from, style)) = self.watched() {
+            let Payload { workflow } = client.decode(payload)?;
+            output::note(accepted(&workflow, is_ours));
+            let how = Watch { from, style, retry_for: self.retry.patience() };
+            return watch(loaded, client, workflow, how, interrupt).await;
         }
         if self.json {
             output::json(&payload)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let Payload { workflow, created } = client.decode(payload)?;
+        let Payload { workflow } = client.decode(payload)?;
         let waiting = waiting::reason(&client, &workflow).await;
         output::data(block(&workflow).maybe("waiting", waiting))?;
-        if !created {
-            output::note("it was there already; nothing was started");
+        if !is_ours {
+            output::note("it existed before; nothing was started");
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -144,8 +146,27 @@ impl Args {
         }
     }
 
-    /// The `StartWorkflowInput`, with no more in it than was said: what is left out is for the server to choose.
-    fn start_input(&self, input: Option<Value>) -> Value {
+    fn submission(&self, input: Option<Value>) -> Submission {
+        let mut submission = Submission::new(self.start_input(input), self.idempotency_key.as_deref());
+        submission.retry_for = self.retry.retry_for.map(|length| length.0);
+        if self.watched().is_some() {
+            submission.patience = self.retry.patience();
+        }
+        submission
+    }
+
+    /// How it is watched, if it is.
+    fn watched(&self) -> Option<(From, Style)> {
+        match (self.wait, self.follow, self.json) {
+            (true, ..) => Some((From::Now, Style::Quiet)),
+            (_, true, true) => Some((From::Now, Style::Json)),
+            (_, true, false) => Some((From::Beginning, Style::Narrative)),
+            _ => None,
+        }
+    }
+
+    /// The `StartWorkflowInput`, with only the fields that were given; the server has defaults for the others.
+    fn start_input(&self, input: Option<Value>) -> Map<String, Value> {
         let mut fields = Map::new();
         fields.insert("type".to_owned(), json!(self.workflow_type));
         let mut set = |name: &str, value: Option<Value>| {
@@ -161,8 +182,7 @@ impl Args {
         set("timeout", self.timeout.map(|timeout| json!(timeout.to_iso8601())));
         set("onConflict", self.on_conflict.map(|policy| json!(policy.as_str())));
         set("reusePolicy", self.reuse.map(|policy| json!(policy.as_str())));
-        set("idempotencyKey", self.idempotency_key.as_ref().map(|key| json!(key)));
-        fields.into()
+        fields
     }
 }
 
@@ -184,6 +204,15 @@ impl Reuse {
             Self::Allow => "ALLOW_DUPLICATE",
         }
     }
+}
+
+/// The first line of a command that watches: with the ID in it, a user who loses the terminal can come back.
+fn accepted(workflow: &Workflow, is_ours: bool) -> String {
+    let Workflow { workflow_id, id, .. } = workflow;
+    if is_ours {
+        return format!("started {workflow_id} as {id}");
+    }
+    format!("{workflow_id} existed before as {id}; nothing was started")
 }
 
 fn block(workflow: &Workflow) -> Block {
@@ -234,7 +263,7 @@ mod tests {
 
     fn start_input(line: &str) -> Value {
         let args = Line::parse_from(line.split_whitespace()).args;
-        args.start_input(args.input.as_deref().map(|input| read_input(input).unwrap()))
+        Value::Object(args.start_input(args.input.as_deref().map(|input| read_input(input).unwrap())))
     }
 
     #[test]
@@ -247,7 +276,7 @@ mod tests {
             json!({
                 "type": "example", "input": {"a": 1}, "workflowId": "b", "taskQueue": "q", "priority": -5,
                 "delay": "PT5S", "timeout": "PT60.5S", "onConflict": "USE_EXISTING",
-                "reusePolicy": "ALLOW_DUPLICATE_FAILED_ONLY", "idempotencyKey": "k",
+                "reusePolicy": "ALLOW_DUPLICATE_FAILED_ONLY",
             })
         );
     }

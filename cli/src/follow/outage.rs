@@ -1,0 +1,117 @@
+//! A server that is away: how long it is waited for, and when the user is told.
+
+use std::time::Duration;
+
+use ctutor_engine::clock::Timestamp;
+
+use crate::config::Length;
+
+/// How often the user is told that the server is still away.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The waits between two tries double from the first to the last.
+const RETRY_WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// A time without the server.
+#[derive(Debug)]
+pub(crate) struct Outage {
+    began_at: Timestamp,
+    give_up_at: Timestamp,
+    tell_at: Timestamp,
+    wait: Duration,
+    retry_for: Duration,
+    /// Why the last try failed.
+    error: String,
+}
+
+impl Outage {
+    pub(crate) fn new(now: Timestamp, retry_for: Duration, error: &anyhow::Error) -> Self {
+        Self {
+            began_at: now,
+            give_up_at: now + retry_for,
+            tell_at: now + TELL_INTERVAL,
+            wait: RETRY_WAITS.0,
+            retry_for,
+            error: error.to_string(),
+        }
+    }
+
+    /// What to say when it begins.
+    pub(crate) fn beginning(&self) -> String {
+        format!("{}; trying again for {}", self.error, Length(self.retry_for))
+    }
+
+    /// Takes the reason of a further failure.
+    pub(crate) fn failed_again(&mut self, error: &anyhow::Error) {
+        self.error = error.to_string();
+        self.wait = (self.wait * 2).min(RETRY_WAITS.1);
+    }
+
+    /// What to say now, if it is time.
+    pub(crate) fn told(&mut self, now: Timestamp) -> Option<String> {
+        if now < self.tell_at {
+            return None;
+        }
+        self.tell_at = now + TELL_INTERVAL;
+        let (away, left) = (seconds(now.since(self.began_at)), seconds(self.give_up_at.since(now)));
+        Some(format!("still no connection after {away}: {}; giving up in {left}", self.error))
+    }
+
+    /// When something is to be said again.
+    pub(crate) fn tell_at(&self) -> Timestamp {
+        self.tell_at
+    }
+
+    /// When it is tried again, unless that is too late.
+    pub(crate) fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
+        let at = now + self.wait;
+        (at <= self.give_up_at).then_some(at)
+    }
+
+    /// When the last try must have ended.
+    pub(crate) fn give_up_at(&self) -> Timestamp {
+        self.give_up_at
+    }
+
+    /// The error at the end.
+    pub(crate) fn gave_up(&self) -> anyhow::Error {
+        anyhow::anyhow!("gave up after trying again for {}: {}", Length(self.retry_for), self.error)
+    }
+}
+
+fn seconds(length: Duration) -> Length {
+    Length(Duration::from_secs(length.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_is_told_each_ten_seconds_until_the_limit() {
+        let mut outage = Outage::new(Timestamp(0), Duration::from_secs(25), &anyhow::anyhow!("refused"));
+        assert_eq!(outage.beginning(), "refused; trying again for 25s");
+        let (mut now, mut told) = (Timestamp(0), Vec::new());
+        while let Some(at) = outage.next_try(now) {
+            for due in [outage.tell_at(), at].into_iter().filter(|due| *due <= at) {
+                told.extend(outage.told(due));
+            }
+            now = at;
+            outage.failed_again(&anyhow::anyhow!("timed out"));
+        }
+        assert_eq!(
+            told,
+            [
+                "still no connection after 10s: timed out; giving up in 15s",
+                "still no connection after 20s: timed out; giving up in 5s",
+            ]
+        );
+        assert!(now <= outage.give_up_at() && now.0 > 19_000, "{now}");
+    }
+
+    #[test]
+    fn without_patience_nothing_is_tried_again() {
+        let outage = Outage::new(Timestamp(0), Duration::ZERO, &anyhow::anyhow!("refused"));
+        assert_eq!(outage.next_try(Timestamp(0)), None);
+    }
+}
