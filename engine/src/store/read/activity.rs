@@ -1,5 +1,7 @@
 //! Activities: the open ones are rows, the closed ones are told by history.
 
+#![warn(clippy::wildcard_enum_match_arm, reason = "a new event must be decided here")]
+
 use std::collections::BTreeMap;
 
 use ctutor_entity::activity_task::{Column, Entity, Model};
@@ -118,7 +120,13 @@ fn fold(activities: &mut BTreeMap<EventId, Activity>, run_id: RunId, event: Hist
         | EventAttributes::WorkflowExecutionTimedOut(_)
         | EventAttributes::WorkflowExecutionCanceled(_)
         | EventAttributes::WorkflowExecutionTerminated(_) => close_all(activities, time),
-        _ => {}
+        // An activity whose cancellation is requested is open until it ends.
+        EventAttributes::ActivityTaskCancelRequested(_)
+        | EventAttributes::WorkflowExecutionStarted(_)
+        | EventAttributes::WorkflowExecutionCancelRequested(_)
+        | EventAttributes::TimerStarted(_)
+        | EventAttributes::TimerFired(_)
+        | EventAttributes::TimerCanceled(_) => {}
     }
 }
 
