@@ -309,10 +309,8 @@ impl Retry {
     }
 
     fn words(self) -> String {
-        match self.in_ms() {
-            ms @ 0..1_000 => format!("{ms} ms"),
-            ms => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        }
+        let tenths = self.in_ms().saturating_add(50) / 100;
+        format!("{}.{} s", tenths / 10, tenths % 10)
     }
 }
 

@@ -36,6 +36,32 @@ fn a_text_from_outside_is_one_bounded_line() {
     assert!(long.len() <= TEXT_BYTES_MAX + '…'.len_utf8() && long.ends_with('…'), "{long}");
 }
 
+#[test]
+fn every_field_is_documented() {
+    let page = include_str!("../../../docs/LOGGING.md");
+    let is_name = |text: &&str| text.chars().all(|c| c.is_ascii_lowercase() || "_.#".contains(c));
+    let lines = include_str!("mod.rs").lines().map(str::trim).filter(|line| line.ends_with(','));
+    let fields: Vec<String> = lines
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .filter(is_name)
+        .map(|name| name.replace("r#", ""))
+        .collect();
+    assert!(fields.len() > 20, "{fields:?}");
+    for field in fields {
+        assert!(page.contains(&format!("`{field}`")), "docs/LOGGING.md does not explain the field `{field}`");
+    }
+}
+
+#[test]
+fn a_delay_is_told_in_tenths_of_a_second() {
+    for (ms, words) in
+        [(-5, "0.0 s"), (0, "0.0 s"), (999, "1.0 s"), (1_949, "1.9 s"), (1_950, "2.0 s"), (60_000, "60.0 s")]
+    {
+        assert_eq!(Retry { at: Timestamp(ms), now: Timestamp(0) }.words(), words);
+    }
+}
+
 #[tokio::test]
 async fn a_run_that_succeeds_writes_no_line() {
     let (app, lines) = (App::new().await, LogLines::catch());
