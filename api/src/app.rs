@@ -7,7 +7,7 @@ use ctutor_engine::{
 
 use crate::{Policy, Principal, metrics::Metrics, queues};
 
-/// What both faces stand on.
+/// State that GraphQL and REST share.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) client: Client,
@@ -15,21 +15,21 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
 }
 
-/// Why a start did nothing.
+/// Why a start was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartRefusal {
     #[error("only administrators may start `{workflow_type}`")]
     Forbidden { workflow_type: String },
     #[error(
-        "only administrators may have a worker use its own secrets, keys or files: name a repository that is open to \
-         everybody by `https`, without a credential"
+        "only administrators may use the secrets, keys and files of a worker; use the `https` URL of a public repository, \
+         without a credential"
     )]
     TooFar { path: Vec<String> },
     #[error(transparent)]
     Start(#[from] StartError),
 }
 
-/// Why a deletion did nothing.
+/// Why a deletion was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeleteRefusal {
     #[error("only administrators may delete workflow executions")]
@@ -61,7 +61,7 @@ impl App {
         Ok(started)
     }
 
-    /// Deletes an ended run, if the caller may. Who cannot see the run learns no more than that.
+    /// Deletes an ended run, if the caller may. A caller who cannot see the run gets the same error as for an unknown one.
     pub(crate) async fn delete(
         &self,
         principal: &Principal,
@@ -77,8 +77,8 @@ impl App {
         }
     }
 
-    /// Without a queue and with an ordinary priority, the type's own queue is always the answer, and the
-    /// engine knows it: so the types are only looked up for the others.
+    /// Without a queue and with an ordinary priority, the engine uses the type's own queue, so types
+    /// are only looked up for other priorities.
     async fn choose_queue(&self, start: &mut StartWorkflow) -> Result<(), store::Error> {
         if start.task_queue.is_some() || queues::of_priority(start.priority) == queues::ORDINARY {
             return Ok(());

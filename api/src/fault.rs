@@ -1,21 +1,21 @@
-//! Faults of the service: logged once, here, and shown to callers without their text.
+//! Failures of the service: logged once here with their cause, and reported to callers without it.
 
 use ctutor_engine::{chain, store};
 
 /// Seconds after which a caller may try again. A failover takes some, and a caller who waits for longer gains nothing.
 pub(crate) const RETRY_AFTER: u32 = 5;
 
-/// What a caller is told of a fault.
+/// What a caller learns about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Something broke.
+    /// Something failed.
     Internal,
-    /// The same request may well succeed a little later.
+    /// The same request may succeed a little later.
     Unavailable,
 }
 
 impl Fault {
-    /// Logs a fault of the database and tells which kind it is.
+    /// Logs a failure of the database and returns its kind.
     pub(crate) fn of_store(error: &store::Error) -> Self {
         if error.needs_operator() {
             tracing::error!(
@@ -35,7 +35,7 @@ impl Fault {
         Self::Internal
     }
 
-    /// The text for callers.
+    /// The message for callers.
     pub(crate) fn message(self) -> &'static str {
         match self {
             Self::Internal => "internal error",

@@ -52,7 +52,7 @@ impl Policy {
         principal.is_admin()
     }
 
-    /// What the caller may do, as words for the caller.
+    /// What the caller may do, as scopes for the caller.
     #[must_use]
     pub fn scopes(&self, principal: &Principal) -> Vec<String> {
         match principal.role {

@@ -15,14 +15,14 @@ use crate::transport;
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Everything, to all runs.
+    /// May do everything with all runs.
     Admin,
-    /// What the policy allows, to the own runs.
+    /// May do what the policy allows, with the own runs.
     User,
 }
 
 impl Role {
-    /// The word in the token.
+    /// The name in the token.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,19 +50,19 @@ impl FromStr for Role {
     }
 }
 
-/// A word that is no role.
+/// The text is not a known role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown role `{0}`; known are: admin, user")]
 pub struct UnknownRole(pub String);
 
-/// Who calls, as a good token says. Cloning is cheap.
+/// The caller that a valid token stands for. Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// Subject of the token.
     pub subject: Arc<str>,
     /// What they may do.
     pub role: Role,
-    /// When the token ends.
+    /// When the token expires.
     pub expires_at: Timestamp,
 }
 
@@ -87,7 +87,7 @@ impl Principal {
 impl transport::Caller for Principal {
     fn expires_at(&self) -> Option<SystemTime> {
         let since_epoch = u64::try_from(self.expires_at.0).unwrap_or(0);
-        // Too far away for this machine's calendar is as good as never.
+        // A time beyond the range of this machine's clock never comes.
         UNIX_EPOCH.checked_add(Duration::from_millis(since_epoch))
     }
 

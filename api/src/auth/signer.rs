@@ -33,7 +33,7 @@ impl TokenSigner {
         self
     }
 
-    /// The signer that names in its tokens for whom they are.
+    /// The signer that names the audience in its tokens.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -47,7 +47,7 @@ impl TokenSigner {
         self
     }
 
-    /// A token for a subject, good from now for `ttl`.
+    /// A token for a subject, valid from now for `ttl`.
     ///
     /// # Errors
     /// [`SignError`].

@@ -5,7 +5,7 @@ use ctutor_engine::{
 
 use super::{Twin, error::Error};
 
-/// What the history of a run tells of its activities that have ended: their rows are gone.
+/// What the history of a run records about ended activities, which have no rows any more.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     /// Failed attempts of the activity that had most of them.
@@ -15,7 +15,7 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// Reads the history, a page at a time and nothing of it but the attempts.
+    /// Reads the starts of attempts from the history, one page at a time.
     pub(super) async fn read(twin: &Twin, run_id: RunId) -> Result<Self, Error> {
         let client = &twin.app.client;
         let items = client.limits().history_page_items_max;

@@ -9,7 +9,7 @@ use crate::transport;
 /// The fields of a body, each as it was written.
 pub(super) type Fields = BTreeMap<String, Payload>;
 
-/// What a body may take.
+/// Bounds of a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) bytes_max: usize,
@@ -21,7 +21,7 @@ pub(super) struct Bounds {
 pub(super) async fn object(body: Body, bounds: Bounds, known: &[&str]) -> Result<Fields, Error> {
     let Bounds { bytes_max, timeout } = bounds;
     let reading = tokio::time::timeout(timeout, transport::read_bounded(body, bytes_max));
-    // Reading fails beyond the bound, or when the client goes, who will not read the answer then.
+    // Reading fails beyond the bound, or when the client disconnects and no longer reads the response.
     let bytes = reading
         .await
         .map_err(|_| Error::TooSlow)?
@@ -35,7 +35,7 @@ pub(super) async fn object(body: Body, bounds: Bounds, known: &[&str]) -> Result
     Ok(fields)
 }
 
-/// The fields of an object. What a parser would lose is refused by its place.
+/// The fields of an object. A value that a parser would lose is refused with its path.
 fn read(bytes: &[u8]) -> Result<Fields, Error> {
     let not_json = |error: &dyn Display| Error::invalid("body", format!("the body is not JSON: {error}"));
     let text = std::str::from_utf8(bytes).map_err(|_| not_json(&"it is not encoded in UTF-8"))?;

@@ -1,7 +1,7 @@
-/// Largest text or value of a run in a row of a list, of which there may be a thousand.
+/// Largest string or value of a run in a row of a list, which may have a thousand rows.
 const ROW_VALUE_BYTES_MAX: usize = 4 * 1024;
 
-/// Leaves out what is too large, and remembers of which fields.
+/// Leaves out values that are too large and records their fields.
 pub(super) struct Cut {
     value_bytes_max: usize,
     pub(super) fields: Vec<&'static str>,
@@ -18,7 +18,7 @@ impl Cut {
         Self { value_bytes_max: usize::MAX, fields: Vec::new() }
     }
 
-    /// Whether a value of this size is told.
+    /// Whether a value of this size is included.
     pub(super) fn takes(&mut self, field: &'static str, size_bytes: usize) -> bool {
         let takes = size_bytes <= self.value_bytes_max;
         if !takes {
@@ -27,7 +27,7 @@ impl Cut {
         takes
     }
 
-    /// As much of a text as is told.
+    /// The string, cut to the largest size.
     pub(super) fn text(&mut self, field: &'static str, mut text: String) -> String {
         if !self.takes(field, text.len()) {
             text.truncate(text.floor_char_boundary(self.value_bytes_max));

@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use super::{Twin, caller::Caller, error::Error, query::NoParameters, task, task_id::TaskId};
 
-/// A task that is gone.
+/// A deleted task.
 #[derive(Debug, Serialize)]
 pub(super) struct Deleted {
     task_id: String,

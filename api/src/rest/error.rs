@@ -16,33 +16,33 @@ use crate::{
     transport::AuthError,
 };
 
-/// The stable codes of the twin, as documented by the course system where it has one.
+/// The stable error codes of the REST API; those of the course system where it has one.
 pub mod code {
-    /// A parameter or the body is wrong.
+    /// A parameter or the body is not valid.
     pub const INVALID: &str = "VAL_001";
     /// The body is too large.
     pub const TOO_LARGE: &str = "VAL_002";
     /// The body did not arrive in time.
     pub const TOO_SLOW: &str = "HTTP_408";
-    /// No token, or one that is refused.
+    /// The token is missing or not accepted.
     pub const UNAUTHENTICATED: &str = "AUTH_001";
     /// The caller may not do this.
     pub const FORBIDDEN: &str = "AUTHZ_001";
-    /// There is no such task, or the caller may not see it.
+    /// The task does not exist, or the caller may not see it.
     pub const NOT_FOUND: &str = "TASK_001";
-    /// The state of a task forbids it.
+    /// The state of the task does not allow the call.
     pub const CONFLICT: &str = "TASK_002";
-    /// The path is known, but not with this method.
+    /// The path does not support the method.
     pub const METHOD_NOT_ALLOWED: &str = "HTTP_405";
-    /// There is no such path.
+    /// The path does not exist.
     pub const NO_ROUTE: &str = "HTTP_404";
-    /// The service cannot answer at the moment.
+    /// The service is unavailable for the moment.
     pub const UNAVAILABLE: &str = "EXT_004";
-    /// The server failed; its log tells more.
+    /// The server failed; its log has the cause.
     pub const INTERNAL: &str = "INT_001";
 }
 
-/// Why a call did nothing.
+/// Why a call failed.
 #[derive(Debug)]
 pub(super) enum Error {
     Unauthenticated {
@@ -65,13 +65,13 @@ pub(super) enum Error {
         message: String,
         details: serde_json::Value,
     },
-    /// The server stops, and with it whoever waits.
+    /// The server stops, which ends calls that wait.
     Stopping,
     Fault(Fault),
 }
 
 impl Error {
-    /// A parameter or field that is wrong.
+    /// A parameter or field that is not valid.
     pub(super) fn invalid(field: &str, message: impl Into<String>) -> Self {
         Self::Invalid { message: message.into(), details: json!({ "field": field }) }
     }
@@ -96,12 +96,17 @@ impl Error {
                 none,
             ),
             Self::Forbidden { message } => (StatusCode::FORBIDDEN, code::FORBIDDEN, message, none),
-            Self::NotFound => (StatusCode::NOT_FOUND, code::NOT_FOUND, "no such task".to_owned(), none),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                code::NOT_FOUND,
+                "the task does not exist, or you may not see it".to_owned(),
+                none,
+            ),
             Self::Conflict { message, details } => (StatusCode::CONFLICT, code::CONFLICT, message, details),
             Self::Stopping => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 code::UNAVAILABLE,
-                "the server stops before the task has ended; ask again".to_owned(),
+                "the server is stopping and the task has not ended yet; repeat the call".to_owned(),
                 none,
             ),
             Self::Fault(fault @ Fault::Unavailable) => {
@@ -129,7 +134,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// The body of every error. `detail` is for clients that know no more than the frameworks' usual shape.
+/// The body of every error. `detail` is for clients that expect the shape of common web frameworks.
 fn respond(status: StatusCode, code: &str, message: &str, details: serde_json::Value) -> Response {
     let mut error = json!({ "code": code, "message": message });
     if !details.is_null() {
@@ -140,13 +145,13 @@ fn respond(status: StatusCode, code: &str, message: &str, details: serde_json::V
 }
 
 pub(super) async fn method_not_allowed() -> Response {
-    let message = "this path does not take this method";
+    let message = "the path does not support this method";
     respond(StatusCode::METHOD_NOT_ALLOWED, code::METHOD_NOT_ALLOWED, message, serde_json::Value::Null)
 }
 
-/// The answer to paths that nobody serves.
+/// The response to paths that do not exist.
 pub(crate) async fn no_route() -> Response {
-    respond(StatusCode::NOT_FOUND, code::NO_ROUTE, "no such path", serde_json::Value::Null)
+    respond(StatusCode::NOT_FOUND, code::NO_ROUTE, "the path does not exist", serde_json::Value::Null)
 }
 
 impl From<VerifyError> for Error {

@@ -17,10 +17,10 @@ use super::{
     task_info::{TaskInfo, View},
 };
 
-/// Counting stops here.
+/// The count of tasks stops here.
 const TOTAL_MAX: u32 = 1_000_000;
 
-/// Most tasks of an answer, unless the configured pages are shorter.
+/// Most tasks of a response, unless the configured page size is smaller.
 const LIMIT_MAX: u32 = 1_000;
 const LIMIT_DEFAULT: u32 = 100;
 
@@ -48,7 +48,7 @@ pub(super) async fn list(
     let limit = query::number(&parameters, "limit", 1..=limit_max)?;
     let limit = limit.unwrap_or(LIMIT_DEFAULT.min(limit_max));
     let offset = query::number(&parameters, "offset", 0..=i32::MAX.unsigned_abs())?.unwrap_or(0);
-    // One instant for all that is told: the filter, the count and each task then agree on what waits.
+    // One instant for the whole response, so that filter, count and tasks agree on what waits.
     let now = client.clock().now();
     let filter = match parameters.get("status") {
         Some(word) => status::filter(word, now)?,
@@ -75,7 +75,7 @@ pub(super) async fn list(
     Ok(Json(Tasks { tasks, total, limit, offset, has_more }))
 }
 
-/// Fills in what the rows of the runs do not tell, with one query for all.
+/// Adds the open activities of the runs, with one query for all.
 async fn rows(twin: &Twin, found: &[Waiter], now: Timestamp) -> Result<Vec<TaskInfo>, Error> {
     let runs = found.iter().map(|waiter| &waiter.execution);
     let open: Vec<RunId> = runs.filter(|run| !run.status.is_closed()).map(|run| run.run_id).collect();

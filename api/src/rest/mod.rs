@@ -1,4 +1,4 @@
-//! The REST twin: `/tasks`, the calls of the course system in its own words.
+//! The REST API for scripts: `/tasks`, the calls that the course system documents.
 //!
 //! A task is a run, its ID is the workflow ID, and a call that names a task means the latest run of that ID.
 
@@ -40,7 +40,7 @@ pub use task_result::TaskResult;
 
 use crate::{TokenVerifier, app::App};
 
-/// What the calls share.
+/// State that the calls share.
 #[derive(Debug, Clone)]
 pub(crate) struct Twin {
     pub(crate) app: Arc<App>,
@@ -53,7 +53,7 @@ pub(crate) struct Twin {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// The routes. The router prefers those with fixed words to those with an id, whatever their order.
+/// The routes. The router prefers fixed words to IDs, whatever the order of the routes.
 pub(crate) fn router(twin: Twin) -> Router {
     Router::new()
         .route("/tasks", get(list::list))
@@ -74,7 +74,7 @@ pub(crate) fn router(twin: Twin) -> Router {
         .with_state(twin)
 }
 
-/// Answers depend on the caller: nobody may keep them.
+/// Responses depend on the caller, so no cache may store them.
 async fn keep_out_of_caches(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -19,8 +19,8 @@ use crate::{Principal, auth::VerifyError};
 
 /// Waits for the end of a task, or, for callers who ask for a timeout, until that is over.
 ///
-/// A task that is still open is only told to those who asked for a timeout: the scripts of the course system take
-/// whatever comes for the end. For them a wait that cannot go on is an error that says so.
+/// Only callers who ask for a timeout get an open task: the scripts of the course system take every response for the
+/// end of the task. For them a wait that cannot go on is an error.
 pub(super) async fn result(
     State(twin): State<Twin>,
     Caller(principal): Caller,

@@ -1,4 +1,4 @@
-//! The words of the course system for the state of a task.
+//! States of tasks, with the names of the course system.
 
 use ctutor_engine::{
     client::{Waiter, Waiting, WaitingFor, WorkflowFilter, WorkflowStatus},
@@ -12,17 +12,17 @@ use super::error::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskStatus {
-    /// Due, and waiting for a worker.
+    /// Due and waiting for a worker.
     Queued,
-    /// A worker has begun, and something of it is due or in hand.
+    /// A worker has started it, and work is due or in progress.
     Started,
-    /// Ended well.
+    /// Completed.
     Finished,
-    /// Ended with an error, or ran out of time.
+    /// Failed or timed out.
     Failed,
-    /// Nothing of it is due before a later instant: its start, a timer, another attempt.
+    /// Waits for a later time: its start, a timer or another attempt.
     Deferred,
-    /// Stopped.
+    /// Canceled or terminated.
     Cancelled,
 }
 
@@ -49,7 +49,7 @@ impl TaskStatus {
         }
     }
 
-    /// The word on the wire.
+    /// The string in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,7 +78,7 @@ const COMPLETED: Runs = Runs::In(&[WorkflowStatus::Completed]);
 const FAILED: Runs = Runs::In(&[WorkflowStatus::Failed, WorkflowStatus::TimedOut]);
 const CANCELLED: Runs = Runs::In(&[WorkflowStatus::Canceled, WorkflowStatus::Terminated]);
 
-/// The words of the `status` filter. Either case is taken.
+/// Values of the `status` filter, in upper or lower case.
 ///
 /// Those that are also states of tasks find exactly the tasks that show them; the others are what the screens of the
 /// course system offer.
@@ -120,7 +120,7 @@ impl Runs {
 /// The runs of a filter word at an instant.
 ///
 /// # Errors
-/// For a word that is unknown or not supported, telling the others: it must not mean "no filter".
+/// For an unknown or unsupported value, with the list of the others: it must not mean "no filter".
 pub(super) fn filter(word: &str, now: Timestamp) -> Result<WorkflowFilter, Error> {
     let found = FILTERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
     let Some((_, runs)) = found else {

@@ -19,7 +19,7 @@ use super::{
 /// Fields of a submission.
 pub(super) const FIELDS: &[&str] = &["task_name", "parameters", "queue", "workflow_id", "delay", "priority"];
 
-/// Longest delay. What lies beyond is a mistake of unit.
+/// Longest delay in seconds. A longer one is probably in another unit.
 const DELAY_SECONDS_MAX: f64 = 10.0 * 366.0 * 86_400.0;
 
 /// An accepted task.
@@ -47,7 +47,7 @@ pub(super) async fn submit(
     }))
 }
 
-/// The request for the engine. Fields that are null count as left out.
+/// The request for the engine. A null field counts as omitted.
 fn read(mut fields: Fields) -> Result<StartWorkflow, Error> {
     fields.retain(|_, value| value.as_str().trim() != "null");
     let task_name = text(&mut fields, "task_name")?
@@ -86,7 +86,7 @@ fn delay(fields: &mut Fields) -> Result<Option<Duration>, Error> {
 fn priority(fields: &mut Fields) -> Result<i32, Error> {
     let Some(value) = fields.remove("priority").map(|value| value.to_value()) else { return Ok(0) };
     let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-    number.ok_or_else(|| Error::invalid("priority", "`priority` must be a whole number from -100 to 100"))
+    number.ok_or_else(|| Error::invalid("priority", "`priority` must be an integer from -100 to 100"))
 }
 
 #[cfg(test)]

@@ -23,17 +23,17 @@ pub(super) async fn describe(
 ) -> Result<Json<TaskInfo>, Error> {
     let found = find(&twin, &principal, &target(&task_id)?).await?;
     let pending = pending(&twin, &found.execution).await?;
-    // After the rows, so that an activity that ends in between is told by one of the two.
+    // Read after the rows, so that an activity that ends in between appears in one of the two.
     let attempts = Attempts::read(&twin, found.execution.run_id).await?;
     Ok(Json(TaskInfo::new(&found, &pending, View::Whole(&attempts), twin.app.client.clock().now())))
 }
 
-/// What a task id names; what cannot be an id names nothing.
+/// The run of a task ID. Text that cannot be an ID is an unknown ID.
 pub(super) fn target(task_id: &str) -> Result<WorkflowTarget, Error> {
     WorkflowId::parse(task_id).map(WorkflowTarget::Workflow).map_err(|_| Error::NotFound)
 }
 
-/// The run that is meant.
+/// Finds a run that the caller may see.
 pub(super) async fn find(
     twin: &Twin,
     principal: &Principal,

@@ -12,75 +12,75 @@ use serde_json::{Value, json};
 
 use super::{attempts::Attempts, cut::Cut, status::TaskStatus};
 
-/// From where a task is looked at.
+/// How much of a task is shown.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum View<'a> {
-    /// From near: all of it, with what history tells.
+    /// All of it, with attempts from its history.
     Whole(&'a Attempts),
-    /// As a row of a list: what the rows tell, without large values.
+    /// As a row of a list, without large values.
     Row,
 }
 
 /// The fields of a progress report, each as it was written.
 pub type Progress = IndexMap<String, Payload>;
 
-/// A task, as the course system shows it.
+/// A task as the course system shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct TaskInfo {
-    /// The workflow id.
+    /// The workflow ID.
     pub task_id: String,
     /// The workflow type.
     pub task_name: String,
-    /// State.
+    /// State of the task.
     pub status: TaskStatus,
-    /// Accepted.
+    /// When the server accepted the task (RFC 3339, UTC).
     pub created_at: String,
-    /// A worker began.
+    /// When a worker started the task.
     pub started_at: Option<String>,
-    /// Ended.
+    /// When the task ended.
     pub finished_at: Option<String>,
     /// The latest progress report of the running activity.
     pub progress: Option<Progress>,
-    /// Why it failed.
+    /// Error message of a failed task, with its causes.
     pub error: Option<String>,
-    /// The worker that has it, or had it last.
+    /// Name of the worker that runs the task or ran it last.
     pub worker: Option<String>,
     /// Task queue.
     pub queue: String,
-    /// Failed attempts of the activity that had most of them. Lists know open activities only, and nothing of a task
-    /// that has ended.
+    /// Largest number of failed attempts of one activity. In lists only open activities count, and it is null for ended
+    /// tasks.
     pub retries: Option<u32>,
-    /// Always empty: parameters have names here.
+    /// Always empty, because parameters have names.
     pub args: [(); 0],
-    /// The parameters.
+    /// Parameters of the task.
     pub kwargs: Payload,
-    /// Fields that are too large for a list: there `kwargs` is null, `progress` lacks the details of the activity, and
-    /// `error` is cut. The task itself has them whole.
+    /// Fields that are too large for a list: in lists `kwargs` is null, `progress` lacks the details of the activity, and
+    /// `error` is cut. `GET /tasks/{id}` returns them in full.
     pub truncated: Vec<&'static str>,
-    /// The last part of the id.
+    /// Last part of the ID.
     pub short_task_id: String,
-    /// The state for people.
+    /// The state in upper case, for display.
     pub status_display: String,
     /// The same as `finished_at`.
     pub completed_at: Option<String>,
-    /// There is something to fetch from `/result`.
+    /// Whether `/result` has a result or an error.
     pub has_result: bool,
-    /// The same for people: `Yes` or `No`.
+    /// The same for display: `Yes` or `No`.
     pub result_available: &'static str,
-    /// Time since the start, or from start to end, such as `2m 5s`.
+    /// Time since the start, or from start to end for ended tasks, such as `2m 5s`.
     pub duration: Option<String>,
     /// The same as `task_id`.
     pub workflow_id: String,
-    /// The run.
+    /// Run ID.
     pub run_id: String,
-    /// When it began or is to begin.
+    /// When the task started or is to start.
     pub execution_time: String,
-    /// Events recorded so far.
+    /// Number of history events so far.
     pub history_length: i64,
 }
 
 impl TaskInfo {
-    /// The view of a run with its open activities.
+    /// Describes a run with its open activities.
     pub(super) fn new(waiter: &Waiter, pending: &[Activity], view: View<'_>, now: Timestamp) -> Self {
         let status = TaskStatus::of(waiter, now);
         let execution = &waiter.execution;
@@ -126,7 +126,7 @@ impl TaskInfo {
     }
 }
 
-/// The latest report of an open activity: its own details, and over them what the engine knows.
+/// The latest progress of an open activity: the details of its heartbeat, with the values that the engine adds.
 pub(super) fn progress(status: TaskStatus, pending: &[Activity], cut: &mut Cut) -> Option<Progress> {
     if status == TaskStatus::Finished {
         return Some(Progress::from_iter([("percent".to_owned(), json!(100).into())]));
@@ -166,7 +166,7 @@ fn number(value: f64) -> Value {
     json!(value)
 }
 
-/// Why a run failed, with what led to it.
+/// The failure of a run with its causes.
 pub(super) fn error(execution: &WorkflowExecution) -> Option<String> {
     let failure = execution.failure.as_ref()?;
     let mut text = failure.message.clone();

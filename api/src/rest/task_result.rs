@@ -14,22 +14,22 @@ use super::{
     task_info::{Progress, error, progress},
 };
 
-/// What came of a task.
+/// Result of a task.
 #[derive(Debug, Clone, Serialize)]
 pub struct TaskResult {
-    /// The workflow id.
+    /// The workflow ID.
     pub task_id: String,
-    /// State.
+    /// State of the task.
     pub status: TaskStatus,
-    /// What it returned, or the envelope of its failure; nothing while it is open or when it was stopped.
+    /// The returned value in its envelope, or the envelope of the failure; null for open and stopped tasks.
     pub result: Option<Payload>,
-    /// Why it failed.
+    /// Error message of a failed task, with its causes.
     pub error: Option<String>,
-    /// Accepted.
+    /// When the server accepted the task (RFC 3339, UTC).
     pub created_at: String,
-    /// A worker began.
+    /// When a worker started the task.
     pub started_at: Option<String>,
-    /// Ended.
+    /// When the task ended.
     pub finished_at: Option<String>,
     /// The latest progress report of the running activity.
     pub progress: Option<Progress>,
@@ -59,7 +59,7 @@ impl TaskResult {
 }
 
 /// Clients of the course system read `result.result.<field>`, so what a run returned goes into its envelope.
-/// A run that returns an envelope has said what else there is to say.
+/// A run that returns an envelope itself is passed on unchanged.
 fn completed(result: &Payload) -> Payload {
     let fields: Option<HashMap<String, IgnoredAny>> = result.decode().ok();
     let is_envelope = fields.is_some_and(|fields| {
@@ -92,7 +92,7 @@ impl Envelope<'_> {
     }
 }
 
-/// The first details in the chain: what wraps a failure seldom has its own.
+/// The first details in the chain of causes: a failure that wraps another seldom has details.
 fn details(failure: &Failure) -> Option<&Payload> {
     let mut next = Some(failure);
     while let Some(failure) = next {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Twin, caller::Caller, error::Error, query::NoParameters};
 
-/// Who works, and whether what they need is there.
+/// Live workers, and whether the bus is connected.
 #[derive(Debug, Serialize)]
 pub(super) struct Workers {
     workers: Vec<Worker>,

@@ -1,4 +1,4 @@
-//! Connections: so many at a time, and none that is kept open by a client that says nothing.
+//! Connections: bounded in number, and closed when a client sends no request.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 

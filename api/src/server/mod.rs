@@ -36,9 +36,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Puts the API together. Must be called within a Tokio runtime.
+    /// Builds the API. Must be called within a Tokio runtime.
     ///
-    /// When `shutdown` is cancelled, streams end so that their clients come back, and waiting calls are answered.
+    /// When `shutdown` is cancelled, streams end so that clients reconnect, and waiting calls return.
     #[must_use]
     pub fn new(
         client: Client,
@@ -91,12 +91,12 @@ impl Server {
         Self { router, gauges, shutdown, drain_timeout: options.drain_timeout, bounds }
     }
 
-    /// The routes alone, for a server of one's own.
+    /// The routes alone, for a server of the caller.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
-    /// What is open now.
+    /// Counts of open streams, sockets and operations.
     #[must_use]
     pub fn gauges(&self) -> &transport::Gauges {
         &self.gauges
@@ -106,7 +106,7 @@ impl Server {
 /// Serves until the server's shutdown token is cancelled, then lets requests, streams and sockets end.
 ///
 /// # Errors
-/// When the listener breaks.
+/// When the listener fails.
 pub async fn serve(listener: TcpListener, server: Server) -> io::Result<()> {
     let Server { router, gauges, shutdown, drain_timeout, bounds } = server;
     let drained = async {
@@ -119,7 +119,7 @@ pub async fn serve(listener: TcpListener, server: Server) -> io::Result<()> {
         () = shutdown.cancelled() => {}
     }
     if tokio::time::timeout(drain_timeout, drained).await.is_err() {
-        tracing::warn!(sockets = gauges.sockets(), "gave up waiting for clients to go");
+        tracing::warn!(sockets = gauges.sockets(), "stopped waiting for clients to disconnect");
     }
     Ok(())
 }

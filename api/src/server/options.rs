@@ -6,14 +6,14 @@ use crate::{Policy, transport};
 /// How the API behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What users may start.
+    /// Workflow types that users may start.
     pub policy: Policy,
     /// Pages of other origins that may call. None by default.
     pub cors: Cors,
     /// Bytes of payloads in one response of GraphQL, or in one item of a subscription: 16 MiB. It is raised to four
     /// times the largest payload if that is more.
     pub response_bytes_max: usize,
-    /// What one GraphQL operation may cost, which is pages times what is asked of their items: 20,000.
+    /// Highest cost of one GraphQL operation, page sizes times the fields of their items: 20,000.
     pub complexity_max: usize,
     /// Longest wait for the end of a task over REST that a caller may ask for: 5 min.
     pub wait_max: Duration,
@@ -23,7 +23,7 @@ pub struct Options {
     pub connections_max: usize,
     /// Time for the head of a request to arrive, also on a connection that is kept open: 30 s.
     pub head_timeout: Duration,
-    /// How long clients get to go when the server shuts down: 10 s.
+    /// Time for clients to disconnect when the server shuts down: 10 s.
     pub drain_timeout: Duration,
     /// Bounds of GraphQL's transports.
     pub transport: transport::Options,

@@ -65,5 +65,5 @@ async fn a_wait_ends_with_the_server() {
     shutdown.cancel();
     let (status, error) = asked.await.unwrap();
     assert_eq!((status, code(&error)), (StatusCode::SERVICE_UNAVAILABLE, "EXT_004"));
-    assert_eq!(error["detail"], "the server stops before the task has ended; ask again");
+    assert_eq!(error["detail"], "the server is stopping and the task has not ended yet; repeat the call");
 }

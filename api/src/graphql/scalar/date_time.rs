@@ -1,7 +1,7 @@
 use async_graphql::{Description, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use ctutor_engine::clock::Timestamp;
 
-/// An instant, RFC 3339 with an offset; written in UTC with milliseconds.
+/// A point in time in RFC 3339 with an offset, such as `2026-01-31T12:00:00Z`; returned in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Description)]
 pub struct DateTime(pub Timestamp);
 
@@ -15,7 +15,7 @@ impl ScalarType for DateTime {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
         let time = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| {
             InputValueError::custom(
-                "an instant is written as RFC 3339 with an offset: `2026-01-31T12:00:00Z`",
+                "a date-time must be RFC 3339 with an offset, such as `2026-01-31T12:00:00Z`",
             )
         })?;
         Ok(Self(time.to_utc().into()))
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_offset_or_is_no_text_is_refused() {
+    fn a_string_without_offset_and_a_number_are_refused() {
         assert!(parse("2026-01-31T12:00:00").is_err());
         assert!(parse("2026-01-31").is_err());
         assert!(parse("").is_err());

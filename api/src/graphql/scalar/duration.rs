@@ -2,23 +2,23 @@ use std::{fmt, str::FromStr, time};
 
 use async_graphql::{Description, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
-/// A length of time, ISO 8601: `PT1.5S`, `PT2H`, `P7D`.
+/// A length of time in ISO 8601, such as `PT1.5S`, `PT2H` or `P7D`.
 ///
 /// Years and months have no fixed length and are refused; only seconds may have a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Description)]
 pub struct Duration(pub time::Duration);
 
-/// Why a text is no length of time.
+/// Why a string is not a valid length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// Not the notation of ISO 8601.
-    #[error("a length of time is written as ISO 8601: `PT1.5S`, `PT2H`, `P7D`")]
+    #[error("a duration must be ISO 8601, such as `PT1.5S`, `PT2H` or `P7D`")]
     Malformed,
     /// Years or months.
     #[error("years and months have no fixed length; write weeks, days, hours, minutes or seconds")]
     Calendar,
-    /// More than can be counted.
-    #[error("the length of time is too large")]
+    /// Longer than can be represented.
+    #[error("the duration is too long")]
     TooLarge,
 }
 
