@@ -3,10 +3,10 @@ use std::{fmt, io};
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-/// Why a call to the API gave nothing.
+/// Why a call to the API failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Nobody listens there.
+    /// No server listens there.
     #[error("no ctutor at {url}; start one with `ctutor dev`, or name another with `--url` or CTUTOR_URL")]
     Unreachable { url: String },
     /// Nobody can be reached there.
@@ -42,10 +42,10 @@ pub(crate) enum Error {
     #[error("{}", Listed(.0))]
     Refused(Vec<super::UserError>),
     /// There is no such run, or it is somebody else's.
-    #[error("there is no workflow execution `{0}`, or you may not see it")]
+    #[error("workflow execution `{0}` does not exist, or you may not see it")]
     NotFound(String),
     /// The answer does not have the shape that this version knows.
-    #[error("the answer of {url} cannot be read; is it another version of ctutor?")]
+    #[error("cannot read the response of {url}; is it another version of ctutor?")]
     Answer {
         url: String,
         #[source]

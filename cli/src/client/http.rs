@@ -17,7 +17,7 @@ use crate::config::Loaded;
 /// Time to make a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time for an answer that is no stream.
+/// Time for a response that is not a stream.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A stream that is silent for longer is dead: the server sends a comment every 12 s.
@@ -62,7 +62,7 @@ impl Client {
             // A proxy of the environment is for the world outside.
             http = http.no_proxy();
         }
-        let http = http.build().context("the HTTP client cannot be made")?;
+        let http = http.build().context("cannot create the HTTP client")?;
         Ok(Self { http, url: url.to_string(), endpoint, credentials: Credentials::find(loaded)? })
     }
 

@@ -105,7 +105,7 @@ impl Failure {
     }
 }
 
-/// One fact of a run's history.
+/// One event of a run's history.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct HistoryEvent {
     pub(crate) sequence: i64,
@@ -115,7 +115,7 @@ pub(crate) struct HistoryEvent {
     pub(crate) attributes: Value,
 }
 
-/// Why a mutation did nothing.
+/// Why a mutation was refused.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct UserError {
     pub(crate) code: String,
@@ -191,7 +191,7 @@ pub(crate) struct Activity {
     pub(crate) heartbeat: Option<Heartbeat>,
 }
 
-/// The latest report of a running activity.
+/// The latest heartbeat of a running activity.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Heartbeat {
     pub(crate) progress: Option<f64>,
@@ -200,7 +200,7 @@ pub(crate) struct Heartbeat {
     pub(crate) message: Option<String>,
 }
 
-/// The step of an open run that a worker could not do.
+/// The workflow task that keeps failing, with its last error.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BlockedTask {

@@ -29,7 +29,7 @@ pub(crate) enum Credentials {
 /// A made token serves one call, and streams end with it: so they are made anew on every reconnection.
 const MINTED_TTL: Duration = Duration::from_secs(60 * 60);
 
-/// Whom made tokens stand for.
+/// Subject of tokens that are made here.
 const MINTED_SUBJECT: &str = "cli";
 
 impl Credentials {
@@ -37,7 +37,7 @@ impl Credentials {
     pub(crate) fn find(loaded: &Loaded) -> anyhow::Result<Self> {
         if let Some(token) = &loaded.config.client.token {
             let source = loaded.source("client.token").map_or_else(String::new, ToString::to_string);
-            return Ok(Self::Given { token: token.clone(), source: format!("the token from {source}") });
+            return Ok(Self::Given { token: token.0.clone(), source: format!("the token from {source}") });
         }
         let Some(found) = secret::find(loaded)? else {
             let data = loaded.config.data.display();
@@ -61,7 +61,7 @@ impl Credentials {
         match self {
             Self::Given { token, .. } => Ok(token.expose_secret().to_owned()),
             Self::Minted { signer, .. } => {
-                signer.create(MINTED_SUBJECT, Role::Admin, MINTED_TTL).context("a token cannot be made")
+                signer.create(MINTED_SUBJECT, Role::Admin, MINTED_TTL).context("cannot make a token")
             }
         }
     }

@@ -9,11 +9,11 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{Between, Config, Length, Timeout};
 
-/// `[api]`: where it listens and what it lets users do.
+/// `[api]`: where the API listens and what users may do.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Api {
-    /// Where it listens.
+    /// Address to listen on.
     pub(crate) listen: Listen,
     /// Workflow types that users may start.
     #[serde(deserialize_with = "workflow_types")]
@@ -25,7 +25,7 @@ pub(crate) struct Api {
     pub(crate) cors_headers: CorsHeaders,
     /// How long browsers may remember the permission.
     pub(crate) cors_max_age: Timeout,
-    /// How long clients get to go when the API stops.
+    /// Time for clients to disconnect when the API stops.
     pub(crate) drain_timeout: Length,
     /// Connections at a time.
     pub(crate) connections_max: Between<1, 1_000_000>,

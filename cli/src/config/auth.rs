@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Name;
 
-/// `[auth]`: who may call.
+/// `[auth]`: how callers prove who they are.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Auth {
@@ -17,9 +17,9 @@ pub(crate) struct Auth {
     pub(crate) jwt_secret: Option<JwtSecret>,
     /// A file that holds it.
     pub(crate) jwt_secret_file: Option<PathBuf>,
-    /// Who makes the tokens.
+    /// Issuer that tokens must name (`iss`).
     pub(crate) issuer: Option<Name>,
-    /// For whom they are.
+    /// Audience that tokens must name (`aud`).
     pub(crate) audience: Option<Name>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Auth {
 pub(crate) struct JwtSecret(SecretString);
 
 impl Auth {
-    /// What makes tokens with a secret.
+    /// Makes tokens with a secret.
     ///
     /// # Errors
     /// [`SecretError`], which [`JwtSecret`] rules out.
@@ -44,7 +44,7 @@ impl Auth {
         Ok(signer)
     }
 
-    /// What checks tokens with a secret.
+    /// Checks tokens with a secret.
     ///
     /// # Errors
     /// [`SecretError`], which [`JwtSecret`] rules out.

@@ -68,7 +68,7 @@ impl Layer {
         let values: Dict = toml::from_str(text).map_err(|error| {
             // Without the line itself, which may hold a secret.
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            Error::one(format!("`{shown}` is no TOML at line {line}: {}", error.message()))
+            Error::one(format!("`{shown}` is not valid TOML at line {line}: {}", error.message()))
         })?;
         let unknown = unknown_keys(&values);
         if unknown.is_empty() {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[serde(try_from = "String")]
 pub(crate) struct Length(pub(crate) Duration);
 
-/// Why a text is no length of time.
+/// Why a string is not a valid length of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Malformed {
     text: String,
@@ -82,7 +82,7 @@ impl fmt::Display for Malformed {
         match &self.fault {
             Fault::Blank => write!(f, "a length of time is missing; write one such as `10s`"),
             Fault::NoNumber => {
-                write!(f, "`{}` is no length of time; write one such as `10s` or `1h30m`", self.text)
+                write!(f, "`{}` is not a valid length of time; write one such as `10s` or `1h30m`", self.text)
             }
             Fault::NoUnit => write!(f, "`{}` lacks a unit; known are: d, h, m, s, ms", self.text),
             Fault::UnknownUnit(unit) => {
@@ -167,8 +167,8 @@ mod tests {
     fn a_wrong_length_is_refused_with_its_fault() {
         for (text, fault) in [
             ("", "is missing"),
-            ("ten", "is no length of time"),
-            ("-1s", "is no length of time"),
+            ("ten", "is not a valid length of time"),
+            ("-1s", "is not a valid length of time"),
             ("10", "lacks a unit"),
             ("10x", "unknown unit `x`"),
             ("1.5s", "unknown unit `.`"),

@@ -5,9 +5,9 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
-    /// Which lines.
+    /// Which lines are written.
     pub(crate) filter: Filter,
-    /// How they look.
+    /// Format of the lines.
     pub(crate) format: Format,
 }
 
@@ -16,7 +16,7 @@ pub(crate) struct Log {
 #[serde(try_from = "String")]
 pub(crate) struct Filter(String);
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {

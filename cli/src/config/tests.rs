@@ -209,8 +209,18 @@ fn wrong_values_are_told_with_key_source_and_what_is_allowed() {
 }
 
 #[test]
+fn a_token_may_come_from_a_file_with_a_line_end() {
+    use secrecy::ExposeSecret;
+    for text in ["a.b.c", " a.b.c\n", "Bearer a.b.c\r\n"] {
+        let config = load("", [("CTUTOR_TOKEN", text)], Flags::default()).unwrap().config;
+        assert_eq!(config.client.token.unwrap().0.expose_secret(), "a.b.c", "{text:?}");
+    }
+}
+
+#[test]
 fn a_wrong_secret_is_not_repeated() {
     for (name, value) in [
+        ("CTUTOR_TOKEN", "s3cret s3cret"),
         ("CTUTOR_JWT_SECRET", "s3cret"),
         ("DATABASE_URL", "mysql://ada:s3cret@db/ctutor"),
         ("REDIS_URL", "http://:s3cret@cache"),
@@ -222,7 +232,7 @@ fn a_wrong_secret_is_not_repeated() {
     assert!(!fault.contains("s3cret"), "{fault}");
     let broken = super::tests::fault("[auth]\njwt_secret = s3cret\n", []);
     assert!(
-        broken.starts_with("`ctutor.toml` is no TOML at line 2: ") && !broken.contains("s3cret"),
+        broken.starts_with("`ctutor.toml` is not valid TOML at line 2: ") && !broken.contains("s3cret"),
         "{broken}"
     );
 }
