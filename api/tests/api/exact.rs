@@ -85,6 +85,14 @@ async fn what_cannot_be_kept_is_refused_with_its_place_on_every_way_in() {
         assert_eq!((status, &answer["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("VAL_001")));
         assert_eq!(answer["error"]["details"]["field"], format!("parameters.{place}"));
     }
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("query", "query ($id: ID!) { node(id: $id) { id } }")
+        .append_pair("variables", r#"{"id":"x","more":[1e-400]}"#)
+        .finish();
+    let response = root.request(Method::GET, &format!("/graphql?{query}")).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let answer = response.text().await.unwrap();
+    assert!(answer.contains("`variables.more.0`: the number `1e-400`"), "{answer}");
     let (status, _) =
         post(&root, "/tasks/submit", r#"{"task_name":"echo","task_name":"x"}"#.to_owned()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
