@@ -50,12 +50,15 @@ impl Payload {
         serde_json::to_string(value).map(|text| Self(text.into())).map_err(PayloadError::Encode)
     }
 
-    /// Decodes a value.
+    /// Reads a value. As in JSON Schema, `100.0` and `1E2` are integers where an integer is expected.
     ///
     /// # Errors
     /// [`PayloadError::Decode`], which says what was expected and where.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        serde_json::from_str(&self.0).map_err(PayloadError::Decode)
+        serde_json::from_str(&self.0).or_else(|error| {
+            let value = number::with_integers(self.to_value());
+            serde_json::from_value(value).map_err(|_| PayloadError::Decode(error))
+        })
     }
 
     /// Checks that the text is JSON and keeps it.
@@ -173,6 +176,15 @@ mod tests {
         let payload = Payload::parse(r#"{"b":1.0,"a":[1e2]}"#).unwrap();
         assert_eq!(serde_json::to_string(&payload).unwrap(), r#"{"b":1.0,"a":[1e2]}"#);
         assert!(Payload::parse("{nonsense").is_err());
+    }
+
+    #[test]
+    fn an_integer_may_be_written_as_a_double() {
+        let read = |text: &str| Payload::parse(text).unwrap().decode::<Vec<u8>>();
+        assert_eq!(read("[1E2, -0, 2.0, 3]").unwrap(), [100, 0, 2, 3]);
+        let error = read("[1.5]").unwrap_err().to_string();
+        assert!(error.contains("floating point `1.5`, expected u8 at line 1 column 4"), "{error}");
+        assert!(read("[2.56e2]").is_err() && read("[1e300]").is_err());
     }
 
     #[test]

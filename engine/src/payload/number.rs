@@ -1,5 +1,7 @@
 //! Whether a number means the same once it is a 64-bit integer or a double.
 
+use serde_json::Value;
+
 /// The most digits that a double can need to be told from all others.
 const DOUBLE_DIGITS_MAX: usize = 17;
 
@@ -34,7 +36,24 @@ pub(super) fn check(text: &str) -> Result<(), Option<String>> {
     if is_rendition {
         return Ok(());
     }
-    Err(Some(serde_json::Value::from(double).to_string()))
+    Err(Some(Value::from(double).to_string()))
+}
+
+/// The value with integers in place of the doubles that are whole, as far as doubles count without a gap.
+pub(super) fn with_integers(value: Value) -> Value {
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and fits")]
+            Some(double) if double.fract() == 0.0 && double.abs() <= WHOLE_MAX => Value::from(double as i64),
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(with_integers).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, field)| (name, with_integers(field))).collect()
+        }
+        other => other,
+    }
 }
 
 impl Decimal {
