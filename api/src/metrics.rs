@@ -86,7 +86,7 @@ impl Metrics {
     }
 }
 
-/// Why there is no text.
+/// Why the metrics could not be written.
 #[derive(Debug)]
 pub(crate) enum ScrapeError {
     Fault(Fault),

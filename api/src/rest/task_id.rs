@@ -17,7 +17,7 @@ pub(super) const PARAMETER: &str = "id";
 /// The ID of the task that a call means. It must be taken before the parameters of the call.
 pub(super) struct TaskId(pub(super) String);
 
-/// The ID was a parameter of the query string, and is no concern of the call any more.
+/// The ID came as a parameter of the query string, which the call itself must not see as one of its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IsParameter;
 

@@ -41,7 +41,7 @@ pub(crate) enum Error {
     /// The API did not do it, for a reason that the caller can change.
     #[error("{}", Listed(.0))]
     Refused(Vec<super::UserError>),
-    /// There is no such run, or it is somebody else's.
+    /// The run does not exist, or the caller may not see it.
     #[error("workflow execution `{0}` does not exist, or you may not see it")]
     NotFound(String),
     /// The answer does not have the shape that this version knows.

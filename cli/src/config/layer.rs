@@ -114,7 +114,7 @@ impl Provider for Layer {
     }
 }
 
-/// Reads the text of a variable. What is no number stays a text, so that the check names it.
+/// Reads the value of a variable. What is not a number stays a string, so that the check names it.
 fn read(kind: Kind, text: &str) -> Value {
     match kind {
         Kind::Number => text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
