@@ -38,10 +38,11 @@ struct Watched {
 impl Watched {
     async fn start(app: &App, clock: &ManualClock, submission: &str) -> Self {
         let client = app.engine.client();
-        let mut start = StartWorkflow::new("student_testing", app.input(submission));
-        start.input["plan"] = serde_json::json!({
+        let mut input = app.input(submission);
+        input["plan"] = serde_json::json!({
             "runner": "pytest", "student_files": ["answer.py"], "limits": { "test_timeout_ms": 100_000 },
         });
+        let start = StartWorkflow::new("student_testing", input);
         let run_id = client.start_workflow(&caller(), start).await.unwrap().execution.run_id;
         let items = client.watch(&caller(), run_id, None, true).map(Result::unwrap);
         Self { run_id, clock: clock.clone(), items: Box::pin(items) }
