@@ -29,12 +29,10 @@ pub(crate) use self::{
 /// When stdout cannot be written, for example because its reader has ended.
 pub(crate) fn data(text: impl Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(unwritten)
-}
-
-/// The error with what it is about. Its kind stays: a reader that stopped reading is not a failure.
-fn unwritten(error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("stdout cannot be written: {error}"))
+    // The kind stays: a reader that stopped reading is not a failure.
+    writeln!(stdout, "{text}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| io::Error::new(error.kind(), format!("stdout cannot be written: {error}")))
 }
 
 /// Prints JSON for programs that people may look at.
