@@ -47,7 +47,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // Dependencies bring two providers, and TLS connections fail where none was chosen. An error means that
     // one was chosen already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let loaded = Loaded::load(cli.config.as_deref(), Environment::of_process(), cli.flags())?;
+    let loaded = Loaded::load(cli.config.as_deref(), Environment::of_process()?, cli.flags())?;
     logging::init(&loaded.config, &loaded.environment);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
