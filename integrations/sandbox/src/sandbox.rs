@@ -115,9 +115,17 @@ impl Sandbox {
         if outcome.exit == Exit::Exited(1) && outcome.stderr.bytes.starts_with(b"bwrap: ") {
             self.check_setup(command).await?;
         }
-        if let Some(failure) = self.start_failure(command, &outcome).await? {
-            outcome.detail = Some(failure.to_string());
-            outcome.cause = Some(Cause::NotStarted(failure));
+        match self.start_failure(command, &outcome).await {
+            Ok(Some(failure)) => {
+                outcome.detail = Some(failure.to_string());
+                outcome.cause = Some(Cause::NotStarted(failure));
+            }
+            Ok(None) => {}
+            // The command ran and has an outcome, even if its files can no longer be looked at.
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "could not find out whether a program was started");
+            }
         }
         Ok(outcome)
     }
