@@ -10,7 +10,7 @@ use crate::{
 /// Flags of the commands that run a part of ctutor.
 #[derive(Debug, Args)]
 pub(crate) struct ProcessArgs {
-    /// Where everything durable is: `postgres://…` or `sqlite:PATH`; DATABASE_URL keeps a password from other users
+    /// Database: `postgres://…` or `sqlite:PATH`; use DATABASE_URL to hide a password from other users
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 
@@ -26,7 +26,7 @@ pub(crate) struct ProcessArgs {
 /// Flags of the commands that check or make tokens.
 #[derive(Debug, Args)]
 pub(crate) struct SecretArgs {
-    /// File that holds the secret of tokens; there is no flag for the secret itself, which all users would see
+    /// File with the secret that signs tokens; there is no flag for the secret itself, because other users could see it
     #[arg(long, value_name = "PATH")]
     jwt_secret_file: Option<String>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct AddressArgs {
     #[command(flatten)]
     listen: ListenArgs,
 
-    /// Port to listen on; 0 takes a free one [default: 8000]
+    /// Port to listen on; 0 selects a free port [default: 8000]
     #[arg(long, value_name = "NUMBER", conflicts_with = "listen")]
     port: Option<u16>,
 
@@ -49,19 +49,19 @@ pub(crate) struct AddressArgs {
 /// The flag that sets the address in the configuration.
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8000]
+    /// Address to listen on; port 0 selects a free port [default: 127.0.0.1:8000]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }
 
-/// Flags of the commands that have a worker in them.
+/// Flags of the commands that run a worker.
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
     /// Task queues to serve, separated by commas
     #[arg(long, visible_alias = "task-queues", value_name = "NAMES", value_delimiter = ',')]
     queues: Option<Vec<String>>,
 
-    /// Most activities at once [default: 100]
+    /// Maximum number of concurrent activities [default: 100]
     #[arg(long, value_name = "NUMBER")]
     concurrency: Option<u32>,
 
@@ -101,11 +101,11 @@ impl TargetArgs {
 /// Flags of the commands that call the API.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArgs {
-    /// The ctutor to talk to [default: http://127.0.0.1:8000]
+    /// URL of the ctutor server [default: http://127.0.0.1:8000]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// The bearer token to send; CTUTOR_TOKEN keeps it from other users
+    /// Bearer token to send; use CTUTOR_TOKEN to hide it from other users
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
 }

@@ -10,19 +10,19 @@ use crate::{commands::Command, config::Flags};
 #[derive(Debug, Parser)]
 #[command(name = "ctutor", version, propagate_version = true, max_term_width = 110)]
 pub(crate) struct Cli {
-    /// Read this configuration file, instead of `./ctutor.toml` or that of the data directory
+    /// Configuration file to read instead of `./ctutor.toml` or `ctutor.toml` in the data directory
     #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     pub(crate) config: Option<PathBuf>,
 
-    /// Directory of the embedded database and of the token secret [default: .ctutor]
+    /// Directory for the embedded database and the token secret [default: .ctutor]
     #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     data: Option<String>,
 
-    /// Which log lines to write, such as `warn,ctutor=debug`
+    /// Log filter, such as `warn,ctutor=debug`
     #[arg(long, global = true, value_name = "FILTER", help_heading = GLOBAL)]
     log: Option<String>,
 
-    /// How log lines look: text or json
+    /// Log format: text or json
     #[arg(long, global = true, value_name = "FORMAT", help_heading = GLOBAL)]
     log_format: Option<String>,
 

@@ -1,4 +1,4 @@
-//! The secret that signs and checks tokens: configured, or kept in the data directory.
+//! The secret that signs and verifies tokens: configured, or stored in the data directory.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -32,7 +32,7 @@ pub(crate) fn find(loaded: &Loaded) -> anyhow::Result<Option<Found>> {
     if path.exists() { read(&path).map(Some) } else { Ok(None) }
 }
 
-/// The same, where there must be one.
+/// The secret, which must exist.
 pub(crate) fn require(loaded: &Loaded) -> anyhow::Result<Found> {
     let found = find(loaded)?;
     Ok(found.ok_or_else(|| {
@@ -44,7 +44,7 @@ pub(crate) fn require(loaded: &Loaded) -> anyhow::Result<Found> {
     })?)
 }
 
-/// The same, and one is made in the data directory where there is none.
+/// The secret; one is created in the data directory if there is none.
 pub(crate) fn find_or_create(loaded: &Loaded) -> anyhow::Result<Found> {
     if let Some(found) = configured(loaded)? {
         return Ok(found);
@@ -53,18 +53,18 @@ pub(crate) fn find_or_create(loaded: &Loaded) -> anyhow::Result<Found> {
     let path = data.join(FILE_NAME);
     if !path.exists() {
         create_data_directory(data)?;
-        create(&path).with_context(|| format!("the token secret `{}` cannot be made", path.display()))?;
+        create(&path).with_context(|| format!("the token secret `{}` cannot be created", path.display()))?;
     }
     read(&path)
 }
 
-/// Makes the data directory, for its owner alone.
+/// Creates the data directory, readable by its owner only.
 pub(crate) fn create_data_directory(data: &Path) -> anyhow::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
-        .with_context(|| format!("the data directory `{}` cannot be made", data.display()))
+        .with_context(|| format!("the data directory `{}` cannot be created", data.display()))
 }
 
 fn configured(loaded: &Loaded) -> anyhow::Result<Option<Found>> {
@@ -80,16 +80,16 @@ fn read(path: &Path) -> anyhow::Result<Found> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Error::one(format!("the token secret `{shown}` cannot be read: {error}")))?;
-    // Editors and `echo` end files with a line end that nobody means.
+    // Editors and `echo` add a line end that is not part of the secret.
     let secret = JwtSecret::try_from(text.trim_end_matches(['\r', '\n']).to_owned()).map_err(|fault| {
         Error::one(format!(
-            "the token secret `{shown}` is not valid: {fault}; it must be a text of at least 32 bytes"
+            "the token secret `{shown}` is not valid: {fault}; it must be a string of at least 32 bytes"
         ))
     })?;
     Ok(Found { secret, source: format!("`{shown}`") })
 }
 
-/// Written under another name first: a reader finds the whole secret or none, and of two makers one wins.
+/// Written under another name first: a reader finds the whole secret or none, and the first of two writers wins.
 fn create(path: &Path) -> io::Result<()> {
     let mut bytes = [0_u8; 32];
     SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;

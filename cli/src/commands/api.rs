@@ -35,7 +35,9 @@ impl Args {
         let engine = process::open(loaded, url).await?;
         process::refuse_old_schema(&engine).await?;
         if config.redis.url.is_none() {
-            tracing::warn!("no Redis is configured (REDIS_URL): what workers do is seen by polling");
+            tracing::warn!(
+                "Redis is not configured (REDIS_URL): the API polls the database for the progress of workers"
+            );
         }
 
         let url = listener.url();

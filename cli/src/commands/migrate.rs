@@ -6,12 +6,12 @@ use crate::{
     output, process,
 };
 
-/// What to do with the schema of the database.
+/// Commands for the database schema.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Do the migrations that are to be done
+    /// Apply all pending migrations
     Up(Args),
-    /// Name the migrations that are to be done; exits with 1 if there are any
+    /// List pending migrations; exits with 1 if there are any
     Status(Args),
 }
 

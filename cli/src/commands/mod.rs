@@ -19,38 +19,38 @@ use clap::Subcommand;
 
 use crate::config::{Flags, Loaded};
 
-/// What to do about an address that is taken.
+/// The remedy for an address that is in use.
 const PICK_ANOTHER_ADDRESS: &str = "choose another with `--listen HOST:PORT` or CTUTOR_LISTEN";
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything in one process, with nothing to install: for development and for trying things out
     Dev(dev::Args),
     /// Run the API and a worker in one process, on PostgreSQL
     Serve(serve::Args),
-    /// Run the API alone; workers are processes of their own
+    /// Run only the API; workers run as separate processes
     Api(api::Args),
-    /// Run workers and see them
+    /// Run workers and list them
     #[command(subcommand)]
     Worker(worker::Command),
-    /// Start, see, follow and stop workflows
+    /// Start, list, follow and stop workflow executions
     #[command(subcommand)]
     Workflow(workflow::Command),
-    /// See task queues
+    /// List task queues
     #[command(subcommand)]
     TaskQueue(task_queue::Command),
-    /// Show the registered workflow types and what they take
+    /// List the registered workflow types and their inputs
     Types(types::Args),
-    /// Make tokens
+    /// Create tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// Bring the database up to date
+    /// Migrate the database schema
     #[command(subcommand)]
     Migrate(migrate::Command),
     /// Print the GraphQL schema
     Schema,
-    /// Print the configuration in force, and where each value comes from
+    /// Print the effective configuration and the source of each value
     Config(config::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),

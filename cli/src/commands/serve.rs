@@ -11,7 +11,7 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     address: AddressArgs,
-    /// Leave the database as it is, and end if it is not up to date
+    /// Do not migrate the database; exit if migrations are pending
     #[arg(long)]
     no_migrate: bool,
     #[command(flatten)]

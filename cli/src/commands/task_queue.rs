@@ -9,7 +9,7 @@ use crate::{
     output::{self, Table},
 };
 
-/// What to do with task queues.
+/// Commands for task queues.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// List the task queues with their backlog

@@ -9,26 +9,26 @@ use crate::{
     secret::{self, Found},
 };
 
-/// What to do with tokens.
+/// Commands for tokens.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Make a bearer token and print it, alone, to stdout
+    /// Create a bearer token and print it to stdout
     ///
-    /// It is signed with the configured secret, else with that of the data directory, which is made if missing.
+    /// It is signed with the configured secret, or else with the secret in the data directory, which is created if missing.
     Create(CreateArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CreateArgs {
-    /// What the bearer may do: admin or user
+    /// Role of the token: admin or user
     #[arg(long)]
     role: Role,
 
-    /// Whom the token stands for [default: the role]
+    /// Subject of the token, which becomes the owner of what it starts [default: the role]
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
 
-    /// How long it is good
+    /// How long the token is valid
     #[arg(long, value_name = "LENGTH", default_value = "1h")]
     ttl: Length,
 
@@ -55,7 +55,7 @@ impl Command {
     }
 }
 
-/// In a wrong folder, this is how a token comes about that no server accepts.
+/// In the wrong directory this creates a secret, and then a token, that no server accepts.
 fn made(loaded: &Loaded) -> anyhow::Result<Found> {
     let found = secret::find_or_create(loaded)?;
     output::note(format_args!(

@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only this one, with its JSON Schemas
+    /// Show only this type, with its JSON Schemas
     name: Option<String>,
     /// Print JSON
     #[arg(long)]

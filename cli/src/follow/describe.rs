@@ -13,7 +13,7 @@ use crate::{
 /// The most characters of a payload that are shown in a line.
 const PAYLOAD_CHARACTERS_MAX: usize = 80;
 
-/// An event: when, which, what.
+/// An event in one line: time, number, type and summary.
 pub(crate) fn event_line(event: &HistoryEvent) -> String {
     let at = happened_at(event);
     let mut line = format!("{}  {:>4}  {}", clock_time(&at), event.sequence, event.event_type);
@@ -59,11 +59,11 @@ pub(crate) fn summary(attributes: &Value) -> String {
     parts.join("  ")
 }
 
-/// A heartbeat: which activity, how far, and its message.
+/// A heartbeat in one line: activity, progress and message.
 pub(crate) fn progress_line(activity: &Activity) -> String {
     let mut line = activity.activity_type.clone();
     if activity.attempt > 1 {
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(line, " (attempt {})", activity.attempt);
     }
     let Some(heartbeat) = &activity.heartbeat else { return in_one_line(&line) };

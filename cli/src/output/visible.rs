@@ -1,5 +1,5 @@
-//! Texts of others, made fit to print: what a user or a student's program wrote must not steer the terminal of whoever
-//! reads it.
+//! Strings from outside, made safe to print: what a user or a student's program wrote must not control the terminal
+//! of the reader.
 
 use std::fmt::Write;
 
@@ -28,12 +28,12 @@ pub(super) fn compact_json(value: &Value) -> String {
     escaped(&Exact(value).compact())
 }
 
-/// Escapes what JSON lets stand in its strings and what steers a terminal nevertheless.
+/// Escapes characters that JSON allows in its strings but that control a terminal.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         if steers(character) && character != '\n' {
-            // Writing to a text cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(escaped, "\\u{:04x}", u32::from(character));
         } else {
             escaped.push(character);
@@ -42,7 +42,7 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
-/// Controls of terminals, and those that turn the direction of writing: an ID could show as another one.
+/// Control characters, and those that change the writing direction: an ID could look like another one.
 fn steers(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

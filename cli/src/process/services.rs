@@ -6,8 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::output;
 
-/// The long-running parts of a process. They stop together: when one fails, the process is better replaced than
-/// left as a half.
+/// The long-running parts of a process. They stop together: when one fails, the process must be replaced as a whole.
 #[derive(Debug)]
 pub(crate) struct Services {
     shutdown: CancellationToken,
@@ -22,7 +21,7 @@ struct Ended {
 }
 
 impl Services {
-    /// No parts yet but those of every process: maintenance, and an eye on what writes to the database.
+    /// The parts of every process: maintenance, and a watch on the thread that writes to the database.
     pub(crate) fn new(engine: &Engine, shutdown: CancellationToken) -> Self {
         let mut services = Self { shutdown, tasks: JoinSet::new() };
         let maintenance = engine.maintenance().run(services.shutdown.clone());
@@ -81,10 +80,10 @@ impl Services {
     fn judge(&self, ended: Result<Ended, JoinError>) -> anyhow::Result<()> {
         let Ended { name, result } = match ended {
             Ok(ended) => ended,
-            Err(error) => return Err(anyhow::anyhow!(error).context("a part of the process broke")),
+            Err(error) => return Err(anyhow::anyhow!(error).context("a part of the process panicked")),
         };
         result.map_err(|error| error.context(format!("the {name} failed")))?;
-        anyhow::ensure!(self.shutdown.is_cancelled(), "the {name} ended by itself");
+        anyhow::ensure!(self.shutdown.is_cancelled(), "the {name} ended unexpectedly");
         tracing::debug!(part = name, "stopped");
         Ok(())
     }

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 
 use crate::config::{Flags, Loaded};
 
-/// What to do with workers.
+/// Commands for workers.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Run a worker until it is told to stop
+    /// Run a worker until it receives SIGINT or SIGTERM
     Start(start::Args),
     /// Check that the languages of this machine work in the sandbox in which submissions are tested
     Check(check::Args),

@@ -29,7 +29,7 @@ impl Args {
         process::refuse_old_schema(&engine).await?;
         if loaded.config.redis.url.is_none() {
             tracing::warn!(
-                "no Redis is configured (REDIS_URL): what other processes start is found by polling"
+                "Redis is not configured (REDIS_URL): the worker polls the database for new tasks"
             );
         }
 

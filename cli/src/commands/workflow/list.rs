@@ -27,15 +27,15 @@ pub(crate) struct Args {
     #[arg(long, visible_alias = "task-queue", value_name = "NAME")]
     queue: Option<String>,
 
-    /// Only with a workflow ID that starts so
+    /// Only workflow IDs that start with this prefix
     #[arg(long, value_name = "TEXT")]
     id_prefix: Option<String>,
 
-    /// At most this many
+    /// Maximum number of workflow executions to print
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 
-    /// Go on after the item with this cursor
+    /// Continue after the item with this cursor
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
 
@@ -58,12 +58,12 @@ impl Args {
         }
         let workflows: Vec<Workflow> = client.decode(Value::Array(nodes))?;
         if workflows.is_empty() {
-            output::note("there are no such workflow executions");
+            output::note("no workflow executions found");
         } else {
             output::table(&table(&workflows))?;
         }
         if let Some(cursor) = next {
-            output::note(format_args!("there are more; go on with `--after {cursor}`"));
+            output::note(format_args!("there are more; continue with `--after {cursor}`"));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -111,7 +111,7 @@ fn parse_status(text: &str) -> Result<&'static str, String> {
     known
         .into_iter()
         .find(|name| *name == wanted)
-        .ok_or_else(|| format!("known are: {}", known.join(", ").to_ascii_lowercase()))
+        .ok_or_else(|| format!("known states: {}", known.join(", ").to_ascii_lowercase()))
 }
 
 fn table(workflows: &[Workflow]) -> Table {
@@ -156,6 +156,6 @@ order-22     RUNNING    order  a           -5        2026-11-22 13:54:13  -";
     fn a_status_is_known_or_the_known_ones_are_named() {
         assert_eq!(parse_status("timed-out"), Ok("TIMED_OUT"));
         let error = parse_status("done").unwrap_err();
-        assert!(error.starts_with("known are: pending, running"), "{error}");
+        assert!(error.starts_with("known states: pending, running"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     output::{self, Block},
 };
 
-/// Events of one call.
+/// Events per request.
 const PAGE_ITEMS: u32 = 500;
 
 #[derive(Debug, clap::Args)]

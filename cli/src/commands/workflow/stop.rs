@@ -46,7 +46,7 @@ impl StopArgs {
             .line("status", &workflow.status);
         output::data(block)?;
         if !changed {
-            output::note("nothing changed: it had ended, or was asked to stop, before");
+            output::note("nothing changed: it has ended or was already asked to stop");
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,4 +1,4 @@
-//! Why a run has not begun: without a word, one that nobody will begin looks like one that is about to.
+//! Why a run has not started: one that no worker will take looks like one that is about to start.
 
 use ctutor_engine::clock::{Clock, SystemClock};
 
@@ -19,7 +19,7 @@ pub(super) async fn reason(client: &Client, workflow: &Workflow) -> Option<Strin
     }
 }
 
-/// Instants of the API are in UTC and of one length, so they compare as texts.
+/// Instants of the API are in UTC and have one length, so they compare as strings.
 fn not_before(workflow: &Workflow, now: &str) -> Option<String> {
     let start_at = workflow.start_at.as_deref().filter(|at| *at > now)?;
     Some(format!("not before {}", date_and_time(start_at)))
