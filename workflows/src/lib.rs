@@ -11,12 +11,12 @@ use ctutor_engine::registry::Registry;
 
 pub use options::{Error, Options};
 
-/// Everything that a worker of ctutor can run.
+/// All workflows and activities of ctutor.
 ///
-/// Where nothing can be confined, the tests of students are refused with the reason, and the rest works.
+/// On a machine that cannot isolate programs, tests of submissions fail with the reason; the other workflows run.
 ///
 /// # Errors
-/// [`Error`] when the folders cannot be made.
+/// [`Error`] if the folders cannot be created.
 pub async fn registry(options: &Options) -> Result<Registry, Error> {
     let station = Arc::new(options.station().await?);
     Ok(Registry::new()

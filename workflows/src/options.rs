@@ -6,18 +6,18 @@ use ctutor_sandbox::{Policy, Sandbox};
 
 use crate::testing::{SecretFolder, TestingStation, plan::Maxima, prepare_scratch};
 
-/// What the activities need of their worker.
+/// Settings of the activities.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where mirrors of repositories are kept, and temporary folders made.
+    /// Folder for mirrors of repositories and for temporary folders.
     pub cache_folder: PathBuf,
-    /// Where the secrets lie, one file each.
+    /// Folder with the secrets, one file each.
     pub secrets_folder: PathBuf,
-    /// Bounds of repositories, and which may be named.
+    /// Limits of repositories, and which ones tests may name.
     pub git: ctutor_git::Options,
-    /// What happens where nothing can be confined.
+    /// Whether programs may run on a machine that cannot isolate them.
     pub sandbox: Policy,
-    /// Folders that confined programs see beside the system's, such as a Python installation.
+    /// Folders that isolated programs can read besides the system's, such as a Python installation.
     pub sandbox_read_only: Vec<PathBuf>,
     /// A control group (version 2) that is delegated to the worker and limits the memory of tests exactly.
     pub sandbox_cgroup: Option<PathBuf>,
@@ -25,25 +25,25 @@ pub struct Options {
     pub cores_per_test: usize,
     /// The most that a test may ask for.
     pub maxima: Maxima,
-    /// How many tests run at once.
+    /// How many submissions are tested at the same time.
     pub tests_at_once_max: usize,
 }
 
-/// Why the workflows cannot be offered.
+/// Why the activities cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The folder of the repositories.
+    /// The folder of the repository mirrors cannot be used.
     #[error("the repository cache in `{}` cannot be used", folder.display())]
     Cache {
         /// The folder.
         folder: PathBuf,
-        /// What failed.
+        /// The cause.
         source: ctutor_git::Error,
     },
 }
 
 impl Options {
-    /// The usual options, with everything below one folder.
+    /// Default options, with all folders below the given one.
     #[must_use]
     pub fn below(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();

@@ -16,32 +16,32 @@ use super::{
     lenient::Count,
 };
 
-/// Most items that are processed; each chunk is an activity, and histories are bounded.
+/// Maximum number of items. Each chunk is an activity, and histories are bounded.
 const ITEMS_MAX: usize = 100_000;
-/// Most chunks.
+/// Maximum number of chunks.
 const CHUNKS_MAX: usize = 5_000;
 /// How long a chunk takes.
 const CHUNK_TIME: Duration = Duration::from_millis(500);
 
-/// What `example_data_processing` takes.
+/// Input of `example_data_processing`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DataProcessing {
-    /// Stands for the list 1, 2 … up to this number.
+    /// Length of a generated list `[1, 2, …]`; ignored if `data` is given.
     pub data_size: Count,
-    /// The list itself; given, it wins over `data_size`.
+    /// The list to process; replaces the generated one.
     pub data: Option<Vec<Value>>,
-    /// Items of one chunk; at least 1.
+    /// Number of items in each chunk; at least 1.
     #[schemars(schema_with = "chunk_size_schema")]
     pub chunk_size: Count,
-    /// `sum`, `count`, `max`; anything else passes the chunks through.
+    /// `sum`, `count` or `max`; with any other value, chunks are returned unchanged.
     pub operation: String,
 }
 
 fn chunk_size_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": ["integer", "string"], "minimum": 1, "maximum": u32::MAX, "pattern": "^0*[1-9][0-9]{0,9}$",
-        "description": "Items of one chunk; at least 1.",
+        "description": "Number of items in each chunk; at least 1.",
     })
 }
 
@@ -51,44 +51,44 @@ impl Default for DataProcessing {
     }
 }
 
-/// What `example_data_processing` returns.
+/// Result of `example_data_processing`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DataProcessed {
-    /// Items in all.
+    /// Number of items.
     pub total_items: usize,
-    /// Chunks in all.
+    /// Number of chunks.
     pub chunks_processed: usize,
-    /// Items of one chunk, as asked for.
+    /// Requested number of items in each chunk.
     pub chunk_size: u32,
-    /// What was done.
+    /// The operation that was applied.
     pub operation: String,
-    /// All chunks together.
+    /// The operation applied to the results of all chunks.
     pub final_result: Value,
-    /// Each chunk by itself.
+    /// The result of each chunk, in order.
     pub chunk_results: Vec<ChunkResult>,
 }
 
 /// A part of the data.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Chunk {
-    /// Its items.
+    /// The items of the chunk.
     chunk: Vec<Value>,
-    /// What to do with them.
+    /// The operation to apply.
     operation: String,
-    /// Chunks before this one.
+    /// Number of chunks before this one.
     processed_chunks: usize,
-    /// Chunks in all.
+    /// Number of chunks.
     total_chunks: usize,
 }
 
-/// What a chunk gives.
+/// Result of one chunk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChunkResult {
-    /// Its items.
+    /// Number of items in the chunk.
     pub chunk_size: usize,
-    /// What was done.
+    /// The operation that was applied.
     pub operation: String,
-    /// The outcome.
+    /// The result of the operation.
     pub result: Value,
 }
 
@@ -160,10 +160,10 @@ fn numbers(items: &[Value]) -> Result<Vec<&Number>, ActivityError> {
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
-        Value::Bool(_) => "a truth",
+        Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     }
 }
@@ -239,6 +239,6 @@ mod tests {
         assert_eq!(sum(&[Value::from(1), Value::from(0.5)]).unwrap(), Value::from(1.5));
         assert_eq!(max(&[]).unwrap(), Value::Null);
         let error = max(&[Value::from("x")]).unwrap_err();
-        assert_eq!(error.failure.message, "`sum` and `max` need numbers, but an item is a text");
+        assert_eq!(error.failure.message, "`sum` and `max` need numbers, but an item is a string");
     }
 }

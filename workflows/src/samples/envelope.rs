@@ -1,32 +1,32 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The shape in which the course system's workflows return: `result.result` is what they computed.
+/// Result format of the course system's workflows; `result.result` holds the computed value.
 ///
 /// A failure has no envelope of its own: the run fails, and its failure carries the metadata as details.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Envelope<R, M> {
-    /// `completed`.
+    /// Always `completed`.
     pub status: String,
-    /// What was computed.
+    /// The computed value.
     pub result: R,
     /// Always null; a failed run has a failure instead.
     pub error: Option<String>,
-    /// About the computation.
+    /// Facts about the computation.
     pub metadata: M,
 }
 
 impl<R, M> Envelope<R, M> {
-    /// The envelope of a success.
+    /// Wraps a successful result.
     pub fn completed(result: R, metadata: M) -> Self {
         Self { status: "completed".to_owned(), result, error: None, metadata }
     }
 }
 
-/// Which workflow it was.
+/// Names the workflow type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkflowTypeMetadata {
-    /// The kind, without the `example_`.
+    /// The workflow type without the prefix `example_`.
     pub workflow_type: String,
 }
 

@@ -12,18 +12,18 @@ use super::{
     lenient::{Count, Truth},
 };
 
-/// Longest pause between two tries, in seconds.
+/// Maximum pause between two attempts, in seconds.
 const PAUSE_MAX_SECONDS: u64 = 60;
 
-/// What `example_error_handling` takes.
+/// Input of `example_error_handling`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ErrorHandling {
-    /// Whether tries fail at all.
+    /// Whether attempts fail at all.
     pub should_fail: Truth,
-    /// How many failed tries are forgiven.
+    /// How many failed attempts are retried.
     pub retry_count: Count,
-    /// How many tries fail.
+    /// How many attempts fail before one succeeds.
     pub fail_at_step: Count,
 }
 
@@ -33,14 +33,14 @@ impl Default for ErrorHandling {
     }
 }
 
-/// What `example_error_handling` returns.
+/// Result of `example_error_handling`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorsHandled {
-    /// What happened, in words.
+    /// A sentence that says what happened.
     pub message: String,
-    /// Tries, the last and successful one included.
+    /// Number of attempts, including the successful one.
     pub attempts: u32,
-    /// How many failed tries were forgiven at most.
+    /// How many failed attempts would have been retried.
     pub retry_count: u32,
 }
 
@@ -49,13 +49,13 @@ struct GaveUp {
     attempts: u32,
 }
 
-/// Fails as often as it is told, with a durable pause before each new try.
+/// Fails a requested number of times, with a durable pause before each retry.
 #[derive(Debug, Default)]
 pub struct ExampleErrorHandling;
 
 #[workflow(name = "example_error_handling", queue = "computor-tasks", execution_timeout = "1h")]
 impl ExampleErrorHandling {
-    /// Fails as often as it is told, with a durable pause before each new try.
+    /// Fails a requested number of times, with a durable pause before each retry.
     #[run]
     async fn run(
         ctx: &Context<Self>,

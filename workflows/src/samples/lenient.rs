@@ -1,11 +1,11 @@
-//! Values that scripts send as text: `"10"` for a number, `"true"` for a truth.
+//! Values that scripts send as strings: `"10"` for a number, `"true"` for a boolean.
 
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// A whole number from 0 up to 4,294,967,295, also accepted as a text of digits.
+/// An integer from 0 to 4,294,967,295, also accepted as a string of digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Count(pub u32);
@@ -37,7 +37,7 @@ impl de::Visitor<'_> for CountVisitor {
     type Value = u32;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, or its digits as text")
+        f.write_str("an integer, or a string of its digits")
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<u32, E> {
@@ -49,7 +49,7 @@ impl de::Visitor<'_> for CountVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<u32, E> {
-        // JSON Schema counts 5.0 as an integer, so it has passed the check at the door.
+        // JSON Schema counts 5.0 as an integer, so it has passed the schema check.
         if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
             #[expect(
                 clippy::cast_possible_truncation,
@@ -66,7 +66,7 @@ impl de::Visitor<'_> for CountVisitor {
     }
 }
 
-/// A truth, also accepted as a text: `true`, `1` and `yes` in any case are true, other texts are false.
+/// A boolean, also accepted as a string: `true`, `1` and `yes` in any case are true, other strings are false.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct Truth(pub bool);
@@ -101,17 +101,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_may_be_written_as_text() {
+    fn numbers_may_be_written_as_strings() {
         let read = |text| serde_json::from_str::<Count>(text).map(|count| count.0);
         assert_eq!(read("10").unwrap(), 10);
         assert_eq!(read(r#""10""#).unwrap(), 10);
         assert_eq!(read("5.0").unwrap(), 5);
         assert!(read("-1").is_err());
-        assert!(read(r#""ten""#).unwrap_err().to_string().contains("a whole number"));
+        assert!(read(r#""ten""#).unwrap_err().to_string().contains("an integer"));
     }
 
     #[test]
-    fn truths_may_be_written_as_text() {
+    fn booleans_may_be_written_as_strings() {
         let read = |text| serde_json::from_str::<Truth>(text).unwrap().0;
         assert!(read("true") && read(r#""true""#) && read(r#""1""#) && read(r#""YES""#));
         assert!(!read("false") && !read(r#""no""#));

@@ -15,13 +15,13 @@ use super::{
     lenient::Count,
 };
 
-/// What `example_long_running` takes.
+/// Input of `example_long_running`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LongRunning {
-    /// How long it takes, in seconds.
+    /// How long the activity runs, in seconds.
     pub duration: Count,
-    /// What the result says.
+    /// Message that the result repeats.
     pub message: String,
 }
 
@@ -31,27 +31,27 @@ impl Default for LongRunning {
     }
 }
 
-/// What `example_long_running` returns.
+/// Result of `example_long_running`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Processed {
-    /// The message that it was given.
+    /// The message from the input.
     pub message: String,
-    /// How long it was asked to take, in seconds.
+    /// Requested duration, in seconds.
     pub duration_requested: u32,
-    /// How long it took, in seconds, over all attempts.
+    /// Actual duration over all attempts, in seconds.
     pub duration_actual: f64,
-    /// When the first attempt began, RFC 3339.
+    /// When the first attempt started (RFC 3339, UTC).
     pub started_at: String,
-    /// When it ended, RFC 3339.
+    /// When the activity ended (RFC 3339, UTC).
     pub completed_at: String,
 }
 
-/// What the next attempt needs to go on where the last one stopped.
+/// State from which the next attempt resumes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// Seconds that are over.
+    /// Seconds that have passed.
     second: u32,
-    /// When the first attempt began, in milliseconds since 1970.
+    /// When the first attempt started, in milliseconds since 1970.
     began_at_ms: ctutor_engine::clock::Timestamp,
 }
 
@@ -62,7 +62,7 @@ struct Stage<'a> {
     message: &'a str,
 }
 
-/// Takes its time, telling once a second how far it is.
+/// Runs for the requested time and reports progress once a second.
 #[activity(heartbeat = "10s", retry(initial = "1s", backoff = 2.0, max_interval = "10s", max_attempts = 3))]
 pub async fn simulate_processing(
     ctx: &ActivityContext<Checkpoint>,
@@ -97,13 +97,13 @@ fn progress(second: u32, total: u32, message: &str) -> Progress {
     }
 }
 
-/// Waits as long as it is told, with a heartbeat every second.
+/// Runs for a requested time, with a heartbeat every second.
 #[derive(Debug, Default)]
 pub struct ExampleLongRunning;
 
 #[workflow(name = "example_long_running", queue = "computor-tasks", execution_timeout = "5m")]
 impl ExampleLongRunning {
-    /// Waits as long as it is told, with a heartbeat every second.
+    /// Runs for a requested time, with a heartbeat every second.
     #[run]
     async fn run(
         ctx: &Context<Self>,

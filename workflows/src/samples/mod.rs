@@ -1,5 +1,5 @@
-//! Small workflows that show what the engine does. Their names, inputs and results are those of the course
-//! system, whose scripts start them.
+//! Small workflows that demonstrate the engine. Scripts of the course system start them, so their names, inputs and
+//! results stay as they are there.
 
 mod data_processing;
 mod envelope;

@@ -29,7 +29,7 @@ use super::{
     station::{TestingStation, broken_failure, git_failure, students_fault},
 };
 
-/// Between two signs of life while nothing else is to be told.
+/// Time between two heartbeats while there is no other progress.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// All runs of the tests of one submission take less, by the limits of each. A step of the worker that hangs does not.
 const TESTS_TIME_MAX: Duration = Duration::from_secs(45 * 60);
@@ -37,42 +37,42 @@ const TESTS_TIME_MAX: Duration = Duration::from_secs(45 * 60);
 /// A repository to fetch.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct FetchRepository {
-    /// What to fetch.
+    /// The repository to fetch.
     pub repository: Repository,
-    /// What it is called in the progress.
+    /// Stage that the progress shows.
     pub stage: FetchStage,
 }
 
-/// Which of the two repositories.
+/// Which of the two repositories is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FetchStage {
-    /// The reference.
+    /// The reference repository.
     DownloadingExample,
-    /// The student's.
+    /// The student's repository.
     DownloadingSubmission,
 }
 
-/// What a revision meant.
+/// The commit that a revision resolved to.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Fetched {
-    /// The full commit ID; what was asked for when a fault kept it from being found out.
+    /// Full commit ID; the requested revision if a fault of the submission kept it from being resolved.
     pub commit: String,
-    /// Why the submission cannot be tested, when that is the student's doing.
+    /// Why the submission cannot be tested, if the submission is at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
 
-/// A test to run; both commits are full ones.
+/// A submission to test. Both revisions are full commit IDs.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RunTests {
-    /// The tests.
+    /// The repository with the tests.
     pub reference: Repository,
-    /// What is tested.
+    /// The student's repository.
     pub submission: Repository,
-    /// What to run; the reference's own plan when none is given.
+    /// Test plan; defaults to the file `ctutor-test.toml` of the reference.
     pub plan: Option<TestPlan>,
-    /// Why the submission cannot be tested, when that is known already.
+    /// Why the submission cannot be tested, if that is already known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
@@ -96,7 +96,7 @@ struct Details<'a> {
     before: Option<usize>,
 }
 
-/// Fetches a repository and finds out which commit its revision means.
+/// Fetches a repository and resolves its revision to a commit.
 ///
 /// The time limit covers the wait for one of the worker's checkouts; the fetch itself is bounded by
 /// `testing.checkout_timeout`.
@@ -135,10 +135,10 @@ async fn fetch(
     }
 }
 
-/// Runs the tests of the reference against the submission, confined.
+/// Runs the tests of the reference against the submission, in a sandbox.
 ///
-/// Whatever the student's program does ends in a report. A lost worker, or an environment that another worker may
-/// not share, is worth another attempt; a broken reference is not.
+/// Whatever the student's program does, the result is a report. The attempt is retried after the loss of a worker and
+/// after faults that another worker may not have; a broken reference is not retried.
 ///
 /// The time limit covers the wait for a place, which may be long before a deadline of a course. The tests have limits
 /// of their own, which begin when they do.
@@ -315,17 +315,20 @@ fn heartbeat(stage: &str, completed: f64, total: f64, current: Option<&str>) -> 
 
 fn scratch_folder(station: &TestingStation) -> Result<Scratch, ActivityError> {
     Scratch::make(&station.scratch).map_err(|error| {
-        ActivityError::retryable("ScratchFolder", format!("no temporary folder could be made: {error}"))
+        ActivityError::retryable("ScratchFolder", format!("could not create a temporary folder: {error}"))
     })
 }
 
-/// A folder of a checkout. What leads out of it is no folder of it.
+/// A folder of a checkout; paths that lead out of it are refused.
 fn within(tree: &Path, path: Option<&str>) -> Result<PathBuf, ActivityError> {
     let Some(path) = path else { return Ok(tree.to_owned()) };
     let inner = !path.is_empty()
         && Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
     if !inner {
-        return Err(ActivityError::non_retryable("Validation", "`path` is empty, absolute or has `..`"));
+        return Err(ActivityError::non_retryable(
+            "Validation",
+            "`path` must be a relative path without `..`, and not empty",
+        ));
     }
     Ok(find(tree, Path::new(path)))
 }

@@ -1,4 +1,4 @@
-//! The place where tests run: the reference's tests over the student's files, in a fresh folder for each process.
+//! The folders in which tests run: the reference's tests over the student's files, a fresh folder for each process.
 
 use std::{
     collections::BTreeSet,
@@ -25,7 +25,7 @@ use super::{
     scratch,
 };
 
-/// What a process of the tests may write altogether.
+/// How much a process of the tests may write to its folder.
 const WRITABLE_BYTES: u64 = 256 << 20;
 const OUTPUT_BYTES: u64 = 64 << 20;
 /// With less than this on its disk, a worker is to blame for a program that fails.
@@ -43,10 +43,10 @@ pub(super) struct Bench<'a> {
     hidden: Hidden,
     reference: &'a Path,
     student: &'a Path,
-    /// What lies over the student's files, and may not be changed by them.
+    /// Files of the reference, which the student's program may not change.
     tests: Selection,
     submission: Selection,
-    /// Why the submission cannot be tested at all.
+    /// Why the submission cannot be tested at all, if so.
     pub(super) submission_fault: Option<String>,
     solution: Option<Selection>,
     places: AtomicU32,
@@ -64,11 +64,11 @@ pub(super) struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
     Student,
-    /// The solution of the reference, or nobody's if it has none.
+    /// The solution of the reference; no files if it has none.
     Reference,
 }
 
-/// What a bench is made of.
+/// What [`Bench::new`] needs.
 pub(super) struct Material<'a> {
     pub(super) plan: &'a TestPlan,
     pub(super) maxima: &'a Maxima,
@@ -86,7 +86,7 @@ impl<'a> Bench<'a> {
         let folder = tempfile::Builder::new()
             .prefix("ctutor-test-")
             .tempdir_in(material.scratch)
-            .map_err(Broken::files("making the folder of the test"))?;
+            .map_err(Broken::files("creating the folder of the tests"))?;
         // What lies where the report will be could be taken for it.
         let is_report = |path: &Path| {
             plan.junit.as_ref().is_some_and(|junit| is_named(path, slice::from_ref(&junit.report)))
@@ -106,7 +106,9 @@ impl<'a> Bench<'a> {
             Some(solution) => {
                 let root = find(reference, Path::new(solution));
                 if !is_folder(&root) {
-                    return Err(Broken::Plan { message: format!("the solution `{solution}` is not there") });
+                    return Err(Broken::Plan {
+                        message: format!("`solution` is `{solution}`, but the reference has no such folder"),
+                    });
                 }
                 Some(select("the solution", &root, maxima, &spelling, of_student)?)
             }
@@ -146,12 +148,12 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Lays out a fresh folder, so that what one process wrote does not meet the next.
+    /// Creates a fresh folder, so that one process does not find what another wrote.
     pub(super) fn place(&self, whose: Whose) -> Result<Place, Broken> {
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(format!("work-{number}"));
         files::make_folders(self.folder.path(), Path::new(path.file_name().unwrap_or_default()))
-            .map_err(Broken::files("making a folder"))?;
+            .map_err(Broken::files("creating a folder"))?;
         match (whose, &self.solution, &self.plan.solution) {
             (Whose::Student, ..) => self.submission.copy(self.student, &path)?,
             (Whose::Reference, Some(solution), Some(name)) => {
@@ -165,7 +167,7 @@ impl<'a> Bench<'a> {
         Ok(Place { path, read_only, hidden })
     }
 
-    /// What the student's program may not change: whole folders where nothing of the student lies in them.
+    /// What the student's program may not change: whole folders if they hold none of the student's files.
     fn guarded(&self) -> BTreeSet<PathBuf> {
         let tests = Path::new(self.plan.tests.trim_end_matches('/'));
         let is_shared = |top: &Path| {
@@ -185,7 +187,7 @@ impl<'a> Bench<'a> {
         self.tests.files.iter().filter_map(guard).collect()
     }
 
-    /// A file that the tests need and that belongs to the worker.
+    /// Writes a file of the worker that the tests need.
     pub(super) fn tool(&self, name: &str, content: &str) -> Result<PathBuf, Broken> {
         let path = self.folder.path().join(name);
         fs::write(&path, content)

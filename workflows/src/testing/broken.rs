@@ -1,11 +1,11 @@
-/// Why no report could be made. The student is not to blame for any of these.
+/// Why there is no report. The student is not to blame for any of these.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
-    #[error("the reference is not there: `{path}`")]
+    #[error("the reference has no folder `{path}`")]
     ReferenceMissing { path: String },
-    #[error("the submission is not there: `{path}`")]
+    #[error("the submission has no folder `{path}`")]
     SubmissionMissing { path: String },
-    #[error("the test plan is not usable: {message}")]
+    #[error("the test plan is not valid: {message}")]
     Plan { message: String },
     #[error("the reference has no tests, or skips all of them")]
     NoTests,
@@ -23,9 +23,9 @@ pub enum Broken {
     NotStarted { test: String, reason: ctutor_sandbox::StartFailure },
     #[error("the disk of the worker is full: {free_bytes} bytes are free where the tests run")]
     NoRoom { free_bytes: u64 },
-    #[error("the sandbox failed")]
+    #[error("the sandbox could not run a program of the tests")]
     Sandbox(#[from] ctutor_sandbox::Error),
-    #[error("the files of the test cannot be laid out: {what}")]
+    #[error("the files of the tests could not be prepared: {what} failed")]
     Files { what: &'static str, source: std::io::Error },
     #[error("{whose} exceeds `{limit}` of {max}")]
     TooLarge { whose: &'static str, limit: &'static str, max: u64 },
@@ -45,7 +45,7 @@ pub enum Broken {
 }
 
 impl Broken {
-    /// Whether another attempt, perhaps by another worker, may do better.
+    /// Whether another attempt, perhaps on another worker, may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::RunnerMissing { .. }

@@ -11,36 +11,36 @@ use super::{
     runner::Runner,
 };
 
-/// One submission to be tested.
+/// A submission to test.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
-    /// The reference repository, laid out.
+    /// Folder with the reference repository's files.
     pub reference: &'a Path,
-    /// The student's repository, laid out. Neither is changed.
+    /// Folder with the student's files. Neither folder is changed.
     pub student: &'a Path,
-    /// Why the submission could not be laid out, when that is the student's doing; then nothing is read of it.
+    /// Why the submission could not be checked out, if the submission is at fault; its folder is not read then.
     pub fault: Option<&'a str>,
-    /// Without one, the reference's own plan is read.
+    /// Test plan; defaults to the plan of the reference.
     pub plan: Option<&'a TestPlan>,
     pub maxima: &'a Maxima,
     pub sandbox: &'a Sandbox,
-    /// Where temporary folders are made.
+    /// Where temporary folders are created.
     pub scratch: &'a Path,
 }
 
-/// How far a test is.
+/// Progress of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub stage: Stage,
     pub done: u32,
     pub total: u32,
-    /// The test that runs now.
+    /// Name of the running test.
     pub current: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The files are laid out and the tests of the reference are listed.
+    /// The files are copied and the tests of the reference are listed.
     Preparing,
     Running,
 }
@@ -49,8 +49,8 @@ pub enum Stage {
 ///
 /// # Errors
 ///
-/// [`Broken`] when the environment is at fault or the caller canceled. Whatever the student's program does is a
-/// report.
+/// [`Broken`] if the environment is at fault or the caller canceled. Whatever the student's program does, the result
+/// is a report.
 pub async fn execute(
     job: Job<'_>,
     mut progress: impl FnMut(Progress) + Send,

@@ -1,9 +1,9 @@
-//! Testing a submission: what to run, running it confined, and the report. Only `activities`, `station` and
-//! `workflow` know the engine.
+//! Testing a submission: the plan, the runners in their sandbox, and the report. Only `activities`, `places`, `station`
+//! and `workflow` use the engine.
 //!
-//! Two kinds of end are kept apart. What a *student's* program does, failing, looping, crashing or reaching for the
-//! network, ends in a [`report::Report`] with a low score. What is wrong with the *environment* is
-//! [`Broken`]: no tests in the reference, no pytest, no sandbox. Only the latter is worth another attempt.
+//! Two kinds of results are kept apart. If the *student's* program fails, loops, crashes or uses the network, the result
+//! is a [`report::Report`] with a low score. If the *environment* is at fault, the result is [`Broken`]: no tests in the
+//! reference, no pytest, no sandbox. Only some of the latter are retried.
 
 mod activities;
 mod bench;

@@ -1,8 +1,8 @@
-//! The folders of tests that run: closed to other users, held by a lock, and gone afterwards.
+//! The folders of running tests: private, locked while in use, and removed afterwards.
 //!
-//! Whoever makes a folder locks it for as long as it lives. A process that is killed lets go of its locks, so that the
-//! next one that starts finds its folders and removes them. One more lock is shared by all who make a folder, and held
-//! alone by one who looks for abandoned ones, who would otherwise take a folder between its making and its locking.
+//! A process locks each folder that it creates. When it is killed, the locks are released, and the next process that
+//! starts removes its folders. One more lock is held shared while a folder is created and exclusively while abandoned
+//! ones are searched; otherwise a folder could be removed between its creation and its lock.
 
 use std::{
     ffi::CString,
@@ -50,10 +50,10 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes what processes left behind that are gone.
+/// Removes the folders that ended processes have left behind.
 ///
 /// # Errors
-/// When the folder cannot be made or read.
+/// If the folder cannot be created or read.
 pub(crate) async fn prepare_scratch(folder: PathBuf) -> io::Result<()> {
     tokio::task::spawn_blocking(move || sweep(&folder)).await.map_err(io::Error::other)?
 }

@@ -9,7 +9,7 @@ const BYTES_MAX: u64 = 16 * 1024;
 /// Secrets as files of a folder, one each, named after the secret; the way container platforms mount them.
 ///
 /// The first line is the secret, and each further line a URL prefix that it may be sent to. A secret without such lines
-/// goes nowhere: whoever may start a test names the server, and would otherwise receive every secret of the worker.
+/// is never sent: anyone who may start a test names the server, and would otherwise receive every secret of the worker.
 #[derive(Debug, Clone)]
 pub struct SecretFolder(pub PathBuf);
 

@@ -6,7 +6,7 @@ use ctutor_sandbox::{Sandbox, Unavailable};
 
 use super::{Broken, paths::Hidden, places::Places, plan::Maxima};
 
-/// What a worker lends to the testing activities.
+/// What the testing activities use of their worker.
 #[derive(Debug)]
 pub struct TestingStation {
     pub(super) cache: RepositoryCache,
@@ -18,7 +18,7 @@ pub struct TestingStation {
 }
 
 impl TestingStation {
-    /// A station of these parts, where so many tests run at once. Without a sandbox every test is refused, with the reason.
+    /// Without a sandbox, every test fails with the reason.
     #[must_use]
     pub fn new(
         cache: RepositoryCache,
@@ -55,7 +55,7 @@ impl TestingStation {
     }
 }
 
-/// The failure of an activity that a fault of the repository leads to.
+/// The activity failure for an error of a repository.
 pub(super) fn git_failure(error: &Error) -> ActivityError {
     if matches!(error, Error::Canceled) {
         return ActivityError::canceled();
@@ -77,7 +77,7 @@ pub(super) fn students_fault(error: &Error) -> Option<String> {
     error.is_of_the_content().then(|| format!("the submission cannot be tested: {error}"))
 }
 
-/// The failure of an activity that a broken environment leads to.
+/// The activity failure for a broken environment.
 pub(super) fn broken_failure(error: &Broken) -> ActivityError {
     if matches!(error, Broken::Canceled) {
         return ActivityError::canceled();
@@ -110,6 +110,9 @@ mod tests {
         let source = std::io::Error::other(format!("no space left at {}", scratch.join("test-1").display()));
         let failure = broken_failure(&Broken::Files { what: "making a folder", source });
         let shown = station.without_paths(failure).failure.message;
-        assert!(shown.ends_with("making a folder: no space left at <cache>/scratch/test-1"), "{shown}");
+        assert!(
+            shown.ends_with("making a folder failed: no space left at <cache>/scratch/test-1"),
+            "{shown}"
+        );
     }
 }

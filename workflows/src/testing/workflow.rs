@@ -13,7 +13,7 @@ use super::{
 };
 use crate::samples::Envelope;
 
-/// What `student_testing` takes.
+/// Input of `student_testing`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StudentTestingInput {
@@ -21,19 +21,19 @@ pub struct StudentTestingInput {
     pub submission: Repository,
     /// The repository with the tests.
     pub reference: Repository,
-    /// What to run; the file `ctutor-test.toml` of the reference when none is given.
+    /// Test plan; defaults to the file `ctutor-test.toml` of the reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<TestPlan>,
 }
 
-/// What `student_testing` returns.
+/// Result of `student_testing`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct StudentTested {
     /// `passed / max(total, 1)`, from 0 to 1.
     pub score: f64,
-    /// Tests passed.
+    /// Number of passed tests.
     pub passed: u32,
-    /// Tests failed.
+    /// Number of failed tests.
     pub failed: u32,
     /// Tests that do not count, because the reference skips them or expects them to fail.
     pub skipped: u32,
@@ -44,24 +44,24 @@ pub struct StudentTested {
     pub submission_commit: String,
     /// The full ID of the commit of the reference repository.
     pub reference_commit: String,
-    /// When the test was taken up, RFC 3339.
+    /// When the run started (RFC 3339, UTC).
     pub started_at: String,
-    /// When the report was there, RFC 3339.
+    /// When the report was complete (RFC 3339, UTC).
     pub completed_at: String,
-    /// Between the two.
+    /// Seconds from `started_at` to `completed_at`, waiting included.
     pub duration_seconds: f64,
-    /// Test by test.
+    /// The result of each test.
     pub report: Report,
 }
 
-/// The numbers that lists show.
+/// Counts for lists of runs.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct StudentTestingMetadata {
-    /// `student_testing`.
+    /// Always `student_testing`.
     pub workflow_type: String,
-    /// Tests passed.
+    /// Number of passed tests.
     pub passed: u32,
-    /// Tests failed.
+    /// Number of failed tests.
     pub failed: u32,
     /// Tests that count: `passed + failed`.
     pub total: u32,
@@ -69,8 +69,8 @@ pub struct StudentTestingMetadata {
 
 /// Tests a student's repository with those of a reference, and reports a score.
 ///
-/// A submission that fails, loops or crashes is a finished test with a low score. The run fails only when the
-/// test could not be made: a repository is not there, the reference has no tests, nothing can be confined.
+/// A submission that fails, loops or crashes gets a report with a low score. The run fails only if the tests could not
+/// be run: a repository is missing, the reference has no tests, the worker cannot isolate programs.
 ///
 /// The execution timeout is long because it covers the wait for a worker and for a place on it. The fetches and the
 /// tests have limits of their own.
@@ -79,7 +79,7 @@ pub struct StudentTesting;
 
 #[workflow(name = "student_testing", queue = "testing", execution_timeout = "7d")]
 impl StudentTesting {
-    /// Tests a student's repository against a reference, confined, and reports a score.
+    /// Runs the tests of a reference repository against a student's repository and reports a score.
     #[run]
     async fn run(
         ctx: &Context<Self>,

@@ -190,7 +190,7 @@ async fn a_folder_that_the_submission_lacks_scores_nothing() {
     let (kind, message) = app.failure(input).await;
     assert_eq!(
         (kind.as_str(), message.as_str()),
-        ("TestEnvironmentBroken", "the reference is not there: `week1`")
+        ("TestEnvironmentBroken", "the reference has no folder `week1`")
     );
     app.stop().await;
 }

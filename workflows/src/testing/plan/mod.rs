@@ -1,4 +1,4 @@
-//! What to run. A plan comes with the workflow's input, or from `ctutor-test.toml` in the reference.
+//! The test plan. It comes with the workflow's input, or from `ctutor-test.toml` in the reference.
 
 mod check;
 
@@ -15,30 +15,32 @@ use super::{
 pub const PLAN_FILE: &str = "ctutor-test.toml";
 const PLAN_BYTES_MAX: u64 = 256 << 10;
 
-/// How a submission is tested.
+/// Test plan: which files are tested, by which runner, with which limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestPlan {
-    /// The name of the assignment, for the report.
+    /// Name of the assignment, shown in the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Who runs the tests and judges them.
+    /// How the tests are run and judged.
     pub runner: RunnerKind,
-    /// Which files are taken from the student: files, folders with all below, `*` within a name. Nothing else is.
+    /// Files that are taken from the submission; all others are ignored. Each entry is a file, a folder with everything
+    /// below it, or a pattern with `*` for any part of a name.
     pub student_files: Vec<String>,
-    /// Which files of the reference lie beside the tests. They replace the student's.
+    /// Files of the reference that the tests need. They replace files of the submission with the same path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference_files: Vec<String>,
-    /// The folder of the tests in the reference, for `pytest`.
+    /// Folder of the tests in the reference, for the runner `pytest`.
     #[serde(default = "default_tests")]
     pub tests: String,
-    /// A folder of the reference with a solution, in whose place the student's files come.
-    /// Tests are listed with it, and a test that it does not pass is the reference's fault and no student's.
-    /// `junit` needs one; for `pytest`, empty modules stand in for one that is missing, and nothing tells faulty tests
-    /// from faulty submissions.
+    /// Folder of the reference with a correct solution, which has the same files as a submission.
+    /// If a submission fails, the tests also run with the solution; if the solution fails too, the reference is at
+    /// fault and the run fails instead of the student.
+    /// Required for `junit`, which lists the tests with it. Without one, `pytest` lists the tests with empty modules, and
+    /// mistakes in the tests cannot be told from mistakes in submissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solution: Option<String>,
-    /// The tests, for `command`. They share one folder and run in this order.
+    /// The tests of the runner `command`. They share one folder and run in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandTest>,
     /// Which whitespace does not count when the output of `commands` is compared; by default `final_newlines`.
@@ -48,11 +50,11 @@ pub struct TestPlan {
     /// not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_case: Option<bool>,
-    /// The command that runs all tests, for `junit`.
+    /// The command that runs all tests, for the runner `junit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub junit: Option<JunitCommand>,
-    /// Whether reports hold what failed tests said. It may quote the tests, and with `pytest` and `junit` a submission
-    /// can put any file that it may read into it, the hidden tests among them.
+    /// Whether reports include the messages of failed tests. Messages may quote the tests, and with `pytest` and `junit`
+    /// a submission can write any file that it can read into them, including hidden tests.
     #[serde(default)]
     pub messages: Messages,
     #[serde(default)]
@@ -64,46 +66,52 @@ pub struct TestPlan {
 pub enum Messages {
     #[default]
     Shown,
-    /// Reports say which tests failed, and nothing more.
+    /// Reports say which tests failed, without messages.
     Withheld,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunnerKind {
-    /// Each test is reported as it ends, and a hang costs one test.
-    /// The student's code runs in the process of the tests: common ways to forge results are found out, but a
+    /// Each test is reported when it ends, and a hang fails one test only.
+    /// The student's code runs in the same process as the tests: common ways to forge results are detected, but a
     /// determined student can forge them.
     Pytest,
-    /// Programs that are judged from outside, by exit status and output.
+    /// Programs that are judged from outside, by their exit status and output.
     Command,
-    /// Any framework. What it reports is as safe as its own tests are: safe if they start the student's program as a
-    /// process of its own.
+    /// Any test framework that writes JUnit XML. Results cannot be forged if the tests start the student's program as a
+    /// separate process.
     Junit,
 }
 
 /// A command that runs tests and writes JUnit XML, as most test frameworks can.
 ///
-/// It has `total_timeout_ms` with the solution, and again with the student's files. A hang costs every test that is not
-/// in the report by then.
+/// It may take `total_timeout_ms` with the solution, and again with the student's files. After a hang, every test that
+/// is not in the report has failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JunitCommand {
+    /// Program and arguments; no shell is involved.
     pub argv: Vec<String>,
-    /// What it writes: a file, a folder with `.xml` files below, `*` within a name.
+    /// The report that the command writes: a file, a folder with `.xml` files below it, or a pattern with `*`.
     pub report: String,
 }
 
-/// A command and what it should do.
+/// A command and its expected behavior.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandTest {
+    /// Name of the test, shown in the report.
     pub name: String,
+    /// Program and arguments; no shell is involved.
     pub argv: Vec<String>,
+    /// Standard input of the program.
     #[serde(default)]
     pub stdin: String,
+    /// Expected exit status.
     #[serde(default)]
     pub exit_code: i32,
+    /// Expected standard output; if absent, any output is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout: Option<Expected>,
     /// Replaces the plan's `ignore` for this command.
@@ -112,7 +120,7 @@ pub struct CommandTest {
     /// Replaces the plan's `ignore_case` for this command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_case: Option<bool>,
-    /// Replaces the plan's `test_timeout_ms` for this command.
+    /// Time limit of this command in milliseconds; at most `limits.test_timeout_ms`, which is the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
 }
@@ -127,36 +135,40 @@ pub enum Expected {
     Contains(String),
 }
 
-/// What the plan asks for; the worker's [`Maxima`] bound it.
+/// Requested limits; the worker's configuration has upper bounds for all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitOverrides {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Time limit of one test in milliseconds; 10,000 by default.
     pub test_timeout_ms: Option<u64>,
+    /// Time limit of all tests in milliseconds; 120,000 by default. Waiting for a free place on the worker does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_timeout_ms: Option<u64>,
+    /// Memory of a test in bytes; 512 MiB by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Number of processes and threads of a test; 64 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes: Option<u64>,
 }
 
-/// The most that a worker grants.
+/// Upper bounds of a worker for the limits of test plans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maxima {
     pub test_timeout: Duration,
     pub total_timeout: Duration,
     pub memory_bytes: u64,
     pub processes: u64,
-    /// How many tests a reference may have.
+    /// Maximum number of tests of a reference.
     pub tests: usize,
-    /// How many files a submission, or a reference, may have.
+    /// Maximum number of files of a submission, and of a reference.
     pub files: u64,
-    /// How many bytes those files may have together.
+    /// Maximum size of those files together.
     pub file_bytes: u64,
 }
 
-/// What holds for one test of a submission.
+/// The limits that apply to one submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Granted {
     pub(super) test_timeout: Duration,
@@ -170,7 +182,7 @@ impl TestPlan {
     ///
     /// # Errors
     ///
-    /// [`Broken::Plan`] when there is none, or when it is not usable.
+    /// [`Broken::Plan`] if it is missing or not valid.
     pub fn read(reference: &Path) -> Result<Self, Broken> {
         let broken = |message: String| Broken::Plan { message };
         let path = reference.join(PLAN_FILE);

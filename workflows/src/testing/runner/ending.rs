@@ -62,7 +62,7 @@ fn meaning(signal: i32) -> Option<&'static str> {
         2 => "it was interrupted",
         4 => "it came to an instruction that the processor does not know",
         6 => "it aborted, as after a failed assertion or an exception that nothing caught",
-        7 => "it accessed memory that is not there, as a misaligned pointer does",
+        7 => "it accessed memory that does not exist, as a wrong pointer does",
         8 => "an arithmetic error, such as an integer division by zero",
         9 => "something killed it, which may be the program itself",
         11 => "it accessed memory that it may not, as a null pointer or an index out of bounds does",

@@ -8,10 +8,11 @@ use super::not_run;
 use crate::testing::report::{Status, TestReport, Verdict, cap};
 
 /// What every test of a run is told in which somebody changed how tests are run or told.
-const TAMPERED: &str = "the results of this run are not believed, for the tests were tampered with: \
-     what has to fail has passed, pytest was changed, or a result was told that no test gave";
+const TAMPERED: &str = "the results of this run are rejected because the tests were tampered with: \
+     a test that must fail has passed, pytest was modified, or a result was reported that no test produced";
 const NOT_RUN: &str = "the test was not run";
-const INTERRUPTED: &str = "it ended the tests, as `sys.exit`, `KeyboardInterrupt` and `pytest.exit` can";
+const INTERRUPTED: &str =
+    "the program ended the tests, for instance by `sys.exit`, `KeyboardInterrupt` or `pytest.exit`";
 
 /// A line of the probe.
 #[derive(Debug, Deserialize)]
