@@ -225,7 +225,7 @@ async fn check_solution(bench: &Bench<'_>, names: &[String]) -> Result<Excused, 
     Ok(Excused { tests, subtests: ran.skipped_subtests })
 }
 
-/// Refuses tests whose names are others each time, as those of random parameters are.
+/// Refuses tests whose names change from run to run, as with random parameters.
 fn check_names(unlisted: &[String], again: &[String]) -> Result<(), Broken> {
     let gone: Vec<String> =
         unlisted.iter().filter(|name| !again.contains(name)).map(|name| format!("`{name}`")).collect();
@@ -277,7 +277,7 @@ async fn run_with(
     Ok(Ran { reports, skipped_subtests, unlisted: unlisted.into_iter().collect() })
 }
 
-/// What a process has settled: at least one test.
+/// The reports of the tests that a process has settled, at least one.
 fn conclude(orders: &Orders<'_>, ended: Ended) -> Result<HashMap<String, TestReport>, Broken> {
     let Ended { session, outcome, overdue, words } = ended;
     if let Some(program) = session.missing {
@@ -365,7 +365,7 @@ fn prepare(
     Ok(command)
 }
 
-/// The modules that the student should have handed in and has not, with their files.
+/// Modules that the plan names and the submission lacks, with their files.
 fn absent(bench: &Bench<'_>, place: &Path) -> HashMap<String, String> {
     let is_there = |pattern: &str| {
         let path = place.join(pattern);
@@ -379,7 +379,7 @@ fn absent(bench: &Bench<'_>, place: &Path) -> HashMap<String, String> {
     patterns.filter(|pattern| !pattern.contains('*') && !is_there(pattern)).map(module).collect()
 }
 
-/// Which modules are stood in for: none, these, or any that cannot be found.
+/// Which missing modules get stand-ins while tests are listed: none, these, or any.
 fn stand_ins(bench: &Bench<'_>, whose: Whose) -> serde_json::Value {
     if whose == Whose::Student || bench.plan.solution.is_some() {
         return json!(false);
