@@ -1,4 +1,4 @@
-//! Cursors: opaque to clients, checked when they come back.
+//! Cursors: opaque to clients, checked when clients send them back.
 
 use async_graphql::Error;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -10,12 +10,12 @@ use ctutor_engine::{
 use super::error::coded;
 use crate::transport::code;
 
-/// Longer texts were not made here, and are not worth decoding.
+/// Longer strings are not cursors of ours, and are not decoded.
 const CURSOR_BYTES_MAX: usize = 1024;
 
 /// A place in a list, which can be written and read back.
 pub(super) trait Cursor: Sized {
-    /// Tells cursors of different lists apart.
+    /// Distinguishes cursors of different lists.
     const KIND: &'static str;
 
     fn write(&self) -> String;
@@ -44,11 +44,11 @@ fn try_decode<C: Cursor>(text: &str) -> Option<C> {
     if kind == C::KIND { C::read(rest) } else { None }
 }
 
-/// The error for a cursor that is none, or one of another list.
+/// The error for a string that is not a cursor, or is one of another list.
 pub(super) fn malformed(argument: &'static str) -> Error {
     use async_graphql::ErrorExtensions;
 
-    coded(code::BAD_USER_INPUT, format!("`{argument}` is not a cursor of this list"))
+    coded(code::BAD_USER_INPUT, format!("`{argument}` is not a valid cursor for this list"))
         .extend_with(|_, extensions| extensions.set("argument", argument))
 }
 
@@ -179,7 +179,7 @@ mod tests {
         assert!(decode::<RunCursor>("after", &name).is_err());
         for text in ["", "x", "====", "ä", &"A".repeat(2_000)] {
             let error = decode::<RunCursor>("before", text).unwrap_err();
-            assert_eq!(error.message, "`before` is not a cursor of this list");
+            assert_eq!(error.message, "`before` is not a valid cursor for this list");
         }
     }
 }

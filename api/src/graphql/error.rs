@@ -12,7 +12,7 @@ use crate::{
 
 /// Codes besides those of the transports.
 pub mod codes {
-    /// What is asked for does not exist, or the caller may not see it.
+    /// The object does not exist, or the caller may not see it.
     pub const NOT_FOUND: &str = "NOT_FOUND";
 }
 
@@ -24,7 +24,7 @@ pub(super) fn coded(code: &'static str, message: impl Into<String>) -> Error {
 /// An argument with a value that it does not take, though its type does.
 pub(super) fn bad_argument(argument: &str, found: impl Into<Value>, allowed: impl Display) -> Error {
     let found = found.into();
-    let message = format!("`{argument}` is {found}, allowed is {allowed}");
+    let message = format!("`{argument}` is {found}, expected {allowed}");
     coded(code::BAD_USER_INPUT, message).extend_with(|_, extensions| {
         extensions.set("argument", argument);
         extensions.set("found", found.clone());

@@ -19,16 +19,16 @@ pub(super) const PAGE_ITEMS: RangeInclusive<u32> = 1..=100;
 /// How many events a page of a history may have.
 pub(super) const HISTORY_PAGE_ITEMS: RangeInclusive<u32> = 1..=500;
 
-/// Where a page stands in its list.
+/// Position of a page within its list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, SimpleObject)]
 pub struct PageInfo {
-    /// More items follow.
+    /// Whether more items follow this page.
     pub has_next_page: bool,
-    /// Items precede.
+    /// Whether there are items before this page.
     pub has_previous_page: bool,
-    /// Cursor of the first edge.
+    /// Cursor of the first item; null if the page is empty.
     pub start_cursor: Option<String>,
-    /// Cursor of the last edge.
+    /// Cursor of the last item; null if the page is empty.
     pub end_cursor: Option<String>,
 }
 
@@ -46,11 +46,11 @@ pub struct Connection<T: OutputType + Clone>
 where
     Edge<T>: OutputType,
 {
-    /// The items with their cursors.
+    /// The items of the page with their cursors.
     pub edges: Vec<Edge<T>>,
-    /// Where the page stands in its list.
+    /// Position of the page within the list.
     pub page_info: PageInfo,
-    /// Items of the list in all.
+    /// Number of items in the whole list.
     pub total_count: i64,
 }
 
@@ -59,13 +59,13 @@ impl<T: OutputType + Clone> Connection<T>
 where
     Edge<T>: OutputType,
 {
-    /// The items without their cursors.
+    /// The items of the page without their cursors.
     async fn nodes(&self) -> Vec<T> {
         self.edges.iter().map(|edge| edge.node.clone()).collect()
     }
 }
 
-/// An item of a list.
+/// An item of a list, with its cursor.
 #[derive(Debug, Clone, SimpleObject)]
 #[graphql(
     concrete(name = "ActivityEdge", params(Activity)),
@@ -77,7 +77,7 @@ where
 pub struct Edge<T: OutputType> {
     /// The item.
     pub node: T,
-    /// Its place in the list.
+    /// Cursor of the item, for `after`.
     pub cursor: String,
 }
 
@@ -108,12 +108,12 @@ impl fmt::Display for Range<'_> {
 
 /// The error for two arguments that exclude each other.
 pub(super) fn exclusive(one: &str, other: &str) -> Error {
-    coded(code::BAD_USER_INPUT, format!("`{one}` and `{other}` cannot be given together"))
+    coded(code::BAD_USER_INPUT, format!("`{one}` and `{other}` cannot be combined"))
 }
 
 /// What a page costs: each item as much as what is asked of it. Sizes that will be refused count as the largest.
 ///
-/// The expressions of fields read their argument by themselves and hand over what came of it. The reading that
+/// The expressions of fields read their argument with code of their own and pass on the result. The reading that
 /// would be generated for them refuses a query whose variable is left out, though that is what nullable ones are for.
 pub(super) fn page_cost<E>(
     size: Result<Option<i32>, E>,
@@ -137,7 +137,7 @@ pub(super) fn either_size<E>(
 /// Cuts a page out of a list that is small enough to be in memory, sorted by the key of its items.
 ///
 /// # Errors
-/// When `after` is no cursor of such a list.
+/// When `after` is not a valid cursor of the list.
 pub(super) fn slice<T, K>(
     items: Vec<T>,
     key: impl Fn(&T) -> K,
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(page_size("first", Some(100), 20, &PAGE_ITEMS).unwrap(), 100);
         for wrong in [0, -1, 101, 1_001, i32::MIN, i32::MAX] {
             let error = page_size("first", Some(wrong), 20, &PAGE_ITEMS).unwrap_err();
-            assert_eq!(error.message, format!("`first` is {wrong}, allowed is 1 to 100"));
+            assert_eq!(error.message, format!("`first` is {wrong}, expected 1 to 100"));
             let extensions = error.extensions.unwrap();
             assert_eq!(extensions.get("code"), Some(&"BAD_USER_INPUT".into()));
             assert_eq!(extensions.get("argument"), Some(&"first".into()));

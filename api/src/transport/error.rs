@@ -6,39 +6,39 @@ use super::guard;
 
 /// The stable codes that the transports put into `extensions.code`.
 pub mod code {
-    /// The request is not shaped as it must be.
+    /// The request does not have the required structure.
     pub const BAD_REQUEST: &str = "BAD_REQUEST";
-    /// An argument or variable has a value that its type does not take.
+    /// An argument or variable has a value that its type does not accept.
     pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
     /// More requests in one batch than allowed.
     pub const BATCH_TOO_LARGE: &str = "BATCH_TOO_LARGE";
-    /// The document asks for more than a limit allows.
+    /// The document exceeds a limit.
     pub const DOCUMENT_TOO_COMPLEX: &str = "DOCUMENT_TOO_COMPLEX";
-    /// The text is not a GraphQL document.
+    /// The text is not a valid GraphQL document.
     pub const GRAPHQL_PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
-    /// The document does not fit the schema, or its variables do not fit the document.
+    /// The document breaks a validation rule of GraphQL, or a required variable is missing.
     pub const GRAPHQL_VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
-    /// The server failed; its log tells more.
+    /// An internal error; the server's log has the cause.
     pub const INTERNAL: &str = "INTERNAL";
     /// The method is not allowed, at least not for this operation.
     pub const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
-    /// Nothing that the `Accept` header names can be given.
+    /// No media type of the `Accept` header is supported.
     pub const NOT_ACCEPTABLE: &str = "NOT_ACCEPTABLE";
-    /// A page of this origin may not open a socket.
+    /// The origin of the page is not allowed to open a WebSocket.
     pub const ORIGIN_NOT_ALLOWED: &str = "ORIGIN_NOT_ALLOWED";
-    /// The body is longer than allowed.
+    /// The request body is longer than allowed.
     pub const PAYLOAD_TOO_LARGE: &str = "PAYLOAD_TOO_LARGE";
-    /// The body did not arrive in time.
+    /// The request body did not arrive in time.
     pub const REQUEST_TIMEOUT: &str = "REQUEST_TIMEOUT";
-    /// The payloads of the answer have more bytes than allowed.
+    /// The payloads of the response exceed the allowed size.
     pub const RESPONSE_TOO_LARGE: &str = "RESPONSE_TOO_LARGE";
     /// More operations on one socket, or more event streams of one subject, than allowed.
     pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
-    /// No token, or one that is refused.
+    /// The access token is missing or not accepted.
     pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
-    /// The service cannot answer at the moment.
+    /// The service is temporarily unavailable.
     pub const UNAVAILABLE: &str = "UNAVAILABLE";
-    /// The body is not JSON by its content type.
+    /// The content type of the request body is not JSON.
     pub const UNSUPPORTED_MEDIA_TYPE: &str = "UNSUPPORTED_MEDIA_TYPE";
 }
 
@@ -51,9 +51,9 @@ pub(super) enum RequestError {
     Invalid(Vec<ServerError>),
     #[error("the document has no operation named `{0}`")]
     UnknownOperation(String),
-    #[error("the document has several operations, `operationName` must name one")]
+    #[error("the document has several operations; `operationName` must name one of them")]
     OperationNameRequired,
-    #[error("subscriptions cannot be in a batch")]
+    #[error("a batch cannot contain subscriptions")]
     SubscriptionInBatch,
 }
 

@@ -1,8 +1,8 @@
 //! GraphQL over HTTP, event streams and WebSockets, for any schema.
 //!
-//! [`router`] gives one path, `/graphql`, that speaks all three:
+//! [`router`] serves all three at one path, `/graphql`:
 //!
-//! | client sends | answered by |
+//! | client sends | served by |
 //! | --- | --- |
 //! | `POST` or `GET` | the GraphQL-over-HTTP specification, with `application/graphql-response+json` or `application/json` |
 //! | the same with `Accept: text/event-stream` | `graphql-sse`, distinct connections |
@@ -19,7 +19,7 @@
 //! - Bound only what needs the schema, such as pages times children: the [`guard`] has bounded the text already.
 //!   `limit_complexity` of the builder does not say how far off a document is; an extension can. Leave
 //!   `limit_depth` alone, since a depth below 15 would refuse introspection.
-//! - Leave introspection on: nobody without a token gets as far. [`Introspection::Disabled`] turns it off here.
+//! - Leave introspection on: it requires a valid token. [`Introspection::Disabled`] turns it off here.
 //! - Give outcomes as data and faults as errors with `extensions.code`. An error without a code that was made
 //!   from a Rust value, as `?` and `into` do, is taken for a fault of the server: the client reads `INTERNAL`,
 //!   the log reads the text. One without a code and a source, as from `Error::new` and from input types, is

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 /// They differ in statuses: only with the younger one can a client trust that a status tells of GraphQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Media {
-    /// `application/json`: what went before, and what those get who do not say what they want.
+    /// `application/json`: the older type, and the default for clients that do not send `Accept`.
     Json,
     /// `application/graphql-response+json`.
     GraphqlResponse,

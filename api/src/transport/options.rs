@@ -9,7 +9,7 @@ use super::{guard::Limits, websocket};
 pub struct Options {
     /// What a document may ask for.
     pub limits: Limits,
-    /// Whether documents may ask for the schema. All callers are signed in.
+    /// Whether documents may request the schema. All callers have a valid token.
     pub introspection: Introspection,
     /// Requests over HTTP.
     pub http: HttpOptions,
@@ -21,13 +21,13 @@ pub struct Options {
     pub websocket: websocket::Options,
 }
 
-/// Whether `__schema` and `__type` are answered.
+/// Who may use `__schema` and `__type`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Introspection {
-    /// To every caller with a valid token.
+    /// Every caller with a valid token.
     #[default]
     Enabled,
-    /// To nobody.
+    /// No caller.
     Disabled,
 }
 

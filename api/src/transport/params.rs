@@ -37,17 +37,17 @@ pub(super) enum Body {
 /// Why parameters are refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("the body is not UTF-8")]
+    #[error("the request body is not valid UTF-8")]
     Encoding,
-    #[error("the body is not a GraphQL request: {0}")]
+    #[error("the request body is not a valid GraphQL request: {0}")]
     Body(#[source] serde_json::Error),
-    #[error("the query string is not a GraphQL request: {0}")]
+    #[error("the query string is not a valid GraphQL request: {0}")]
     QueryString(String),
-    #[error("parameter `{name}` is not a JSON object: {source}")]
+    #[error("parameter `{name}` is not a valid JSON object: {source}")]
     Parameter { name: &'static str, source: serde_json::Error },
-    #[error("a batch must have at least one request")]
+    #[error("expected at least one request in the batch, found none")]
     BatchEmpty,
-    #[error("a batch may have at most {allowed} requests")]
+    #[error("a batch may contain at most {allowed} requests")]
     BatchTooLarge { allowed: usize },
 }
 

@@ -1,4 +1,4 @@
-//! Why an HTTP request is turned away before it reaches GraphQL.
+//! Why an HTTP request is refused before it reaches GraphQL.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -13,27 +13,30 @@ use super::reply::Reply;
 pub(super) enum Refusal {
     #[error(transparent)]
     Auth(#[from] AuthError),
-    #[error("none of the accepted media types can be given")]
+    #[error(
+        "no media type of the `Accept` header is supported; use `application/json`, `application/graphql-response+json` \
+         or `text/event-stream`"
+    )]
     NotAcceptable,
-    #[error("the content type must be `application/json` in UTF-8, without encoding")]
+    #[error("expected the content type `application/json` in UTF-8, without content encoding")]
     UnsupportedMediaType,
     #[error("only GET and POST are allowed")]
     Method,
     #[error("mutations must be sent by POST")]
     MutationByGet,
-    #[error("the body is longer than {allowed} bytes")]
+    #[error("the request body exceeds {allowed} bytes")]
     PayloadTooLarge { allowed: usize },
-    #[error("the body did not arrive in time")]
+    #[error("the request body did not arrive in time")]
     BodyTimeout,
-    #[error("the body could not be read")]
+    #[error("the request body could not be read")]
     BodyBroken,
     #[error(transparent)]
     Params(#[from] params::Error),
     #[error("subscriptions need `Accept: text/event-stream` or a WebSocket")]
     SubscriptionWithoutStream,
-    #[error("a subject may have at most {allowed} event streams at a time")]
+    #[error("at most {allowed} event streams of one subject may be open at the same time")]
     TooManyStreams { allowed: usize },
-    #[error("this page may not open a socket here")]
+    #[error("the origin of this page is not allowed to open a WebSocket")]
     Origin,
     #[error("the request cannot become a WebSocket: {0}")]
     Upgrade(String),
@@ -93,7 +96,7 @@ impl Refusal {
     }
 }
 
-/// An answer with the headers that all of ours have. Answers depend on the caller: nobody may keep them.
+/// A response with the headers that all of ours have. Responses depend on the caller, so caches must not store them.
 pub(super) fn json_response(status: StatusCode, media: Media, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;

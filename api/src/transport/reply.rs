@@ -21,7 +21,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Takes over what the executor has answered.
+    /// Takes over the response of the executor.
     ///
     /// The executor does not tell request errors from failures of the execution. But the latter have a path,
     /// for it is set on all errors of resolvers, and the former stand at no field and leave no data.
@@ -36,7 +36,7 @@ impl Reply {
         Self { response, is_request_error }
     }
 
-    /// The answer to a request that is not executed.
+    /// The response to a request that is not executed.
     pub(super) fn refused(error: RequestError) -> Self {
         let mut errors = error.into_server_errors();
         errors.truncate(ERRORS_MAX);
@@ -48,7 +48,7 @@ impl Reply {
         Self { response: Response::from_errors(vec![error]), is_request_error: true }
     }
 
-    /// The answer when a resolver has panicked. What it said stays in the log.
+    /// The response after a resolver has panicked. The panic message is only logged.
     pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -57,7 +57,7 @@ impl Reply {
         Self { response: Response::from_errors(vec![error]), is_request_error: false }
     }
 
-    /// Whether nothing was executed, so that the answer has no `data` at all.
+    /// Whether nothing was executed, so that the response has no `data` at all.
     pub(super) fn is_request_error(&self) -> bool {
         self.is_request_error
     }

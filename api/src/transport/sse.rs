@@ -33,7 +33,7 @@ const KEEP_ALIVE: &[u8] = b":\n\n";
 const EXPIRED: &[u8] = b": the token has expired\n\n";
 const SHUTTING_DOWN: &[u8] = b": the server is shutting down\n\n";
 
-/// Answers with a stream. What cannot be executed is told in the stream too, as its only event.
+/// Responds with a stream. A request that cannot be executed is reported as its only event.
 pub(super) fn respond<E: Executor, A: Authenticate>(
     service: &Arc<Service<E, A>>,
     caller: &A::Caller,
@@ -121,7 +121,7 @@ impl Feed {
         matches!(timeout(self.options.write_timeout, self.events.send(event)).await, Ok(Ok(())))
     }
 
-    /// Said only if there is room: nobody waits for a client any more.
+    /// Sent only if there is room: the server no longer waits for the client.
     fn last_word(&self, comment: &'static [u8]) {
         let _ = self.events.try_send(Bytes::from_static(comment));
     }

@@ -1,4 +1,4 @@
-//! What is open, counted by subject, so that nobody takes everything.
+//! Counts what each subject has open, so that one subject cannot use up everything.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

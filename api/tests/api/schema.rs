@@ -46,3 +46,13 @@ fn every_element_of_the_schema_is_described() {
     }
     assert!(undescribed.is_empty(), "without description: {undescribed:#?}");
 }
+
+/// A single participle such as "Accepted." does not say who did what when.
+#[test]
+fn descriptions_say_more_than_one_word() {
+    let printed = ctutor_api::graphql::sdl();
+    let lines =
+        printed.lines().map(str::trim).filter(|line| line.starts_with('"') && !line.starts_with("\"\"\""));
+    let short: Vec<_> = lines.filter(|line| line.split_whitespace().count() < 2).collect();
+    assert!(short.is_empty(), "too short to understand: {short:#?}");
+}

@@ -1,14 +1,14 @@
-//! Errors told at the field that made them.
+//! Reports errors at the field that caused them.
 //!
 //! The library sets the path of an error anew at every list and object that the error passes on its way up, so
-//! that the outermost is left. The first to see it knows better: its path goes along, and is put back at the end.
+//! that only the outermost is left. So the path of the first field is kept in the error, and restored at the end.
 
 use async_graphql::{PathSegment, QueryPathNode, ServerError, Value, to_value};
 
-/// Where the path travels in the extensions of an error. It is taken out before anybody sees it.
+/// Key in the extensions of an error under which its path is kept. It is removed before the response is sent.
 const KEY: &str = "ctutor.path";
 
-/// Notes where an error was seen, if nobody has before.
+/// Records where an error occurred, unless that is recorded already.
 pub(super) fn keep(mut error: ServerError, place: &QueryPathNode<'_>) -> ServerError {
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get(KEY).is_none() {
@@ -17,7 +17,7 @@ pub(super) fn keep(mut error: ServerError, place: &QueryPathNode<'_>) -> ServerE
     error
 }
 
-/// Gives an error the path that was noted.
+/// Gives an error the path that was recorded.
 pub(super) fn restore(error: &mut ServerError) {
     let Some(extensions) = &mut error.extensions else { return };
     let Some(Value::List(path)) = extensions.get(KEY).cloned() else { return };

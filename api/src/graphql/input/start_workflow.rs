@@ -9,63 +9,63 @@ use crate::graphql::{
     types::{UserError, UserErrorCode},
 };
 
-/// A workflow to start.
+/// Input of `startWorkflow`.
 #[derive(Debug, Clone, InputObject)]
 pub struct StartWorkflowInput {
-    /// Registered type.
+    /// Workflow type, as registered by workers.
     #[graphql(name = "type")]
     pub workflow_type: String,
-    /// What it gets; `{}` when left out. Checked against the JSON Schema of the type.
+    /// Workflow input, checked against the type's JSON Schema. Defaults to `{}`.
     pub input: MaybeUndefined<Json>,
-    /// Name of the run, unique among open runs; made up when left out.
+    /// Workflow ID, unique among open runs. Generated if omitted.
     pub workflow_id: Option<String>,
-    /// Queue. When left out it is the type's own; if that is the ordinary one, the priority chooses another:
-    /// high above 5, low below 0.
+    /// Task queue. Defaults to the type's task queue. If that is `computor-tasks`, a priority above 5 selects the queue
+    /// for high priority, and one below 0 the queue for low priority.
     pub task_queue: Option<String>,
-    /// Higher runs first; -100 to 100.
+    /// Priority from -100 to 100. Higher priorities run first.
     #[graphql(default_with = "Some(0)")]
     pub priority: Option<i32>,
-    /// Not before this instant.
+    /// Earliest time at which a worker may start the run. Cannot be combined with `delay`.
     pub start_at: Option<DateTime>,
-    /// Not before this time from now; instead of `startAt`.
+    /// Delay before a worker may start the run. Cannot be combined with `startAt`.
     pub delay: Option<Duration>,
-    /// Most time in all; the type's own when left out.
+    /// Execution timeout. Defaults to the workflow type's.
     pub timeout: Option<Duration>,
-    /// When the workflow id is taken by an open run.
+    /// What to do if an open run has this workflow ID.
     #[graphql(default_with = "ConflictPolicy::Fail")]
     pub on_conflict: ConflictPolicy,
-    /// When the workflow id is taken by a closed run.
+    /// What to do if a closed run has this workflow ID.
     #[graphql(default_with = "ReusePolicy::RejectDuplicate")]
     pub reuse_policy: ReusePolicy,
-    /// Free notes; a JSON object.
+    /// Notes to store with the run: a JSON object.
     pub memo: Option<Json>,
-    /// Named values for search; a JSON object.
+    /// Search attributes: a JSON object of names and values.
     pub search_attributes: Option<Json>,
-    /// The same key and input give the same run; kept 24 hours.
+    /// Key that makes the call safe to repeat: the same key with the same input returns the same run. Kept for 24 hours.
     pub idempotency_key: Option<String>,
 }
 
-/// What to do when an open run has the workflow id.
+/// What to do if an open run has the workflow ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "client::ConflictPolicy")]
 pub enum ConflictPolicy {
-    /// Refuse.
+    /// Do not start; return a user error.
     Fail,
     /// Return the open run.
     UseExisting,
-    /// Terminate it and start.
+    /// Terminate the open run and start a new one.
     TerminateExisting,
 }
 
-/// What to do when a closed run has the workflow id.
+/// What to do if a closed run has the workflow ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "client::ReusePolicy")]
 pub enum ReusePolicy {
-    /// Refuse.
+    /// Do not start; return a user error.
     RejectDuplicate,
-    /// Start when the closed one did not complete.
+    /// Start a new run unless the closed one has completed.
     AllowDuplicateFailedOnly,
-    /// Start.
+    /// Start a new run.
     AllowDuplicate,
 }
 
@@ -79,7 +79,7 @@ impl StartWorkflowInput {
         };
         let start = match (self.start_at, self.delay) {
             (Some(_), Some(_)) => {
-                return Err(invalid("delay", "`startAt` and `delay` cannot be given together"));
+                return Err(invalid("delay", "`startAt` and `delay` cannot be combined"));
             }
             (Some(start_at), None) => Some(StartTime::At(start_at.0)),
             (None, Some(delay)) => Some(StartTime::After(delay.0)),

@@ -3,28 +3,28 @@ use ctutor_engine::{client::WorkflowTarget, ids::WorkflowId};
 
 use crate::graphql::id::NodeId;
 
-/// Names a run: one of the two.
+/// Identifies a run. Give exactly one of the two fields.
 #[derive(Debug, Clone, OneofObject)]
 pub enum WorkflowRef {
-    /// Global id of the run.
+    /// Global ID of the run.
     Id(ID),
-    /// The caller's id; its latest run.
+    /// Workflow ID. Identifies its latest run.
     WorkflowId(String),
 }
 
-/// A run to stop.
+/// Input of `cancelWorkflow` and `terminateWorkflow`.
 #[derive(Debug, Clone, InputObject)]
 pub struct StopWorkflowInput {
-    /// Which.
+    /// The run to cancel or terminate.
     pub workflow: WorkflowRef,
-    /// For the history.
+    /// Reason, recorded in the history.
     pub reason: Option<String>,
 }
 
-/// A run to delete. It must have ended.
+/// Input of `deleteWorkflow`.
 #[derive(Debug, Clone, InputObject)]
 pub struct DeleteWorkflowInput {
-    /// Which.
+    /// The run to delete. It must have ended.
     pub workflow: WorkflowRef,
 }
 

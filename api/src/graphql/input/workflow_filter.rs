@@ -10,37 +10,37 @@ const FILTERS_MAX: usize = 50;
 /// Values of one list.
 const VALUES_MAX: usize = 100;
 
-/// Which runs; what is given must all hold. At most 50 filters in all and 4 within each other.
+/// Filter for runs. A run must meet all given conditions. At most 50 filters in total, nested at most 4 deep.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct WorkflowFilter {
-    /// In one of these states.
+    /// Status is one of these.
     pub statuses: Option<Vec<WorkflowStatus>>,
-    /// Of one of these types.
+    /// Workflow type is one of these.
     pub types: Option<Vec<String>>,
-    /// With this very workflow id.
+    /// Workflow ID equals this string.
     pub workflow_id: Option<String>,
-    /// With a workflow id that starts so.
+    /// Workflow ID starts with this string (case-sensitive).
     pub workflow_id_prefix: Option<String>,
-    /// On this queue.
+    /// Task queue equals this string.
     pub task_queue: Option<String>,
-    /// Accepted within.
+    /// Accepted by the server within this time range.
     pub created: Option<TimeRange>,
-    /// Started within.
+    /// Started by a worker within this time range.
     pub started: Option<TimeRange>,
-    /// Closed within.
+    /// Ended within this time range.
     pub closed: Option<TimeRange>,
-    /// All of these as well.
+    /// All of these filters match too.
     pub and: Option<Vec<WorkflowFilter>>,
-    /// And, if not empty, one of these.
+    /// At least one of these filters matches too. Ignored if empty.
     pub or: Option<Vec<WorkflowFilter>>,
 }
 
-/// A window of time; either end may be open.
+/// A time range. Omit an end to leave it open.
 #[derive(Debug, Clone, Copy, InputObject)]
 pub struct TimeRange {
-    /// From, inclusive.
+    /// Start of the range, inclusive.
     pub from: Option<DateTime>,
-    /// To, exclusive.
+    /// End of the range, exclusive.
     pub to: Option<DateTime>,
 }
 
@@ -56,7 +56,7 @@ impl WorkflowFilter {
 
     fn convert(self, depth: usize, filters: &mut usize) -> Result<client::WorkflowFilter, Error> {
         *filters += 1;
-        bound("filters within each other", depth, DEPTH_MAX)?;
+        bound("levels of nested filters", depth, DEPTH_MAX)?;
         bound("filters", *filters, FILTERS_MAX)?;
         let statuses = self.statuses.unwrap_or_default();
         let types = self.types.unwrap_or_default();
@@ -150,7 +150,7 @@ mod tests {
     fn filters_are_bounded_in_depth_and_size() {
         assert!(nested(DEPTH_MAX).into_engine().is_ok());
         let error = nested(DEPTH_MAX + 1).into_engine().unwrap_err();
-        assert_eq!(error.message, "`filter` is 5, allowed is at most 4 filters within each other");
+        assert_eq!(error.message, "`filter` is 5, expected at most 4 levels of nested filters");
 
         let wide = |width| WorkflowFilter { or: Some(vec![nested(1); width]), ..WorkflowFilter::default() };
         assert!(wide(FILTERS_MAX - 1).into_engine().is_ok());

@@ -1,34 +1,34 @@
 use async_graphql::{Enum, InputObject};
 use ctutor_engine::client;
 
-/// Order of runs.
+/// Sort order of runs.
 #[derive(Debug, Clone, Copy, InputObject)]
 pub struct WorkflowOrder {
-    /// Field.
+    /// Field to sort by.
     pub field: WorkflowOrderField,
-    /// Direction.
+    /// Sort direction.
     #[graphql(default_with = "OrderDirection::Desc")]
     pub direction: OrderDirection,
 }
 
-/// What runs can be ordered by.
+/// Field that runs can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "client::WorkflowOrderField")]
 pub enum WorkflowOrderField {
-    /// Accepted.
+    /// When the server accepted the run.
     CreatedAt,
-    /// Closed; open ones count as closed last.
+    /// When the run ended. Open runs count as the latest.
     ClosedAt,
-    /// Priority.
+    /// Priority of the run.
     Priority,
 }
 
-/// Direction of an ordering.
+/// Sort direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum OrderDirection {
-    /// Smallest, oldest first.
+    /// Ascending: smallest or oldest first.
     Asc,
-    /// Largest, newest first.
+    /// Descending: largest or newest first.
     Desc,
 }
 

@@ -14,12 +14,12 @@ pub(super) struct CancelWorkflowMutation;
 
 #[Object]
 impl CancelWorkflowMutation {
-    /// Ask a run to stop; its code may clean up. A run that has ended stays as it is.
+    /// Request the cancellation of a run. Its code may clean up before it ends. A run that has ended does not change.
     #[graphql(complexity = "10 + child_complexity")]
     async fn cancel_workflow(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which, and why.")] input: StopWorkflowInput,
+        #[graphql(desc = "The run to cancel.")] input: StopWorkflowInput,
     ) -> Result<StopWorkflowPayload> {
         let Some(target) = input.workflow.target() else {
             return Ok(stop::refused(user_error::not_found(&input.workflow)));

@@ -19,12 +19,12 @@ pub(super) struct DeleteWorkflowMutation;
 
 #[Object]
 impl DeleteWorkflowMutation {
-    /// Delete a run that has ended, with its history. For administrators.
+    /// Delete a run that has ended, including its history. Only administrators may do this.
     #[graphql(complexity = "10 + child_complexity")]
     async fn delete_workflow(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] input: DeleteWorkflowInput,
+        #[graphql(desc = "The run to delete.")] input: DeleteWorkflowInput,
     ) -> Result<DeleteWorkflowPayload> {
         let workflow = &input.workflow;
         let Some(target) = workflow.target() else { return Ok(refused(user_error::not_found(workflow))) };

@@ -9,7 +9,7 @@ mod user_error;
 
 use async_graphql::MergedObject;
 
-/// Changing.
+/// Root of all mutations.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     start_workflow::StartWorkflowMutation,

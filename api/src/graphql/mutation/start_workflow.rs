@@ -14,12 +14,12 @@ pub(super) struct StartWorkflowMutation;
 
 #[Object]
 impl StartWorkflowMutation {
-    /// Start a workflow. Once this has answered, the run goes on to its end whatever fails.
+    /// Start a workflow. Once this mutation has returned a run, the run continues to its end, even if servers or workers fail.
     #[graphql(complexity = "10 + child_complexity")]
     async fn start_workflow(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to start.")] input: StartWorkflowInput,
+        #[graphql(desc = "The workflow to start.")] input: StartWorkflowInput,
     ) -> Result<WorkflowPayload> {
         let app = ctx.data_unchecked::<Arc<App>>();
         let start = match input.into_engine() {

@@ -9,7 +9,7 @@ use crate::graphql::{
     types::{StopWorkflowPayload, UserError},
 };
 
-/// The answer to a stop.
+/// The payload of a cancellation or termination.
 pub(super) fn payload(
     outcome: Result<Stopped, StopError>,
     workflow: &WorkflowRef,
@@ -24,7 +24,7 @@ pub(super) fn payload(
     }
 }
 
-/// The answer when nothing was done.
+/// The payload when nothing was changed.
 pub(super) fn refused(error: UserError) -> StopWorkflowPayload {
     StopWorkflowPayload { user_errors: vec![error], ..StopWorkflowPayload::default() }
 }

@@ -14,12 +14,12 @@ pub(super) struct TerminateWorkflowMutation;
 
 #[Object]
 impl TerminateWorkflowMutation {
-    /// Stop a run now; its code is not asked. A run that has ended stays as it is.
+    /// End a run at once, without running more of its code. A run that has ended does not change.
     #[graphql(complexity = "10 + child_complexity")]
     async fn terminate_workflow(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which, and why.")] input: StopWorkflowInput,
+        #[graphql(desc = "The run to terminate.")] input: StopWorkflowInput,
     ) -> Result<StopWorkflowPayload> {
         let Some(target) = input.workflow.target() else {
             return Ok(stop::refused(user_error::not_found(&input.workflow)));

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Why a start did nothing.
+/// The user error of a start that was refused.
 pub(super) fn of_start(refusal: StartRefusal) -> Result<UserError, Error> {
     let message = refusal.to_string();
     let error = match refusal {
@@ -66,7 +66,7 @@ fn argument(field: StartField) -> &'static str {
     }
 }
 
-/// Why a cancellation, termination or deletion did nothing.
+/// The user error of a cancellation, termination or deletion that was refused.
 pub(super) fn of_stop(error: StopError, workflow: &WorkflowRef) -> Result<UserError, Error> {
     let message = error.to_string();
     Ok(match error {
@@ -77,7 +77,7 @@ pub(super) fn of_stop(error: StopError, workflow: &WorkflowRef) -> Result<UserEr
     })
 }
 
-/// Why a deletion did nothing.
+/// The user error of a deletion that was refused.
 pub(super) fn of_delete(refusal: DeleteRefusal, workflow: &WorkflowRef) -> Result<UserError, Error> {
     let message = refusal.to_string();
     match refusal {
@@ -86,7 +86,7 @@ pub(super) fn of_delete(refusal: DeleteRefusal, workflow: &WorkflowRef) -> Resul
     }
 }
 
-/// There is no such run, or the caller may not see it.
+/// The run does not exist, or the caller may not see it.
 pub(super) fn not_found(workflow: &WorkflowRef) -> UserError {
     let message = StopError::NotFound.to_string();
     user_error(UserErrorCode::NotFound, message, ["workflow", workflow.field()])

@@ -10,7 +10,7 @@ mod workflows;
 
 use async_graphql::MergedObject;
 
-/// Reading.
+/// Root of all queries.
 #[derive(Debug, Default, MergedObject)]
 pub struct Query(
     node::NodeQuery,

@@ -25,20 +25,24 @@ pub(super) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// Fetch by global id; null when missing or not visible.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "Global id.")] id: ID) -> Option<Result<Node>> {
+    /// Fetch an object by its global ID. Null if it does not exist or the caller may not see it.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Global ID of the object.")] id: ID,
+    ) -> Option<Result<Node>> {
         fetch(ctx, &[id]).await.map(|mut nodes| nodes.pop().flatten()).transpose()
     }
 
-    /// Fetch many, in the order asked; null in place of a missing one.
+    /// Fetch objects by their global IDs, in the given order. Null for each that does not exist or the caller may not see.
     #[graphql(complexity = "ids.len() * (1 + child_complexity)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Global ids, at most 100.")] ids: Vec<ID>,
+        #[graphql(desc = "Global IDs of the objects, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
         if ids.len() > NODES_MAX {
-            return Err(bad_argument("ids", ids.len(), format_args!("at most {NODES_MAX} ids")));
+            return Err(bad_argument("ids", ids.len(), format_args!("at most {NODES_MAX} IDs")));
         }
         fetch(ctx, &ids).await
     }

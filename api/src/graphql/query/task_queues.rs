@@ -16,7 +16,7 @@ pub(super) struct TaskQueuesQuery;
 
 #[Object]
 impl TaskQueuesQuery {
-    /// Task queues with their backlog, by name.
+    /// Task queues with the number of their waiting tasks, sorted by name.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
             50, &PAGE_ITEMS, child_complexity
@@ -24,8 +24,8 @@ impl TaskQueuesQuery {
     async fn task_queues(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
-        #[graphql(desc = "Resume after.")] after: Option<String>,
+        #[graphql(desc = "Page size, from 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
     ) -> Result<Connection<TaskQueue>> {
         let size = page_size("first", first, 50, &PAGE_ITEMS)?;
         let client = &ctx.data_unchecked::<Arc<App>>().client;

@@ -9,7 +9,7 @@ pub(super) struct ViewerQuery;
 
 #[Object]
 impl ViewerQuery {
-    /// Who is asking.
+    /// The caller, as identified by the access token.
     async fn viewer(&self, ctx: &Context<'_>) -> Viewer {
         let app = ctx.data_unchecked::<Arc<App>>();
         Viewer::new(ctx.data_unchecked::<Principal>(), &app.policy)

@@ -19,9 +19,9 @@ impl WorkersQuery {
     async fn workers(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
-        #[graphql(desc = "Resume after.")] after: Option<String>,
-        #[graphql(desc = "Only those that serve this queue.")] task_queue: Option<String>,
+        #[graphql(desc = "Page size, from 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return only workers that serve this task queue.")] task_queue: Option<String>,
     ) -> Result<Connection<Worker>> {
         let size = page_size("first", first, 50, &PAGE_ITEMS)?;
         let mut workers = ctx.data_unchecked::<Loaders>().workers().await?;

@@ -14,12 +14,12 @@ pub(super) struct WorkflowQuery;
 
 #[Object]
 impl WorkflowQuery {
-    /// A run by workflow id: the latest one unless `runId` names another. Null when missing or not visible.
+    /// The latest run with a workflow ID, or the one that `runId` names. Null if it does not exist or the caller may not see it.
     async fn workflow(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The caller's workflow id.")] workflow_id: String,
-        #[graphql(desc = "A certain run: its global id or its run id.")] run_id: Option<ID>,
+        #[graphql(desc = "Workflow ID of the run.")] workflow_id: String,
+        #[graphql(desc = "Run ID or global ID, to select an earlier run.")] run_id: Option<ID>,
     ) -> Option<Result<WorkflowExecution>> {
         let workflow_id = WorkflowId::parse(workflow_id).ok()?;
         let target = match run_id {

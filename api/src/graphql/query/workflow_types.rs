@@ -16,7 +16,7 @@ pub(super) struct WorkflowTypesQuery;
 
 #[Object]
 impl WorkflowTypesQuery {
-    /// Workflow types known from registered workers, by name.
+    /// Workflow types that workers have registered, sorted by name.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
             50, &PAGE_ITEMS, child_complexity
@@ -24,8 +24,8 @@ impl WorkflowTypesQuery {
     async fn workflow_types(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
-        #[graphql(desc = "Resume after.")] after: Option<String>,
+        #[graphql(desc = "Page size, from 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
     ) -> Result<Connection<WorkflowType>> {
         let size = page_size("first", first, 50, &PAGE_ITEMS)?;
         let types = ctx.data_unchecked::<Arc<App>>().client.workflow_types().await;

@@ -23,7 +23,7 @@ pub(super) struct WorkflowsQuery;
 
 #[Object]
 impl WorkflowsQuery {
-    /// Runs, newest first unless ordered.
+    /// Runs that the caller may see, newest first unless `orderBy` is given.
     #[expect(clippy::too_many_arguments, reason = "they are those of the field")]
     #[graphql(complexity = r#"page_cost(
             either_size(
@@ -35,13 +35,18 @@ impl WorkflowsQuery {
     async fn workflows(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size forward, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        #[graphql(
+            desc = "Return the first runs of the list, from 1 to 100. Defaults to 20 if `last` is not given either."
+        )]
         first: Option<i32>,
-        #[graphql(desc = "Resume after.")] after: Option<String>,
-        #[graphql(desc = "Page size backward, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Resume before.")] before: Option<String>,
-        #[graphql(desc = "Narrow the list.")] filter: Option<WorkflowFilter>,
-        #[graphql(desc = "Order of the list.")] order_by: Option<WorkflowOrder>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "Return the last runs of the list, from 1 to 100. Cannot be combined with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Return runs before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Return only runs that match this filter.")] filter: Option<WorkflowFilter>,
+        #[graphql(desc = "Sort order of the list.")] order_by: Option<WorkflowOrder>,
     ) -> Result<WorkflowExecutionConnection> {
         let order = order_by.map(client::WorkflowOrder::from).unwrap_or_default();
         let page = PageArguments { first, after, last, before }.request(order)?;

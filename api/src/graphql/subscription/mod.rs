@@ -4,6 +4,6 @@ mod workflow_stream;
 
 use async_graphql::MergedSubscription;
 
-/// Watching.
+/// Root of all subscriptions.
 #[derive(Debug, Default, MergedSubscription)]
 pub struct Subscription(workflow_stream::WorkflowStreamSubscription);

@@ -37,13 +37,16 @@ pub(super) struct WorkflowStreamSubscription;
 
 #[Subscription]
 impl WorkflowStreamSubscription {
-    /// One run: a snapshot, then every change after it, none missed. Give `after` to go on without the snapshot.
+    /// Watch a run: a snapshot first, then every change without gaps. Pass `after` to resume without the snapshot.
     async fn workflow_stream(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Global id of the run.")] id: ID,
-        #[graphql(desc = "Cursor of the last item seen.")] after: Option<String>,
-        #[graphql(desc = "Also live heartbeats (may be merged: only the latest counts).", default = true)]
+        #[graphql(desc = "Global ID of the run.")] id: ID,
+        #[graphql(desc = "Cursor of the last item that the client has received.")] after: Option<String>,
+        #[graphql(
+            desc = "Whether to send heartbeats of activities. Only the latest of several quick ones may be sent.",
+            default = true
+        )]
         heartbeats: bool,
     ) -> Result<impl Stream<Item = Result<WorkflowStreamItem>>> {
         let app = ctx.data_unchecked::<Arc<App>>().clone();

@@ -9,89 +9,89 @@ use crate::graphql::{
     scalar::{DateTime, Json},
 };
 
-/// A unit of work outside the workflow code.
+/// An activity of a run: a step whose code may read files, call services and fail.
 #[derive(Debug, Clone, Description)]
 pub struct Activity(Arc<client::Activity>);
 
 #[Object(use_type_description)]
 impl Activity {
-    /// Global id: `act_`, the run and the event that scheduled it.
+    /// Global ID: `act_` followed by the run and the event that scheduled the activity.
     pub async fn id(&self) -> ID {
         NodeId::Activity(self.0.run_id, self.0.scheduled_event_id).into()
     }
 
-    /// Its number in the run.
+    /// ID of the activity within its run.
     async fn activity_id(&self) -> &str {
         &self.0.activity_id
     }
 
-    /// Registered type.
+    /// Activity type, as registered by workers.
     #[graphql(name = "type")]
     async fn activity_type(&self) -> &str {
         self.0.activity_type.as_str()
     }
 
-    /// State.
+    /// Current state of the activity.
     async fn status(&self) -> ActivityStatus {
         self.0.status.into()
     }
 
-    /// Queue on which it waits for a worker.
+    /// Task queue on which the activity waits for a worker.
     async fn task_queue(&self) -> &str {
         self.0.task_queue.as_str()
     }
 
-    /// The present attempt, or the next one: 1, 2, 3…
+    /// Number of the current or next attempt, starting at 1.
     async fn attempt(&self) -> u32 {
         self.0.attempt
     }
 
-    /// Attempts allowed; null: no limit.
+    /// Maximum number of attempts; null means no limit.
     async fn max_attempts(&self) -> Option<u32> {
         self.0.maximum_attempts
     }
 
-    /// What it gets.
+    /// Input of the activity.
     async fn input(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         Some(Json::answer(ctx, &self.0.input))
     }
 
-    /// What it returned.
+    /// Result of the activity; null until it has completed.
     async fn result(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         Json::answer_opt(ctx, self.0.result.as_ref())
     }
 
-    /// Why the last failed attempt failed.
+    /// Failure of the most recent failed attempt.
     async fn last_failure(&self) -> Option<Failure> {
         self.0.last_failure.as_ref().map(Failure::from)
     }
 
-    /// Put on the queue.
+    /// When the workflow scheduled the activity (UTC).
     async fn scheduled_at(&self) -> DateTime {
         self.0.scheduled_at.into()
     }
 
-    /// This attempt began.
+    /// When the current attempt started (UTC); null while it waits for a worker.
     async fn started_at(&self) -> Option<DateTime> {
         self.0.started_at.map(DateTime)
     }
 
-    /// Next attempt.
+    /// When the next attempt is due (UTC); null if no retry is pending.
     async fn next_attempt_at(&self) -> Option<DateTime> {
         self.0.next_attempt_at.map(DateTime)
     }
 
-    /// Ended.
+    /// When the activity ended (UTC); null while it is open.
     async fn closed_at(&self) -> Option<DateTime> {
         self.0.closed_at.map(DateTime)
     }
 
-    /// Last report of this attempt.
+    /// Latest heartbeat of the current attempt.
     async fn heartbeat(&self) -> Option<Heartbeat<'_>> {
         self.0.heartbeat.as_ref().map(Heartbeat)
     }
 
-    /// Name of the worker of this attempt.
+    /// Identity of the worker that runs the current attempt.
     async fn worker_identity(&self) -> Option<&str> {
         self.0.worker_identity.as_deref()
     }
@@ -110,64 +110,64 @@ impl From<client::Activity> for Activity {
     }
 }
 
-/// Latest report of a running activity.
+/// Progress that a running activity reported.
 #[derive(Debug, Description)]
 pub struct Heartbeat<'a>(&'a client::ActivityHeartbeat);
 
 #[Object(use_type_description)]
 impl Heartbeat<'_> {
-    /// Counts the reports of this attempt.
+    /// Number of this heartbeat within the attempt, starting at 1.
     async fn sequence(&self) -> i64 {
         self.0.sequence
     }
 
-    /// When it was made.
+    /// When the activity sent the heartbeat (UTC).
     async fn at(&self) -> DateTime {
         self.0.at.into()
     }
 
-    /// Share done, 0 to 1, when the activity tells.
+    /// Completed share from 0 to 1; null if the activity does not report it.
     async fn progress(&self) -> Option<f64> {
         self.0.fraction()
     }
 
-    /// Units done.
+    /// Completed units of work.
     async fn completed(&self) -> Option<f64> {
         self.0.completed
     }
 
-    /// Units in all.
+    /// Total units of work.
     async fn total(&self) -> Option<f64> {
         self.0.total
     }
 
-    /// Text for people.
+    /// Progress message for people.
     async fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
     }
 
-    /// Anything else.
+    /// Additional data from the activity.
     async fn details(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         Json::answer_opt(ctx, self.0.details.as_ref())
     }
 }
 
-/// State of an activity. Clients must expect new ones.
+/// State of an activity. New values may be added, so handle unknown ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "client::ActivityStatus")]
 pub enum ActivityStatus {
-    /// Waiting for a worker.
+    /// Waits for a worker.
     Scheduled,
-    /// Running.
+    /// A worker runs it.
     Started,
-    /// Waiting for the next try.
+    /// An attempt failed; waits for the next one.
     BackingOff,
-    /// Done.
+    /// Returned a result.
     Completed,
-    /// Failed for good.
+    /// Failed and will not be retried.
     Failed,
-    /// Stopped.
+    /// Ended after a cancel request.
     Canceled,
-    /// Ran out of time for good.
+    /// Exceeded a timeout and will not be retried.
     TimedOut,
 }

@@ -3,35 +3,35 @@ use ctutor_engine::failure;
 
 use crate::graphql::{extension::charge, scalar::Json};
 
-/// An error as recorded.
+/// Why a run or an activity failed.
 #[derive(Debug, Clone, Description)]
 pub struct Failure(failure::Failure);
 
 #[Object(use_type_description)]
 impl Failure {
-    /// What went wrong, for people.
+    /// Error message for people.
     async fn message(&self, ctx: &Context<'_>) -> Result<&str> {
         charge(ctx, self.0.message.len())?;
         Ok(&self.0.message)
     }
 
-    /// Class of the error, as raised.
+    /// Type of the error, as named by the code that raised it.
     #[graphql(name = "type")]
     async fn kind(&self) -> &str {
         &self.0.kind
     }
 
-    /// No retry policy tries again.
+    /// If true, never retried, whatever the retry policy says.
     async fn non_retryable(&self) -> bool {
         self.0.non_retryable
     }
 
-    /// What the code added for programs.
+    /// Structured data that the code added to the error.
     async fn details(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         Json::answer_opt(ctx, self.0.details.as_ref())
     }
 
-    /// The failure that led to this one.
+    /// The failure that caused this one.
     async fn cause(&self) -> Option<Failure> {
         self.0.cause.as_deref().map(Failure::from)
     }

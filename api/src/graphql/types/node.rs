@@ -2,12 +2,12 @@ use async_graphql::Interface;
 
 use super::{Activity, HistoryEvent, TaskQueue, Worker, WorkflowExecution};
 
-/// Anything that can be fetched again by its global id.
+/// An object that `node` and `nodes` can fetch by its global ID.
 #[derive(Debug, Clone, Interface)]
 #[graphql(field(
     name = "id",
     ty = "async_graphql::ID",
-    desc = "Global id: a type prefix and what names the object; opaque to clients."
+    desc = "Global ID of the object, with a prefix for its type. Treat it as opaque."
 ))]
 pub enum Node {
     /// A run.

@@ -2,61 +2,62 @@ use async_graphql::{Enum, ID, SimpleObject};
 
 use super::WorkflowExecution;
 
-/// Why a mutation did nothing; the request itself was well formed.
+/// Why a mutation changed nothing, although the request itself was valid.
 #[derive(Debug, Clone, PartialEq, Eq, SimpleObject)]
 pub struct UserError {
-    /// Stable code to branch on.
+    /// Stable code, meant for programs.
     pub code: UserErrorCode,
-    /// For people; never parse it.
+    /// Explanation for people. Its wording may change, so do not parse it.
     pub message: String,
-    /// The input field at fault, such as `["input", "taskQueue"]`.
+    /// Path to the input field that caused the error, such as `["input", "taskQueue"]`.
     pub path: Option<Vec<String>>,
 }
 
-/// Stable reasons. Clients must expect new ones.
+/// Code of a `UserError`. New values may be added, so handle unknown ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum UserErrorCode {
-    /// A value is blank, malformed, unknown or out of bounds.
+    /// A value is empty, malformed, unknown or out of range.
     Invalid,
-    /// No such object, or not visible to the caller.
+    /// The object does not exist, or the caller may not see it.
     NotFound,
-    /// The caller may not do this.
+    /// The caller does not have permission for this.
     Forbidden,
-    /// The state forbids it, such as the deletion of an open run or the reuse of a workflow id.
+    /// The current state does not allow it, such as deleting a run that is still open or reusing a workflow ID.
     Conflict,
-    /// The same idempotency key came with other input.
+    /// The idempotency key was used before with different input.
     IdempotencyMismatch,
-    /// A workflow with this id is running.
+    /// An open run has this workflow ID already.
     AlreadyRunning,
 }
 
-/// About a run that was to be started.
+/// Payload of `startWorkflow`.
 #[derive(Debug, Clone, Default, SimpleObject)]
 pub struct WorkflowPayload {
-    /// The run; null when nothing was done.
+    /// The started or existing run; null if there are `userErrors`.
     pub workflow: Option<WorkflowExecution>,
-    /// False: an earlier call with this idempotency key, or an open run with this id, is the answer.
+    /// Whether this call started the run. False if it returns the run of an earlier call with the same idempotency key,
+    /// or the open run with this workflow ID.
     pub created: bool,
-    /// Empty on success.
+    /// Why nothing was changed. Empty on success.
     pub user_errors: Vec<UserError>,
 }
 
-/// About a run that was to be stopped.
+/// Payload of `cancelWorkflow` and `terminateWorkflow`.
 #[derive(Debug, Clone, Default, SimpleObject)]
 pub struct StopWorkflowPayload {
-    /// The run as it is now; null when nothing was done.
+    /// The run after the call; null if there are `userErrors`.
     pub workflow: Option<WorkflowExecution>,
-    /// False: the run had ended or was asked to stop before, and nothing was done.
+    /// Whether this call changed the run. False if the run had already ended, or its cancellation was already requested.
     pub changed: bool,
-    /// Empty on success.
+    /// Why nothing was changed. Empty on success.
     pub user_errors: Vec<UserError>,
 }
 
-/// About a run that was to be deleted.
+/// Payload of `deleteWorkflow`.
 #[derive(Debug, Clone, Default, SimpleObject)]
 pub struct DeleteWorkflowPayload {
-    /// Global id of the run that is gone; null when nothing was done.
+    /// Global ID of the deleted run; null if there are `userErrors`.
     pub deleted_id: Option<ID>,
-    /// Empty on success.
+    /// Why nothing was changed. Empty on success.
     pub user_errors: Vec<UserError>,
 }

@@ -4,15 +4,15 @@ use ctutor_engine::client;
 use super::{Activity, HistoryEvent, WorkflowExecution};
 use crate::graphql::scalar::DateTime;
 
-/// What every stream item says.
+/// Fields that all items of a stream have.
 #[derive(Debug, Interface)]
 #[graphql(
     field(
         name = "cursor",
         ty = "Option<String>",
-        desc = "Resume after this; null on items that are not kept."
+        desc = "Pass it as `after` to resume after this item. Null on items that are not stored."
     ),
-    field(name = "at", ty = "DateTime", desc = "Sent.")
+    field(name = "at", ty = "DateTime", desc = "When the server sent this item (UTC).")
 )]
 pub enum StreamItem {
     /// The whole state.
@@ -27,7 +27,7 @@ pub enum StreamItem {
     StreamEnded(StreamEnded),
 }
 
-/// Items of `workflowStream`. Clients must expect new ones.
+/// An item of `workflowStream`. New types may be added, so handle unknown ones.
 #[derive(Debug, Union)]
 pub enum WorkflowStreamItem {
     /// The whole state.
@@ -42,81 +42,81 @@ pub enum WorkflowStreamItem {
     StreamEnded(StreamEnded),
 }
 
-/// The whole state, first or after a gap.
+/// The complete state of the run. Sent first, and after each `StreamReset`.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct WorkflowSnapshot {
-    /// Resume after this.
+    /// Pass it as `after` to resume after this item.
     #[graphql(owned)]
     pub cursor: Option<String>,
-    /// Sent.
+    /// When the server sent this item (UTC).
     #[graphql(owned)]
     pub at: DateTime,
-    /// The run now.
+    /// The run as it is now.
     pub workflow: WorkflowExecution,
 }
 
-/// New events, in order.
+/// New history events, in order.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct HistoryAppended {
-    /// Resume after this.
+    /// Pass it as `after` to resume after this item.
     #[graphql(owned)]
     pub cursor: Option<String>,
-    /// Sent.
+    /// When the server sent this item (UTC).
     #[graphql(owned)]
     pub at: DateTime,
-    /// The events.
+    /// The new events, oldest first.
     pub events: Vec<HistoryEvent>,
-    /// The run after them.
+    /// The run as it is after these events.
     pub workflow: WorkflowExecution,
 }
 
-/// A heartbeat; not kept, only the latest counts.
+/// An activity sent a heartbeat. Not stored: only the latest one matters.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct ActivityProgressed {
-    /// Always null.
+    /// Always null: this item is not stored.
     #[graphql(owned)]
     pub cursor: Option<String>,
-    /// Sent.
+    /// When the server sent this item (UTC).
     #[graphql(owned)]
     pub at: DateTime,
     /// The activity with its latest heartbeat.
     pub activity: Activity,
 }
 
-/// Heartbeats may have been missed, or the cursor was of no use; a snapshot follows, and no event is lost.
+/// The stream starts again: a `WorkflowSnapshot` follows. Heartbeats may have been missed, but no event is lost.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct StreamReset {
-    /// Always null.
+    /// Always null: this item is not stored.
     #[graphql(owned)]
     pub cursor: Option<String>,
-    /// Sent.
+    /// When the server sent this item (UTC).
     #[graphql(owned)]
     pub at: DateTime,
-    /// Why.
+    /// Why the stream starts again.
     pub reason: StreamResetReason,
 }
 
-/// The run has ended: nothing more will come.
+/// The run has ended. This is the last item of the stream.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct StreamEnded {
-    /// Resume after this.
+    /// Pass it as `after` to resume after this item.
     #[graphql(owned)]
     pub cursor: Option<String>,
-    /// Sent.
+    /// When the server sent this item (UTC).
     #[graphql(owned)]
     pub at: DateTime,
-    /// The run as closed.
+    /// The ended run, with its result or failure.
     pub workflow: WorkflowExecution,
 }
 
-/// Why a stream starts over. Clients must expect new ones.
+/// Why a stream starts again. New values may be added, so handle unknown ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "client::ResetReason")]
 pub enum StreamResetReason {
-    /// This client read too slowly.
+    /// The client read too slowly, so the server dropped items.
     SlowConsumer,
-    /// The broker was lost for a while.
+    /// The server lost its connection to the message bus for a while.
     BrokerGap,
-    /// The cursor names history that is not there.
+    /// The cursor lies beyond the end of the history.
     CursorExpired,
 }

@@ -14,42 +14,42 @@ use crate::graphql::{
     scalar::Duration,
 };
 
-/// A named queue.
+/// A queue of tasks that wait for workers.
 #[derive(Debug, Clone, Description)]
 pub struct TaskQueue {
     info: Arc<TaskQueueInfo>,
-    /// Ages are told as of this instant.
+    /// The instant at which ages are computed.
     now: Timestamp,
 }
 
 #[Object(use_type_description)]
 impl TaskQueue {
-    /// Global id.
+    /// Global ID of the task queue.
     pub async fn id(&self) -> ID {
         NodeId::TaskQueue(self.info.name.clone()).into()
     }
 
-    /// Name.
+    /// Name of the task queue.
     async fn name(&self) -> &str {
         self.info.name.as_str()
     }
 
-    /// Tasks that are due and wait for a worker.
+    /// Number of tasks that are due and wait for a worker.
     async fn backlog(&self) -> i64 {
         self.info.backlog
     }
 
-    /// How long the oldest of them waits.
+    /// How long the oldest waiting task has waited; null if none waits.
     async fn oldest_age(&self) -> Option<Duration> {
         self.info.oldest_since.map(|since| self.now.since(since).into())
     }
 
-    /// Tasks that a worker has.
+    /// Number of tasks that workers are running.
     async fn running(&self) -> i64 {
         self.info.running
     }
 
-    /// Live workers that serve it, oldest first.
+    /// Live workers that serve the queue, oldest first.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
             20, &PAGE_ITEMS, child_complexity
@@ -57,8 +57,8 @@ impl TaskQueue {
     async fn workers(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
-        #[graphql(desc = "Resume after.")] after: Option<String>,
+        #[graphql(desc = "Page size, from 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Worker>> {
         let size = page_size("first", first, 20, &PAGE_ITEMS)?;
         let workers = ctx.data_unchecked::<Loaders>().workers().await?;

@@ -2,25 +2,25 @@ use async_graphql::{Enum, SimpleObject};
 
 use crate::{Policy, Principal, Role, graphql::scalar::DateTime};
 
-/// The caller.
+/// The caller, as identified by the access token.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Viewer {
-    /// Subject of the token.
+    /// Subject (`sub`) of the access token.
     pub subject: String,
-    /// What the token allows.
+    /// Role that the token grants.
     pub role: ViewerRole,
-    /// The same in detail, such as `workflow:read:own`.
+    /// Permissions of the role in detail, such as `workflow:read:own`.
     pub scopes: Vec<String>,
-    /// When the token ends; open streams end then too.
+    /// When the token expires (UTC). Open streams end at that time.
     pub expires_at: DateTime,
 }
 
-/// What a caller may do.
+/// Role of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum ViewerRole {
-    /// Everything, to all runs.
+    /// May do everything with all runs.
     Admin,
-    /// Read and stop the own runs, and start what the server allows to users.
+    /// May read and stop own runs, and start the workflow types that the server allows users to start.
     User,
 }
 

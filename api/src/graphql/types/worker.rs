@@ -5,63 +5,63 @@ use ctutor_engine::{client::WorkerInfo, ids};
 
 use crate::graphql::{id::NodeId, scalar::DateTime};
 
-/// A process that runs tasks.
+/// A process that runs workflow and activity code.
 #[derive(Debug, Clone, Description)]
 pub struct Worker(Arc<WorkerInfo>);
 
 #[Object(use_type_description)]
 impl Worker {
-    /// Global id.
+    /// Global ID of the worker.
     pub async fn id(&self) -> ID {
         NodeId::Worker(self.0.worker_id).into()
     }
 
-    /// Name given by the process.
+    /// Name of the worker, chosen by its process.
     async fn identity(&self) -> &str {
         &self.0.identity
     }
 
-    /// Build that it runs.
+    /// ID of the build that the worker runs.
     async fn build_id(&self) -> Option<&str> {
         Some(self.0.build_id.as_str()).filter(|build_id| !build_id.is_empty())
     }
 
-    /// Queues that it serves.
+    /// Names of the task queues that the worker serves.
     async fn task_queues(&self) -> Vec<&str> {
         self.0.task_queues.iter().map(ids::TaskQueue::as_str).collect()
     }
 
-    /// Workflow types that it registered.
+    /// Workflow types that the worker can run.
     async fn types(&self) -> Vec<&str> {
         self.0.workflow_types.iter().map(ids::WorkflowType::as_str).collect()
     }
 
-    /// Activity types that it registered.
+    /// Activity types that the worker can run.
     async fn activity_types(&self) -> Vec<&str> {
         self.0.activity_types.iter().map(ids::ActivityType::as_str).collect()
     }
 
-    /// Most activities at once.
+    /// Maximum number of activities that run at the same time.
     async fn slots(&self) -> u32 {
         self.0.slots
     }
 
-    /// Activities now.
+    /// Number of activities that are running now.
     async fn slots_used(&self) -> u32 {
         self.0.slots_used
     }
 
-    /// Came.
+    /// When the worker registered (UTC).
     async fn started_at(&self) -> DateTime {
         self.0.started_at.into()
     }
 
-    /// Last seen.
+    /// When the server last heard from the worker (UTC).
     async fn last_seen_at(&self) -> DateTime {
         self.0.last_seen_at.into()
     }
 
-    /// Taking no new tasks.
+    /// Whether the worker is shutting down and takes no new tasks.
     async fn draining(&self) -> bool {
         self.0.draining
     }

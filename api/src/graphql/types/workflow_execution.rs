@@ -16,114 +16,114 @@ use crate::{
     },
 };
 
-/// One run of a workflow.
+/// A workflow execution, also called a run.
 #[derive(Debug, Clone, Description)]
 pub struct WorkflowExecution(Arc<client::WorkflowExecution>);
 
 #[Object(use_type_description)]
 impl WorkflowExecution {
-    /// Global id of the run: `wfr_` and its run id.
+    /// Global ID of the run: `wfr_` followed by its run ID.
     pub async fn id(&self) -> ID {
         NodeId::WorkflowExecution(self.0.run_id).into()
     }
 
-    /// The caller's id; unique among open runs.
+    /// Workflow ID, chosen by the caller or generated. Unique among open runs.
     async fn workflow_id(&self) -> &str {
         self.0.workflow_id.as_str()
     }
 
-    /// The run's own id, without the prefix of the global one.
+    /// Run ID, unique among all runs. This is the global ID without its prefix.
     async fn run_id(&self) -> ID {
         ID(self.0.run_id.to_string())
     }
 
-    /// Registered type.
+    /// Workflow type, as registered by workers.
     #[graphql(name = "type")]
     async fn workflow_type(&self) -> &str {
         self.0.workflow_type.as_str()
     }
 
-    /// State.
+    /// Current state of the run.
     async fn status(&self) -> WorkflowStatus {
         self.0.status.into()
     }
 
-    /// Queue its tasks go to.
+    /// Task queue of the run.
     async fn task_queue(&self) -> &str {
         self.0.task_queue.as_str()
     }
 
-    /// Higher runs first; -100 to 100.
+    /// Priority from -100 to 100. Higher priorities run first.
     async fn priority(&self) -> i32 {
         self.0.priority
     }
 
-    /// Subject of the token that started it.
+    /// Subject of the access token that started the run.
     async fn owner(&self) -> Option<&str> {
         self.0.owner.as_deref()
     }
 
-    /// What it was started with.
+    /// Workflow input.
     async fn input(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         Some(Json::answer(ctx, &self.0.input))
     }
 
-    /// What it returned.
+    /// Workflow result; null unless the run has completed.
     async fn result(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         Json::answer_opt(ctx, self.0.result.as_ref())
     }
 
-    /// Why it failed.
+    /// Why the run did not complete; null if it has not failed.
     async fn failure(&self) -> Option<Failure> {
         self.0.failure.as_ref().map(Failure::from)
     }
 
-    /// Named values for search.
+    /// Search attributes: a JSON object of names and values.
     async fn search_attributes(&self, ctx: &Context<'_>) -> Result<Json> {
         Json::answer(ctx, &self.0.search_attributes)
     }
 
-    /// Free notes.
+    /// Notes that were given at the start: a JSON object.
     async fn memo(&self, ctx: &Context<'_>) -> Result<Json> {
         Json::answer(ctx, &self.0.memo)
     }
 
-    /// Accepted.
+    /// When the server accepted the run (UTC).
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
     }
 
-    /// Not handed to a worker before.
+    /// Earliest time at which a worker may start the run (UTC); null means at once.
     async fn start_at(&self) -> Option<DateTime> {
         self.0.start_at.map(DateTime)
     }
 
-    /// First task started.
+    /// When a worker first started the run (UTC); null until then.
     async fn started_at(&self) -> Option<DateTime> {
         self.0.started_at.map(DateTime)
     }
 
-    /// Closed.
+    /// When the run ended (UTC); null while it is open.
     async fn closed_at(&self) -> Option<DateTime> {
         self.0.closed_at.map(DateTime)
     }
 
-    /// Longest time it may take.
+    /// Execution timeout; null means no limit.
     async fn timeout(&self) -> Option<Duration> {
         self.0.execution_timeout.map(Duration)
     }
 
-    /// Name of the worker that held it last.
+    /// Identity of the worker that last ran workflow code of the run.
     async fn worker_identity(&self) -> Option<&str> {
         self.0.worker_identity.as_deref()
     }
 
-    /// Events recorded so far.
+    /// Number of events in the history so far.
     async fn history_length(&self) -> i64 {
         self.0.history_length
     }
 
-    /// Past events up to `historyLength`, oldest first. `totalCount` is that of all events, whatever `types` says.
+    /// History events up to `historyLength`, oldest first. `totalCount` counts all events, even if `types` is given.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
             100, &HISTORY_PAGE_ITEMS, child_complexity
@@ -131,9 +131,9 @@ impl WorkflowExecution {
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, 1 to 500.", default_with = "Some(100)")] first: Option<i32>,
-        #[graphql(desc = "Resume after.")] after: Option<String>,
-        #[graphql(desc = "Only these types.")] types: Option<Vec<HistoryEventType>>,
+        #[graphql(desc = "Page size, from 1 to 500.", default_with = "Some(100)")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return only events of these types.")] types: Option<Vec<HistoryEventType>>,
     ) -> Result<Connection<HistoryEvent>> {
         let size = page_size("first", first, 100, &HISTORY_PAGE_ITEMS)?;
         let after = match after {
@@ -147,7 +147,7 @@ impl WorkflowExecution {
         Ok(self.history_page(events.map_err(|error| store_fault(&error))?, size, after))
     }
 
-    /// Activities, in order of scheduling.
+    /// Activities of the run, in the order in which they were scheduled.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
             50, &PAGE_ITEMS, child_complexity
@@ -155,9 +155,9 @@ impl WorkflowExecution {
     async fn activities(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
-        #[graphql(desc = "Resume after.")] after: Option<String>,
-        #[graphql(desc = "Only in these states.")] statuses: Option<Vec<ActivityStatus>>,
+        #[graphql(desc = "Page size, from 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
+        #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Return only activities in these states.")] statuses: Option<Vec<ActivityStatus>>,
     ) -> Result<Connection<Activity>> {
         let size = page_size("first", first, 50, &PAGE_ITEMS)?;
         let mut activities = ctx.data_unchecked::<Loaders>().activities(self.0.run_id).await?;
@@ -167,7 +167,7 @@ impl WorkflowExecution {
         slice(activities, |activity| activity.get().scheduled_event_id, size, after.as_deref())
     }
 
-    /// Activities that have not ended, in order of scheduling.
+    /// Activities that have not ended, in the order in which they were scheduled.
     #[graphql(complexity = "2 + 5 * child_complexity")]
     async fn pending_activities(&self, ctx: &Context<'_>) -> Result<Vec<Activity>> {
         if self.0.status.is_closed() {
@@ -176,7 +176,7 @@ impl WorkflowExecution {
         ctx.data_unchecked::<Loaders>().pending_activities(self.0.run_id).await
     }
 
-    /// Set while a worker cannot go on with the run, and tries again: its code is broken or has changed.
+    /// Set while the workflow task keeps failing, such as after an incompatible change of the workflow code.
     #[graphql(complexity = "2 + child_complexity")]
     async fn blocked_task(&self, ctx: &Context<'_>) -> Option<Result<BlockedWorkflowTask>> {
         if self.0.status.is_closed() {
@@ -222,14 +222,14 @@ impl From<client::WorkflowExecution> for WorkflowExecution {
     }
 }
 
-/// The step of an open run that a worker could not do.
+/// The workflow task that keeps failing, with its last error.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct BlockedWorkflowTask {
-    /// Failed tries so far.
+    /// Number of failed attempts of the workflow task so far.
     pub attempt: u32,
-    /// Why the last one failed.
+    /// Failure of the last attempt.
     pub failure: Failure,
-    /// When it is tried again.
+    /// When the next attempt is due (UTC).
     pub next_attempt_at: DateTime,
 }
 

@@ -17,9 +17,9 @@ use crate::{
 #[derive(Debug, Clone, SimpleObject)]
 #[graphql(complex)]
 pub struct WorkflowExecutionConnection {
-    /// The runs with their cursors.
+    /// The runs of the page with their cursors.
     pub edges: Vec<WorkflowExecutionEdge>,
-    /// Where the page stands in its list.
+    /// Position of the page within the list.
     pub page_info: PageInfo,
     #[graphql(skip)]
     pub(in crate::graphql) filter: WorkflowFilter,
@@ -27,12 +27,12 @@ pub struct WorkflowExecutionConnection {
 
 #[ComplexObject]
 impl WorkflowExecutionConnection {
-    /// The runs without their cursors.
+    /// The runs of the page without their cursors.
     async fn nodes(&self) -> Vec<WorkflowExecution> {
         self.edges.iter().map(|edge| edge.node.clone()).collect()
     }
 
-    /// Runs of the list in all. Counted only when asked for; 10001 stands for more than 10000.
+    /// Number of runs in the whole list. Computed only if selected; 10001 means more than 10000.
     #[graphql(complexity = 100)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<u32> {
         let caller = ctx.data_unchecked::<Principal>().caller();
@@ -41,11 +41,11 @@ impl WorkflowExecutionConnection {
     }
 }
 
-/// A run in a list.
+/// A run of a list, with its cursor.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct WorkflowExecutionEdge {
     /// The run.
     pub node: WorkflowExecution,
-    /// Its place in the list.
+    /// Cursor of the run, for `after` and `before`.
     pub cursor: String,
 }

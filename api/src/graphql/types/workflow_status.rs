@@ -1,26 +1,26 @@
 use async_graphql::Enum;
 use ctutor_engine::client;
 
-/// State of a run. Clients must expect new ones.
+/// State of a run. New values may be added, so handle unknown ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "client::WorkflowStatus")]
 pub enum WorkflowStatus {
-    /// Accepted, no task started.
+    /// Accepted by the server, but not yet started by a worker.
     Pending,
     /// In progress.
     Running,
-    /// In progress, and asked to stop.
+    /// In progress, and a caller has requested its cancellation.
     Canceling,
-    /// Returned.
+    /// Completed: the workflow returned a result.
     Completed,
-    /// Raised an error.
+    /// Failed: the workflow ended with an error.
     Failed,
-    /// Stopped because it was asked to.
+    /// Ended after a cancel request.
     Canceled,
-    /// Stopped from outside.
+    /// Terminated by a caller.
     Terminated,
-    /// Ran out of time.
+    /// Exceeded its execution timeout.
     TimedOut,
-    /// Went on as a new run.
+    /// Continued as a new run with the same workflow ID.
     ContinuedAsNew,
 }

@@ -8,43 +8,43 @@ use crate::graphql::{
     scalar::{Duration, Json},
 };
 
-/// A registered workflow type.
+/// A workflow type that workers have registered.
 #[derive(Debug, Clone, Description)]
 pub struct WorkflowType(Arc<WorkflowTypeInfo>);
 
 #[Object(use_type_description)]
 impl WorkflowType {
-    /// Name.
+    /// Name of the workflow type.
     async fn name(&self) -> &str {
         self.0.name.as_str()
     }
 
-    /// What it is for.
+    /// What the workflow does.
     async fn description(&self) -> Option<&str> {
         Some(self.0.description.as_str()).filter(|text| !text.is_empty())
     }
 
-    /// JSON Schema of what it takes.
+    /// JSON Schema of the workflow input.
     async fn input_schema(&self) -> Option<Json> {
         Some((&Payload::from(&self.0.input_schema)).into())
     }
 
-    /// JSON Schema of what it returns.
+    /// JSON Schema of the workflow result.
     async fn result_schema(&self) -> Option<Json> {
         Some((&Payload::from(&self.0.result_schema)).into())
     }
 
-    /// Queue of its runs unless the start says otherwise.
+    /// Default task queue of runs of this type.
     async fn task_queue(&self) -> &str {
         self.0.task_queue.as_str()
     }
 
-    /// Longest run unless the start says otherwise.
+    /// Default execution timeout of runs of this type; null means no limit.
     async fn timeout(&self) -> Option<Duration> {
         self.0.execution_timeout.map(Duration)
     }
 
-    /// Queues on which live workers run it now.
+    /// Task queues on which live workers can run this type now.
     #[graphql(complexity = 5)]
     async fn task_queues(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
         let workers = ctx.data_unchecked::<Loaders>().workers().await?;

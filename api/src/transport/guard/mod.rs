@@ -1,4 +1,4 @@
-//! Bounds a document before anything that recurses or expands fragments sees it.
+//! Bounds a document before any code that recurses or expands fragments handles it.
 //!
 //! The library that executes documents walks fragments as often as they are spread, several times over,
 //! before its own limits speak: some 1.5 kB of fragments that spread each other twice keep it busy for ever.
@@ -40,7 +40,7 @@ pub struct Limits {
     pub aliases_max: u64,
     /// Levels of fields in one operation: 20. The introspection query of `GraphiQL` needs 14.
     pub depth_max: u64,
-    /// Selections in each other in one operation, fragments included: 32. Whoever walks the tree recurses so deep.
+    /// Levels of selections in one operation, fragments included: 32. Code that walks the tree recurses this deep.
     pub levels_max: u64,
     /// Fields at the root of one operation: 50.
     pub root_fields_max: u64,
@@ -142,7 +142,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Why a document is not let through.
+/// Why a document is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -163,7 +163,7 @@ pub enum Error {
         fragment: String,
     },
     /// A string or block string does not end.
-    #[error("the string that starts at line {line}, column {column} does not end")]
+    #[error("unterminated string at line {line}, column {column}")]
     UnterminatedString {
         /// One-based line.
         line: usize,

@@ -32,15 +32,15 @@ impl Close {
     }
 
     pub(super) fn not_utf8() -> Self {
-        Self::new(1007, "a text message is not UTF-8")
+        Self::new(1007, "a text message is not valid UTF-8")
     }
 
     pub(super) fn message_too_long(allowed: usize) -> Self {
-        Self::new(1009, format!("a message is longer than {allowed} bytes"))
+        Self::new(1009, format!("a message exceeds {allowed} bytes"))
     }
 
     pub(super) fn too_many_sockets(allowed: usize) -> Self {
-        Self::new(1013, format!("more than {allowed} sockets are open"))
+        Self::new(1013, format!("more than {allowed} sockets of this subject are open"))
     }
 
     pub(super) fn bad_message(reason: impl Into<String>) -> Self {

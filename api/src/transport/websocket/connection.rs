@@ -169,7 +169,9 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
             Some(Ok(Message::Binary(data))) if data.len() > allowed => {
                 Err(Close::message_too_long(allowed).into())
             }
-            Some(Ok(Message::Binary(_))) => Err(Close::bad_message("messages must be text").into()),
+            Some(Ok(Message::Binary(_))) => {
+                Err(Close::bad_message("expected a text message, found a binary one").into())
+            }
             Some(Ok(Message::Text(text))) => {
                 let message = FromClient::parse(&text).map_err(Close::bad_message)?;
                 self.obey(message)
@@ -237,7 +239,7 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
     }
 
     fn refuse_operation(&self, id: &str, operations_max: usize) -> Result<(), Ending> {
-        let text = format!("a socket may have at most {operations_max} operations");
+        let text = format!("a socket may run at most {operations_max} operations at the same time");
         let errors = [coded(code::TOO_MANY_OPERATIONS, text)];
         self.say(Control::Text(FromServer::Error { id, payload: &errors }.to_text()))
     }

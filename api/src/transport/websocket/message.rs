@@ -59,7 +59,7 @@ impl FromClient {
     /// Reads a message, or tells what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if !text.trim_start().starts_with('{') {
-            return Err("a message must be a JSON object".to_owned());
+            return Err("expected a message that is a JSON object".to_owned());
         }
         let message: Envelope<'_> =
             serde_json::from_str(text).map_err(|error| format!("a message cannot be read: {error}"))?;
@@ -72,7 +72,8 @@ impl FromClient {
             "pong" => check_object(message.payload).map(|()| Self::Pong),
             "subscribe" => subscribe(message),
             "complete" => Ok(Self::Complete { id: id(message.id)? }),
-            _ => Err("a message has an unknown type".to_owned()),
+            _ => Err("expected `type` to be `connection_init`, `ping`, `pong`, `subscribe` or `complete`"
+                .to_owned()),
         }
     }
 }
@@ -87,8 +88,8 @@ fn subscribe(message: Envelope<'_>) -> Result<FromClient, String> {
 fn id(id: Option<String>) -> Result<String, String> {
     match id {
         Some(id) if !id.is_empty() && id.len() <= ID_BYTES_MAX => Ok(id),
-        Some(_) => Err(format!("an id must have 1 to {ID_BYTES_MAX} bytes")),
-        None => Err("a message has no id".to_owned()),
+        Some(_) => Err(format!("`id` must have 1 to {ID_BYTES_MAX} bytes")),
+        None => Err("the message has no `id`".to_owned()),
     }
 }
 
@@ -104,7 +105,7 @@ fn object_payload<T: Default + for<'de> Deserialize<'de>>(payload: Option<&RawVa
 
 fn check_object(payload: Option<&RawValue>) -> Result<(), String> {
     let is_fit = payload.is_none_or(|payload| payload.get() == "null" || payload.get().starts_with('{'));
-    if is_fit { Ok(()) } else { Err("a payload must be an object".to_owned()) }
+    if is_fit { Ok(()) } else { Err("expected `payload` to be a JSON object".to_owned()) }
 }
 
 /// What the server says.

@@ -97,7 +97,8 @@ impl Default for Options {
     }
 }
 
-/// A message a little too long is read and answered; only one far beyond is cut off by the socket itself.
+/// A message that is a little too long is read and closes the socket with 1009; only a much longer one is cut off by the
+/// WebSocket library.
 ///
 /// A socket that closes with bytes unread resets the connection, and the client may never see the code.
 const MESSAGE_CUT_FACTOR: usize = 4;

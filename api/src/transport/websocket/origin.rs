@@ -7,7 +7,7 @@ use crate::Origin;
 /// The pages whose scripts may open sockets.
 ///
 /// Browsers let any page open a socket anywhere and say only where the page is from. A token is needed besides,
-/// so this is the second lock. Clients that are not browsers send no origin and are let through.
+/// so this is a second line of defense. Clients other than browsers send no origin and are allowed.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
     allowed: Vec<Origin>,
