@@ -88,6 +88,7 @@ impl Clock for SystemClock {
         Utc::now().into()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is where time enters the program")]
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()> {
         // A sleep of more than a year is cut: its caller looks at the time again anyway.
         let length = due.since(self.now()).min(Duration::from_secs(366 * 24 * 3600));

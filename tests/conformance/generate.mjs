@@ -13,7 +13,7 @@ import {
   isRequiredArgument,
   isRequiredInputField,
   isUnionType,
-} from 'graphql';
+} from "graphql";
 
 const DEPTH_MAX = 4;
 
@@ -34,22 +34,29 @@ export class Generator {
     for (const fragment of this.fragments) {
       texts.splice(random.below(texts.length + 1), 0, fragment.text);
     }
-    return { document: texts.join('\n'), variables: this.variables(operations[0]), operationName: operations[0].name };
+    return { document: texts.join("\n"), variables: this.variables(operations[0]), operationName: operations[0].name };
   }
 
   operation(index, isNamed) {
     const { random, schema } = this;
-    const kind = random.pick(['query', 'query', 'query', 'mutation', 'subscription']);
+    const kind = random.pick(["query", "query", "query", "mutation", "subscription"]);
     const scope = { variables: new Map(), isFragment: false };
-    const root = { query: schema.getQueryType(), mutation: schema.getMutationType(), subscription: schema.getSubscriptionType() }[kind];
-    const isSubscription = kind === 'subscription';
-    const directives = schema.getDirective('once') && random.chance(0.1) ? ` @once${random.chance(0.5) ? '' : `(id: ${this.value(scope, schema.getType('ID'), 0)})`}` : '';
+    const root = {
+      query: schema.getQueryType(),
+      mutation: schema.getMutationType(),
+      subscription: schema.getSubscriptionType(),
+    }[kind];
+    const isSubscription = kind === "subscription";
+    const directives =
+      schema.getDirective("once") && random.chance(0.1)
+        ? ` @once${random.chance(0.5) ? "" : `(id: ${this.value(scope, schema.getType("ID"), 0)})`}`
+        : "";
     const selection = isSubscription ? `{ ${this.subscriptionRoot(root, scope)} }` : this.selection(root, 0, scope);
     const name = isNamed || random.chance(0.5) ? `Op${index}` : undefined;
     const definitions = [...scope.variables.values()].map((variable) => variable.text);
-    const variables = definitions.length ? `(${definitions.join(random.pick([', ', ' ', '\n']))})` : '';
-    const isShort = kind === 'query' && !name && !variables && !directives && random.chance(0.5);
-    const text = isShort ? selection : `${kind} ${name ?? ''}${variables}${directives} ${selection}`;
+    const variables = definitions.length ? `(${definitions.join(random.pick([", ", " ", "\n"]))})` : "";
+    const isShort = kind === "query" && !name && !variables && !directives && random.chance(0.5);
+    const text = isShort ? selection : `${kind} ${name ?? ""}${variables}${directives} ${selection}`;
     return { text, name, scope };
   }
 
@@ -74,7 +81,7 @@ export class Generator {
         if (fields.length === 0 && isDeep && choice > 0.3) {
           items.push(this.fragment(type, depth, scope));
         } else {
-          items.push(`${random.chance(0.2) ? `t${n}: ` : ''}__typename${this.condition(scope)}`);
+          items.push(`${random.chance(0.2) ? `t${n}: ` : ""}__typename${this.condition(scope)}`);
         }
       } else if (choice < 0.25 && isDeep) {
         items.push(this.fragment(type, depth, scope));
@@ -82,7 +89,7 @@ export class Generator {
         items.push(this.field(type, random.pick(isDeep ? fields : simple), depth, scope));
       }
     }
-    return `{ ${items.join(random.pick([' ', '\n', ', ']))} }`;
+    return `{ ${items.join(random.pick([" ", "\n", ", "]))} }`;
   }
 
   fragment(type, depth, scope) {
@@ -96,7 +103,7 @@ export class Generator {
       }
       return `...${fragment.name}${this.condition(scope)}`;
     }
-    const condition = on === type && random.chance(0.5) ? '' : ` on ${on.name}`;
+    const condition = on === type && random.chance(0.5) ? "" : ` on ${on.name}`;
     return `...${condition}${this.condition(scope)} ${this.selection(on, depth + 1, scope)}`;
   }
 
@@ -112,10 +119,10 @@ export class Generator {
   field(type, field, depth, scope, isOnly = false) {
     const { random } = this;
     // A name of its own for most fields with arguments: others collide, which is a case too.
-    const alias = random.chance(field.args.length ? 0.8 : 0.15) ? `${field.name}${random.below(1000)}: ` : '';
+    const alias = random.chance(field.args.length ? 0.8 : 0.15) ? `${field.name}${random.below(1000)}: ` : "";
     const given = field.args.filter((arg) => isRequiredArgument(arg) || random.chance(0.4));
     const args = given.map((arg) => `${arg.name}: ${this.value(scope, arg.type, 0, arg.defaultValue !== undefined)}`);
-    const text = `${alias}${field.name}${args.length ? `(${args.join(', ')})` : ''}${isOnly ? '' : this.condition(scope)}`;
+    const text = `${alias}${field.name}${args.length ? `(${args.join(", ")})` : ""}${isOnly ? "" : this.condition(scope)}`;
     const named = getNamedType(field.type);
     return isCompositeType(named) ? `${text} ${this.selection(named, depth + 1, scope)}` : text;
   }
@@ -123,9 +130,9 @@ export class Generator {
   condition(scope) {
     const { random, schema } = this;
     if (!random.chance(0.06)) {
-      return '';
+      return "";
     }
-    return ` @${random.pick(['skip', 'include'])}(if: ${this.value(scope, schema.getDirective('skip').args[0].type, 0)})`;
+    return ` @${random.pick(["skip", "include"])}(if: ${this.value(scope, schema.getDirective("skip").args[0].type, 0)})`;
   }
 
   /** A literal or a variable for a position. */
@@ -134,7 +141,8 @@ export class Generator {
       return this.variable(scope, type, hasDefault, isOneOf);
     }
     return this.literal(type, depth, (inner, innerHasDefault, inOneOf) =>
-      this.value(scope, inner, depth + 1, innerHasDefault, inOneOf));
+      this.value(scope, inner, depth + 1, innerHasDefault, inOneOf),
+    );
   }
 
   variable(scope, type, hasDefault, isOneOf) {
@@ -142,20 +150,26 @@ export class Generator {
     const name = `v${this.count}`;
     this.count += 1;
     let declared = isOneOf ? `${type}!` : String(type);
-    let value = '';
+    let value = "";
     if (!isNonNullType(type) && !isOneOf && random.chance(0.3)) {
-      declared += '!';
+      declared += "!";
     } else if (isNonNullType(type) && random.chance(0.3)) {
       // Its own default, or that of the position, makes up for the looser type.
       declared = declared.slice(0, -1);
-      value = hasDefault && random.chance(0.5) ? '' : ` = ${this.constant(type)}`;
+      value = hasDefault && random.chance(0.5) ? "" : ` = ${this.constant(type)}`;
     } else if (random.chance(0.2)) {
       value = ` = ${this.constant(isOneOf ? type : type)}`;
-      if (value === ' = null' && declared.endsWith('!')) {
-        value = '';
+      if (value === " = null" && declared.endsWith("!")) {
+        value = "";
       }
     }
-    scope.variables.set(name, { name, type, declared, text: `$${name}: ${declared}${value}`, hasDefault: value !== '' });
+    scope.variables.set(name, {
+      name,
+      type,
+      declared,
+      text: `$${name}: ${declared}${value}`,
+      hasDefault: value !== "",
+    });
     return `$${name}`;
   }
 
@@ -169,14 +183,14 @@ export class Generator {
       return this.literal(type.ofType, depth, inner, false);
     }
     if (depth > 0 && random.chance(0.03)) {
-      return 'null';
+      return "null";
     }
     if (isListType(type)) {
       if (random.chance(0.2) && !isListType(getNullableType(type.ofType))) {
         return this.literal(type.ofType, depth + 1, inner);
       }
       const items = Array.from({ length: random.below(3) }, () => inner(type.ofType, false, false));
-      return `[${items.join(random.pick([', ', ' ']))}]`;
+      return `[${items.join(random.pick([", ", " "]))}]`;
     }
     if (isEnumType(type)) {
       return random.pick(type.getValues()).name;
@@ -197,25 +211,34 @@ export class Generator {
       const value = inner(field.type, field.defaultValue !== undefined, Boolean(type.isOneOf));
       return `${field.name}: ${value}`;
     });
-    return `{ ${texts.join(', ')} }`;
+    return `{ ${texts.join(", ")} }`;
   }
 
   scalar(name) {
     const { random } = this;
     const strings = ['"a"', '""', '"ä 😀 \\n \\u00e4"', '"""block\n  text"""', '"# , {"'];
     switch (name) {
-      case 'Int':
-        return random.pick(['0', '-1', '7', '2147483647', '-2147483648']);
-      case 'Float':
-        return random.pick(['1', '0.5', '-2.25e3', '1E-2', '7']);
-      case 'Boolean':
-        return random.pick(['true', 'false']);
-      case 'ID':
-        return random.pick(['1', '"x"', '9007199254740991', '""']);
-      case 'String':
+      case "Int":
+        return random.pick(["0", "-1", "7", "2147483647", "-2147483648"]);
+      case "Float":
+        return random.pick(["1", "0.5", "-2.25", "7"]);
+      case "Boolean":
+        return random.pick(["true", "false"]);
+      case "ID":
+        return random.pick(["1", '"x"', "9007199254740991", '""']);
+      case "String":
         return random.pick(strings);
       default:
-        return random.pick(['1', '0.5', 'true', 'LOW', '"x"', '[1, "a", null]', '{ a: { b: [X] }, c: null }', ...strings]);
+        return random.pick([
+          "1",
+          "0.5",
+          "true",
+          "LOW",
+          '"x"',
+          '[1, "a", null]',
+          "{ a: { b: [X] }, c: null }",
+          ...strings,
+        ]);
     }
   }
 
@@ -224,22 +247,40 @@ export class Generator {
     const { random } = this;
     const entries = [];
     for (const { name, type, declared, hasDefault } of operation.scope.variables.values()) {
-      const isRequired = declared.endsWith('!') && !hasDefault;
+      const isRequired = declared.endsWith("!") && !hasDefault;
       if (isRequired ? random.chance(0.97) : random.chance(0.7)) {
-        const value = !declared.endsWith('!') && random.chance(0.15) ? 'null' : this.json(type, 0);
+        const value = !declared.endsWith("!") && random.chance(0.15) ? "null" : this.json(type, 0);
         entries.push(`${JSON.stringify(name)}: ${value}`);
       }
     }
     if (random.chance(0.05)) {
       entries.push('"unknown": 1');
     }
-    return `{${entries.join(',')}}`;
+    return `{${entries.join(",")}}`;
   }
 
   json(type, depth) {
     const { random } = this;
     if (random.chance(0.04)) {
-      return random.pick(['null', '1', '1.0', '1.5', '"x"', '"LOW"', 'true', '[]', '[null]', '[[1]]', '{}', '{"a":1}', '3000000000', '1e2', '-0', '{"id":null}', '{"from":1,"to":null}']);
+      return random.pick([
+        "null",
+        "1",
+        "1.0",
+        "1.5",
+        '"x"',
+        '"LOW"',
+        "true",
+        "[]",
+        "[null]",
+        "[[1]]",
+        "{}",
+        '{"a":1}',
+        "3000000000",
+        "1e2",
+        "-0",
+        '{"id":null}',
+        '{"from":1,"to":null}',
+      ]);
     }
     if (isNonNullType(type)) {
       return this.json(type.ofType, depth);
@@ -247,7 +288,7 @@ export class Generator {
     if (isListType(type)) {
       return random.chance(0.2)
         ? this.json(type.ofType, depth + 1)
-        : `[${Array.from({ length: random.below(3) }, () => this.json(type.ofType, depth + 1)).join(',')}]`;
+        : `[${Array.from({ length: random.below(3) }, () => this.json(type.ofType, depth + 1)).join(",")}]`;
     }
     if (isEnumType(type)) {
       return JSON.stringify(random.pick(type.getValues()).name);
@@ -257,21 +298,21 @@ export class Generator {
       const given = type.isOneOf
         ? [random.pick(fields)]
         : fields.filter((field) => isRequiredInputField(field) || (depth < 3 && random.chance(0.3)));
-      return `{${given.map((field) => `${JSON.stringify(field.name)}:${this.json(field.type, depth + 1)}`).join(',')}}`;
+      return `{${given.map((field) => `${JSON.stringify(field.name)}:${this.json(field.type, depth + 1)}`).join(",")}}`;
     }
     switch (type.name) {
-      case 'Int':
-        return random.pick(['0', '-1', '1.0', '1e2', '2147483647']);
-      case 'Float':
-        return random.pick(['1', '0.5', '-2e3']);
-      case 'Boolean':
-        return random.pick(['true', 'false']);
-      case 'ID':
-        return random.pick(['"x"', '1', '1.0', '9007199254740991']);
-      case 'String':
+      case "Int":
+        return random.pick(["0", "-1", "1.0", "1e2", "2147483647"]);
+      case "Float":
+        return random.pick(["1", "0.5", "-2e3"]);
+      case "Boolean":
+        return random.pick(["true", "false"]);
+      case "ID":
+        return random.pick(['"x"', "1", "1.0", "9007199254740991"]);
+      case "String":
         return random.pick(['"x"', '""', '"ä😀"']);
       default:
-        return random.pick(['1', '"x"', 'true', '[1,{"a":null}]', '{"a":{"b":[]}}']);
+        return random.pick(["1", '"x"', "true", '[1,{"a":null}]', '{"a":{"b":[]}}']);
     }
   }
 }

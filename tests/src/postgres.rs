@@ -37,7 +37,7 @@ pub struct Server {
     user: Option<User>,
 }
 
-/// Where databases can be made, whoever has started the server.
+/// Where databases can be made, on a server of this process or of another.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     url: String,
@@ -208,6 +208,7 @@ impl Cluster {
         psql(&self.url, statement)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a name that no other test takes")]
     fn create_from(&self, template: &str) -> Result<Database> {
         let name = format!("test_{:016x}", rand::random::<u64>());
         self.sql(&format!("create database \"{name}\" template \"{template}\""))?;

@@ -38,6 +38,10 @@ pub fn until<T>(what: impl Display, mut attempt: impl FnMut() -> Result<Option<T
 ///
 /// # Errors
 /// The attempt failed, or [`DEADLINE`] has passed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the pause between two attempts, which ends with the condition"
+)]
 pub async fn until_async<T>(
     what: impl Display,
     mut attempt: impl AsyncFnMut() -> Result<Option<T>>,

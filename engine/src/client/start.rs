@@ -12,7 +12,7 @@ use super::{
     Visibility, WorkflowExecution, WorkflowStatus, WorkflowTarget,
 };
 use crate::{
-    clock::millis,
+    clock::{Timestamp, millis},
     hint::{self, QueueHint},
     history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted, WorkflowExecutionTerminated},
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
@@ -105,17 +105,8 @@ impl Client {
         known.check_input(&input.to_value())?;
         let memo = self.object(StartField::Memo, &start.memo)?;
         let search_attributes = self.object(StartField::SearchAttributes, &start.search_attributes)?;
-        if !PRIORITIES.contains(&start.priority) {
-            let found = start.priority;
-            return Err(invalid(
-                StartField::Priority,
-                format!("priority is {found}, but must be from -100 to 100"),
-            ));
-        }
-        let workflow_id = match &start.workflow_id {
-            Some(text) => WorkflowId::parse(text).map_err(|error| named(StartField::WorkflowId, &error))?,
-            None => WorkflowId::trusted(format!("{}-{}", start.workflow_type, Uuid::new_v4())),
-        };
+        let priority = checked_priority(start.priority)?;
+        let workflow_id = workflow_id(start)?;
         let task_queue = match &start.task_queue {
             Some(text) => TaskQueue::parse(text).map_err(|error| named(StartField::TaskQueue, &error))?,
             None => known.info.task_queue.clone(),
@@ -123,14 +114,7 @@ impl Client {
         let now = self.clock.now();
         let timeout =
             span(StartField::ExecutionTimeout, start.execution_timeout.or(known.info.execution_timeout))?;
-        let start_at = start.start.map(|start| start.instant(now));
-        if start_at.is_some_and(|at| at > now + SPAN_MAX) {
-            let field = match start.start {
-                Some(StartTime::After(_)) => StartField::Delay,
-                Some(StartTime::At(_)) | None => StartField::StartAt,
-            };
-            return Err(invalid(field, "the start is more than ten years ahead"));
-        }
+        let start_at = start_at(start, now)?;
         let request_id = checked_key(start.idempotency_key.as_deref())?;
         let begins = start_at.map_or(now, |at| at.max(now));
         let attributes = EventAttributes::from(WorkflowExecutionStarted {
@@ -140,15 +124,15 @@ impl Client {
             workflow_execution_timeout_ms: timeout.map(millis),
             start_at_ms: start_at,
             identity: Some(caller.subject.clone()),
-            random_seed: rand::rng().next_u64(),
+            random_seed: random_seed(),
         });
         let prepared = Start {
-            run_id: Uuid::now_v7(),
+            run_id: RunId::new().0,
             namespace: self.namespace.to_string(),
             workflow_id: workflow_id.to_string(),
             workflow_type: start.workflow_type.clone(),
             task_queue: task_queue.to_string(),
-            priority: start.priority,
+            priority,
             owner: Some(caller.subject.clone()),
             input: input.as_str().to_owned(),
             memo: memo.as_str().to_owned(),
@@ -165,15 +149,7 @@ impl Client {
             caller: caller.subject.clone(),
             input_hash: if request_id.is_some() { hash(start) } else { String::new() },
             request_id,
-            replaces: (start.conflict_policy == ConflictPolicy::TerminateExisting).then(|| {
-                Box::new(Replaces {
-                    of: (caller.visibility == Visibility::Own).then(|| caller.subject.clone()),
-                    event: WorkflowExecutionTerminated {
-                        reason: Some("replaced by a new run of the same workflow ID".to_owned()),
-                        identity: Some(caller.subject.clone()),
-                    },
-                })
-            }),
+            replaces: replaces(caller, start).map(Box::new),
             reusable: match start.reuse_policy {
                 ReusePolicy::RejectDuplicate => None,
                 ReusePolicy::AllowDuplicateFailedOnly => Some(UNSUCCESSFUL),
@@ -286,6 +262,50 @@ impl Client {
     async fn types(&self) -> Result<Arc<super::types::Types>, StartError> {
         Ok(self.types.current(&self.store, &self.namespace, self.clock.now()).await?)
     }
+}
+
+/// All chance in a run follows from this number, which its first event keeps.
+#[expect(clippy::disallowed_methods, reason = "this is where chance enters a run")]
+fn random_seed() -> u64 {
+    rand::rng().next_u64()
+}
+
+fn checked_priority(priority: i32) -> Result<i32, StartError> {
+    if PRIORITIES.contains(&priority) {
+        return Ok(priority);
+    }
+    Err(invalid(StartField::Priority, format!("priority is {priority}, but must be from -100 to 100")))
+}
+
+fn workflow_id(start: &StartWorkflow) -> Result<WorkflowId, StartError> {
+    match &start.workflow_id {
+        Some(text) => WorkflowId::parse(text).map_err(|error| named(StartField::WorkflowId, &error)),
+        None => Ok(WorkflowId::trusted(format!("{}-{}", start.workflow_type, Uuid::new_v4()))),
+    }
+}
+
+/// The earliest instant of the start, if one was asked for.
+fn start_at(start: &StartWorkflow, now: Timestamp) -> Result<Option<Timestamp>, StartError> {
+    let start_at = start.start.map(|start| start.instant(now));
+    if start_at.is_some_and(|at| at > now + SPAN_MAX) {
+        let field = match start.start {
+            Some(StartTime::After(_)) => StartField::Delay,
+            Some(StartTime::At(_)) | None => StartField::StartAt,
+        };
+        return Err(invalid(field, "the start is more than ten years ahead"));
+    }
+    Ok(start_at)
+}
+
+/// The open run that the start ends, if its policy says so.
+fn replaces(caller: &Caller, start: &StartWorkflow) -> Option<Replaces> {
+    (start.conflict_policy == ConflictPolicy::TerminateExisting).then(|| Replaces {
+        of: (caller.visibility == Visibility::Own).then(|| caller.subject.clone()),
+        event: WorkflowExecutionTerminated {
+            reason: Some("replaced by a new run of the same workflow ID".to_owned()),
+            identity: Some(caller.subject.clone()),
+        },
+    })
 }
 
 fn invalid(field: StartField, message: impl Into<String>) -> StartError {

@@ -127,6 +127,10 @@ impl Connector {
     }
 
     /// Waits until the server takes connections. A pool would not say why it does not.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a server is waited for, which no clock of the engine moves"
+    )]
     async fn reach(&self, url: &str) -> Result<(), Error> {
         let wrap = |error| Error::from(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))));
         let connect = PgConnectOptions::from_str(url).map_err(wrap)?;

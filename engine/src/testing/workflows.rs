@@ -158,7 +158,7 @@ workflows! {
     LargeResult(_ctx, _input: ()) -> String { Ok("x".repeat(crate::payload::SIZE_BYTES_MAX + 1)) }
 
     /// Awaits the runtime's timer.
-    Foreign(_ctx, _input: ()) -> () { tokio::time::sleep(Duration::from_secs(1)).await; Ok(()) }
+    Foreign(_ctx, _input: ()) -> () { runtime_timer().await; Ok(()) }
 
     /// Wakes itself for ever.
     Restless(_ctx, _input: ()) -> () {
@@ -208,4 +208,12 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
         .activity(silent)
         .activity(large)
         .resource(counted.clone())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "workflow code must not do this, which is what the test is about"
+)]
+async fn runtime_timer() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
 }

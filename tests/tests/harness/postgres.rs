@@ -21,7 +21,7 @@ fn databases_are_made_and_dropped_and_know_nothing_of_each_other() {
 #[test]
 fn a_template_is_prepared_once_and_cloned_after() {
     let cluster = Cluster::shared().unwrap();
-    let template = format!("template_{:x}", rand::random::<u64>());
+    let template = unique_name();
     let prepared = Cell::new(0);
     let clone = || {
         cluster.create_database_from(&template, |url| {
@@ -42,7 +42,7 @@ fn a_template_is_prepared_once_and_cloned_after() {
 #[test]
 fn a_template_whose_preparation_failed_is_prepared_again() {
     let cluster = Cluster::shared().unwrap();
-    let template = format!("template_{:x}", rand::random::<u64>());
+    let template = unique_name();
     assert!(cluster.create_database_from(&template, |_| anyhow::bail!("not this time")).is_err());
     assert!(cluster.create_database_from(&template, |_| Ok(())).is_ok());
     cluster.sql(&format!("drop database {template}")).unwrap();
@@ -60,4 +60,9 @@ fn what_was_committed_survives_a_crash() {
     server.resume().unwrap();
     assert_eq!(database.sql("select name from thing").unwrap().trim(), "kept");
     assert_eq!(database.sql("show fsync").unwrap().trim(), "on");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a name that no other test takes")]
+fn unique_name() -> String {
+    format!("template_{:x}", rand::random::<u64>())
 }

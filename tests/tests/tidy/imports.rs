@@ -150,7 +150,7 @@ struct Reader {
 
 impl Reader {
     /// A path that begins with `crate`, `self` or `super`, or with a module beside it, from the root of the crate.
-    fn from_root(&self, path: &[String]) -> Option<ModulePath> {
+    fn absolute(&self, path: &[String]) -> Option<ModulePath> {
         let ups = path.iter().take_while(|segment| *segment == "super").count();
         match path.first()?.as_str() {
             "crate" => Some(path[1..].to_vec()),
@@ -185,7 +185,7 @@ impl Reader {
 
     /// A path of a `use`, which may also begin with a module declared here.
     fn of_crate(&self, path: &[String]) -> Option<ModulePath> {
-        self.from_root(path).or_else(|| {
+        self.absolute(path).or_else(|| {
             let is_child = path.first().is_some_and(|first| self.module.defined.contains(first));
             is_child.then(|| joined(&self.path, path))
         })
@@ -223,7 +223,7 @@ impl<'ast> Visit<'ast> for Reader {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         if segments.len() > 1 {
-            match self.from_root(&segments) {
+            match self.absolute(&segments) {
                 Some(absolute) => self.module.paths.push(joined(&["crate".to_owned()], &absolute)),
                 None => self.module.paths.push(segments),
             }

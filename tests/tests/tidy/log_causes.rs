@@ -60,7 +60,8 @@ fn errors_are_found_in_every_form_of_a_log_line() {
         r#"#[error("{error}")] struct Failed { error: String }"#,
         r#"if let Err(x) = r { println!("{x}"); }"#,
     ] {
-        assert_eq!(without_causes(accepted), [String::new(); 0], "{accepted}");
+        let found = without_causes(accepted);
+        assert!(found.is_empty(), "{accepted}: {found:?}");
     }
 }
 

@@ -90,6 +90,7 @@ struct Progress {
     was_lost: bool,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a key that no other start has")]
 fn random_key() -> String {
     format!("cli-{:032x}", rand::random::<u128>())
 }

@@ -41,7 +41,7 @@ async fn each_wrong_value_is_refused_with_the_field_that_holds_it() {
     let now = Timestamp(1_700_000_000_000);
     let cases = [
         (StartField::WorkflowType, start(|start| start.workflow_type = "nope".to_owned())),
-        (StartField::Input, start(|start| start.input = json!("one"))),
+        (StartField::Input, start(|start| start.input = json!("one").into())),
         (StartField::WorkflowId, start(|start| start.workflow_id = Some(String::new()))),
         (StartField::WorkflowId, start(|start| start.workflow_id = Some("taken".to_owned()))),
         (StartField::TaskQueue, start(|start| start.task_queue = Some("\0".to_owned()))),
@@ -50,10 +50,10 @@ async fn each_wrong_value_is_refused_with_the_field_that_holds_it() {
         (StartField::Delay, start(|start| start.start = Some(StartTime::After(ELEVEN_YEARS)))),
         (StartField::ExecutionTimeout, start(|start| start.execution_timeout = Some(Duration::ZERO))),
         (StartField::ExecutionTimeout, start(|start| start.execution_timeout = Some(ELEVEN_YEARS))),
-        (StartField::Memo, start(|start| start.memo = Value::Null)),
-        (StartField::Memo, start(|start| start.memo = too_large())),
-        (StartField::SearchAttributes, start(|start| start.search_attributes = json!([]))),
-        (StartField::SearchAttributes, start(|start| start.search_attributes = too_large())),
+        (StartField::Memo, start(|start| start.memo = Value::Null.into())),
+        (StartField::Memo, start(|start| start.memo = too_large().into())),
+        (StartField::SearchAttributes, start(|start| start.search_attributes = json!([]).into())),
+        (StartField::SearchAttributes, start(|start| start.search_attributes = too_large().into())),
         (StartField::IdempotencyKey, start(|start| start.idempotency_key = Some(" ".to_owned()))),
         (StartField::IdempotencyKey, start(|start| start.idempotency_key = Some("key".to_owned()))),
     ];

@@ -21,8 +21,18 @@ impl Backoff {
         self.next = INITIAL;
     }
 
+    /// Waits before the next try.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a server is waited for, which no clock of the engine moves"
+    )]
+    pub(super) async fn wait(&mut self) {
+        tokio::time::sleep(self.step()).await;
+    }
+
     /// The next wait: between half and the whole of the step, so that processes spread out.
-    pub(super) fn step(&mut self) -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "chance here decides nothing but who comes first")]
+    fn step(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(LONGEST);
         step.mul_f64(rand::random_range(0.5..=1.0))

@@ -56,7 +56,7 @@ impl Publisher {
                 Err(error) => error,
             };
             self.link.down(&error);
-            tokio::time::sleep(backoff.step()).await;
+            backoff.wait().await;
         }
     }
 

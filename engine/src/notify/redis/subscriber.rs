@@ -78,7 +78,7 @@ impl Subscriber {
             // Before the health, so that who sees the loss no longer waits for a confirmation.
             self.topics.mark_down();
             self.link.down(&lost);
-            tokio::time::sleep(backoff.step()).await;
+            backoff.wait().await;
         }
     }
 

@@ -9,7 +9,6 @@ mod starts;
 mod steps;
 mod waiting;
 
-use uuid::Uuid;
 
 use super::{
     ActivityLease, AfterStep, Claim, ClaimWorkflowTasks, ClaimedWorkflowTask, NewActivityTask, Start,
@@ -60,7 +59,7 @@ fn start(workflow_id: &str) -> Start {
         random_seed: u64::MAX,
     });
     Start {
-        run_id: Uuid::now_v7(),
+        run_id: RunId::new().0,
         namespace: "default".into(),
         workflow_id: workflow_id.into(),
         workflow_type: "t".into(),
