@@ -61,7 +61,7 @@ export class Generator {
   }
 
   subscriptionRoot(root, scope) {
-    const field = () => this.field(root, this.random.pick(Object.values(root.getFields())), 0, scope, true);
+    const field = () => this.field(this.random.pick(Object.values(root.getFields())), 0, scope, true);
     if (this.random.chance(0.3)) {
       return `... on ${root.name} { ${field()} }`;
     }
@@ -86,7 +86,7 @@ export class Generator {
       } else if (choice < 0.25 && isDeep) {
         items.push(this.fragment(type, depth, scope));
       } else {
-        items.push(this.field(type, random.pick(isDeep ? fields : simple), depth, scope));
+        items.push(this.field(random.pick(isDeep ? fields : simple), depth, scope));
       }
     }
     return `{ ${items.join(random.pick([" ", "\n", ", "]))} }`;
@@ -116,7 +116,7 @@ export class Generator {
     return fragment;
   }
 
-  field(type, field, depth, scope, isOnly = false) {
+  field(field, depth, scope, isOnly = false) {
     const { random } = this;
     // A name of its own for most fields with arguments: others collide, which is a case too.
     const alias = random.chance(field.args.length ? 0.8 : 0.15) ? `${field.name}${random.below(1000)}: ` : "";

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::client::Exact;
 
-/// The text with `�` for whatever steers a terminal; line ends and tabs stay.
+/// The string with `�` for every character that controls a terminal; line ends and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
     let steers = |character: char| steers(character) && !matches!(character, '\n' | '\t');
     text.replace("\r\n", "\n").replace(steers, "\u{fffd}")

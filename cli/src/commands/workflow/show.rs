@@ -18,7 +18,7 @@ const PAGE_ITEMS: u32 = 500;
 pub(crate) struct Args {
     #[command(flatten)]
     target: TargetArgs,
-    /// Also print its history
+    /// Also print the history
     #[arg(long)]
     history: bool,
     /// Print JSON

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct StopArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Why, for the history
+    /// Reason, recorded in the history
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Print JSON
