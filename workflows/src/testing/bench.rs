@@ -10,12 +10,13 @@ use std::{
     time::Duration,
 };
 
-use ctutor_sandbox::{Bind, Command, Limits, Line, Outcome, Sandbox, Stopwatch};
+use ctutor_sandbox::{Bind, Command, Limits, Line, Outcome, Sandbox};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Broken,
+    budget::Budget,
     files::{self, Selection, is_named, is_refused, select},
     names::{Spelling, find},
     paths::Hidden,
@@ -38,7 +39,7 @@ pub(super) struct Bench<'a> {
     pub(super) granted: Granted,
     pub(super) sandbox: &'a Sandbox,
     pub(super) cancel: &'a CancellationToken,
-    started: Stopwatch,
+    budget: Budget,
     folder: TempDir,
     hidden: Hidden,
     reference: &'a Path,
@@ -130,12 +131,14 @@ impl<'a> Bench<'a> {
                 Err(fault) => return Err(fault),
             },
         };
+        let granted = plan.grant(maxima);
+        let budget = Budget::new(granted.total_timeout);
         Ok(Self {
             plan,
-            granted: plan.grant(maxima),
+            granted,
             sandbox: material.sandbox,
             cancel: material.cancel,
-            started: Stopwatch::start(),
+            budget,
             hidden: Hidden::default().and(folder.path(), "…").and(material.scratch, "…"),
             folder,
             reference,
@@ -277,11 +280,11 @@ impl<'a> Bench<'a> {
 
     /// What is left of the time for all tests.
     pub(super) fn remaining(&self) -> Duration {
-        self.granted.total_timeout.saturating_sub(self.started.elapsed())
+        self.budget.remaining()
     }
 
     pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.budget.elapsed()
     }
 
     pub(super) fn has_tests(&self) -> bool {

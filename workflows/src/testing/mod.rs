@@ -8,6 +8,7 @@
 mod activities;
 mod bench;
 mod broken;
+mod budget;
 pub mod compare;
 mod execute;
 mod files;

@@ -9,6 +9,7 @@ mod forging;
 mod junit;
 mod messages;
 mod names;
+mod pauses;
 mod plugins;
 mod skips;
 mod student_places;

@@ -16,6 +16,8 @@ pub(crate) struct Place {
     pub(crate) progress: Vec<Progress>,
     /// Cancels at the first test that runs.
     pub(crate) cancels: bool,
+    /// Prints each test that runs.
+    pub(crate) announces: bool,
 }
 
 pub(crate) const PLAN: &str = "runner = 'pytest'\nstudent_files = ['*.py', 'src', 'tests']\n";
@@ -29,6 +31,7 @@ impl Place {
             maxima: Maxima::default(),
             progress: Vec::new(),
             cancels: false,
+            announces: false,
         };
         for name in ["reference", "student", "scratch"] {
             fs::create_dir(place.path(name)).unwrap();
@@ -80,8 +83,11 @@ impl Place {
             scratch: &scratch,
         };
         let progress = &mut self.progress;
-        let cancels = self.cancels;
+        let (cancels, announces) = (self.cancels, self.announces);
         let listen = |step: Progress| {
+            if announces && let Some(test) = &step.current {
+                println!("\n{test}");
+            }
             if cancels && step.current.is_some() {
                 cancel.cancel();
             }

@@ -6,7 +6,7 @@
 
 use std::{path::Path, time::Duration};
 
-use ctutor_sandbox::{Captured, Exit, Limits, Outcome, StartReason, Stopwatch};
+use ctutor_sandbox::{Captured, Exit, Limits, Outcome, StartReason};
 
 pub(super) use super::ending::{describe, ending};
 use super::{
@@ -17,6 +17,7 @@ use super::{
 use crate::testing::{
     Broken,
     bench::{Bench, Place, Whose},
+    budget::Budget,
     compare::compare,
     paths::Hidden,
     plan::{CommandTest, Expected},
@@ -93,11 +94,11 @@ async fn run_with(
 ) -> Result<Vec<TestReport>, Broken> {
     let place = bench.place(whose)?;
     let tests = &bench.plan.commands;
-    let started = Stopwatch::start();
+    let budget = Budget::new(time);
     let mut reports = Vec::with_capacity(tests.len());
     for (number, test) in tests.iter().enumerate() {
         listener(running(number, tests.len(), Some(&test.name)));
-        let remaining = time.saturating_sub(started.elapsed());
+        let remaining = budget.remaining();
         reports.push(if remaining.is_zero() {
             not_run(&test.name)
         } else {

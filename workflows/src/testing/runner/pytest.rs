@@ -28,7 +28,7 @@ use std::{
 
 use ctutor_sandbox::{Exit, Outcome};
 use serde_json::json;
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 
 use super::{
     Listener, Test, because,
@@ -39,6 +39,7 @@ use super::{
 use crate::testing::{
     Broken,
     bench::{Bench, Place, Whose},
+    budget::Budget,
     report::{Status, TestReport, Verdict},
 };
 
@@ -57,8 +58,8 @@ struct Orders<'a> {
     wanted: &'a [String],
     whose: Whose,
     test_timeout: Duration,
-    /// When the time for all tests is used up.
-    until: Instant,
+    /// The time for all tests.
+    budget: &'a Budget,
 }
 
 /// How a process ended.
@@ -94,13 +95,14 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
     if !bench.has_tests() {
         return Err(Broken::NoTests);
     }
+    let budget = Budget::new(bench.granted.total_timeout);
     let orders = Orders {
         mode: "list",
         paths: vec![bench.plan.tests.as_str()],
         wanted: &[],
         whose: Whose::Reference,
         test_timeout: START_TIMEOUT,
-        until: Instant::now() + bench.granted.total_timeout,
+        budget: &budget,
     };
     let Ended { session, outcome, words, .. } = run_process(bench, &orders, &mut |_, _| {}).await?;
     if let Some(program) = session.missing {
@@ -164,10 +166,10 @@ pub(super) async fn run(
     tests: &[Test],
     listener: Listener<'_>,
 ) -> Result<Vec<TestReport>, Broken> {
-    let until = Instant::now() + bench.remaining();
+    let budget = Budget::new(bench.remaining());
     let counted = tests.iter().filter(|test| test.left_out.is_none());
     let names: Vec<String> = counted.clone().map(|test| test.name.clone()).collect();
-    let ran = run_with(bench, Whose::Student, &names, until, listener).await?;
+    let ran = run_with(bench, Whose::Student, &names, &budget, listener).await?;
     let is_clear = ran.reports.iter().all(|report| report.result == Verdict::Passed)
         && ran.skipped_subtests.is_empty()
         && counted.clone().all(|test| !test.may_be_left_out);
@@ -206,8 +208,8 @@ fn judged(report: &TestReport, ran: &Ran, excused: &Excused) -> TestReport {
 /// Runs the tests with the solution, which has to pass all that it does not skip. The time for it is not taken from
 /// the student's.
 async fn check_solution(bench: &Bench<'_>, names: &[String]) -> Result<Excused, Broken> {
-    let until = Instant::now() + bench.granted.total_timeout;
-    let ran = run_with(bench, Whose::Reference, names, until, &mut |_| {}).await?;
+    let budget = Budget::new(bench.granted.total_timeout);
+    let ran = run_with(bench, Whose::Reference, names, &budget, &mut |_| {}).await?;
     check_names(&ran.unlisted, &[])?;
     let mut tests = HashMap::new();
     for TestReport { name: test, result, result_message, .. } in ran.reports {
@@ -241,7 +243,7 @@ async fn run_with(
     bench: &Bench<'_>,
     whose: Whose,
     names: &[String],
-    until: Instant,
+    budget: &Budget,
     listener: Listener<'_>,
 ) -> Result<Ran, Broken> {
     let mut reports: HashMap<String, TestReport> = HashMap::with_capacity(names.len());
@@ -251,7 +253,7 @@ async fn run_with(
     loop {
         let remaining: Vec<String> =
             names.iter().filter(|name| !reports.contains_key(*name)).cloned().collect();
-        if remaining.is_empty() || Instant::now() >= until {
+        if remaining.is_empty() || budget.remaining().is_zero() {
             break;
         }
         let files: BTreeSet<&str> = remaining.iter().map(|test| file_of(test)).collect();
@@ -261,7 +263,7 @@ async fn run_with(
             wanted: &remaining,
             whose,
             test_timeout: bench.granted.test_timeout,
-            until,
+            budget,
         };
         let before = reports.len();
         let mut on_step = |done: usize, current: Option<&str>| {
@@ -283,7 +285,7 @@ fn conclude(orders: &Orders<'_>, ended: Ended) -> Result<HashMap<String, TestRep
     if let Some(program) = session.missing {
         return Err(Broken::RunnerMissing { program });
     }
-    if outcome.exit == Exit::TimedOut && !overdue && Instant::now() >= orders.until {
+    if outcome.exit == Exit::TimedOut && !overdue && orders.budget.remaining().is_zero() {
         // The time for all was used up; the test that ran then is as much to blame as those before it.
         return Ok(session.settle_late(orders.wanted));
     }
@@ -307,12 +309,12 @@ async fn run_process(
     let place = bench.place(orders.whose)?;
     let command = prepare(bench, orders, &place, &session)?;
     let stop = bench.cancel.child_token();
-    let (next, deadline) = watch::channel(Instant::now() + START_TIMEOUT);
+    let (next, limit) = watch::channel(START_TIMEOUT);
     let mut on_line = |line: ctutor_sandbox::Line<'_>| {
         let before = (session.done.len(), session.current_test().map(str::to_owned));
         let step = session.read(line.bytes);
         if step == Step::Began {
-            next.send_replace(Instant::now() + orders.test_timeout);
+            next.send_replace(orders.test_timeout);
         }
         let current = session.current_test();
         if session.done.len() > before.0 || (current.is_some() && current != before.1.as_deref()) {
@@ -324,7 +326,7 @@ async fn run_process(
         let mut process = pin!(bench.run_with_lines(&command, &stop, &mut on_line));
         tokio::select! {
             outcome = &mut process => outcome,
-            () = passed(deadline) => {
+            () = passed(limit) => {
                 overdue = true;
                 stop.cancel();
                 process.await
@@ -344,7 +346,7 @@ fn prepare(
     let probe = bench.tool("probe.py", PROBE)?;
     let ini = bench.tool("pytest.ini", INI)?;
     let argv = ["python3".to_owned(), "-I".to_owned(), "-B".to_owned(), probe.display().to_string()];
-    let wall = orders.until.saturating_duration_since(Instant::now());
+    let wall = orders.budget.remaining();
     let mut command = bench.command(place, &argv, wall);
     command.limits.wall = wall;
     command.binds.extend([probe, ini.clone()].map(ctutor_sandbox::Bind::ReadOnly));
@@ -397,12 +399,14 @@ fn stand_ins(bench: &Bench<'_>, whose: Whose) -> serde_json::Value {
     json!(names)
 }
 
-/// Returns when the deadline has passed without having been moved.
-async fn passed(mut deadline: watch::Receiver<Instant>) {
+/// Returns when a limit has passed without having been set anew.
+async fn passed(mut limit: watch::Receiver<Duration>) {
     loop {
-        let until = *deadline.borrow_and_update();
-        if tokio::time::timeout_at(until, deadline.changed()).await.is_err() {
-            return;
+        let budget = Budget::new(*limit.borrow_and_update());
+        while tokio::time::timeout(budget.remaining(), limit.changed()).await.is_err() {
+            if budget.remaining().is_zero() {
+                return;
+            }
         }
     }
 }
