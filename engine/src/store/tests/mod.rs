@@ -9,7 +9,6 @@ mod starts;
 mod steps;
 mod waiting;
 
-
 use super::{
     ActivityLease, AfterStep, Claim, ClaimWorkflowTasks, ClaimedWorkflowTask, NewActivityTask, Start,
     StartOutput, Step, Store, TakenActivity,
