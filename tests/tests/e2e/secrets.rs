@@ -45,7 +45,7 @@ async fn a_secret_that_is_named_is_used_and_left_nowhere(deployment: &mut Deploy
     told += &rest_answers(&root, &run).await;
     // What is looked through does hold what may be told.
     assert!(told.contains("right.git") && deployment.keeps("right.git").unwrap());
-    assert!(deployment.outputs().contains("worker started"));
+    assert!(deployment.outputs().contains("started on task queues"));
     for secret in [TOKEN, "glpat-another-one"] {
         assert!(!told.contains(secret), "an answer has the secret");
         assert!(!deployment.outputs().contains(secret), "an output has the secret");

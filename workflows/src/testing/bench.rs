@@ -247,9 +247,9 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// What a program wrote at its end, for students to read.
-    pub(super) fn last_output(&self, place: &Place, outcome: &Outcome) -> String {
-        let output = last_output(outcome, &place.hidden);
+    /// What a program wrote at its end, for students to read, without the lines that begin with `own`.
+    pub(super) fn last_output(&self, place: &Place, outcome: &Outcome, own: Option<&str>) -> String {
+        let output = last_output(outcome, &place.hidden, own);
         match suspected_limit(outcome, &self.limits()) {
             Some(limit) => format!("{output}\n({limit})"),
             None => output,

@@ -73,14 +73,15 @@ async fn a_submission_that_cannot_be_loaded_fails_every_test() {
         ("raise RuntimeError('no')", "RuntimeError"),
         ("while True: pass", "did not end within"),
         ("import os; os.kill(os.getpid(), 11)", "signal 11"),
-        ("block = bytearray(4 << 30)", "MemoryError"),
+        ("block = bytearray(4 << 30)", "it used too much memory"),
     ];
     for (source, expected) in cases {
         let mut place = Place::with_answer(source).await;
         place.maxima.test_timeout = Duration::from_secs(2);
         let report = place.test().await.unwrap();
         assert_eq!(counts(&report), (0, 2, 0), "{source}: {report:#?}");
-        assert!(message(&report, "test_right").contains(expected), "{source}: {report:#?}");
+        let message = message(&report, "test_right");
+        assert!(message.contains(expected) && !message.contains("\"event\""), "{source}: {report:#?}");
     }
 }
 

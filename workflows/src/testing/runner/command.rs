@@ -62,7 +62,9 @@ pub(super) async fn check_installed(
     }
     Err(match not_started(&outcome) {
         Some(failure) => Broken::RunnerMissing { program: failure.program.clone() },
-        None => Broken::Listing { message: told(&ending(&outcome), &bench.last_output(&place, &outcome)) },
+        None => {
+            Broken::Listing { message: told(&ending(&outcome), &bench.last_output(&place, &outcome, None)) }
+        }
     })
 }
 
@@ -159,7 +161,7 @@ fn judge(
     test: &CommandTest,
     outcome: &Outcome,
 ) -> Result<(), (Status, String)> {
-    let told = |reason: &str| told(reason, &bench.last_output(place, outcome));
+    let told = |reason: &str| told(reason, &bench.last_output(place, outcome, None));
     match outcome.exit {
         Exit::Exited(code) if code == test.exit_code => {}
         Exit::Exited(code) => {

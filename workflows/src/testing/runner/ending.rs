@@ -89,16 +89,20 @@ pub(in crate::testing) fn exceeded(exit: Exit, limits: &Limits) -> Option<String
     })
 }
 
-/// The ends of both outputs; empty when there was none.
-pub(in crate::testing) fn last_output(outcome: &Outcome, hidden: &Hidden) -> String {
+/// The ends of both outputs; empty when there was none. Lines of standard output that begin with `own` are messages to
+/// the worker and are left out.
+pub(in crate::testing) fn last_output(outcome: &Outcome, hidden: &Hidden, own: Option<&str>) -> String {
     let stderr = last_of("standard error", &outcome.stderr, hidden);
-    let stdout = last_of("standard output", &outcome.stdout, hidden);
+    let stdout = shown("standard output", End::of(&outcome.stdout, hidden, own));
     stderr.into_iter().chain(stdout).collect::<Vec<_>>().join("\n")
 }
 
 /// The end of an output under its name, if there was any.
 pub(super) fn last_of(name: &str, output: &Captured, hidden: &Hidden) -> Option<String> {
-    let End { text, is_cut } = End::of(output, hidden);
+    shown(name, End::of(output, hidden, None))
+}
+
+fn shown(name: &str, End { text, is_cut }: End) -> Option<String> {
     let how = if is_cut { " ends with" } else { "" };
     (!text.is_empty()).then(|| format!("{name}{how}:\n{text}"))
 }
@@ -109,16 +113,26 @@ struct End {
 }
 
 impl End {
-    fn of(output: &Captured, hidden: &Hidden) -> Self {
+    fn of(output: &Captured, hidden: &Hidden, own: Option<&str>) -> Self {
         let read = output.tail(READ_BYTES_MAX);
         let mut is_cut = output.truncated || read.len() < output.bytes.len();
-        let read = if is_cut { whole(&read) } else { &read };
-        let text = hidden.hide(read);
+        let read = match own {
+            Some(own) => without_lines(&read, own, is_cut),
+            None if is_cut => whole(&read).to_owned(),
+            None => read,
+        };
+        let text = hidden.hide(&read);
         let text = text.trim();
         is_cut |= text.len() > SHOWN_BYTES_MAX;
         let start = text.ceil_char_boundary(text.len().saturating_sub(SHOWN_BYTES_MAX));
         Self { text: text[start..].to_owned(), is_cut }
     }
+}
+
+/// Leaves out the lines that begin so. The first line of what was cut may be the rest of such a line.
+fn without_lines(text: &str, beginning: &str, is_cut: bool) -> String {
+    let whole_lines = if is_cut { text.split_once('\n').map_or("", |(_, lines)| lines) } else { text };
+    whole_lines.split_inclusive('\n').filter(|line| !line.starts_with(beginning)).collect()
 }
 
 /// What was cut may begin in the middle of a path of the worker, which would not be found: it is left out.
@@ -156,5 +170,18 @@ pub(super) fn not_started(outcome: &Outcome) -> Option<&ctutor_sandbox::StartFai
     match &outcome.cause {
         Some(Cause::NotStarted(failure)) => Some(failure),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_to_the_worker_are_not_shown() {
+        let text = "a print\nnonce {\"event\": \"loading\"}\nanother";
+        assert_eq!(without_lines(text, "nonce", false), "a print\nanother");
+        assert_eq!(without_lines("\": \"loading\"}\nanother\n", "nonce", true), "another\n");
+        assert_eq!(without_lines("the rest of one line", "nonce", true), "");
     }
 }

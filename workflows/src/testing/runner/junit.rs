@@ -83,7 +83,7 @@ async fn run_command(bench: &Bench<'_>, junit: &JunitCommand, whose: Whose) -> R
     for fault in &mut collected.faults {
         *fault = place.hidden.hide(fault);
     }
-    let output = bench.last_output(&place, &outcome);
+    let output = bench.last_output(&place, &outcome, None);
     let words = outcome.detail.iter().chain((!output.is_empty()).then_some(&output));
     let words = words.cloned().collect::<Vec<_>>().join("\n");
     Ok(Ran { collected, exit: outcome.exit, words })

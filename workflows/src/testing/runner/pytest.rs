@@ -333,7 +333,7 @@ async fn run_process(
             }
         }
     }?;
-    let words = bench.last_output(&place, &outcome);
+    let words = bench.last_output(&place, &outcome, Some(&session.nonce));
     Ok(Ended { session, outcome, overdue, words })
 }
 
