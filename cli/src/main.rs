@@ -16,6 +16,7 @@ use std::{io, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
+use ctutor_engine::chain;
 
 use crate::{
     cli::Cli,
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::note(format_args!("ctutor: {}", described(&error)));
+            output::note(format_args!("ctutor: {}", chain(error.as_ref())));
             if error.is::<config::Error>() { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
         }
     }
@@ -60,33 +61,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     result
 }
 
-/// The error and what led to it, without what an outer one says already.
-pub(crate) fn described(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text += ": ";
-            text += &cause;
-        }
-    }
-    text
-}
-
 /// Whether the reader of our stdout has stopped reading, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_told_with_its_causes_once() {
-        let error = anyhow::anyhow!("connection refused").context("the database cannot be reached");
-        assert_eq!(described(&error), "the database cannot be reached: connection refused");
-        let error = anyhow::anyhow!("no").context("it said: no");
-        assert_eq!(described(&error), "it said: no");
-    }
 }

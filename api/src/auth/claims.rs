@@ -3,7 +3,7 @@
 use ctutor_engine::clock::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Role, VerifyError, verifier::from_seconds};
+use super::{Role, VerifyError};
 
 /// The most bytes of a subject: it is stored with every run that it starts.
 pub const SUBJECT_BYTES_MAX: usize = 255;
@@ -89,4 +89,13 @@ pub(super) fn check_subject(subject: &str) -> Result<(), &'static str> {
         return Err("its subject has a control character");
     }
     Ok(())
+}
+
+/// The instant of a `NumericDate`: seconds since 1970, which may have a fraction.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the cast saturates, and an end that far away never comes"
+)]
+fn from_seconds(seconds: f64) -> Timestamp {
+    Timestamp((seconds * 1_000.0) as i64)
 }

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use ctutor_engine::clock::{Clock, SystemClock, Timestamp};
+use ctutor_engine::clock::{Clock, SystemClock};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use secrecy::SecretString;
 
@@ -120,15 +120,6 @@ impl Authenticate for TokenVerifier {
     fn authenticate(&self, bearer: Option<&str>) -> Result<Principal, AuthError> {
         Ok(self.verify(bearer.ok_or(VerifyError::Missing)?)?)
     }
-}
-
-/// The instant of a `NumericDate`: seconds since 1970, which may have a fraction.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the cast saturates, and an end that far away never comes"
-)]
-pub(super) fn from_seconds(seconds: f64) -> Timestamp {
-    Timestamp((seconds * 1_000.0) as i64)
 }
 
 impl fmt::Debug for TokenVerifier {

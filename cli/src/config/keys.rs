@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::{
-    Timeout,
+    Kind, Timeout,
     graphql::{GRAPHQL_KEYS, STREAMS_KEYS, WEBSOCKET_KEYS},
     section::{Allowed, Setting},
 };
@@ -19,21 +19,6 @@ pub(crate) struct Key {
     pub(crate) kind: Kind,
     /// What may stand there, for error messages.
     pub(crate) allowed: Allowed,
-}
-
-/// What a key holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A string.
-    Text,
-    /// A whole number.
-    Number,
-    /// Strings; separated by commas in the environment.
-    List,
-    /// A URL whose password is never shown.
-    Url,
-    /// A string that is never shown.
-    Secret,
 }
 
 impl Key {

@@ -12,6 +12,7 @@ mod error;
 mod flags;
 mod graphql;
 mod keys;
+mod kind;
 mod layer;
 mod length;
 mod limits;
@@ -45,7 +46,8 @@ pub(crate) use self::{
     error::Error,
     flags::Flags,
     graphql::{Graphql, Streams, WebSocket},
-    keys::{KEYS, Key, Kind},
+    keys::{KEYS, Key},
+    kind::Kind,
     length::Length,
     limits::Limits,
     loaded::Loaded,

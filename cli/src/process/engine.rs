@@ -1,5 +1,5 @@
 use anyhow::Context;
-use ctutor_engine::{BusOptions, Engine, EngineOptions, OpenError, store};
+use ctutor_engine::{BusOptions, Engine, EngineOptions, OpenError, chain, store};
 use secrecy::ExposeSecret;
 
 use crate::config::{DatabaseUrl, Error, Loaded, PASSWORD_REMEDY, RedisUrl};
@@ -49,7 +49,7 @@ fn told(error: OpenError, loaded: &Loaded, url: &DatabaseUrl) -> anyhow::Error {
             return error.into();
         }
         OpenError::Store(error) => {
-            let is_refused = chain(error).contains("password authentication failed");
+            let is_refused = chain(error).to_string().contains("password authentication failed");
             (
                 format!("the database {} cannot be used", url.masked()),
                 url.has_unencoded_password() || is_refused,
@@ -62,15 +62,9 @@ fn told(error: OpenError, loaded: &Loaded, url: &DatabaseUrl) -> anyhow::Error {
         }
     };
     if is_unencoded {
-        let text = crate::described(&anyhow::Error::new(error).context(what));
-        return anyhow::anyhow!("{text}; {PASSWORD_REMEDY}");
+        return anyhow::anyhow!("{what}: {}; {PASSWORD_REMEDY}", chain(&error));
     }
     anyhow::Error::new(error).context(what)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Applies all pending migrations and returns their names.

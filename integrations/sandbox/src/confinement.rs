@@ -267,9 +267,3 @@ fn unconfined_prefix(line: &mut Line, limits: &Limits) {
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     PROGRAM_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
 }
-
-pub(crate) fn make_readable(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
-}

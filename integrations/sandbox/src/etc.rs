@@ -6,9 +6,11 @@
 use std::{
     collections::VecDeque,
     fs, io,
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, symlink},
     path::{Path, PathBuf},
 };
+
+use crate::open_file::{make_folder, write};
 
 /// The name of the sandbox's host.
 pub(crate) const HOST: &str = "sandbox";
@@ -125,20 +127,10 @@ fn copy(source: &Path, name: &Path, target: &Path, room: &mut usize) -> io::Resu
     Ok(())
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
-    if !path.is_dir() {
-        fs::create_dir(path)?;
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-}
-
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    fs::write(path, content)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -7,6 +7,7 @@ mod cores;
 mod disk;
 mod etc;
 mod machine_view;
+mod open_file;
 mod outcome;
 mod output;
 mod run;

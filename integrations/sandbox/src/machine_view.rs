@@ -12,7 +12,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::told_cgroup::ToldCgroup;
+use crate::{
+    open_file::{make_folder, write},
+    told_cgroup::ToldCgroup,
+};
 
 /// Where the cores are described.
 const CPU_FOLDER: &str = "/sys/devices/system/cpu";
@@ -38,8 +41,8 @@ impl MachineView {
             make_folder(&cpu.join(format!("cpu{core}")))?;
         }
         let read = |path| fs::read_to_string(path).unwrap_or_default();
-        write(&root.join("stat"), &stat_of(&read("/proc/stat"), cores))?;
-        write(&root.join("cpuinfo"), &cpuinfo_of(&read("/proc/cpuinfo"), cores))?;
+        write(&root.join("stat"), stat_of(&read("/proc/stat"), cores))?;
+        write(&root.join("cpuinfo"), cpuinfo_of(&read("/proc/cpuinfo"), cores))?;
         let cgroup = ToldCgroup::new(root, list.trim(), memory_bytes)?;
         Ok(Self { folder, cgroup })
     }
@@ -85,18 +88,6 @@ fn cpuinfo_of(cpuinfo: &str, cores: &[usize]) -> String {
         number.is_none_or(|number| cores.contains(&number))
     };
     cpuinfo.split_inclusive("\n\n").filter(is_ours).collect()
-}
-
-pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    fs::create_dir(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-}
-
-pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
-    fs::write(path, text)?;
-    crate::confinement::make_readable(path)
 }
 
 #[cfg(test)]

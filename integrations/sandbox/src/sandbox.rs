@@ -123,8 +123,7 @@ impl Sandbox {
             Ok(None) => {}
             // The command ran and has an outcome, even if its files can no longer be looked at.
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "could not find out whether a program was started");
+                tracing::warn!(%error, cause = ?std::error::Error::source(&error), "could not find out whether a program was started");
             }
         }
         Ok(outcome)

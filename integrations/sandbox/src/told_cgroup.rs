@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::machine_view::{make_folder, write};
+use crate::open_file::{make_folder, write};
 
 const CGROUP_FOLDER: &str = "/sys/fs/cgroup";
 /// Java gives a quarter of what it sees to its heap. With this it is half of the limit, which leaves enough for what it
@@ -91,7 +91,7 @@ fn version_2<'a>(cores: &'a str, memory: &'a str) -> [(&'static str, &'a str); 1
 
 fn write_all(folder: &Path, files: &[(&str, &str)]) -> io::Result<()> {
     make_folder(folder)?;
-    files.iter().try_for_each(|(name, value)| write(&folder.join(name), &format!("{value}\n")))
+    files.iter().try_for_each(|(name, value)| write(&folder.join(name), format!("{value}\n")))
 }
 
 /// A mounted hierarchy of control groups, and the folder of this process in it.

@@ -59,7 +59,7 @@ impl Submission {
                 Ok(Submitted::Answered { payload, is_ours })
             }
             Err(error) if progress.was_lost => {
-                anyhow::bail!("{}\n{}", crate::described(&error), self.unknown())
+                anyhow::bail!("{}\n{}", ctutor_engine::chain(error.as_ref()), self.unknown())
             }
             Err(error) => Err(error),
         }

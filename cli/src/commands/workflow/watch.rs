@@ -79,7 +79,9 @@ pub(super) async fn watch(
     let ended = match ended {
         Ok(ended) => ended,
         Err(error) if is_final(&error) => return Err(error),
-        Err(error) => anyhow::bail!("{}\n{}", crate::described(&error), return_path.after_error()),
+        Err(error) => {
+            anyhow::bail!("{}\n{}", ctutor_engine::chain(error.as_ref()), return_path.after_error())
+        }
     };
     if style != Style::Json {
         print_end(&ended, style)?;

@@ -11,10 +11,13 @@
 //! An end is reported until the database has accepted or refused it, and the attempt counts as running until then:
 //! otherwise another worker could start an attempt that has ended.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+mod load;
+mod report;
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
@@ -29,19 +32,15 @@ use crate::{
         ActivityClose, ActivityContext, ActivityError, ActivityErrorKind, ActivityInfo, CloseOutcome,
         StartedAttempt,
     },
-    chain,
     clock::Timestamp,
     failure::{Failure, TimeoutType},
-    hint,
     history::{ActivityTaskScheduled, RetryState},
     ids::{EventId, RunId, WorkflowId, WorkflowType},
-    log::{self, AfterAttempt, AttemptOf, RunOf},
     payload::Payload,
-    store::{
-        self, ACTIVITY_CLOSED, ActivityLease, ActivityReport, AttemptEnd, ClaimedActivityTask, ReportOutput,
-        TaskKind, Wake,
-    },
+    store::{ActivityLease, AttemptEnd, TaskKind},
 };
+
+pub(super) use load::load;
 
 /// An attempt that runs, as the rest of the worker sees it.
 pub(super) struct AttemptHandle {
@@ -70,39 +69,6 @@ pub(super) struct Attempt {
     pub(super) cancel_requested: bool,
     /// The database knows already that this worker has it.
     pub(super) durable: bool,
-}
-
-/// Reads what claimed tasks need besides their rows.
-pub(super) async fn load(
-    shared: &Shared,
-    claimed: Vec<ClaimedActivityTask>,
-) -> Result<Vec<Attempt>, store::Error> {
-    let keys: Vec<(RunId, EventId)> =
-        claimed.iter().map(|task| (task.run_id, task.scheduled_event_id)).collect();
-    let run_ids: Vec<RunId> = keys.iter().map(|(run_id, _)| *run_id).collect();
-    let mut scheduled: HashMap<_, _> = shared.store.scheduled_activities(&keys).await?;
-    let executions =
-        shared.store.executions(&shared.namespace, &crate::client::Caller::engine(), &run_ids).await?;
-    Ok(claimed
-        .into_iter()
-        .filter_map(|task| {
-            let execution = executions.get(&task.run_id)?;
-            Some(Attempt {
-                run_id: task.run_id,
-                scheduled_event_id: task.scheduled_event_id,
-                workflow_id: execution.workflow_id.clone(),
-                workflow_type: execution.workflow_type.clone(),
-                scheduled: scheduled.remove(&(task.run_id, task.scheduled_event_id))?,
-                scheduled_at: task.scheduled_at,
-                number: task.attempt,
-                checkpoint: task.checkpoint.and_then(|text| Payload::parse(text).ok()),
-                last_failure: task.last_failure.and_then(|text| serde_json::from_str(&text).ok()),
-                worker_losses: task.worker_losses,
-                cancel_requested: task.cancel_requested,
-                durable: true,
-            })
-        })
-        .collect())
 }
 
 /// An attempt that this worker has and that may start at any moment. It counts as running from now on: otherwise
@@ -409,95 +375,6 @@ impl Execution {
             }),
             outcome,
         }))
-    }
-
-    /// Reports the end to the runner of the run if it is in this process, else to the inbox of the run.
-    ///
-    /// An attempt that was lost reports nothing: the place of its activity in the history may be another's by now.
-    async fn report(&self, end: End) {
-        if self.lost.is_cancelled() {
-            return;
-        }
-        let accepted = match &end {
-            End::GiveBack(end) => self.tell_database(end, None).await,
-            End::Retry { end, due, .. } => self.tell_database(end, Some(*due)).await,
-            End::Close(close) if self.tell_runner(close).await => true,
-            End::Close(close) => {
-                let body = serde_json::to_string(close).expect("the end of an activity has a JSON form");
-                self.tell_database(&AttemptEnd::Close { kind: ACTIVITY_CLOSED, body }, None).await
-            }
-        };
-        if accepted {
-            self.log(&end);
-        }
-    }
-
-    fn log(&self, end: &End) {
-        let (failure, after) = match end {
-            End::GiveBack(_) => return,
-            End::Retry { failure, due, .. } => (failure, AfterAttempt::Retry { at: *due }),
-            End::Close(close) => match &close.outcome {
-                CloseOutcome::Failed { failure, retry_state }
-                | CloseOutcome::TimedOut { failure, retry_state, .. } => {
-                    (failure, AfterAttempt::Closed(*retry_state))
-                }
-                CloseOutcome::Completed { .. } | CloseOutcome::Canceled => return,
-            },
-        };
-        let attempt = AttemptOf {
-            run: RunOf {
-                namespace: &self.shared.namespace,
-                workflow_id: &self.attempt.workflow_id,
-                workflow_type: &self.attempt.workflow_type,
-                run_id: self.attempt.run_id,
-            },
-            scheduled: &self.attempt.scheduled,
-            attempt: self.attempt.number,
-        };
-        log::attempt_failed(attempt, failure, after, self.shared.clock.now());
-    }
-
-    async fn tell_runner(&self, close: &ActivityClose) -> bool {
-        let (committed, answer) = oneshot::channel();
-        let input = Input::ActivityClosed { close: Box::new(close.clone()), lease: self.lease(), committed };
-        self.shared.tell(self.attempt.run_id, input).is_ok() && answer.await.unwrap_or(false)
-    }
-
-    /// Other workers get the hint; this worker does not need the bus.
-    fn wake(&self, wake: &Wake, due: Timestamp) {
-        let shared = &self.shared;
-        if let Wake::Queue(_, kind) = wake {
-            shared.look_at(due, *kind);
-        }
-        hint::publish_wake(&*shared.bus, &shared.namespace, self.attempt.run_id, wake, due);
-    }
-
-    /// Reports until the database has accepted or refused it, and returns whether it was accepted.
-    async fn tell_database(&self, end: &AttemptEnd, due: Option<Timestamp>) -> bool {
-        let mut wait = Duration::from_millis(100);
-        while !self.lost.is_cancelled() {
-            let report =
-                ActivityReport { lease: self.lease(), end: end.clone(), now: self.shared.clock.now() };
-            match self.shared.store.write(report).await {
-                Ok(ReportOutput::Accepted(wake)) => {
-                    if let Some(wake) = wake {
-                        self.wake(&wake, due.unwrap_or_else(|| self.shared.clock.now()));
-                    }
-                    return true;
-                }
-                Ok(ReportOutput::Refused) | Err(store::Error::Closed) => return false,
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "the end of an activity could not be stored; it is retried");
-                }
-            }
-            tokio::select! {
-                () = self.lost.cancelled() => return false,
-                () = self.shared.stopping.cancelled() => return false,
-                () = self.shared.clock.sleep_until(self.shared.clock.now() + wait) => {}
-            }
-            wait = (wait * 2).min(Duration::from_secs(5));
-        }
-        false
     }
 }
 
