@@ -10,7 +10,7 @@ use crate::{
     clock::{Timestamp, millis},
     failure::Failure,
     history::{ActivityTaskScheduled, RetryState},
-    ids::{Namespace, RunId, WorkerId, WorkflowId, WorkflowType},
+    ids::{Namespace, RunId, TaskQueue, WorkerId, WorkflowId, WorkflowType},
     store::TaskKind,
 };
 
@@ -54,7 +54,7 @@ pub(crate) enum AfterAttempt {
     Closed(RetryState),
 }
 
-/// Writes a warning with the fields of a run.
+/// Writes a line with the fields of a run.
 macro_rules! of_run {
     ($level:ident, $run:expr, $task_queue:expr, $($rest:tt)*) => {{
         let run: RunOf<'_> = $run;
@@ -100,14 +100,14 @@ pub(crate) fn run_failed(execution: &WorkflowExecution, failure: &Failure) {
 }
 
 /// A run was closed by its execution timeout.
-pub(crate) fn run_timed_out(execution: &WorkflowExecution, timeout: Duration) {
+pub(crate) fn run_timed_out(run: RunOf<'_>, task_queue: &TaskQueue, timeout: Duration) {
     of_run!(
         warn,
-        execution.into(),
-        execution.task_queue,
+        run,
+        task_queue,
         timeout_ms = millis(timeout),
         "run of workflow `{}` exceeded its execution timeout of {} s",
-        execution.workflow_id,
+        run.workflow_id,
         timeout.as_secs_f64()
     );
 }

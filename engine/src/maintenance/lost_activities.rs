@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use super::{Scope, Service};
 use crate::{
     activity::{ActivityClose, CloseOutcome, StartedAttempt},
-    client::WorkflowExecution,
     clock::Timestamp,
     failure::{Failure, TimeoutType},
     hint,
     history::RetryState,
     ids::{RunId, WorkerId},
-    log::{self, AttemptOf},
+    log::{self, AttemptOf, RunOf},
     store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ExpiredActivity, ReportOutput},
     worker::deadlines::{expires_at, timeout_failure},
 };
@@ -31,7 +30,7 @@ pub(super) async fn end(service: &Service, scope: Scope) -> Result<BTreeMap<Work
     };
     let expired = service.store.expired_activities(as_of, &alive, now, ACTIVITIES_MAX).await?;
     let runs: Vec<RunId> = expired.iter().map(|activity| activity.lease.run_id).collect();
-    let runs = service.executions(&runs).await?;
+    let names = service.names(&runs).await;
     let mut lost: BTreeMap<WorkerId, usize> = BTreeMap::new();
     for activity in expired {
         let (end, ended) = match activity.lease.owner {
@@ -51,8 +50,8 @@ pub(super) async fn end(service: &Service, scope: Scope) -> Result<BTreeMap<Work
         if let Ended::Lost(worker_id, _) = ended {
             *lost.entry(worker_id).or_default() += 1;
         }
-        if let Some(run) = runs.get(&lease.run_id) {
-            log_end(&activity, run, &ended);
+        if let Some(names) = names.get(&lease.run_id) {
+            log_end(&activity, service.run_of(lease.run_id, names), &ended);
         }
         if let Some(wake) = wake {
             hint::publish_wake(&*service.bus, &service.namespace, lease.run_id, &wake, now);
@@ -69,9 +68,8 @@ enum Ended {
     NotTaken(Failure),
 }
 
-fn log_end(activity: &ExpiredActivity, run: &WorkflowExecution, ended: &Ended) {
-    let attempt =
-        AttemptOf { run: run.into(), scheduled: &activity.scheduled, attempt: activity.lease.attempt };
+fn log_end(activity: &ExpiredActivity, run: RunOf<'_>, ended: &Ended) {
+    let attempt = AttemptOf { run, scheduled: &activity.scheduled, attempt: activity.lease.attempt };
     match ended {
         Ended::Lost(_, after) => {
             let worker = activity.worker_identity.as_deref().unwrap_or("unknown");

@@ -30,12 +30,12 @@ use unserved_tasks::Unserved;
 
 use crate::{
     chain,
-    client::{Caller, WorkflowExecution},
     clock::{Clock, Timestamp},
     hint::{self, QueueHint},
     ids::{Namespace, RunId, TaskQueue},
+    log::RunOf,
     notify::Bus,
-    store::{self, Rescue, RescueWorkflowTasks, Store, TaskKind},
+    store::{self, Rescue, RescueWorkflowTasks, RunNames, Store, TaskKind},
 };
 
 /// Intervals of maintenance.
@@ -118,7 +118,7 @@ impl Service {
             Scope::Expired => (now, Vec::new()),
             Scope::All => (Timestamp::NEVER, self.store.local_workers()),
         };
-        let held = self.store.runs_of_lost_workers(as_of, &alive).await?;
+        let held = only_for_the_log(self.store.runs_of_lost_workers(as_of, &alive).await);
         let queues = self.store.write(RescueWorkflowTasks { now, which }).await?;
         // Another process may have taken them between the two statements, and reports the loss then.
         let runs = if queues.is_empty() { BTreeMap::new() } else { held };
@@ -130,12 +130,18 @@ impl Service {
         lost_workers.released(self, &runs, &activities).await
     }
 
-    /// Some runs, for the log.
-    async fn executions(&self, runs: &[RunId]) -> Result<HashMap<RunId, WorkflowExecution>, store::Error> {
-        if runs.is_empty() {
-            return Ok(HashMap::new());
+    /// What some runs are called, for the log.
+    async fn names(&self, runs: &[RunId]) -> HashMap<RunId, RunNames> {
+        only_for_the_log(self.store.run_names(&self.namespace, runs).await)
+    }
+
+    fn run_of<'a>(&'a self, run_id: RunId, names: &'a RunNames) -> RunOf<'a> {
+        RunOf {
+            namespace: &self.namespace,
+            workflow_id: &names.workflow_id,
+            workflow_type: &names.workflow_type,
+            run_id,
         }
-        self.store.executions(&self.namespace, &Caller::engine(), runs).await
     }
 
     fn log(&self, what: &str, result: Result<(), store::Error>) {
@@ -143,6 +149,14 @@ impl Service {
             tracing::warn!(error = %chain(&error), "{what} failed; it is retried");
         }
     }
+}
+
+/// What was read for a log line: without it the line is missing, and nothing else.
+fn only_for_the_log<T: Default>(read: Result<T, store::Error>) -> T {
+    read.unwrap_or_else(|error| {
+        tracing::debug!(error = %chain(&error), "what a log line tells could not be read");
+        T::default()
+    })
 }
 
 /// Whose tasks are released.

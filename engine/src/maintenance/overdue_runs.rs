@@ -19,7 +19,7 @@ pub(super) async fn end(service: &Service) -> Result<(), store::Error> {
     let now = service.clock.now();
     let overdue = service.store.overdue_runs(now, RUNS_MAX).await?;
     let runs: Vec<RunId> = overdue.iter().map(|(run_id, _)| *run_id).collect();
-    let runs = service.executions(&runs).await?;
+    let names = service.names(&runs).await;
     for (run_id, timeout) in overdue {
         let message = format!("the workflow exceeded its execution timeout of {} s", timeout.as_secs_f64());
         let failure = Failure::new("Timeout", message);
@@ -31,8 +31,8 @@ pub(super) async fn end(service: &Service) -> Result<(), store::Error> {
             now,
         };
         if let CloseOutput::Closed { worker, last_event_id } = service.store.write(close).await? {
-            if let Some(run) = runs.get(&run_id) {
-                log::run_timed_out(run, timeout);
+            if let Some(names) = names.get(&run_id) {
+                log::run_timed_out(service.run_of(run_id, names), &names.task_queue, timeout);
             }
             hint::publish_closed(&*service.bus, run_id, last_event_id);
             if let Some(worker) = worker {

@@ -264,6 +264,30 @@ mod tests {
     }
 
     #[test]
+    fn a_key_with_a_meaning_of_its_own_to_the_parser_is_refused() {
+        for (text, path) in [
+            (r#"{"a":{"$serde_json::private::RawValue":"1"}}"#, "a.$serde_json::private::RawValue"),
+            (
+                r#"{"$serde_json::private::RawValue":"1","b":1}"#,
+                "$serde_json::private::RawValue",
+            ),
+            (r#"[0,{"\u0024serde_json::private::Number":"1"}]"#, "1.$serde_json::private::Number"),
+        ] {
+            let (found, message) = fault(text).unwrap();
+            assert_eq!(found, path, "{text}");
+            assert!(message.contains("reserved"), "{message}");
+        }
+        assert_eq!(fault(r#"{"$serde":"$serde_json::private::RawValue"}"#), None);
+    }
+
+    #[test]
+    fn a_long_key_is_shortened_in_the_path() {
+        let (path, message) = fault(&format!(r#"{{"{}":[{{"ä":1,"ä":2}}]}}"#, "ö".repeat(200_000))).unwrap();
+        assert_eq!(path, format!("{}….0.ä", "ö".repeat(SHOWN_CHARS_MAX)));
+        assert_eq!(message, "the key `ä` appears twice in one object");
+    }
+
+    #[test]
     fn other_text_is_not_json() {
         for text in ["", "{", "NaN", "[Infinity]", "01", "1.", "{a:1}", "\"", "[1,]", "--1", "1 2", "\"\\x\""]
         {

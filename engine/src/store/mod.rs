@@ -37,7 +37,7 @@ pub use writer::Counters;
 pub(crate) use read::{
     execution::LoadedRun,
     task::{ExpiredActivity, Message},
-    waiting::WaitingTasks,
+    waiting::{RunNames, WaitingTasks},
 };
 pub(crate) use wake::{TaskKind, Wake};
 pub(crate) use write::{

@@ -1,13 +1,13 @@
-//! Tasks that wait for a worker, and leases of workers that were lost; for maintenance.
+//! Tasks that wait for a worker, leases of workers that were lost, and what runs are called; for maintenance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ctutor_entity::worker;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
     clock::Timestamp,
-    ids::{Namespace, WorkerId},
+    ids::{Namespace, RunId, TaskQueue, WorkerId, WorkflowId, WorkflowType},
     store::{Error, Store, TaskKind, sql::json},
 };
 
@@ -22,7 +22,42 @@ pub(crate) struct WaitingTasks {
     pub(crate) oldest_since: Timestamp,
 }
 
+/// What a run is called, without its payloads and its state: any version can read that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunNames {
+    pub(crate) workflow_id: WorkflowId,
+    pub(crate) workflow_type: WorkflowType,
+    pub(crate) task_queue: TaskQueue,
+}
+
 impl Store {
+    /// What some runs are called, as far as they are still there.
+    pub(crate) async fn run_names(
+        &self,
+        namespace: &Namespace,
+        run_ids: &[RunId],
+    ) -> Result<HashMap<RunId, RunNames>, Error> {
+        if run_ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let sql = format!(
+            "SELECT run_id, workflow_id, workflow_type, task_queue FROM workflow_execution \
+             WHERE namespace = $1 AND run_id IN ({})",
+            self.reader.dialect.uuids(2)
+        );
+        let rows = self.reader.rows(sql, vec![namespace.as_str().into(), json(run_ids)]).await?;
+        rows.iter()
+            .map(|row| {
+                let names = RunNames {
+                    workflow_id: WorkflowId::trusted(row.try_get::<String>("", "workflow_id")?),
+                    workflow_type: WorkflowType::trusted(row.try_get::<String>("", "workflow_type")?),
+                    task_queue: TaskQueue::trusted(row.try_get::<String>("", "task_queue")?),
+                };
+                Ok((RunId(row.try_get("", "run_id")?), names))
+            })
+            .collect()
+    }
+
     /// The tasks that are due and that no worker has, by queue and type; no more than `at_most` rows of each kind.
     pub(crate) async fn waiting_tasks(
         &self,

@@ -171,3 +171,10 @@ impl Store {
         rows[0].try_get("", "open_rows").unwrap()
     }
 }
+
+impl Store {
+    /// Changes the database behind the engine's back.
+    pub(crate) async fn execute(&self, sql: &str) {
+        sea_orm::ConnectionTrait::execute_unprepared(&self.database, sql).await.unwrap();
+    }
+}

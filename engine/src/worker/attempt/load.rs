@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::Attempt;
 use crate::{
-    client::Caller,
     ids::{EventId, RunId},
     payload::Payload,
     store::{self, ClaimedActivityTask},
@@ -20,16 +19,16 @@ pub(in crate::worker) async fn load(
         claimed.iter().map(|task| (task.run_id, task.scheduled_event_id)).collect();
     let run_ids: Vec<RunId> = keys.iter().map(|(run_id, _)| *run_id).collect();
     let mut scheduled: HashMap<_, _> = shared.store.scheduled_activities(&keys).await?;
-    let executions = shared.store.executions(&shared.namespace, &Caller::engine(), &run_ids).await?;
+    let names = shared.store.run_names(&shared.namespace, &run_ids).await?;
     Ok(claimed
         .into_iter()
         .filter_map(|task| {
-            let execution = executions.get(&task.run_id)?;
+            let names = names.get(&task.run_id)?;
             Some(Attempt {
                 run_id: task.run_id,
                 scheduled_event_id: task.scheduled_event_id,
-                workflow_id: execution.workflow_id.clone(),
-                workflow_type: execution.workflow_type.clone(),
+                workflow_id: names.workflow_id.clone(),
+                workflow_type: names.workflow_type.clone(),
                 scheduled: scheduled.remove(&(task.run_id, task.scheduled_event_id))?,
                 scheduled_at: task.scheduled_at,
                 number: task.attempt,

@@ -247,6 +247,25 @@ async fn lost_workers_do_not_count_against_the_retry_policy() {
 }
 
 #[tokio::test]
+async fn a_run_that_cannot_be_read_does_not_stop_others_from_being_rescued() {
+    let app = App::new().await;
+    let first = app.worker().await;
+    let (run, unreadable) = (app.start("counting", json!(2)).await, app.start("counting", json!(2)).await);
+    for run in [run, unreadable] {
+        app.until(|| async { app.types(run).await.contains(&"ActivityTaskScheduled") }).await;
+    }
+    first.kill();
+    // As a newer version may write it.
+    let newer = "UPDATE workflow_execution SET status = 'PAUSED' WHERE run_id = ";
+    let newer = format!("{newer}x'{}'", unreadable.0.simple());
+    app.database.store.execute(&newer).await;
+    let _maintenance = app.maintenance();
+    let second = app.worker().await;
+    assert_eq!(app.end(run).await.status, WorkflowStatus::Completed);
+    second.stop(&app.clock).await;
+}
+
+#[tokio::test]
 async fn what_may_run_once_is_not_run_again_after_a_crash() {
     let app = App::new().await;
     let first = app.worker().await;
