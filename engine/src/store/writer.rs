@@ -208,6 +208,8 @@ pub(super) struct Handle {
 /// What the writer did so far.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Transactions begun, also those that failed.
+    pub begun: AtomicUsize,
     /// Transactions committed.
     pub transactions: AtomicUsize,
     /// Writes committed.
@@ -351,13 +353,24 @@ impl Writer {
     async fn write(&self, mut batch: Batch) {
         let Err(failed) = self.commit(&mut batch).await else { return self.succeed(batch) };
         if batch.len() == 1 || !failed.is_worth_splitting() {
-            return self.fail(batch, failed.error);
+            self.fail(batch, failed.error);
+            return;
         }
         tracing::warn!(error = %crate::chain(&failed.error), items = batch.len(), "a group commit failed; each of its items is tried alone");
+        let mut hopeless = None;
         for mut single in batch.split() {
+            if let Some(error) = &hopeless {
+                single.fail(error);
+                continue;
+            }
             match self.commit(&mut single).await {
                 Ok(()) => self.succeed(single),
-                Err(failed) => self.fail(single, failed.error),
+                Err(failed) => {
+                    // A database that is away would let each of them wait for its whole patience.
+                    let is_hopeless = !failed.is_worth_splitting();
+                    let error = self.fail(single, failed.error);
+                    hopeless = is_hopeless.then_some(error);
+                }
             }
         }
     }
@@ -369,12 +382,13 @@ impl Writer {
         batch.answer();
     }
 
-    fn fail(&self, batch: Batch, error: DbErr) {
+    fn fail(&self, batch: Batch, error: DbErr) -> Error {
         let error = Error::from(error);
         if error.is_unavailable() {
             self.trouble.set(Some(error.clone()));
         }
         batch.fail(&error);
+        error
     }
 
     async fn commit(&self, batch: &mut Batch) -> Result<(), Failed> {
@@ -395,6 +409,7 @@ impl Writer {
     }
 
     async fn transaction(&self, batch: &mut Batch, phase: &mut Phase) -> Result<(), DbErr> {
+        self.counters.begun.fetch_add(1, Ordering::Relaxed);
         // A deferred transaction of SQLite that reads first cannot always become a writing one.
         let sqlite_transaction_mode =
             (self.dialect == Dialect::Sqlite).then_some(SqliteTransactionMode::Immediate);

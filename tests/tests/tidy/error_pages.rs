@@ -86,7 +86,10 @@ fn page(name: &str) -> String {
 fn headings(name: &str) -> BTreeSet<String> {
     let page = page(name);
     let headings = page.lines().filter_map(|line| line.strip_prefix("## "));
-    headings.flat_map(quoted).collect()
+    let entries: Vec<String> = headings.flat_map(quoted).collect();
+    let codes: BTreeSet<String> = entries.iter().cloned().collect();
+    assert_eq!(codes.len(), entries.len(), "docs/errors/{name} has two entries for one code: {entries:?}");
+    codes
 }
 
 /// What the first cells of the table of a page name.

@@ -47,7 +47,9 @@ async fn what_is_waiting_is_refused_at_once_by_a_database_that_takes_no_writes()
     let (_database, store) = after("SET default_transaction_read_only = on").await;
     let writes = futures_util::future::join_all((0..50).map(|_| store.write(message()))).await;
     assert!(writes.iter().all(|output| output.as_ref().is_err_and(Error::is_unavailable)));
-    assert_eq!(store.counters().writes.load(std::sync::atomic::Ordering::Relaxed), 0);
+    // Together: one by one there would be at least as many transactions as writes.
+    let begun = store.counters().begun.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(begun < writes.len(), "{begun} transactions");
 }
 
 #[tokio::test]
