@@ -30,6 +30,9 @@ const LFS_START: &[u8] = b"version https://git-lfs.github.com/spec/";
 const LFS_BYTES_MAX: u64 = 1024;
 const DEPTH_MAX: usize = 32;
 const SHOWN_CHARS_MAX: usize = 200;
+/// The longest path that Linux takes.
+const PATTERN_BYTES_MAX: usize = 4096;
+const STARS_MAX: usize = 16;
 
 /// Files of one folder, by their paths where the tests run.
 #[derive(Debug, Default)]
@@ -176,15 +179,29 @@ pub(super) fn is_like(name: &str, pattern: &str) -> bool {
     matches(&composed(name), &composed(pattern))
 }
 
+/// Each part between two `*` takes the first place that it fits. If a later place led to a match, so does this one, since
+/// it leaves more of the name. Trying all places would take time that is exponential in the number of `*`.
 fn matches(name: &str, pattern: &str) -> bool {
-    match pattern.split_once('*') {
-        None => name == pattern,
-        Some((start, rest)) => match name.strip_prefix(start) {
-            None => false,
-            Some(tail) => {
-                tail.char_indices().map(|(at, _)| at).chain([tail.len()]).any(|at| matches(&tail[at..], rest))
-            }
-        },
+    let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let inner = name.strip_prefix(start).and_then(|tail| tail.strip_suffix(end));
+    let Some(mut inner) = inner else { return false };
+    middle.split('*').all(|part| {
+        let Some(at) = inner.find(part) else { return false };
+        inner = &inner[at + part.len()..];
+        true
+    })
+}
+
+/// What is wrong with a pattern that is longer than the paths of any system, or has more `*` than anybody needs.
+pub(super) fn fault_of(pattern: &str) -> Option<String> {
+    let stars = pattern.matches('*').count();
+    if pattern.len() > PATTERN_BYTES_MAX {
+        Some(format!("has {} bytes; at most {PATTERN_BYTES_MAX} are allowed", pattern.len()))
+    } else if stars > STARS_MAX {
+        Some(format!("has {stars} times `*`; at most {STARS_MAX} are allowed"))
+    } else {
+        None
     }
 }
 
@@ -220,6 +237,33 @@ mod tests {
         for path in ["triangle.pyc", "srcs/a", "data/deep/points.csv", "sub/triangle.py", "acb", "data"] {
             assert!(!is_named(Path::new(path), &patterns), "{path}");
         }
+    }
+
+    #[test]
+    fn a_pattern_of_many_parts_is_compared_in_linear_time() {
+        let long = "a".repeat(200);
+        assert!(!is_like(&long, &format!("{}b", "*a".repeat(100))));
+        assert!(is_like(&long, &"*a".repeat(200)) && !is_like(&long, &"*a".repeat(201)));
+        for (name, pattern, expected) in [
+            ("aba", "ab*ba", false),
+            ("abba", "ab*ba", true),
+            ("abab", "*ab", true),
+            ("xaby", "*a*b*", true),
+            ("aab", "a*ab*b", false),
+            ("", "**", true),
+            ("\u{e4}b", "\u{e4}*b", true),
+        ] {
+            assert_eq!(is_like(name, pattern), expected, "{name} {pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_long_or_has_too_many_stars_is_at_fault() {
+        assert_eq!(fault_of("src/*/*.py"), None);
+        let stars = fault_of(&"*a".repeat(17));
+        assert_eq!(stars.as_deref(), Some("has 17 times `*`; at most 16 are allowed"));
+        let long = fault_of(&"a".repeat(4097));
+        assert_eq!(long.as_deref(), Some("has 4097 bytes; at most 4096 are allowed"));
     }
 
     #[test]

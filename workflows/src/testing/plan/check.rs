@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::{CommandTest, JunitCommand, LimitOverrides, RunnerKind, TestPlan};
-use crate::testing::{Broken, files::is_named};
+use crate::testing::{
+    Broken,
+    files::{fault_of, is_named},
+};
 
 const COMMANDS_MAX: usize = 500;
 const PATTERNS_MAX: usize = 200;
@@ -134,6 +137,9 @@ fn check_positive(place: &str, number: Option<u64>) -> Checked {
 }
 
 fn check_path(place: &str, path: &str) -> Checked {
+    if let Some(fault) = fault_of(path) {
+        return refuse(format!("`{place}` {fault}"));
+    }
     if is_inner(path) {
         return Ok(());
     }

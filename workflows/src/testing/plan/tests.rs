@@ -22,6 +22,7 @@ fn unknown_keys_and_paths_that_lead_out_are_refused() {
         "runner = \"make\"\nstudent_files = [\"a.py\"]",
         "runner = \"pytest\"\nstudent_files = []",
         "runner = \"pytest\"\nstudent_files = [\"../a.py\"]",
+        "runner = \"pytest\"\nstudent_files = [\"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a\"]",
         "runner = \"pytest\"\nstudent_files = [\"a.py\"]\ntests = \"/etc\"",
         "runner = \"pytest\"\nstudent_files = [\"a.py\"]\nsolution = \"a/../../b\"",
         "runner = \"command\"\nstudent_files = [\"a.py\"]",
