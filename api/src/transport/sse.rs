@@ -128,8 +128,47 @@ impl Feed {
 }
 
 fn next_event(reply: &Reply) -> Bytes {
-    let mut event = b"event: next\ndata: ".to_vec();
-    event.extend(reply.to_json());
-    event.extend(b"\n\n");
+    event("next", &reply.to_json())
+}
+
+/// An event whose data ends where the data ends, and not at a line break within it.
+///
+/// Payloads stand in a reply as they were written, and JSON may have line breaks between its values. A client joins the
+/// lines with a line feed, which has the same meaning there; within strings JSON escapes them.
+fn event(name: &str, data: &[u8]) -> Bytes {
+    let mut event = format!("event: {name}\n").into_bytes();
+    event.reserve(data.len() + 16);
+    let mut rest = Some(data);
+    while let Some(lines) = rest {
+        let end = lines.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        event.extend(b"data: ");
+        event.extend(&lines[..end.unwrap_or(lines.len())]);
+        event.push(b'\n');
+        rest = end.map(|end| match &lines[end..] {
+            [b'\r', b'\n', after @ ..] | [_, after @ ..] => after,
+            [] => unreachable!("the line ends at a byte"),
+        });
+    }
+    event.push(b'\n');
     event.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_data_is_a_line_of_data() {
+        for (data, lines) in [
+            ("", "data: \n"),
+            ("{}", "data: {}\n"),
+            ("[1,\n2]", "data: [1,\ndata: 2]\n"),
+            ("[1,\r2]", "data: [1,\ndata: 2]\n"),
+            ("[1,\r\n2]", "data: [1,\ndata: 2]\n"),
+            ("[1,\n\r\r\n2]\n", "data: [1,\ndata: \ndata: \ndata: 2]\ndata: \n"),
+        ] {
+            let expected = format!("event: next\n{lines}\n");
+            assert_eq!(event("next", data.as_bytes()), expected.as_bytes(), "{data:?}");
+        }
+    }
 }

@@ -223,21 +223,22 @@ impl Person<'_> {
     }
 }
 
-/// The payloads of the `next` events of an event stream.
+/// The payloads of the `next` events of an event stream, whose lines end as server-sent events say.
 fn events(response: reqwest::Response) -> impl Stream<Item = Value> {
     let mut rest = String::new();
     response
         .bytes_stream()
         .flat_map(move |bytes| {
-            rest.push_str(std::str::from_utf8(&bytes.unwrap()).unwrap());
+            let text = std::str::from_utf8(&bytes.unwrap()).unwrap().replace("\r\n", "\n");
+            rest.push_str(&text.replace('\r', "\n"));
             let mut blocks: Vec<String> = rest.split("\n\n").map(str::to_owned).collect();
             rest = blocks.pop().unwrap_or_default();
             futures_util::stream::iter(blocks)
         })
         .filter_map(|block| async move {
             let is_next = block.lines().any(|line| line == "event: next");
-            let data = block.lines().find_map(|line| line.strip_prefix("data: "))?;
-            is_next.then(|| serde_json::from_str(data).unwrap())
+            let data: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+            is_next.then(|| serde_json::from_str(&data.join("\n")).unwrap())
         })
 }
 

@@ -1,4 +1,5 @@
 use futures_util::{StreamExt, future::join_all};
+use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::harness::{Api, Person};
@@ -76,6 +77,29 @@ async fn a_stream_goes_on_from_any_cursor_without_gap_or_repeat() {
         assert_eq!(kind(items.last().unwrap()), "StreamEnded");
         assert_eq!(items.last().unwrap()["cursor"], history[4]["cursor"]);
     }
+}
+
+#[tokio::test]
+async fn a_payload_with_line_breaks_stays_one_event() {
+    const BROKEN_UP: &str = "{\n\"a\":\r[1,\r\n2],\n\n\"b\":\r\r\"x\\n\"\r\n\r\n}";
+    let api = Api::start().await;
+    let root = api.admin();
+    let body = format!(r#"{{"task_name":"mirror","workflow_id":"broken-up","parameters":{BROKEN_UP}}}"#);
+    let submit = root.request(Method::POST, "/tasks/submit").header(header::CONTENT_TYPE, "application/json");
+    assert_eq!(submit.body(body).send().await.unwrap().status(), StatusCode::OK);
+    root.finished(&json!({ "workflowId": "broken-up" })).await;
+    let find = "{ workflow(workflowId: \"broken-up\") { id } }";
+    let run = root.data(find, json!({})).await["workflow"].take();
+    let query = "subscription ($id: ID!) { workflowStream(id: $id) {
+        ... on WorkflowSnapshot { workflow { input result history { nodes { attributes } } } }
+        ... on StreamEnded { workflow { result } }
+    } }";
+    let items = unwrap(root.items(query, json!({ "id": run["id"] })).await);
+    let written: Value = serde_json::from_str(BROKEN_UP).unwrap();
+    let workflow = &items[0]["workflow"];
+    assert_eq!((&workflow["input"], &workflow["result"]), (&written, &written));
+    assert_eq!(workflow["history"]["nodes"][0]["attributes"]["input"], written);
+    assert_eq!(items.last().unwrap()["workflow"]["result"], written);
 }
 
 #[tokio::test]
