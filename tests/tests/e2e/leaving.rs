@@ -1,11 +1,14 @@
 //! Commands that watch a run: how they are left, and what they do while the server is away.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use ctutor_tests::{guard::Signal, process::Process};
+use ctutor_tests::{guard::Signal, process::Process, wait};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
@@ -15,6 +18,9 @@ use tokio::{
 use crate::deployment::Deployment;
 
 const LONG: [&str; 5] = ["workflow", "start", "example_long_running", "--input", r#"{"duration": 600}"#];
+
+/// Far less than a command waits for an answer, and enough for a busy machine.
+const LEAVING_MAX: Duration = Duration::from_secs(10);
 
 fn started(process: &Process) -> String {
     let id = |text: &str| {
@@ -49,6 +55,38 @@ async fn a_signal_ends_the_command_and_not_the_run() {
             deployment.client_command(["workflow", "terminate", &id]).run().unwrap();
         }
     }
+    deployment.finish().unwrap();
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_start_that_asks_why_the_run_waits() {
+    let deployment = Deployment::sqlite().await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = deployment.base().trim_start_matches("http://").to_owned();
+    let asked = Arc::new(AtomicBool::new(false));
+    let proxy = tokio::spawn(answers_only_starts(listener, server, asked.clone()));
+    let args = ["workflow", "start", "example_long_running", "--queue", "nobody", "--url", &url];
+    let command = deployment.client_command(args);
+    for (signal, status) in [(Signal::Interrupt, 130), (Signal::Terminate, 143)] {
+        asked.store(false, Ordering::Relaxed);
+        let process = command.start().unwrap();
+        let is_asked = async || Ok(asked.load(Ordering::Relaxed).then_some(()));
+        wait::until_async("the question why it waits", is_asked).await.unwrap();
+        let signaled = Instant::now();
+        process.signal(signal).unwrap();
+        assert_eq!(process.wait().unwrap(), status);
+        assert!(signaled.elapsed() < LEAVING_MAX, "{:?}", signaled.elapsed());
+        let said = process.stderr();
+        for part in ["started ", " goes on without this command", "`ctutor workflow follow wfr_"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let shown = deployment.client_command(["workflow", "show", &started(&process), "--json"]).run();
+        let shown: Value = serde_json::from_str(&shown.unwrap()).unwrap();
+        assert_eq!(shown["closedAt"], Value::Null, "{shown}");
+        deployment.client_command(["workflow", "terminate", &started(&process)]).run().unwrap();
+    }
+    proxy.abort();
     deployment.finish().unwrap();
 }
 
@@ -114,4 +152,36 @@ async fn loses_the_first_answer(listener: TcpListener, server: String, lost: Arc
             }
         }
     }
+}
+
+/// Hands on the starts and their answers; everything else is received and never answered.
+async fn answers_only_starts(listener: TcpListener, server: String, asked: Arc<AtomicBool>) {
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let (server, asked) = (server.clone(), asked.clone());
+        tokio::spawn(async move {
+            let mut upstream = TcpStream::connect(&server).await.unwrap();
+            let mut request = vec![0; 16 * 1024];
+            let mut answer = vec![0; 16 * 1024];
+            loop {
+                tokio::select! {
+                    read = client.read(&mut request) => match read {
+                        Ok(0) | Err(_) => return,
+                        Ok(length) if contains(&request[..length], b"workers(") => {
+                            asked.store(true, Ordering::Relaxed);
+                        }
+                        Ok(length) => upstream.write_all(&request[..length]).await.unwrap(),
+                    },
+                    read = upstream.read(&mut answer) => match read {
+                        Ok(0) | Err(_) => return,
+                        Ok(length) => client.write_all(&answer[..length]).await.unwrap(),
+                    },
+                }
+            }
+        });
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    return_path::ReturnPath,
     submit::{Submission, Submitted},
     waiting,
     watch::{From, RetryArgs, Watch, watch},
@@ -130,7 +131,15 @@ impl Args {
             return Ok(ExitCode::SUCCESS);
         }
         let Payload { workflow } = client.decode(payload)?;
-        let waiting = waiting::reason(&client, &workflow).await;
+        let waiting = tokio::select! {
+            biased;
+            waiting = waiting::reason(&client, &workflow) => waiting,
+            code = interrupt.next() => {
+                output::note(accepted(&workflow, is_ours));
+                output::note(ReturnPath::new(loaded, &workflow.id).on_leaving(&workflow.workflow_id));
+                return Ok(code);
+            }
+        };
         output::data(block(&workflow).maybe("waiting", waiting))?;
         if !is_ours {
             output::note("it existed before; nothing was started");
