@@ -2,7 +2,10 @@
 
 use std::{io, process::ExitCode};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
 use tokio_util::sync::CancellationToken;
 
 /// What shells report of a process that Ctrl-C ended.
@@ -25,39 +28,41 @@ pub(crate) fn on_signals() -> io::Result<CancellationToken> {
         token.cancel();
         let name = signals.next().await;
         tracing::warn!("{name} received again, stopping at once");
-        std::process::exit(EXIT_INTERRUPTED.into());
+        std::process::exit(exit_code(name).into());
     });
     Ok(shutdown)
 }
 
-/// Ends a command that only watches. The second signal ends the process at once, whatever it is doing.
+/// Ends a client command. The second signal ends the process at once, whatever the command is doing: also while it
+/// prints to a reader that does not read, and waits for no signal.
 #[derive(Debug)]
 pub(crate) struct Interrupt {
-    /// Until the first one.
-    signals: Option<Signals>,
+    first: oneshot::Receiver<u8>,
 }
 
 impl Interrupt {
-    /// From now on signals are waited for, instead of ending the process.
+    /// From now on the first signal is waited for, instead of ending the process.
     ///
     /// # Errors
     /// When signals cannot be listened to.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self { signals: Some(Signals::new()?) })
+        let (sender, first) = oneshot::channel();
+        let second = second(Signals::new()?, sender);
+        tokio::spawn(async move { std::process::exit(second.await.into()) });
+        Ok(Self { first })
     }
 
-    /// Waits for the first signal; the exit code says which one it was.
+    /// Waits for the first signal, which may have come before; the exit code says which one it was.
     pub(crate) async fn next(&mut self) -> ExitCode {
-        let signals = self.signals.as_mut().expect("the first signal ends the command");
-        let code = exit_code(signals.next().await);
-        if let Some(mut signals) = self.signals.take() {
-            tokio::spawn(async move {
-                let code = exit_code(signals.next().await);
-                std::process::exit(code.into());
-            });
-        }
-        code.into()
+        (&mut self.first).await.expect("the sender is kept until the first signal").into()
     }
+}
+
+/// Hands on the first signal and waits for the second one, as exit codes.
+async fn second(mut signals: Signals, first: oneshot::Sender<u8>) -> u8 {
+    // An error means that the command is about to end by itself.
+    let _ = first.send(exit_code(signals.next().await));
+    exit_code(signals.next().await)
 }
 
 fn exit_code(signal: &str) -> u8 {
