@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::{
-    Kind, Timeout,
+    Api, Database, Kind, Limits, Testing, Timeout, Worker,
     graphql::{GRAPHQL_KEYS, STREAMS_KEYS, WEBSOCKET_KEYS},
     section::{Allowed, Setting},
 };
@@ -36,6 +36,15 @@ impl Key {
         Self { path, env, kind: T::KIND, allowed: T::ALLOWED }
     }
 
+    /// A key of a section that is told in two places: the type of the field says what may stand there.
+    const fn of_field<S, T: Setting>(
+        path: &'static str,
+        env: &'static [&'static str],
+        _field: fn(&S) -> &T,
+    ) -> Self {
+        Self::of::<T>(path, env)
+    }
+
     /// The key at a path.
     pub(crate) fn find(path: &str) -> Option<&'static Self> {
         KEYS.iter().find(|key| key.path == path)
@@ -63,11 +72,10 @@ const COMMON: &[Key] = &[
         Kind::Url,
         "`postgres://USER:PASSWORD@HOST:PORT/DATABASE` or `sqlite:PATH`",
     ),
-    Key::new(
+    Key::of_field(
         "database.read_connections_max",
         &["CTUTOR_DATABASE_READ_CONNECTIONS_MAX"],
-        Kind::Number,
-        "an integer from 1 to 1000",
+        |database: &Database| &database.read_connections_max,
     ),
     Key::new("database.acquire_timeout", &["CTUTOR_DATABASE_ACQUIRE_TIMEOUT"], Kind::Text, LENGTH),
     Key::new("database.statement_timeout", &["CTUTOR_DATABASE_STATEMENT_TIMEOUT"], Kind::Text, LENGTH),
@@ -87,38 +95,24 @@ const COMMON: &[Key] = &[
     ),
     Key::of::<Timeout>("api.cors_max_age", &["CTUTOR_CORS_MAX_AGE"]),
     Key::new("api.drain_timeout", &["CTUTOR_DRAIN_TIMEOUT"], Kind::Text, LENGTH),
-    Key::new(
-        "api.connections_max",
-        &["CTUTOR_CONNECTIONS_MAX"],
-        Kind::Number,
-        "an integer from 1 to 1000000",
-    ),
+    Key::of_field("api.connections_max", &["CTUTOR_CONNECTIONS_MAX"], |api: &Api| &api.connections_max),
     Key::of::<Timeout>("api.head_timeout", &["CTUTOR_HEAD_TIMEOUT"]),
     Key::of::<Timeout>("api.body_timeout", &["CTUTOR_BODY_TIMEOUT"]),
     Key::of::<Timeout>("api.result_wait_max", &["CTUTOR_RESULT_WAIT_MAX"]),
     Key::of::<Timeout>("api.health_timeout", &["CTUTOR_HEALTH_TIMEOUT"]),
-    Key::new(
-        "api.subject_streams_max",
-        &["CTUTOR_SUBJECT_STREAMS_MAX"],
-        Kind::Number,
-        "an integer from 1 to 100000",
-    ),
-    Key::new(
-        "api.response_bytes_max",
-        &["CTUTOR_RESPONSE_BYTES_MAX"],
-        Kind::Number,
-        "an integer from 65536 to 1073741824",
-    ),
+    Key::of_field("api.subject_streams_max", &["CTUTOR_SUBJECT_STREAMS_MAX"], |api: &Api| {
+        &api.subject_streams_max
+    }),
+    Key::of_field("api.response_bytes_max", &["CTUTOR_RESPONSE_BYTES_MAX"], |api: &Api| {
+        &api.response_bytes_max
+    }),
 ];
 
 const OTHERS: &[Key] = &[
     Key::new("worker.task_queues", &["CTUTOR_TASK_QUEUES"], Kind::List, "a list of one or more task queues"),
-    Key::new(
-        "worker.concurrency",
-        &["CTUTOR_WORKER_CONCURRENCY"],
-        Kind::Number,
-        "an integer from 1 to 10000",
-    ),
+    Key::of_field("worker.concurrency", &["CTUTOR_WORKER_CONCURRENCY"], |worker: &Worker| {
+        &worker.concurrency
+    }),
     Key::new("worker.identity", &["CTUTOR_WORKER_IDENTITY"], Kind::Text, NAME),
     Key::new("worker.grace_period", &["CTUTOR_WORKER_GRACE_PERIOD"], Kind::Text, LENGTH),
     Key::new("testing.cache_folder", &["CTUTOR_TESTING_CACHE_FOLDER"], Kind::Text, "a path"),
@@ -138,18 +132,12 @@ const OTHERS: &[Key] = &[
         "a list of paths",
     ),
     Key::new("testing.control_group", &["CTUTOR_TESTING_CONTROL_GROUP"], Kind::Text, "a path"),
-    Key::new(
-        "testing.cores_per_test",
-        &["CTUTOR_TESTING_CORES_PER_TEST"],
-        Kind::Number,
-        "an integer from 1 to 1024",
-    ),
-    Key::new(
-        "testing.tests_at_once_max",
-        &["CTUTOR_TESTING_TESTS_AT_ONCE_MAX"],
-        Kind::Number,
-        "an integer from 1 to 1000",
-    ),
+    Key::of_field("testing.cores_per_test", &["CTUTOR_TESTING_CORES_PER_TEST"], |testing: &Testing| {
+        &testing.cores_per_test
+    }),
+    Key::of_field("testing.tests_at_once_max", &["CTUTOR_TESTING_TESTS_AT_ONCE_MAX"], |testing: &Testing| {
+        &testing.tests_at_once_max
+    }),
     Key::new(
         "testing.test_timeout_max",
         &["CTUTOR_TESTING_TEST_TIMEOUT_MAX"],
@@ -162,31 +150,21 @@ const OTHERS: &[Key] = &[
         Kind::Text,
         "a length of time of at most `20m`",
     ),
-    Key::new(
-        "testing.memory_mib_max",
-        &["CTUTOR_TESTING_MEMORY_MIB_MAX"],
-        Kind::Number,
-        "an integer from 16 to 1048576",
-    ),
-    Key::new(
-        "testing.processes_max",
-        &["CTUTOR_TESTING_PROCESSES_MAX"],
-        Kind::Number,
-        "an integer from 1 to 100000",
-    ),
-    Key::new("testing.tests_max", &["CTUTOR_TESTING_TESTS_MAX"], Kind::Number, "an integer from 1 to 100000"),
-    Key::new(
-        "testing.files_max",
-        &["CTUTOR_TESTING_FILES_MAX"],
-        Kind::Number,
-        "an integer from 1 to 1000000",
-    ),
-    Key::new("testing.files_mib_max", &["CTUTOR_TESTING_FILES_MIB_MAX"], Kind::Number, MEBIBYTES),
-    Key::new(
+    Key::of_field("testing.memory_mib_max", &["CTUTOR_TESTING_MEMORY_MIB_MAX"], |testing: &Testing| {
+        &testing.memory_mib_max
+    }),
+    Key::of_field("testing.processes_max", &["CTUTOR_TESTING_PROCESSES_MAX"], |testing: &Testing| {
+        &testing.processes_max
+    }),
+    Key::of_field("testing.tests_max", &["CTUTOR_TESTING_TESTS_MAX"], |testing: &Testing| &testing.tests_max),
+    Key::of_field("testing.files_max", &["CTUTOR_TESTING_FILES_MAX"], |testing: &Testing| &testing.files_max),
+    Key::of_field("testing.files_mib_max", &["CTUTOR_TESTING_FILES_MIB_MAX"], |testing: &Testing| {
+        &testing.files_mib_max
+    }),
+    Key::of_field(
         "testing.checkouts_at_once_max",
         &["CTUTOR_TESTING_CHECKOUTS_AT_ONCE_MAX"],
-        Kind::Number,
-        "an integer from 1 to 1000",
+        |testing: &Testing| &testing.checkouts_at_once_max,
     ),
     Key::new(
         "testing.checkout_timeout",
@@ -194,58 +172,51 @@ const OTHERS: &[Key] = &[
         Kind::Text,
         "a length of time of at most `5m`",
     ),
-    Key::new(
+    Key::of_field(
         "testing.checkout_files_max",
         &["CTUTOR_TESTING_CHECKOUT_FILES_MAX"],
-        Kind::Number,
-        "an integer from 1 to 10000000",
+        |testing: &Testing| &testing.checkout_files_max,
     ),
-    Key::new("testing.checkout_mib_max", &["CTUTOR_TESTING_CHECKOUT_MIB_MAX"], Kind::Number, MEBIBYTES),
-    Key::new("testing.received_mib_max", &["CTUTOR_TESTING_RECEIVED_MIB_MAX"], Kind::Number, MEBIBYTES),
-    Key::new("testing.repository_mib_max", &["CTUTOR_TESTING_REPOSITORY_MIB_MAX"], Kind::Number, MEBIBYTES),
-    Key::new(
-        "testing.mirrors_max",
-        &["CTUTOR_TESTING_MIRRORS_MAX"],
-        Kind::Number,
-        "an integer from 1 to 1000000",
+    Key::of_field("testing.checkout_mib_max", &["CTUTOR_TESTING_CHECKOUT_MIB_MAX"], |testing: &Testing| {
+        &testing.checkout_mib_max
+    }),
+    Key::of_field("testing.received_mib_max", &["CTUTOR_TESTING_RECEIVED_MIB_MAX"], |testing: &Testing| {
+        &testing.received_mib_max
+    }),
+    Key::of_field(
+        "testing.repository_mib_max",
+        &["CTUTOR_TESTING_REPOSITORY_MIB_MAX"],
+        |testing: &Testing| &testing.repository_mib_max,
     ),
-    Key::new(
+    Key::of_field("testing.mirrors_max", &["CTUTOR_TESTING_MIRRORS_MAX"], |testing: &Testing| {
+        &testing.mirrors_max
+    }),
+    Key::of_field(
         "limits.payload_size_bytes_max",
         &["CTUTOR_LIMITS_PAYLOAD_SIZE_BYTES_MAX"],
-        Kind::Number,
-        "an integer from 1024 to 67108864",
+        |limits: &Limits| &limits.payload_size_bytes_max,
     ),
-    Key::new(
-        "limits.page_items_max",
-        &["CTUTOR_LIMITS_PAGE_ITEMS_MAX"],
-        Kind::Number,
-        "an integer from 1 to 10000",
-    ),
-    Key::new(
+    Key::of_field("limits.page_items_max", &["CTUTOR_LIMITS_PAGE_ITEMS_MAX"], |limits: &Limits| {
+        &limits.page_items_max
+    }),
+    Key::of_field(
         "limits.history_page_items_max",
         &["CTUTOR_LIMITS_HISTORY_PAGE_ITEMS_MAX"],
-        Kind::Number,
-        "an integer from 1 to 10000",
+        |limits: &Limits| &limits.history_page_items_max,
     ),
-    Key::new(
-        "limits.history_events_max",
-        &["CTUTOR_LIMITS_HISTORY_EVENTS_MAX"],
-        Kind::Number,
-        "an integer from 100 to 1000000",
-    ),
-    Key::new(
+    Key::of_field("limits.history_events_max", &["CTUTOR_LIMITS_HISTORY_EVENTS_MAX"], |limits: &Limits| {
+        &limits.history_events_max
+    }),
+    Key::of_field(
         "limits.history_size_bytes_max",
         &["CTUTOR_LIMITS_HISTORY_SIZE_BYTES_MAX"],
-        Kind::Number,
-        "an integer from 65536 to 536870912",
+        |limits: &Limits| &limits.history_size_bytes_max,
     ),
     Key::new("log.filter", &["CTUTOR_LOG", "RUST_LOG"], Kind::Text, "directives such as `warn,ctutor=debug`"),
     Key::new("log.format", &["CTUTOR_LOG_FORMAT"], Kind::Text, "`text` or `json`"),
     Key::new("client.url", &["CTUTOR_URL"], Kind::Url, "a URL such as `http://127.0.0.1:8000`"),
     Key::new("client.token", &["CTUTOR_TOKEN"], Kind::Secret, "a token of `ctutor token create`"),
 ];
-
-const MEBIBYTES: &str = "an integer from 1 to 1048576";
 
 const PERMISSION: &str = "`refused` or `allowed`";
 
@@ -280,6 +251,13 @@ mod tests {
     fn the_file_of_defaults_shows_every_key_in_this_order() {
         let known: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
         assert_eq!(documented(), known);
+    }
+
+    #[test]
+    fn the_bounds_of_a_number_are_those_of_its_type() {
+        for key in KEYS.iter().filter(|key| key.kind == Kind::Number) {
+            assert!(matches!(key.allowed, Allowed::Integer(..)), "{}", key.path);
+        }
     }
 
     #[test]

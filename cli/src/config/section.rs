@@ -31,6 +31,11 @@ impl<const MIN: u32, const MAX: u32> Setting for Between<MIN, MAX> {
     const ALLOWED: Allowed = Allowed::Integer(MIN, MAX);
 }
 
+impl<T: Setting> Setting for Option<T> {
+    const KIND: Kind = T::KIND;
+    const ALLOWED: Allowed = T::ALLOWED;
+}
+
 impl Setting for Timeout {
     const KIND: Kind = Kind::Text;
     const ALLOWED: Allowed =
