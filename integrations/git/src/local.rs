@@ -103,7 +103,7 @@ impl Copying<'_> {
             .into
             .odb()
             .map_err(|fault| Error::Mirror { url: self.url.clone(), message: fault.message().to_owned() })?;
-        let id = Oid::from_str(commit.as_str()).map_err(|_| Error::Canceled)?;
+        let id = Oid::from_str(commit.as_str()).expect("a commit ID has 40 hexadecimal digits");
         let mut seen = HashSet::from([id]);
         let mut wanted = vec![id];
         let mut bytes = 0;
