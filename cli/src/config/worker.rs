@@ -14,7 +14,7 @@ pub(crate) struct Worker {
     pub(crate) concurrency: Between<1, 10_000>,
     /// Name of the worker in lists and logs.
     pub(crate) identity: Option<Name>,
-    /// How long running activities may go on after the worker was asked to stop.
+    /// How long running activities may continue after the worker was told to stop.
     pub(crate) grace_period: Length,
 }
 
