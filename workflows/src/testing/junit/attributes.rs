@@ -2,7 +2,13 @@
 
 use quick_xml::events::BytesStart;
 
-use super::{read::Fault, seconds::seconds, unescape::unescape, words, words::folded};
+use super::{
+    read::{Fault, NAME_BYTES_MAX, RAW_BYTES_MAX, beginning},
+    seconds::seconds,
+    unescape::unescape,
+    words,
+    words::folded,
+};
 
 /// More attributes than this say nothing clear about a test.
 const STATES_MAX: usize = 20;
@@ -26,11 +32,12 @@ impl Attributes {
             let attribute = attribute.map_err(|fault| Fault::syntax(line, &fault))?;
             let key = attribute.key.local_name();
             let key: &str = key.as_ref();
-            let value = attribute.value.replace(['\n', '\r', '\t'], " ");
-            let value = unescape(&value).into_owned();
+            let raw = beginning(&attribute.value, RAW_BYTES_MAX);
+            let value = unescape(&raw.replace(['\n', '\r', '\t'], " ")).into_owned();
             match folded(key).as_str() {
-                "name" => found.name = value,
-                "classname" => found.classname = Some(value),
+                // Each test of a suite copies its name.
+                "name" => found.name = name(&value),
+                "classname" => found.classname = Some(name(&value)),
                 "message" => found.message = value,
                 "type" => found.kind = value,
                 "time" => found.seconds = seconds(&value),
@@ -41,4 +48,9 @@ impl Attributes {
         }
         Ok(found)
     }
+}
+
+/// As much of a name as can be shown, and enough to tell that there is more.
+fn name(value: &str) -> String {
+    beginning(value, 2 * NAME_BYTES_MAX).to_owned()
 }

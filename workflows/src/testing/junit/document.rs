@@ -4,7 +4,7 @@ use quick_xml::events::BytesStart;
 
 use super::{
     attributes::Attributes,
-    read::{CASES_MAX, Case, DEPTH_MAX, Fault, printable, readable, shortened},
+    read::{CASES_MAX, Case, DEPTH_MAX, Fault, RAW_BYTES_MAX, beginning, printable, readable, shortened},
     unescape::unescape,
     words::{self, Said, State, folded},
 };
@@ -145,7 +145,9 @@ impl Document {
         match texts.clone().position(|(open, _)| *open == name) {
             Some(above) => (0..=above).try_for_each(|_| self.close()),
             None if texts.count() > 0 => {
-                self.text(&format!("&lt;/{written}&gt;"));
+                if self.takes_text() {
+                    self.text(&format!("&lt;/{written}&gt;"));
+                }
                 Ok(())
             }
             None if self.open.last().is_some_and(|(open, _)| *open == name) => self.close(),
@@ -183,13 +185,24 @@ impl Document {
 
     /// Takes text as it is written in XML.
     pub(super) fn text(&mut self, raw: &str) {
-        let outcome = match self.open.as_mut_slice() {
+        if !self.takes_text() {
+            return;
+        }
+        if let [.., (_, Element::Outcome(outcome))]
+        | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] = self.open.as_mut_slice()
+        {
+            outcome.raw.push_str(beginning(raw, RAW_BYTES_MAX));
+        }
+    }
+
+    /// Whether text belongs to a message that is not full yet.
+    pub(super) fn takes_text(&self) -> bool {
+        match self.open.as_slice() {
             [.., (_, Element::Outcome(outcome))]
-            | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] => outcome,
-            _ => return,
-        };
-        if outcome.raw.len() <= MESSAGE_BYTES_MAX {
-            outcome.raw.push_str(raw);
+            | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] => {
+                outcome.raw.len() <= MESSAGE_BYTES_MAX
+            }
+            _ => false,
         }
     }
 
@@ -284,6 +297,9 @@ impl Draft {
     fn take(&mut self, outcome: &Outcome) {
         self.see(outcome.state);
         self.is_todo |= outcome.is_todo;
+        if self.message.len() > MESSAGE_BYTES_MAX {
+            return;
+        }
         if !self.message.is_empty() {
             self.message.push('\n');
         }
@@ -299,7 +315,7 @@ impl From<Draft> for Case {
         let Draft { name, seconds, verdict, is_todo, message } = draft;
         // Node tells how a test fails that is still to be done.
         let verdict = if is_todo { Verdict::Skipped } else { verdict };
-        let message = (!message.is_empty()).then(|| cap(&readable(&message)));
+        let message = (!message.is_empty()).then(|| cap(&readable(beginning(&message, RAW_BYTES_MAX))));
         Self { name: printable(&name), verdict, message, seconds }
     }
 }

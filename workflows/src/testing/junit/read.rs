@@ -3,11 +3,14 @@ use std::borrow::Cow;
 use quick_xml::{Reader, events::Event};
 
 use super::document::Document;
-use crate::testing::report::Verdict;
+use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict};
 
 pub(super) const DEPTH_MAX: usize = 64;
 pub(super) const CASES_MAX: usize = 20_000;
-const NAME_BYTES_MAX: usize = 300;
+pub(super) const NAME_BYTES_MAX: usize = 300;
+/// How much is read of what is told in one piece, as it is written in XML: more than a message may have, since a
+/// reference is longer than its character.
+pub(super) const RAW_BYTES_MAX: usize = 8 * MESSAGE_BYTES_MAX;
 
 /// One `testcase`.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,8 +80,13 @@ pub(super) fn read(text: &str) -> Result<Vec<Case>, Fault> {
             Event::End(tag) => document.end(tag.local_name().as_ref(), line)?,
             Event::Empty(tag) => document.empty(&tag, line)?,
             Event::Text(text) => document.text(&text.xml10_content()),
-            Event::CData(text) => document.text(&text.xml10_content().replace('&', "&amp;")),
-            Event::GeneralRef(reference) => document.text(&format!("&{};", &*reference)),
+            Event::CData(text) => {
+                document.text(&beginning(&text.xml10_content(), RAW_BYTES_MAX).replace('&', "&amp;"));
+            }
+            Event::GeneralRef(reference) if document.takes_text() => {
+                document.text(&format!("&{};", &*reference));
+            }
+            Event::GeneralRef(_) => {}
             Event::Eof => return document.finish(),
             Event::DocType(_) | Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
@@ -166,7 +174,12 @@ pub(super) fn readable(message: &str) -> String {
     message.replace(is_unfit, "\u{fffd}")
 }
 
+/// The first bytes of a text, but no part of a character.
+pub(super) fn beginning(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
 pub(super) fn shortened(text: &str) -> String {
     const BYTES_MAX: usize = 100;
-    printable(&text[..text.floor_char_boundary(BYTES_MAX)])
+    printable(beginning(text, BYTES_MAX))
 }

@@ -415,3 +415,31 @@ fn documents_one_after_another_are_read() {
     assert_told(&format!("{}{}", one("x"), one("y")), &[("x::a", Passed), ("y::a", Passed)]);
     assert_eq!(read(&format!("{}<testsuite><testcase name='b'/>", one("x"))), Err(Fault::CutOff));
 }
+
+/// Copied for each test, the name alone would take minutes.
+#[test]
+fn a_report_of_long_texts_is_read_in_linear_time() {
+    let long = "a".repeat(8 << 20);
+    let tests = "<testcase name='b'><failure message='m'/></testcase>".repeat(CASES_MAX);
+    let told = told(&format!("<testsuite name='{long}'><x>{tests}</x></testsuite>"));
+    assert_eq!(told.len(), CASES_MAX);
+    assert!(told.iter().all(|(name, ..)| *name == "a".repeat(300)));
+}
+
+#[test]
+fn a_message_of_many_pieces_is_read_to_its_bound() {
+    for (piece, expected) in [("&amp;", "&"), ("&", "&"), ("< ", "< "), ("</x>", "</x>"), ("&#65;", "A")] {
+        let pieces = piece.repeat(MESSAGE_BYTES_MAX);
+        let report =
+            format!("<testsuite><testcase name='a'><failure>{pieces}</failure></testcase></testsuite>");
+        let message = told(&report).remove(0).2;
+        assert!(
+            message.len() <= MESSAGE_BYTES_MAX && message.starts_with(&expected.repeat(300)),
+            "{message}"
+        );
+    }
+    let attribute = format!("<failure message='{}'/>", "&#x41;".repeat(2 * MESSAGE_BYTES_MAX));
+    let message =
+        told(&format!("<testsuite><testcase name='a'>{attribute}</testcase></testsuite>")).remove(0).2;
+    assert!(message.starts_with(&"A".repeat(4_000)) && message.ends_with("[…]"), "{message}");
+}

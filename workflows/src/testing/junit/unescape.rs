@@ -50,7 +50,11 @@ enum Reference {
 /// The reference at the beginning of a text, and what follows it.
 fn reference(text: &str) -> Option<(Reference, &str)> {
     let inner = text.strip_prefix('&')?;
-    let end = inner.bytes().take(REFERENCE_BYTES_MAX).position(|byte| byte == b';')?;
+    // Another `&` ends the search, so that a text of nothing else is not searched again and again.
+    let end = inner.bytes().take(REFERENCE_BYTES_MAX).position(|byte| matches!(byte, b';' | b'&'))?;
+    if inner.as_bytes()[end] == b'&' {
+        return None;
+    }
     let (name, after) = (&inner[..end], &inner[end + 1..]);
     let reference = match name.strip_prefix('#') {
         None => Reference::Named(resolve_predefined_entity(name)?),

@@ -18,6 +18,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -32,6 +33,7 @@ use crate::testing::{
     Broken,
     bench::{Bench, Whose},
     junit::{Case, Collected, collect},
+    paths::Hidden,
     plan::JunitCommand,
     report::{Status, TestReport, Verdict},
 };
@@ -74,19 +76,29 @@ async fn run_command(bench: &Bench<'_>, junit: &JunitCommand, whose: Whose) -> R
     // The time that the solution took is not the student's.
     command.limits.wall = bench.granted.total_timeout;
     let outcome = bench.run(&command).await?;
-    let mut collected = collect(&place.path, &junit.report);
-    // Some frameworks name tests by the paths of their files, which are others in each folder.
-    for case in &mut collected.cases {
-        case.name = place.hidden.hide(&case.name);
-        case.message = case.message.as_ref().map(|message| place.hidden.hide(message));
-    }
-    for fault in &mut collected.faults {
-        *fault = place.hidden.hide(fault);
-    }
+    let collected = collect_hidden(place.path.clone(), place.hidden.clone(), junit.report.clone()).await?;
     let output = bench.last_output(&place, &outcome, None);
     let words = outcome.detail.iter().chain((!output.is_empty()).then_some(&output));
     let words = words.cloned().collect::<Vec<_>>().join("\n");
     Ok(Ran { collected, exit: outcome.exit, words })
+}
+
+/// Reads the reports on a thread of its own: they are large if a submission wants them to be.
+async fn collect_hidden(path: PathBuf, hidden: Hidden, pattern: String) -> Result<Collected, Broken> {
+    let read = move || {
+        let mut collected = collect(&path, &pattern);
+        // Some frameworks name tests by the paths of their files, which are others in each folder.
+        for case in &mut collected.cases {
+            case.name = hidden.hide(&case.name);
+            case.message = case.message.as_ref().map(|message| hidden.hide(message));
+        }
+        for fault in &mut collected.faults {
+            *fault = hidden.hide(fault);
+        }
+        collected
+    };
+    let read = tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other);
+    read.map_err(Broken::files("reading the reports"))
 }
 
 /// The tests, each of which has passed or is left out.
@@ -238,6 +250,18 @@ mod tests {
     use Verdict::{Failed, Passed, Skipped};
 
     use super::*;
+
+    /// The only thread of this runtime has time for others.
+    #[tokio::test]
+    async fn a_large_report_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = format!("<testsuite><testcase name='a'/><a x='{}'/></testsuite>", "&".repeat(4 << 20));
+        std::fs::write(folder.path().join("r.xml"), report).unwrap();
+        let other = tokio::spawn(async {});
+        let read = collect_hidden(folder.path().to_owned(), Hidden::default(), "r.xml".to_owned());
+        assert_eq!(read.await.unwrap().cases.len(), 1);
+        assert!(other.is_finished());
+    }
 
     fn case(name: &str, verdict: Verdict) -> Case {
         Case { name: name.to_owned(), verdict, message: None, seconds: 0.5 }
