@@ -48,7 +48,7 @@ impl App {
         if !self.policy.may_start(principal, &start.workflow_type) {
             return Err(StartRefusal::Forbidden { workflow_type: start.workflow_type });
         }
-        if let Some(path) = self.policy.reaches_too_far(principal, &start.input.to_value()) {
+        if let Some(path) = self.policy.reaches_too_far(principal, &start.input) {
             return Err(StartRefusal::TooFar { path });
         }
         self.choose_queue(&mut start).await.map_err(StartError::from)?;

@@ -1,5 +1,6 @@
 //! Who may start what.
 
+use ctutor_engine::payload::Payload;
 use serde_json::Value;
 
 use crate::auth::{Principal, Role};
@@ -37,12 +38,13 @@ impl Policy {
     /// Where the input asks for what only administrators may ask for; `None` when it does not.
     ///
     /// A worker reaches repositories with secrets and keys of its own. Users would read with them what they may not
-    /// see: their repositories must be open to everybody who can reach them by HTTP.
+    /// see: their repositories must be open to everybody who can reach them by HTTP. An input that cannot be read may ask
+    /// for anything, and is refused as a whole, with an empty path.
     #[must_use]
-    pub fn reaches_too_far(&self, principal: &Principal, input: &Value) -> Option<Vec<String>> {
+    pub fn reaches_too_far(&self, principal: &Principal, input: &Payload) -> Option<Vec<String>> {
         match principal.role {
             Role::Admin => None,
-            Role::User => worker_rights(input),
+            Role::User => input.to_value().map_or(Some(Vec::new()), |input| worker_rights(&input)),
         }
     }
 
@@ -132,7 +134,7 @@ mod tests {
         let policy = Policy::default();
         let far = |principal: &Principal, reference: &Value| {
             let input = json!({ "submission": public, "list": [1, { "reference": reference }] });
-            policy.reaches_too_far(principal, &input).map(|path| path.join("."))
+            policy.reaches_too_far(principal, &input.into()).map(|path| path.join("."))
         };
         assert_eq!(far(&ada, &public), None);
         assert_eq!(far(&ada, &with_secret).as_deref(), Some("list.1.reference.credential"));
@@ -150,6 +152,18 @@ mod tests {
         assert_eq!(far(&ada, &secret).as_deref(), Some("list.1.reference.credential"));
         assert_eq!(far(&ada, &json!({ "url": "https://git.example/a.git" })), None);
         assert_eq!(far(&ada, &json!({ "commit": "main" })), None, "without a URL nothing is reached");
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_is_refused_to_users() {
+        let (ada, root) = (principal(Role::User), principal(Role::Admin));
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let marked = r#"{"$serde_json::private::RawValue":"1","a":{"url":"/srv/a.git"}}"#.to_owned();
+        for text in [deep, marked] {
+            let input = Payload::parse(text).unwrap();
+            assert!(Policy::default().reaches_too_far(&ada, &input).is_some(), "{}", input.as_str());
+            assert_eq!(Policy::default().reaches_too_far(&root, &input), None);
+        }
     }
 
     #[test]

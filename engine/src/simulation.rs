@@ -200,7 +200,7 @@ async fn check(app: &App, mut run: Started) {
     );
     match execution.status {
         WorkflowStatus::Completed if !run.expected.is_null() => {
-            assert_eq!(execution.result.unwrap().to_value(), run.expected);
+            assert_eq!(execution.result.unwrap().to_value().unwrap(), run.expected);
         }
         WorkflowStatus::Completed => {}
         WorkflowStatus::Canceled => assert!(run.canceled),

@@ -82,7 +82,7 @@ impl App {
 }
 
 fn result(execution: &WorkflowExecution) -> Value {
-    execution.result.as_ref().unwrap().to_value()["result"].clone()
+    execution.result.as_ref().unwrap().to_value().unwrap()["result"].clone()
 }
 
 #[tokio::test]
@@ -158,6 +158,6 @@ async fn failure_is_visible_as_failure() {
     assert_eq!(execution.status, WorkflowStatus::Failed);
     let failure = execution.failure.unwrap();
     assert_eq!(failure.message, "Simulated failure at step 2");
-    assert_eq!(failure.details.unwrap().to_value(), json!({"attempts": 2}));
+    assert_eq!(failure.details.unwrap().to_value().unwrap(), json!({"attempts": 2}));
     app.stop().await;
 }

@@ -69,14 +69,15 @@ fn read(mut fields: Fields) -> Result<StartWorkflow, Error> {
 fn text(fields: &mut Fields, name: &str) -> Result<Option<String>, Error> {
     match fields.remove(name).map(|value| value.to_value()) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Ok(Value::String(text))) => Ok(Some(text)),
         Some(_) => Err(Error::invalid(name, format!("`{name}` must be a string"))),
     }
 }
 
 fn delay(fields: &mut Fields) -> Result<Option<Duration>, Error> {
-    let Some(value) = fields.remove("delay").map(|value| value.to_value()) else { return Ok(None) };
-    let seconds = value.as_f64().filter(|seconds| (0.0..=DELAY_SECONDS_MAX).contains(seconds));
+    let Some(value) = fields.remove("delay") else { return Ok(None) };
+    let seconds = value.to_value().ok().and_then(|value| value.as_f64());
+    let seconds = seconds.filter(|seconds| (0.0..=DELAY_SECONDS_MAX).contains(seconds));
     let seconds = seconds.ok_or_else(|| {
         Error::invalid("delay", format!("`delay` must be a number of seconds from 0 to {DELAY_SECONDS_MAX}"))
     })?;
@@ -84,8 +85,9 @@ fn delay(fields: &mut Fields) -> Result<Option<Duration>, Error> {
 }
 
 fn priority(fields: &mut Fields) -> Result<i32, Error> {
-    let Some(value) = fields.remove("priority").map(|value| value.to_value()) else { return Ok(0) };
-    let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+    let Some(value) = fields.remove("priority") else { return Ok(0) };
+    let number = value.to_value().ok().and_then(|value| value.as_i64());
+    let number = number.and_then(|number| i32::try_from(number).ok());
     number.ok_or_else(|| Error::invalid("priority", "`priority` must be an integer from -100 to 100"))
 }
 

@@ -17,6 +17,9 @@ const REFUSED: &[(&str, &str)] = &[
     (r#"{"x":1e400}"#, "x"),
     (r#"{"x":{"y":1,"y":2}}"#, "x.y"),
     (r#"{"x":"\ud800"}"#, "x"),
+    (r#"{"x":{"$serde_json::private::RawValue":"1"}}"#, "x.$serde_json::private::RawValue"),
+    (r#"{"x":[{"\u0024serde_json::private::RawValue":"1","b":1}]}"#, "x.0.$serde_json::private::RawValue"),
+    (r#"{"x":{"$serde_json::private::Number":"1"}}"#, "x.$serde_json::private::Number"),
 ];
 
 const START: &str = "mutation ($input: StartWorkflowInput!) { startWorkflow(input: $input) {

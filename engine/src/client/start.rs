@@ -102,7 +102,8 @@ impl Client {
             return Err(StartError::UnknownType { name: start.workflow_type.clone(), known: types.names() });
         };
         let input = self.payload(StartField::Input, &start.input)?;
-        known.check_input(&input.to_value())?;
+        let value = input.to_value().map_err(|error| invalid(StartField::Input, error.to_string()))?;
+        known.check_input(&value)?;
         let memo = self.object(StartField::Memo, &start.memo)?;
         let search_attributes = self.object(StartField::SearchAttributes, &start.search_attributes)?;
         let priority = checked_priority(start.priority)?;

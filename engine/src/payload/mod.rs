@@ -56,8 +56,10 @@ impl Payload {
     /// [`PayloadError::Decode`], which says what was expected and where.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         serde_json::from_str(&self.0).or_else(|error| {
-            let value = number::with_integers(self.to_value());
-            serde_json::from_value(value).map_err(|_| PayloadError::Decode(error))
+            let value = self.to_value().map(number::with_integers);
+            value
+                .and_then(|value| serde_json::from_value(value).map_err(PayloadError::Decode))
+                .map_err(|_| PayloadError::Decode(error))
         })
     }
 
@@ -97,9 +99,12 @@ impl Payload {
 
     /// The value without a type. Numbers are read as 64-bit integers or doubles: use [`Self::as_str`] to pass a payload
     /// on unchanged.
-    #[must_use]
-    pub fn to_value(&self) -> serde_json::Value {
-        serde_json::from_str(&self.0).unwrap_or(serde_json::Value::Null)
+    ///
+    /// # Errors
+    /// [`PayloadError::Decode`] for JSON that has no such value, as when it is nested too deeply. Text that
+    /// [`strict::check`] accepts has one.
+    pub fn to_value(&self) -> Result<serde_json::Value, PayloadError> {
+        serde_json::from_str(&self.0).map_err(PayloadError::Decode)
     }
 
     /// The JSON text.
@@ -185,6 +190,15 @@ mod tests {
         let error = read("[1.5]").unwrap_err().to_string();
         assert!(error.contains("floating point `1.5`, expected u8 at line 1 column 4"), "{error}");
         assert!(read("[2.56e2]").is_err() && read("[1e300]").is_err());
+    }
+
+    #[test]
+    fn text_without_a_value_is_an_error_and_not_null() {
+        let deep = Payload::parse(format!("{}{}", "[".repeat(200), "]".repeat(200))).unwrap();
+        assert!(matches!(deep.to_value(), Err(PayloadError::Decode(_))));
+        let marked = Payload::parse(r#"{"$serde_json::private::RawValue":"1","b":1}"#).unwrap();
+        assert!(matches!(marked.to_value(), Err(PayloadError::Decode(_))));
+        assert_eq!(Payload::null().to_value().unwrap(), serde_json::Value::Null);
     }
 
     #[test]

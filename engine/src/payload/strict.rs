@@ -11,7 +11,10 @@ use super::number;
 pub const DEPTH_MAX: usize = 100;
 
 /// How much of a key or number is repeated in a message.
-const SHOWN_CHARS_MAX: usize = 60;
+pub const SHOWN_CHARS_MAX: usize = 60;
+
+/// Keys that begin so are not keys to the parser: it takes the object for the number or the JSON text of the first.
+const RESERVED: &str = "$serde_json::private::";
 
 /// A value that would not survive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +31,8 @@ pub struct Fault {
 pub enum FaultKind {
     /// An object has the key twice.
     RepeatedKey(String),
+    /// The parser would read something else than an object with this key.
+    ReservedKey(String),
     /// Neither a 64-bit integer nor a double has this value.
     Number {
         /// The number as it was written.
@@ -47,6 +52,9 @@ impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RepeatedKey(key) => write!(f, "the key `{}` appears twice in one object", shown(key)),
+            Self::ReservedKey(key) => {
+                write!(f, "the key `{}` is reserved: no key may begin with `{RESERVED}`", shown(key))
+            }
             Self::Number { found, nearest } => {
                 write!(f, "the number `{}` fits neither a 64-bit integer nor a double", shown(found))?;
                 if let Some(nearest) = nearest {
@@ -172,6 +180,9 @@ impl<'a> Scan<'a> {
             key.clone_from(&text);
             if !keys.insert(text) {
                 return Err(FaultKind::RepeatedKey(key.clone()));
+            if text.starts_with(RESERVED) {
+                return Err(FaultKind::ReservedKey(text));
+            }
             }
         }
         Ok(())
@@ -267,10 +278,7 @@ mod tests {
     fn a_key_with_a_meaning_of_its_own_to_the_parser_is_refused() {
         for (text, path) in [
             (r#"{"a":{"$serde_json::private::RawValue":"1"}}"#, "a.$serde_json::private::RawValue"),
-            (
-                r#"{"$serde_json::private::RawValue":"1","b":1}"#,
-                "$serde_json::private::RawValue",
-            ),
+            (r#"{"$serde_json::private::RawValue":"1","b":1}"#, "$serde_json::private::RawValue"),
             (r#"[0,{"\u0024serde_json::private::Number":"1"}]"#, "1.$serde_json::private::Number"),
         ] {
             let (found, message) = fault(text).unwrap();

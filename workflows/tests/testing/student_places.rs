@@ -125,7 +125,7 @@ impl App {
     async fn score(&self, input: Value) -> (f64, String) {
         let execution = self.run(input).await;
         assert_eq!(execution.status, WorkflowStatus::Completed, "{:?}", execution.failure);
-        let result = execution.result.as_ref().unwrap().to_value()["result"].clone();
+        let result = execution.result.as_ref().unwrap().to_value().unwrap()["result"].clone();
         assert_eq!(result["total"], 1, "{result:#}");
         let message = &result["report"]["tests"][0]["resultMessage"];
         (result["score"].as_f64().unwrap(), message.as_str().unwrap_or_default().to_owned())

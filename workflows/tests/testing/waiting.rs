@@ -119,7 +119,7 @@ async fn waiting_for_a_place_takes_no_time_from_the_tests() {
     let run_id = next.run_id;
     let execution = next.end().await;
     assert_eq!(execution.status, WorkflowStatus::Completed, "{:?}", execution.failure);
-    assert_eq!(execution.result.unwrap().to_value()["result"]["score"], 1.0);
+    assert_eq!(execution.result.unwrap().to_value().unwrap()["result"]["score"], 1.0);
     assert!(execution.execution_timeout.unwrap() > WAIT);
     let history = app.engine.client().history(run_id, 0, 100, &[]).await.unwrap();
     let attempts: Vec<u32> = history

@@ -14,7 +14,7 @@ use crate::{
 };
 
 fn result(execution: &WorkflowExecution) -> serde_json::Value {
-    execution.result.as_ref().map_or(serde_json::Value::Null, crate::payload::Payload::to_value)
+    execution.result.as_ref().map_or(serde_json::Value::Null, |result| result.to_value().unwrap())
 }
 
 #[tokio::test]

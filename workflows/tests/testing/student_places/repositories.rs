@@ -16,7 +16,7 @@ impl App {
 
     async fn submission_commit(&self, input: Value) -> Value {
         let execution = self.run(input).await;
-        execution.result.unwrap().to_value()["result"]["submission_commit"].clone()
+        execution.result.unwrap().to_value().unwrap()["result"]["submission_commit"].clone()
     }
 }
 
