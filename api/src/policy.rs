@@ -1,6 +1,6 @@
 //! Who may start what.
 
-use ctutor_engine::payload::Payload;
+use ctutor_engine::payload::{Payload, strict};
 use serde_json::Value;
 
 use crate::auth::{Principal, Role};
@@ -91,7 +91,7 @@ fn worker_rights(input: &Value) -> Option<Vec<String>> {
             if url.is_some_and(|url| !url.as_str().is_some_and(is_http)) {
                 return Some(vec!["url".to_owned()]);
             }
-            fields.iter().find_map(|(name, value)| below(name.clone(), value))
+            fields.iter().find_map(|(name, value)| below(strict::shown(name), value))
         }
         _ => None,
     }
@@ -164,6 +164,13 @@ mod tests {
             assert!(Policy::default().reaches_too_far(&ada, &input).is_some(), "{}", input.as_str());
             assert_eq!(Policy::default().reaches_too_far(&root, &input), None);
         }
+    }
+
+    #[test]
+    fn a_long_key_is_shortened_in_the_path() {
+        let input = json!({ "k".repeat(200_000): { "url": "/srv/a.git" } }).into();
+        let path = Policy::default().reaches_too_far(&principal(Role::User), &input).unwrap();
+        assert_eq!(path, [format!("{}…", "k".repeat(60)), "url".to_owned()]);
     }
 
     #[test]

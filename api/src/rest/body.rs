@@ -27,7 +27,11 @@ pub(super) async fn object(body: Body, bounds: Bounds, known: &[&str]) -> Result
         .map_err(|_| Error::TooSlow)?
         .ok_or_else(|| Error::TooLarge { message: format!("the body is longer than {bytes_max} bytes") })?;
     let fields = read(&bytes)?;
-    let unknown: Vec<&str> = fields.keys().map(String::as_str).filter(|name| !known.contains(name)).collect();
+    let unknown: Vec<String> = fields
+        .keys()
+        .filter(|name| !known.contains(&name.as_str()))
+        .map(|name| strict::shown(name))
+        .collect();
     if !unknown.is_empty() {
         let message = format!("unknown fields: {}; known are: {}", unknown.join(", "), known.join(", "));
         return Err(Error::Invalid { message, details: serde_json::json!({ "fields": unknown }) });

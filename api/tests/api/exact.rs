@@ -104,6 +104,28 @@ async fn what_cannot_be_kept_is_refused_with_its_place_on_every_way_in() {
 }
 
 #[tokio::test]
+async fn a_long_key_is_shortened_where_a_fault_is_told() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let key = "k".repeat(200_000);
+    let value = format!(r#"{{"{key}":{{"y":1,"y":2}}}}"#);
+    let place = format!("{}….y", "k".repeat(60));
+    let (status, answer) = post(&root, "/graphql", start_body("input", &value)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(answer.len() < 1_000, "{} bytes", answer.len());
+    assert!(answer.contains(&format!("`variables.input.input.{place}`: the ")), "{answer}");
+    let body = format!(r#"{{"task_name":"echo","parameters":{value}}}"#);
+    let (status, answer) = post(&root, "/tasks/submit", body).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(answer.len() < 1_000, "{} bytes", answer.len());
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["error"]["details"]["field"], format!("parameters.{place}"));
+    let (status, answer) = post(&root, "/tasks/submit", format!(r#"{{"task_name":"echo","{key}":1}}"#)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(answer.len() < 1_000, "{} bytes", answer.len());
+}
+
+#[tokio::test]
 async fn a_literal_that_would_change_is_refused_where_it_stands() {
     let api = Api::start().await;
     let root = api.admin();

@@ -14,6 +14,7 @@ use super::{StartError, StartField, WorkflowTypeInfo};
 use crate::{
     clock::Timestamp,
     ids::Namespace,
+    payload::strict,
     store::{self, Store},
 };
 
@@ -72,7 +73,8 @@ impl KnownType {
         // The first violation only: a large input may have as many as it has values.
         let Err(error) = check.validator.validate(input) else { return Ok(()) };
         let pointer = error.instance_path().to_string();
-        let path = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+        let path =
+            pointer.split('/').skip(1).map(|part| strict::shown(&part.replace("~1", "/").replace("~0", "~")));
         Err(StartError::Invalid {
             field: StartField::Input,
             path: path.collect(),
@@ -223,6 +225,13 @@ mod tests {
         assert_eq!((path.as_str(), message.as_str()), ("plan.files.1", "value is not of type \"string\""));
         assert_eq!(refused(schema.clone(), &json!({ "plan": null })), None);
         assert_eq!(refused(schema, &json!({ "plan": { "files": ["a"] } })), None);
+    }
+
+    #[test]
+    fn a_long_key_is_shortened_in_the_path_of_a_violation() {
+        let schema = json!({ "additionalProperties": { "type": "integer" } });
+        let (path, _) = refused(schema, &json!({ "k".repeat(200_000): "x" })).unwrap();
+        assert_eq!(path, format!("{}…", "k".repeat(60)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ const RESERVED: &str = "$serde_json::private::";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct Fault {
-    /// The way to the value: keys, and positions in arrays.
+    /// The way to the value: keys, as [`shown`] gives them, and positions in arrays.
     pub path: Vec<String>,
     /// What is wrong with it.
     pub kind: FaultKind,
@@ -71,7 +71,9 @@ impl fmt::Display for FaultKind {
     }
 }
 
-fn shown(text: &str) -> String {
+/// A key or number for a message or path: at most [`SHOWN_CHARS_MAX`] characters of it.
+#[must_use]
+pub fn shown(text: &str) -> String {
     if text.chars().count() <= SHOWN_CHARS_MAX {
         return text.to_owned();
     }
@@ -178,8 +180,6 @@ impl<'a> Scan<'a> {
         if let Some(Open::Object { keys, key, expects_key: expects_key @ true }) = self.open.last_mut() {
             *expects_key = false;
             key.clone_from(&text);
-            if !keys.insert(text) {
-                return Err(FaultKind::RepeatedKey(key.clone()));
             if text.starts_with(RESERVED) {
                 return Err(FaultKind::ReservedKey(text));
             }
