@@ -245,10 +245,10 @@ impl Client {
         if found > allowed {
             return Err(StartError::TooLarge { field, found, allowed });
         }
-        strict::check(payload.as_str()).map_err(|mut fault| {
-            let path = fault.path.clone();
-            fault.path.insert(0, field.to_string());
-            StartError::Invalid { field, path, message: fault.to_string() }
+        strict::check(payload.as_str()).map_err(|fault| StartError::Invalid {
+            field,
+            message: fault.to_string(),
+            path: fault.path,
         })?;
         Ok(payload.clone())
     }
