@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rand::Rng;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{
@@ -185,7 +186,7 @@ impl Client {
             }
             Ok(output)
         });
-        written.await.map_err(|_| store::Error::Closed)?
+        outcome(written).await
     }
 
     /// A run in the state in which it was accepted.
@@ -262,6 +263,17 @@ impl Client {
 
     async fn types(&self) -> Result<Arc<super::types::Types>, StartError> {
         Ok(self.types.current(&self.store, &self.namespace, self.clock.now()).await?)
+    }
+}
+
+/// The outcome of a write in a task of its own. A panic there is a defect, and must not look as if the database were
+/// away.
+async fn outcome<T>(written: JoinHandle<Result<T, store::Error>>) -> Result<T, store::Error> {
+    match written.await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => Err(store::Error::Panicked),
+        // The runtime shuts down.
+        Err(_) => Err(store::Error::Closed),
     }
 }
 
@@ -382,4 +394,21 @@ fn hash(start: &StartWorkflow) -> String {
     let text =
         serde_json::to_vec(&asked).expect("strings, numbers and checked payloads can be written as JSON");
     Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_the_write_does_not_look_like_a_database_that_is_away() {
+        let written: JoinHandle<Result<(), _>> = tokio::spawn(async { panic!("a defect") });
+        let error = outcome(written).await.unwrap_err();
+        assert!(matches!(error, store::Error::Panicked) && !error.is_unavailable(), "{error:?}");
+        let written: JoinHandle<Result<(), _>> = tokio::spawn(pending());
+        written.abort();
+        assert!(matches!(outcome(written).await, Err(store::Error::Closed)));
+    }
 }

@@ -35,6 +35,9 @@ pub enum Error {
     /// A stored value that this version cannot read.
     #[error("column `{column}` of table `{table}`, row `{key}`, cannot be read: {reason}")]
     Unreadable {
+    /// The code that was writing panicked; the panic itself is in the log.
+    #[error("the code that was writing panicked")]
+    Panicked,
         /// The table.
         table: &'static str,
         /// The column.
