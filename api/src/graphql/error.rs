@@ -37,13 +37,28 @@ pub(super) fn store_fault(error: &store::Error) -> Error {
     fault(Fault::of_store(error))
 }
 
+/// What a mutation does, which decides how it is safely repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mutation {
+    /// Starts a run.
+    Start,
+    /// Cancels, terminates or deletes a run, which cannot happen to it twice.
+    Stop,
+}
+
 /// The same, of a mutation. When the connection broke in the commit, nobody knows yet whether it took effect.
-pub(super) fn mutation_fault(error: &store::Error) -> Error {
-    match Fault::of_store(error) {
-        Fault::Internal => fault(Fault::Internal),
-        Fault::Unavailable => unavailable(
+pub(super) fn mutation_fault(mutation: Mutation, error: &store::Error) -> Error {
+    match (Fault::of_store(error), mutation) {
+        (Fault::Internal, _) => fault(Fault::Internal),
+        (Fault::Unavailable, _) if error.changed_nothing() => {
+            unavailable("service unavailable, nothing was changed; retry later")
+        }
+        (Fault::Unavailable, Mutation::Start) => unavailable(
             "service unavailable; it is not known whether the change was made. Retry later with the same `workflowId` \
              or `idempotencyKey`, so that it cannot happen twice",
+        ),
+        (Fault::Unavailable, Mutation::Stop) => unavailable(
+            "service unavailable; it is not known whether the change was made. Retry later: it cannot happen to a run twice",
         ),
     }
 }
@@ -59,4 +74,31 @@ pub(super) fn fault(fault: Fault) -> Error {
 fn unavailable(message: &str) -> Error {
     coded(code::UNAVAILABLE, message)
         .extend_with(|_, extensions| extensions.set("retryAfterSeconds", RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutation_says_what_is_known_and_how_to_repeat_it() {
+        let said = |mutation, error| {
+            let error = mutation_fault(mutation, &error).into_server_error(async_graphql::Pos::default());
+            assert_eq!(error.extensions.unwrap().get("code"), Some(&Value::from(code::UNAVAILABLE)));
+            error.message
+        };
+        for mutation in [Mutation::Start, Mutation::Stop] {
+            for refused in [
+                store::Error::Overloaded { waiting: 1 },
+                store::Error::ReadOnly,
+                store::Error::NotMigrated { pending: vec!["m1".to_owned()] },
+            ] {
+                let message = said(mutation, refused);
+                assert!(message.contains("nothing was changed"), "{message}");
+            }
+            let message = said(mutation, store::Error::Closed);
+            assert!(message.contains("not known whether"), "{message}");
+            assert_eq!(message.contains("workflowId"), mutation == Mutation::Start, "{message}");
+        }
+    }
 }

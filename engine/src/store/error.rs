@@ -2,6 +2,9 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use super::verdict::{self, Class};
 
+/// SQLSTATE of a write in a read-only transaction. No read has it.
+const READ_ONLY: &str = "25006";
+
 /// What can go wrong with the database.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -32,12 +35,12 @@ pub enum Error {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
-    /// A stored value that this version cannot read.
-    #[error("column `{column}` of table `{table}`, row `{key}`, cannot be read: {reason}")]
-    Unreadable {
     /// The code that was writing panicked; the panic itself is in the log.
     #[error("the code that was writing panicked")]
     Panicked,
+    /// A stored value that this version cannot read.
+    #[error("column `{column}` of table `{table}`, row `{key}`, cannot be read: {reason}")]
+    Unreadable {
         /// The table.
         table: &'static str,
         /// The column.
@@ -92,6 +95,17 @@ impl Error {
         }
     }
 
+    /// Whether a write was certainly refused, so that nothing was changed. Of other failures this is not known: the
+    /// connection may have broken while the database committed.
+    #[must_use]
+    pub fn changed_nothing(&self) -> bool {
+        match self {
+            Self::Overloaded { .. } | Self::ReadOnly | Self::NotMigrated { .. } => true,
+            Self::Database(source) => is_read_only(source),
+            _ => false,
+        }
+    }
+
     /// Whether it does not pass without somebody who looks after the database.
     #[must_use]
     pub fn needs_operator(&self) -> bool {
@@ -109,6 +123,17 @@ fn what_failed(error: &DbErr) -> &'static str {
         DbErr::ConnectionAcquire(_) => "no free connection to the database",
         _ => "a database statement failed",
     }
+}
+
+/// Whether a session of a standby refused to write.
+fn is_read_only(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(source))
+    | DbErr::Exec(RuntimeErr::SqlxError(source))
+    | DbErr::Query(RuntimeErr::SqlxError(source))) = error
+    else {
+        return false;
+    };
+    source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some(READ_ONLY)
 }
 
 impl From<DbErr> for Error {

@@ -6,7 +6,7 @@ use ctutor_engine::client::{StartError, StartField, StopError};
 use crate::{
     app::{DeleteRefusal, StartRefusal},
     graphql::{
-        error::mutation_fault,
+        error::{Mutation, mutation_fault},
         id::NodeId,
         input::WorkflowRef,
         types::{UserError, UserErrorCode},
@@ -26,7 +26,7 @@ pub(super) fn of_start(refusal: StartRefusal) -> Result<UserError, Error> {
     };
     let field = error.field().map(argument);
     let (code, message, path) = match error {
-        StartError::Store(error) => return Err(mutation_fault(&error)),
+        StartError::Store(error) => return Err(mutation_fault(Mutation::Start, &error)),
         StartError::Invalid { path, message, .. } => (UserErrorCode::Invalid, message, path),
         StartError::TooLarge { .. } | StartError::UnknownType { .. } => {
             (UserErrorCode::Invalid, message, Vec::new())
@@ -70,7 +70,7 @@ fn argument(field: StartField) -> &'static str {
 pub(super) fn of_stop(error: StopError, workflow: &WorkflowRef) -> Result<UserError, Error> {
     let message = error.to_string();
     Ok(match error {
-        StopError::Store(error) => return Err(mutation_fault(&error)),
+        StopError::Store(error) => return Err(mutation_fault(Mutation::Stop, &error)),
         StopError::NotFound => not_found(workflow),
         StopError::StillOpen => user_error(UserErrorCode::Conflict, message, ["workflow"]),
         StopError::InvalidReason { .. } => user_error(UserErrorCode::Invalid, message, ["reason"]),
