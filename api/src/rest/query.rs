@@ -2,16 +2,14 @@
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
-use axum::{
-    extract::{FromRequestParts, Query},
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use serde_json::json;
 
 use super::{
     error::Error,
     task_id::{self, IsParameter},
 };
+use crate::transport::{self, NotUtf8};
 
 /// The parameters of a call as they came, without the one that names the task.
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -20,12 +18,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let parameters = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-        let Query(mut parameters) = parameters.map_err(|error| Error::invalid("query", error.body_text()))?;
+        let mut parameters = transport::parameters(&parts.uri)?;
         if parts.extensions.get::<IsParameter>().is_some() {
             parameters.retain(|(name, _)| name != task_id::PARAMETER);
         }
         Ok(Self(parameters))
+    }
+}
+
+impl From<NotUtf8> for Error {
+    fn from(error: NotUtf8) -> Self {
+        Self::invalid(&error.name, error.to_string())
     }
 }
 

@@ -5,11 +5,12 @@
 
 use axum::{
     RequestPartsExt,
-    extract::{FromRequestParts, Path, Query},
+    extract::{FromRequestParts, Path},
     http::request::Parts,
 };
 
 use super::{Twin, error::Error};
+use crate::transport;
 
 /// The parameter that names a task where the path does not.
 pub(super) const PARAMETER: &str = "id";
@@ -31,8 +32,7 @@ impl FromRequestParts<Twin> for TaskId {
             // It is not UTF-8, and no ID is so.
             Err(_) => return Err(Error::NotFound),
         }
-        let parameters = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-        let Query(parameters) = parameters.map_err(|error| Error::invalid("query", error.body_text()))?;
+        let parameters = transport::parameters(&parts.uri)?;
         let mut ids = parameters.into_iter().filter(|(name, _)| name == PARAMETER).map(|(_, id)| id);
         match (ids.next(), ids.next()) {
             (Some(id), None) => {

@@ -41,6 +41,7 @@ mod http;
 mod negotiate;
 mod options;
 mod params;
+mod query_string;
 mod refusal;
 mod reply;
 mod sse;
@@ -64,6 +65,7 @@ pub use document::Judge;
 pub use error::code;
 pub use gauges::Gauges;
 pub use options::{DocumentsOptions, HttpOptions, Introspection, Options, SseOptions};
+pub(crate) use query_string::{NotUtf8, parameters};
 
 use document::{Documents, Prepared};
 use error::RequestError;

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use async_graphql::{Extensions, Request, Variables};
-use axum::{extract::Query, http::Uri};
+use axum::http::Uri;
 use serde::{Deserialize, Deserializer, de};
 
+use super::query_string::{self, NotUtf8};
 use crate::exact::ExactVariables;
 
 /// One request, not yet looked into.
@@ -41,8 +42,12 @@ pub(super) enum Error {
     Encoding,
     #[error("the request body is not a valid GraphQL request: {0}")]
     Body(#[source] serde_json::Error),
-    #[error("the query string is not a valid GraphQL request: {0}")]
-    QueryString(String),
+    #[error(transparent)]
+    ParameterEncoding(#[from] NotUtf8),
+    #[error("the query string has no parameter `query`")]
+    QueryMissing,
+    #[error("parameter `{name}` is given more than once")]
+    ParameterRepeated { name: &'static str },
     #[error("parameter `{name}` is not a valid JSON object: {source}")]
     Parameter { name: &'static str, source: serde_json::Error },
     #[error("expected at least one request in the batch, found none")]
@@ -67,14 +72,26 @@ pub(super) fn from_body(bytes: &[u8], batch_requests_max: usize) -> Result<Body,
 
 /// Reads the query string of a GET.
 pub(super) fn from_uri(uri: &Uri) -> Result<Params, Error> {
-    let Query(raw) = Query::<QueryString>::try_from_uri(uri)
-        .map_err(|rejection| Error::QueryString(rejection.body_text()))?;
+    let mut parameters = query_string::parameters(uri)?;
+    let query = take(&mut parameters, "query")?.ok_or(Error::QueryMissing)?;
+    let operation_name = take(&mut parameters, "operationName")?;
+    let variables = take(&mut parameters, "variables")?;
+    let extensions = take(&mut parameters, "extensions")?;
     Ok(Params {
-        query: raw.query,
-        operation_name: raw.operation_name.filter(|name| !name.is_empty()),
-        variables: json_parameter::<ExactVariables>("variables", raw.variables.as_deref())?.0,
-        extensions: json_parameter::<Nullable<Extensions>>("extensions", raw.extensions.as_deref())?.0,
+        query,
+        operation_name: operation_name.filter(|name| !name.is_empty()),
+        variables: json_parameter::<ExactVariables>("variables", variables.as_deref())?.0,
+        extensions: json_parameter::<Nullable<Extensions>>("extensions", extensions.as_deref())?.0,
     })
+}
+
+/// Takes the value of a parameter out.
+fn take(parameters: &mut Vec<(String, String)>, name: &'static str) -> Result<Option<String>, Error> {
+    let mut values = parameters.extract_if(.., |(found, _)| found == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        (_, Some(_)) => Err(Error::ParameterRepeated { name }),
+    }
 }
 
 /// The parameters as an object has them. Unknown ones are let pass, as the specification asks for.
@@ -88,18 +105,6 @@ struct Fields {
     variables: ExactVariables,
     #[serde(default, deserialize_with = "nullable")]
     extensions: Extensions,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct QueryString {
-    query: String,
-    #[serde(default)]
-    operation_name: Option<String>,
-    #[serde(default)]
-    variables: Option<String>,
-    #[serde(default)]
-    extensions: Option<String>,
 }
 
 fn json_parameter<T: Default + for<'de> Deserialize<'de>>(

@@ -432,3 +432,26 @@ async fn every_workflow_id_can_be_reached_and_every_unknown_one_is_unknown() {
         assert_eq!(root.get(path).await.0, StatusCode::BAD_REQUEST, "{path}");
     }
 }
+
+#[tokio::test]
+async fn bytes_that_are_not_utf8_name_no_other_task() {
+    let api = Api::start().await;
+    let root = api.admin();
+    let replaced = json!({ "task_name": "echo", "workflow_id": "\u{fffd}" });
+    assert_eq!(submitted(&root, replaced).await, "\u{fffd}");
+    for (method, path, name) in [
+        (Method::GET, "/task?id=%ff", "id"),
+        (Method::DELETE, "/task?id=%ff", "id"),
+        (Method::DELETE, "/task/cancel?id=%ff", "id"),
+        (Method::GET, "/tasks?status=%c3", "status"),
+        (Method::GET, "/tasks/x/result?timeout=1%ff", "timeout"),
+    ] {
+        let (status, answer) = root.rest(method, path).await;
+        assert_eq!(
+            (status, &answer["error"]["code"], &answer["error"]["details"]["field"]),
+            (StatusCode::BAD_REQUEST, &json!("VAL_001"), &json!(name)),
+            "{path}: {answer}"
+        );
+    }
+    assert_eq!(root.get("/task?id=%EF%BF%BD").await.0, StatusCode::OK);
+}
