@@ -128,10 +128,11 @@ impl Watchdog {
             pause = if is_near { SAMPLE_EVERY_NEAR } else { SAMPLE_EVERY };
             pause = pause.max(began.elapsed() * SAMPLE_SHARE);
             if began >= disk_at {
-                disk_at = began + DISK_EVERY;
+                let disk_began = Instant::now();
                 if let Some(breach) = disk::breach(&self.writable, &self.limits, &processes) {
                     return Some(Excess::Disk(breach));
                 }
+                disk_at = Instant::now() + DISK_EVERY.max(disk_began.elapsed() * SAMPLE_SHARE);
             }
         }
         None

@@ -105,6 +105,29 @@ signal.pause()
 }
 
 #[tokio::test]
+async fn deleted_files_count_while_they_are_mapped() {
+    // Of the larger files only a page is mapped.
+    for (mebibytes, mapped) in [(1, 1 << 20), (20, 4096)] {
+        let script = format!(
+            "
+import ctypes, os, signal
+libc = ctypes.CDLL(None)
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+for _ in range(100 // {mebibytes}):
+    file = os.open('file', os.O_RDWR | os.O_CREAT)
+    os.write(file, b'x' * ({mebibytes} << 20))
+    libc.mmap(None, {mapped}, 1, 1, file, 0)
+    os.unlink('file')
+    os.close(file)
+signal.pause()
+"
+        );
+        let (_, outcome) = run_with(|limits| limits.writable_bytes = 20 << 20, &script).await;
+        assert_eq!(outcome.exit, Exit::DiskLimit, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn folders_that_are_nested_too_deep_to_be_counted_are_too_much() {
     let script = "
 import os
