@@ -30,7 +30,7 @@ pub(crate) fn first_child(root: u32) -> Option<u32> {
     children(&threads(root)).first().copied()
 }
 
-/// The memory of these processes in bytes, exact where it is more than `enough`.
+/// The memory of these processes in bytes with that of their page tables, exact where it is more than `enough`.
 ///
 /// The exact share takes the kernel a walk through all pages. Until what the processes have resident exceeds the limit,
 /// counting for each what it shares with others, there is no need for it.
@@ -40,7 +40,8 @@ pub(crate) fn memory_bytes(processes: &[Process], enough: u64) -> u64 {
         return most;
     }
     let share = |process: &Process| process.memory(share_bytes).or_else(|| process.memory(private_bytes));
-    processes.iter().filter_map(share).sum()
+    let tables = processes.iter().filter_map(|process| process.memory(page_table_bytes));
+    processes.iter().filter_map(share).chain(tables).sum()
 }
 
 impl Process {
@@ -75,7 +76,12 @@ impl Process {
 
 /// None where the process has ended.
 fn resident_bytes(thread: &Path) -> Option<u64> {
-    fields(thread, "status", &["VmRSS:", "VmSwap:"])
+    fields(thread, "status", &["VmRSS:", "VmSwap:", "VmPTE:"])
+}
+
+/// Reading where nothing was written takes no page, but page tables.
+fn page_table_bytes(thread: &Path) -> Option<u64> {
+    fields(thread, "status", &["VmPTE:"])
 }
 
 /// Pages that several processes share count for each in part. None also where the worker may not look, as root of a

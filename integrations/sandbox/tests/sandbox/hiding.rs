@@ -128,6 +128,18 @@ signal.pause()
 }
 
 #[tokio::test]
+async fn page_tables_count_as_memory() {
+    let script = "
+import mmap, signal
+block = mmap.mmap(-1, 200 << 30, flags=mmap.MAP_PRIVATE | 0x4000, prot=mmap.PROT_READ)
+for at in range(0, len(block), 2 << 20): block[at]
+signal.pause()
+";
+    let (_, outcome) = run_with(|limits| limits.memory_bytes = 100 << 20, script).await;
+    assert_eq!(outcome.exit, Exit::MemoryLimit, "{outcome:?}");
+}
+
+#[tokio::test]
 async fn folders_that_are_nested_too_deep_to_be_counted_are_too_much() {
     let script = "
 import os
