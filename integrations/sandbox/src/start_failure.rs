@@ -18,6 +18,8 @@ else echo locked; head -c 4096 -- "$file"
 fi"#;
 /// The files that output names are looked at too, but no more than these.
 const NAMED_FILES_MAX: usize = 3;
+/// What starts other programs, and says so if it cannot.
+const STARTERS: [&str; 7] = ["sh", "bash", "dash", "ash", "ksh", "zsh", "env"];
 const ELF_MACHINE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
 
 /// A program that could not be started.
@@ -139,12 +141,24 @@ pub(crate) fn suspects(program: &str, code: i32, stderr: &str) -> Vec<String> {
             .iter()
             .any(|words| line.contains(words))
     });
-    for name in lines.filter_map(named_file).filter(|_| by_shell) {
+    let lines = lines.filter(|line| by_shell && believed(line, program));
+    for name in lines.filter_map(named_file) {
         if !suspects.contains(&name) && suspects.len() <= NAMED_FILES_MAX {
             suspects.push(name);
         }
     }
     suspects
+}
+
+/// Whether who speaks in this line could be one that has failed to start a program for the command: the command itself,
+/// or a shell. Any program can write what looks like a message of another one.
+fn believed(line: &str, program: &str) -> bool {
+    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let program = name(program);
+    let speaker = line.split_once(": ").map(|(speaker, _)| name(speaker)).unwrap_or_default();
+    // A shell speaks in the name of its script.
+    let by_shell = |name: &String| STARTERS.contains(&name.as_str());
+    by_shell(&program) || by_shell(&speaker) || speaker == program
 }
 
 /// The name in a message such as `sh: 1: ./run: not found` or `env: ‘python4’: No such file or directory`.
@@ -159,7 +173,9 @@ fn named_file(line: &str) -> Option<String> {
     };
     let name = parts.into_iter().rev().nth(further);
     let name = name?.trim_matches(['\'', '`', '"', '‘', '’']);
-    (!name.is_empty() && !name.contains(['\r', '\n', '\0'])).then(|| name.to_owned())
+    // Words with blanks are rather part of a message (`prlimit: failed to execute python4: …`).
+    let is_name = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '\0');
+    is_name.then(|| name.to_owned())
 }
 
 /// What the file says about why it did not start, if anything.
@@ -302,6 +318,12 @@ mod tests {
         assert_eq!(named("/usr/bin/env: ‘python4’: No such file or directory"), "python4");
         assert_eq!(named_file("no message at all"), None);
 
+        let by_prlimit = "prlimit: failed to execute python4: No such file or directory";
+        assert_eq!(named_file(by_prlimit), None);
+
+        assert_eq!(suspects("python3", 127, by_prlimit), ["python3"]);
+        assert_eq!(suspects("python3", 127, "prlimit: python4: No such file or directory"), ["python3"]);
+        assert_eq!(suspects("bash", 127, "run.sh: line 1: gcd: command not found"), ["bash", "gcd"]);
         assert_eq!(suspects("./run", 1, ""), ["./run"]);
         assert_eq!(suspects("python3", 1, "x: 1: ./run: not found"), Vec::<String>::new());
         assert_eq!(suspects("sh", 127, "sh: 1: ./run: not found"), ["sh", "./run"]);
