@@ -183,6 +183,8 @@ impl<'a> Scan<'a> {
             if text.starts_with(RESERVED) {
                 return Err(FaultKind::ReservedKey(text));
             }
+            if !keys.insert(text) {
+                return Err(FaultKind::RepeatedKey(key.clone()));
             }
         }
         Ok(())
@@ -199,7 +201,7 @@ impl<'a> Scan<'a> {
     fn path(&self) -> Vec<String> {
         let step = |open: &Open| match open {
             Open::Array { index } => index.to_string(),
-            Open::Object { key, .. } => key.clone(),
+            Open::Object { key, .. } => shown(key),
         };
         self.open.iter().map(step).collect()
     }
