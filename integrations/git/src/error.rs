@@ -158,6 +158,8 @@ impl Error {
                 | Self::Damaged { .. }
                 | Self::EmptyRepository { .. }
                 | Self::AmbiguousRevision { revision: Revision::Name(_), .. }
+                // What a branch or a tag points to is up to whoever pushes it; an ID is up to the caller.
+                | Self::NotACommit { revision: Revision::Default | Revision::Name(_), .. }
         )
     }
 

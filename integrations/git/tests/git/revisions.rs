@@ -134,6 +134,11 @@ async fn a_repository_without_the_commit_says_what_it_lacks() {
         let told = upstream.told(by, upstream.checkout(by, "data").await);
         assert_eq!(told, "`data` of `URL` is a blob, expected a commit", "{by:?}");
         let told = upstream.told(by, upstream.checkout(by, &file.to_string()).await);
+        let tree = upstream.tree(&[("100644", b"a", file)]);
+        upstream.set("refs/heads/folder", tree);
+        let error = upstream.commit_at(by, "folder").await.unwrap_err();
+        assert!(error.is_of_the_content() && !error.is_retryable(), "{by:?}: {error:?}");
+        assert!(error.to_string().ends_with("is a tree, expected a commit"), "{by:?}: {error}");
         let is_told = ["is a blob, expected a commit", "has no commit, branch or tag"]
             .iter()
             .any(|end| told.contains(end));
