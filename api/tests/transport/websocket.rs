@@ -133,15 +133,9 @@ async fn messages_that_are_not_of_the_protocol_close_with_4400() {
         r#"{"type":"start","id":"1","payload":{"query":"{ hello }"}}"#,
         r#"{"type":"connection_terminate"}"#,
         r#"{"type":"subscribe"}"#,
-        r#"{"type":"subscribe","id":"1"}"#,
         r#"{"type":"subscribe","id":1,"payload":{"query":"{ hello }"}}"#,
         r#"{"type":"subscribe","id":"","payload":{"query":"{ hello }"}}"#,
         r#"{"type":"subscribe","payload":{"query":"{ hello }"}}"#,
-        r#"{"type":"subscribe","id":"1","payload":{}}"#,
-        r#"{"type":"subscribe","id":"1","payload":["{ hello }"]}"#,
-        r#"{"type":"subscribe","id":"1","payload":{"query":1}}"#,
-        r#"{"type":"subscribe","id":"1","payload":{"query":"{ hello }","variables":"x"}}"#,
-        r#"{"type":"subscribe","id":"1","payload":{"query":"{ hello }","operationName":{}}}"#,
         r#"{"type":"complete"}"#,
         r#"{"type":"ping","payload":"x"}"#,
         r#"{"type":"next","id":"1","payload":{}}"#,
@@ -157,6 +151,32 @@ async fn messages_that_are_not_of_the_protocol_close_with_4400() {
     let mut socket = Socket::open(&server).await;
     socket.init(json!("alice")).await;
     assert_eq!(socket.close_code().await, 4400);
+}
+
+#[tokio::test]
+async fn a_bad_request_ends_its_own_operation_only() {
+    let server = server().await;
+    let mut socket = Socket::ready(&server).await;
+    socket.subscribe("stream", "subscription { pulses }").await;
+    soon(server.toy.listeners.subscribe().wait_for(|count| *count == 1)).await.unwrap();
+    for payload in [
+        "",
+        r#","payload":{}"#,
+        r#","payload":["{ hello }"]"#,
+        r#","payload":{"query":1}"#,
+        r#","payload":{"query":"{ hello }","operationName":{}}"#,
+        r#","payload":{"query":"{ hello }","variables":[]}"#,
+        r#","payload":{"query":"{ hello }","variables":{"a":1,"a":2}}"#,
+        r#","payload":{"query":"{ hello }","variables":{"i":18446744073709551616}}"#,
+    ] {
+        socket.send_text(format!(r#"{{"type":"subscribe","id":"1"{payload}}}"#)).await;
+        assert_eq!(socket.error_code("1").await, "BAD_REQUEST", "{payload}");
+    }
+    socket.subscribe("1", "{ hello }").await;
+    assert_eq!(socket.message().await, next("1", &json!({ "hello": "hello world" })));
+    assert_eq!(socket.message().await, complete("1"));
+    server.toy.pulses.send(7).unwrap();
+    assert_eq!(socket.message().await, next("stream", &json!({ "pulses": 7 })));
 }
 
 #[tokio::test]

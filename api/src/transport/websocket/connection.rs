@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::Executor;
+use async_graphql::{Executor, ServerError};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
@@ -184,7 +184,7 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
             FromClient::ConnectionInit(payload) => self.init(&payload),
             FromClient::Ping(payload) => self.pong(payload.as_deref()),
             FromClient::Pong => Ok(()),
-            FromClient::Subscribe { id, params } => self.subscribe(&id, *params),
+            FromClient::Subscribe { id, params } => self.subscribe(&id, params),
             FromClient::Complete { id } => {
                 self.operations.cancel(&id);
                 Ok(())
@@ -223,13 +223,23 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
         self.say(Control::Text(FromServer::Pong { payload }.to_text()))
     }
 
-    fn subscribe(&mut self, id: &str, params: Params) -> Result<(), Ending> {
+    fn subscribe(&mut self, id: &str, params: Result<Box<Params>, String>) -> Result<(), Ending> {
         let Some(ready) = &self.ready else { return Err(Close::unauthorized().into()) };
         let operations_max = self.service.options.websocket.operations_max;
         let generation = match self.operations.begin(id, operations_max) {
             Ok(generation) => generation,
             Err(Refused::IdTaken) => return Err(Close::id_taken(id).into()),
-            Err(Refused::TooMany) => return self.refuse_operation(id, operations_max),
+            Err(Refused::TooMany) => {
+                let text = format!("a socket may run at most {operations_max} operations at the same time");
+                return self.refuse_operation(id, coded(code::TOO_MANY_OPERATIONS, text));
+            }
+        };
+        let params = match params {
+            Ok(params) => *params,
+            Err(reason) => {
+                self.operations.finish(id, generation);
+                return self.refuse_operation(id, coded(code::BAD_REQUEST, reason));
+            }
         };
         let outlet = Outlet { id: id.into(), generation, queue: self.queue.clone() };
         let operation = operation::run(self.service.clone(), ready.caller.clone(), params, outlet);
@@ -238,10 +248,8 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
         Ok(())
     }
 
-    fn refuse_operation(&self, id: &str, operations_max: usize) -> Result<(), Ending> {
-        let text = format!("a socket may run at most {operations_max} operations at the same time");
-        let errors = [coded(code::TOO_MANY_OPERATIONS, text)];
-        self.say(Control::Text(FromServer::Error { id, payload: &errors }.to_text()))
+    fn refuse_operation(&self, id: &str, error: ServerError) -> Result<(), Ending> {
+        self.say(Control::Text(FromServer::Error { id, payload: &[error] }.to_text()))
     }
 
     /// Says something past the queue. If even that is full, the client does not read.

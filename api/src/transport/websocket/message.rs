@@ -19,8 +19,14 @@ pub(super) enum FromClient {
     ConnectionInit(InitPayload),
     Ping(Option<Box<RawValue>>),
     Pong,
-    Subscribe { id: String, params: Box<Params> },
-    Complete { id: String },
+    /// The parameters, or why they are refused: that concerns this operation alone.
+    Subscribe {
+        id: String,
+        params: Result<Box<Params>, String>,
+    },
+    Complete {
+        id: String,
+    },
 }
 
 /// The payload of `connection_init`. Unknown keys are the client's own affair.
@@ -79,10 +85,14 @@ impl FromClient {
 }
 
 fn subscribe(message: Envelope<'_>) -> Result<FromClient, String> {
-    let payload = message.payload.ok_or("`subscribe` has no payload")?;
-    let params = serde_json::from_str(payload.get())
-        .map_err(|error| format!("the payload of `subscribe` is not a request: {error}"))?;
-    Ok(FromClient::Subscribe { id: id(message.id)?, params: Box::new(params) })
+    let id = id(message.id)?;
+    let payload = message.payload.ok_or_else(|| "`subscribe` has no payload".to_owned());
+    let params = payload.and_then(|payload| {
+        serde_json::from_str(payload.get())
+            .map(Box::new)
+            .map_err(|error| format!("the payload of `subscribe` is not a request: {error}"))
+    });
+    Ok(FromClient::Subscribe { id, params })
 }
 
 fn id(id: Option<String>) -> Result<String, String> {
