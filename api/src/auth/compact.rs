@@ -104,7 +104,15 @@ fn object(part: &str, which: Part) -> Result<Map<String, Value>, VerifyError> {
             "its header has a number that is out of range",
             "its claims have a number that is out of range",
         ),
-        _ => not_object(),
+        strict::FaultKind::ReservedKey(_) => {
+            pick("its header has a parameter of a reserved name", "its claims have a reserved name")
+        }
+        strict::FaultKind::Text => pick(
+            "its header has a string with an escape that stands for no character",
+            "its claims have a string with an escape that stands for no character",
+        ),
+        strict::FaultKind::Depth => pick("its header is nested too deep", "its claims are nested too deep"),
+        strict::FaultKind::Grammar => not_object(),
     })?;
     serde_json::from_str(&text).map_err(|_| not_object())
 }

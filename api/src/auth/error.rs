@@ -51,13 +51,33 @@ pub enum VerifyError {
     NotAccepted(&'static str),
 }
 
+/// Told in the same words.
 impl From<VerifyError> for AuthError {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::Missing => Self::Missing,
             VerifyError::BadSignature => Self::BadSignature,
-            VerifyError::Expired { .. } => Self::Expired,
-            VerifyError::Malformed(reason) | VerifyError::NotAccepted(reason) => Self::NotAccepted(reason),
+            VerifyError::Expired { at } => Self::ExpiredAt(at.to_string()),
+            VerifyError::Malformed(reason) => Self::Malformed(reason),
+            VerifyError::NotAccepted(reason) => Self::NotAccepted(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_token_is_told_in_the_same_words_by_every_transport() {
+        for error in [
+            VerifyError::Missing,
+            VerifyError::Malformed("x"),
+            VerifyError::BadSignature,
+            VerifyError::Expired { at: Timestamp(1_000_000) },
+            VerifyError::NotAccepted("x"),
+        ] {
+            assert_eq!(AuthError::from(error.clone()).to_string(), error.to_string());
         }
     }
 }

@@ -49,15 +49,21 @@ pub enum AuthError {
     /// There is none.
     #[error("a bearer token is required")]
     Missing,
-    /// It is not a bearer token or cannot be read.
-    #[error("the bearer token is malformed")]
-    Malformed,
+    /// There are credentials of another scheme.
+    #[error("the `Authorization` header is not `Bearer TOKEN`")]
+    OtherScheme,
+    /// It cannot be read.
+    #[error("the bearer token is malformed: {0}")]
+    Malformed(&'static str),
     /// It was not signed by a key we trust.
     #[error("the signature of the bearer token is not valid")]
     BadSignature,
-    /// Its time is over.
+    /// Its time is over since it was accepted.
     #[error("the bearer token has expired")]
     Expired,
+    /// Its time was over before.
+    #[error("the bearer token expired at {0}")]
+    ExpiredAt(String),
     /// It is good, but not for us: another issuer or audience, not valid yet, an unknown subject.
     #[error("the bearer token is not accepted: {0}")]
     NotAccepted(&'static str),
@@ -83,10 +89,10 @@ impl AuthError {
         }
     }
 
-    /// The value of `WWW-Authenticate`, by RFC 6750.
+    /// The value of `WWW-Authenticate`, by RFC 6750: without an error where no bearer token was sent.
     pub fn challenge(&self) -> Option<HeaderValue> {
         match self {
-            Self::Missing => Some(HeaderValue::from_static("Bearer realm=\"ctutor\"")),
+            Self::Missing | Self::OtherScheme => Some(HeaderValue::from_static("Bearer realm=\"ctutor\"")),
             Self::Unavailable => None,
             refused => {
                 let text = format!(
@@ -102,7 +108,7 @@ impl AuthError {
 ///
 /// # Errors
 ///
-/// [`AuthError::NotAccepted`] for another scheme, an empty token, or more than one header.
+/// [`AuthError::OtherScheme`] for another scheme or an empty token, [`AuthError::NotAccepted`] for more than one header.
 pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -110,7 +116,7 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
         return Err(AuthError::NotAccepted("the request has more than one `Authorization` header"));
     }
     let token = value.to_str().ok().and_then(strip_bearer);
-    token.map(Some).ok_or(AuthError::NotAccepted("the `Authorization` header is not `Bearer TOKEN`"))
+    token.map(Some).ok_or(AuthError::OtherScheme)
 }
 
 /// Takes the scheme off `Bearer …`.

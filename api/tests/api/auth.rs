@@ -155,7 +155,7 @@ fn the_reason_of_refused_claims_is_the_true_one() {
         (r#"{"sub":"a","sub":"ada","role":"user","exp":2000}"#, "have a name twice"),
         (r#"{"sub":"a\u0000","role":"user","exp":2000}"#, "control character"),
         (r#"{"sub":"\n","role":"user","exp":2000}"#, "blank"),
-        (r#"{"sub":"\ud800","role":"user","exp":2000}"#, "claims are not a JSON object"),
+        (r#"{"sub":"\ud800","role":"user","exp":2000}"#, "an escape that stands for no character"),
         ("[]", "claims are not a JSON object"),
     ] {
         let found = refusal(&token(HEADER, claims));
@@ -163,6 +163,8 @@ fn the_reason_of_refused_claims_is_the_true_one() {
     }
     let long = format!(r#"{{"sub":"{}","role":"user","exp":2000}}"#, "a".repeat(256));
     assert!(refusal(&token(HEADER, &long)).contains("more than 255 bytes"));
+    let deep = format!(r#"{{"sub":"ada","x":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    assert!(refusal(&token(HEADER, &deep)).contains("claims are nested too deep"));
 }
 
 #[test]

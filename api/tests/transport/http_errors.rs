@@ -28,8 +28,8 @@ async fn tokens_are_asked_for_and_refused_with_a_reason() {
     for (authorization, status, text, challenge) in [
         (None, 401, "a bearer token is required", Some("Bearer realm=\"ctutor\"")),
         (Some("Bearer garbled"), 401, "malformed", Some("invalid_token")),
-        (Some("Bearer"), 401, "is not `Bearer TOKEN`", Some("invalid_token")),
-        (Some("Basic YWxpY2U="), 401, "is not `Bearer TOKEN`", Some("invalid_token")),
+        (Some("Bearer"), 401, "is not `Bearer TOKEN`", Some("Bearer realm=\"ctutor\"")),
+        (Some("Basic YWxpY2U="), 401, "is not `Bearer TOKEN`", Some("Bearer realm=\"ctutor\"")),
         (Some("Bearer forged"), 401, "signature", Some("invalid_token")),
         (Some("Bearer expired"), 401, "expired", Some("expired")),
         (Some("Bearer foreign"), 401, "unknown issuer", Some("invalid_token")),
@@ -44,7 +44,13 @@ async fn tokens_are_asked_for_and_refused_with_a_reason() {
         let header =
             response.headers().get("www-authenticate").map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(header.is_some(), challenge.is_some());
-        assert!(header.unwrap_or_default().contains(challenge.unwrap_or_default()));
+        let header = header.unwrap_or_default();
+        assert!(header.contains(challenge.unwrap_or_default()), "{header}");
+        assert_eq!(
+            header.contains("error="),
+            challenge.is_some_and(|part| !part.contains("realm")),
+            "{header}"
+        );
         let answer: Value = response.json().await.unwrap();
         assert!(answer["errors"][0]["message"].as_str().unwrap().contains(text), "{answer}");
         let code = if status == 401 { "UNAUTHENTICATED" } else { "UNAVAILABLE" };
@@ -175,6 +181,20 @@ async fn parameters_of_get_must_have_their_shapes() {
     {
         let request = get(&server, &[("query", "{ hello }"), (name, value)]);
         assert_eq!(refused(request).await, is(400, "BAD_REQUEST"), "{name}={value}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_of_a_query_string_that_are_not_utf8_are_refused_by_name() {
+    let server = server().await;
+    let query = "query=%7Bhello(name:%22%ff%22)%7D";
+    let variables = "query=query($n:String)%7Bhello(name:$n)%7D&variables=%7B%22n%22:%22%ff%22%7D";
+    for (text, name) in [(query, "`query`"), (variables, "`variables`")] {
+        let request = Client::new().get(format!("{}?{text}", server.url())).bearer_auth("alice");
+        let (status, answer) = json_of(request).await;
+        let error = &answer["errors"][0];
+        assert_eq!((status.as_u16(), &error["extensions"]["code"]), (400, &json!("BAD_REQUEST")), "{answer}");
+        assert!(error["message"].as_str().unwrap().contains(name), "{answer}");
     }
 }
 

@@ -206,11 +206,12 @@ impl Authenticate for Tokens {
         reason = "a token of the toy ends by the wall clock, as real ones do"
     )]
     fn authenticate(&self, bearer: Option<&str>) -> Result<Person, AuthError> {
-        let expires_in = |ms: &str| ms.parse().map(Duration::from_millis).map_err(|_| AuthError::Malformed);
+        let expires_in =
+            |ms: &str| ms.parse().map(Duration::from_millis).map_err(|_| AuthError::Malformed("no time"));
         match bearer.ok_or(AuthError::Missing)? {
             "expired" => Err(AuthError::Expired),
             "forged" => Err(AuthError::BadSignature),
-            "garbled" => Err(AuthError::Malformed),
+            "garbled" => Err(AuthError::Malformed("not readable")),
             "foreign" => Err(AuthError::NotAccepted("unknown issuer")),
             "no-keys" => Err(AuthError::Unavailable),
             name => {

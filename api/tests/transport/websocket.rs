@@ -76,8 +76,8 @@ async fn bad_tokens_close_with_4403_and_a_reason() {
         (json!({ "Authorization": "Bearer expired" }), "expired"),
         (json!({ "Authorization": "Bearer forged" }), "signature"),
         (json!({ "Authorization": "Bearer garbled" }), "malformed"),
-        (json!({ "Authorization": "Basic x" }), "malformed"),
-        (json!({ "Authorization": "alice" }), "malformed"),
+        (json!({ "Authorization": "Basic x" }), "is not `Bearer TOKEN`"),
+        (json!({ "Authorization": "alice" }), "is not `Bearer TOKEN`"),
         (json!({ "token": "" }), "malformed"),
     ] {
         let mut socket = Socket::open(&server).await;

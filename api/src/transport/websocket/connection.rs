@@ -213,7 +213,7 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
     fn authenticate(&self, payload: &InitPayload) -> Result<A::Caller, AuthError> {
         let authorization = payload.authorization();
         let token = match authorization.as_deref() {
-            Some(value) => Some(strip_bearer(value).ok_or(AuthError::Malformed)?),
+            Some(value) => Some(strip_bearer(value).ok_or(AuthError::Malformed("it is not `Bearer TOKEN`"))?),
             None => None,
         };
         self.service.authenticator.authenticate(token)
