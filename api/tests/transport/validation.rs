@@ -164,7 +164,7 @@ fn a_value_that_does_not_fit_is_told_with_its_path() {
         (
             "{ pet(key: {}) { __typename } }",
             "{}",
-            "`key` is \"an object\", expected exactly one of `id`, `name`, `range`, not null",
+            "`key` is an object, expected exactly one of `id`, `name`, `range`, not null",
             json!([]),
         ),
         (

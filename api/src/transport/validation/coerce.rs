@@ -5,7 +5,7 @@ use async_graphql::parser::types::{BaseType, OperationDefinition, Type};
 use async_graphql::{Name, Number, ServerError, Value, Variables};
 
 use super::super::error::{code, coded_at};
-use super::misfit::{self, Holder, Misfit, shown};
+use super::misfit::{self, Found, Holder, Misfit, shown};
 use super::schema::{Inputs, NamedType, Schema};
 
 /// The largest integer up to which a floating-point number tells integers apart.
@@ -82,13 +82,12 @@ impl Schema {
         is_one_of: bool,
         values: IndexMap<Name, Value>,
     ) -> Result<Value, Misfit> {
-        let found = || Value::from("an object");
         if let Some(unknown) = values.keys().find(|name| !fields.contains_key(*name)) {
-            let value = values.get(unknown).map_or(Value::Null, shown);
+            let value = values.get(unknown).map_or(Found::Value(Value::Null), shown);
             return Err(Misfit::new(value, misfit::known(fields)).below(unknown.as_str()));
         }
         if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
-            return Err(Misfit::new(found(), misfit::one_of(fields)));
+            return Err(Misfit::new(Found::OBJECT, misfit::one_of(fields)));
         }
         if let Some((name, field)) = misfit::missing(fields, |name| values.contains_key(name)) {
             let misfit = Misfit::new(Value::Null, format!("a value of `{}`, not null", field.ty));

@@ -1,5 +1,7 @@
 //! Values that their types do not take, and how they are told.
 
+use std::fmt;
+
 use async_graphql::{Name, Pos, ServerError, Value};
 
 use super::super::error::{code, coded_at, set_extension};
@@ -13,8 +15,43 @@ const FOUND_CHARS_MAX: usize = 100;
 pub(super) struct Misfit {
     /// The way to it in the argument or variable, innermost first.
     path: Vec<Value>,
-    found: Value,
+    found: Found,
     allowed: String,
+}
+
+/// What stands where the type takes something else.
+#[derive(Debug)]
+pub(super) enum Found {
+    Value(Value),
+    /// A list or an object, of which only the kind is said.
+    Kind(&'static str),
+}
+
+impl Found {
+    pub(super) const OBJECT: Self = Self::Kind("an object");
+
+    fn into_value(self) -> Value {
+        match self {
+            Self::Value(value) => value,
+            Self::Kind(kind) => Value::from(kind),
+        }
+    }
+}
+
+impl From<Value> for Found {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl fmt::Display for Found {
+    /// A kind without the quotes of a string.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => value.fmt(f),
+            Self::Kind(kind) => f.write_str(kind),
+        }
+    }
 }
 
 /// What has the value.
@@ -25,8 +62,8 @@ pub(super) enum Holder<'a> {
 }
 
 impl Misfit {
-    pub(super) fn new(found: Value, allowed: impl Into<String>) -> Self {
-        Self { path: Vec::new(), found, allowed: allowed.into() }
+    pub(super) fn new(found: impl Into<Found>, allowed: impl Into<String>) -> Self {
+        Self { path: Vec::new(), found: found.into(), allowed: allowed.into() }
     }
 
     /// Says that the value stands in an object or a list.
@@ -53,19 +90,19 @@ impl Misfit {
         let mut error = coded_at(code::BAD_USER_INPUT, message, Some(pos));
         set_extension(&mut error, kind, name.as_str());
         set_extension(&mut error, "path", Value::List(self.path));
-        set_extension(&mut error, "found", self.found);
+        set_extension(&mut error, "found", self.found.into_value());
         set_extension(&mut error, "allowed", self.allowed);
         error
     }
 }
 
 /// A value as it is said back: short.
-pub(super) fn shown(value: &Value) -> Value {
+pub(super) fn shown(value: &Value) -> Found {
     match value {
-        Value::String(text) => Value::String(text.chars().take(FOUND_CHARS_MAX).collect()),
-        Value::List(_) => Value::from("a list"),
-        Value::Object(_) => Value::from("an object"),
-        other => other.clone(),
+        Value::String(text) => Found::Value(Value::String(text.chars().take(FOUND_CHARS_MAX).collect())),
+        Value::List(_) => Found::Kind("a list"),
+        Value::Object(_) => Found::OBJECT,
+        other => Found::Value(other.clone()),
     }
 }
 

@@ -7,7 +7,7 @@ use async_graphql::parser::types::{BaseType, Type};
 use async_graphql::{Name, Pos, Value as Constant};
 use async_graphql_value::Value;
 
-use super::misfit::{self, Misfit, shown};
+use super::misfit::{self, Found, Misfit, shown};
 use super::schema::{Input, Inputs, NamedType, Schema};
 
 /// A variable at a position.
@@ -172,7 +172,7 @@ impl<'s, F> Check<'s, F> {
             self.value(place, value).map_err(|misfit| misfit.below(name.as_str()))?;
         }
         if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
-            return Err(Misfit::new(Constant::from("an object"), misfit::one_of(fields)));
+            return Err(Misfit::new(Found::OBJECT, misfit::one_of(fields)));
         }
         match misfit::missing(fields, |name| values.contains_key(name)) {
             Some((name, field)) => {
