@@ -1,6 +1,7 @@
 //! Signals to a command that cannot react by itself.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
 
 use std::{
     io::{Read, Write},
