@@ -5,6 +5,10 @@ use std::{fmt, str::FromStr};
 use serde::Deserialize;
 use url::{Host, Url};
 
+/// Schemes of addresses whose pages have no origin of their own, or that are not of pages.
+const SCHEMES_WITHOUT_PAGES: [&str; 10] =
+    ["about", "blob", "data", "file", "ftp", "javascript", "mailto", "view-source", "ws", "wss"];
+
 /// Pages that may call from elsewhere: one origin, all subdomains of a host, `null`, or `*` for every page.
 ///
 /// It is kept as browsers write it: scheme and host in lower case, international names in their ASCII form, and no port
@@ -27,6 +31,12 @@ pub enum OriginError {
     /// There is no scheme.
     #[error("`{0}` has no scheme; write `https://{0}`")]
     Scheme(String),
+    /// No page has an origin of this scheme.
+    #[error("`{0}` is not the origin of a page; write `https://` or `http://` with its host")]
+    NoPage(String),
+    /// There are several.
+    #[error("`{0}` is more than one origin; separate them with a comma")]
+    Several(String),
     /// There is more than scheme, host and port.
     #[error("`{found}` is more than an origin; write `{origin}`")]
     More {
@@ -82,8 +92,20 @@ impl FromStr for Origin {
                 false => OriginError::Scheme(text.trim_end_matches('/').to_owned()),
             });
         };
+        if SCHEMES_WITHOUT_PAGES.contains(&scheme.to_ascii_lowercase().as_str()) {
+            return Err(OriginError::NoPage(text.to_owned()));
+        }
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains([';', ',']) {
+            return Err(OriginError::Several(text.to_owned()));
+        }
         if let Some(host) = rest.strip_prefix("*.") {
-            let origin = exact(text, &format!("{scheme}://{host}"))?;
+            let url = format!("{scheme}://{host}");
+            let origin = exact(text, &url)?;
+            if Url::parse(&url).is_ok_and(|url| matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)))) {
+                let reason = "an IP address has no subdomains".to_owned();
+                return Err(OriginError::Malformed(text.to_owned(), reason));
+            }
             let (scheme, host) = origin.split_once("://").unwrap_or_default();
             return Ok(Self(Pattern::Subdomains(format!("{scheme}://"), format!(".{host}"))));
         }
@@ -165,7 +187,13 @@ mod tests {
             ("*.example.com", "`*` in the wrong place"),
             ("https://a.*.com", "`*` in the wrong place"),
             ("https://", "is not an origin"),
-            ("file:///srv", "it has no host"),
+            ("file:///srv", "is not the origin of a page; write `https://`"),
+            ("javascript://x", "is not the origin of a page"),
+            ("FTP://h", "is not the origin of a page"),
+            ("http://*.1", "an IP address has no subdomains"),
+            ("https://a;https://b", "is more than one origin; separate them with a comma"),
+            ("https://a,https://b", "is more than one origin; separate them with a comma"),
+            ("tauri://", "it has no host"),
             ("https://exa mple.com", "is not an origin"),
             ("https://example.com:99999", "is not an origin"),
         ] {
