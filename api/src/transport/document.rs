@@ -7,7 +7,7 @@ use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
 };
 use async_graphql::{Extensions, Name, Positioned, Request, ServerError, Variables};
-use async_graphql_value::Value;
+use async_graphql_value::{ConstValue, Value};
 
 use super::error::RequestError;
 use super::guard::{self, Limits};
@@ -98,7 +98,7 @@ impl Documents {
         let operation_type = operation.node.ty;
         let absent = absent(&operation.node, &params.variables);
         let mut document = judged.document.clone();
-        leave_out(&mut document, &absent);
+        leave_out(&mut document, &absent, &params.variables);
         if operation_type == OperationType::Subscription {
             lift_root(&mut document, params.operation_name.as_deref());
         }
@@ -177,10 +177,18 @@ fn absent(operation: &OperationDefinition, variables: &Variables) -> HashSet<Nam
 
 /// Takes arguments out whose variable has no value, as if they had not been written. The executor would take null
 /// for them instead of their default.
-fn leave_out(document: &mut ExecutableDocument, absent: &HashSet<Name>) {
-    if absent.is_empty() {
-        return;
-    }
+///
+/// It would also refuse null for `includeDeprecated`, whose type allows it, and for which null is as good as none.
+fn leave_out(document: &mut ExecutableDocument, absent: &HashSet<Name>, given: &Variables) {
+    let is_null = |value: &Value| match value {
+        Value::Null => true,
+        Value::Variable(name) => given.get(name).is_some_and(|value| *value == ConstValue::Null),
+        _ => false,
+    };
+    let is_left_out = |field: &str, argument: &str, value: &Value| {
+        matches!(value, Value::Variable(name) if absent.contains(name))
+            || (INTROSPECTION_LISTS.contains(&field) && argument == "includeDeprecated" && is_null(value))
+    };
     let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
         DocumentOperations::Single(operation) => vec![&mut operation.node],
         DocumentOperations::Multiple(operations) => {
@@ -194,9 +202,11 @@ fn leave_out(document: &mut ExecutableDocument, absent: &HashSet<Name>) {
         for selection in &mut set.items {
             match &mut selection.node {
                 Selection::Field(field) => {
-                    field.node.arguments.retain(
-                        |(_, value)| !matches!(&value.node, Value::Variable(name) if absent.contains(name)),
-                    );
+                    let name = &field.node.name.node;
+                    field
+                        .node
+                        .arguments
+                        .retain(|(argument, value)| !is_left_out(name, &argument.node, &value.node));
                     stack.push(&mut field.node.selection_set.node);
                 }
                 Selection::InlineFragment(fragment) => stack.push(&mut fragment.node.selection_set.node),
@@ -205,6 +215,9 @@ fn leave_out(document: &mut ExecutableDocument, absent: &HashSet<Name>) {
         }
     }
 }
+
+/// The fields of introspection that take `includeDeprecated`.
+const INTROSPECTION_LISTS: [&str; 4] = ["args", "enumValues", "fields", "inputFields"];
 
 /// How much of an unknown name is said back.
 const NAME_MAX: usize = 100;

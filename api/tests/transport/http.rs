@@ -162,6 +162,16 @@ async fn the_introspection_query_of_graphiql_is_answered() {
 }
 
 #[tokio::test]
+async fn null_asks_introspection_for_nothing_deprecated() {
+    let server = server().await;
+    let text = "query($d: Boolean) { __type(name: \"Query\") {
+        fields(includeDeprecated: $d) { args(includeDeprecated: null) { name } } } }";
+    let request = json!({ "query": text, "variables": { "d": null } });
+    let (_, answer) = json_of(post(&server).json(&request)).await;
+    assert!(!answer["data"]["__type"]["fields"].as_array().unwrap().is_empty(), "{answer}");
+}
+
+#[tokio::test]
 async fn introspection_can_be_turned_off() {
     let options = Options { introspection: Introspection::Disabled, ..Options::default() };
     let server = Server::start(options).await;
