@@ -4,7 +4,8 @@ use std::fmt;
 
 use async_graphql::{Extensions, Request, Variables};
 use axum::http::Uri;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, de, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use super::query_string::{self, NotUtf8};
 use crate::exact::ExactVariables;
@@ -40,6 +41,8 @@ pub(super) enum Body {
 pub(super) enum Error {
     #[error("the request body is not valid UTF-8")]
     Encoding,
+    #[error("the request body is empty")]
+    BodyEmpty,
     #[error("the request body is not a valid GraphQL request: {0}")]
     Body(#[source] serde_json::Error),
     #[error(transparent)]
@@ -48,6 +51,8 @@ pub(super) enum Error {
     QueryMissing,
     #[error("parameter `{name}` is given more than once")]
     ParameterRepeated { name: &'static str },
+    #[error("parameter `{name}` must be a JSON object or null")]
+    ParameterNotObject { name: &'static str },
     #[error("parameter `{name}` is not a valid JSON object: {source}")]
     Parameter { name: &'static str, source: serde_json::Error },
     #[error("expected at least one request in the batch, found none")]
@@ -59,6 +64,9 @@ pub(super) enum Error {
 /// Reads the body of a POST.
 pub(super) fn from_body(bytes: &[u8], batch_requests_max: usize) -> Result<Body, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::Encoding)?;
+    if text.trim().is_empty() {
+        return Err(Error::BodyEmpty);
+    }
     if !text.trim_start().starts_with('[') {
         return serde_json::from_str(text).map(Body::Single).map_err(Error::Body);
     }
@@ -101,10 +109,10 @@ struct Fields {
     query: String,
     #[serde(default)]
     operation_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     variables: ExactVariables,
-    #[serde(default, deserialize_with = "nullable")]
-    extensions: Extensions,
+    #[serde(default, deserialize_with = "object")]
+    extensions: Nullable<Extensions>,
 }
 
 fn json_parameter<T: Default + for<'de> Deserialize<'de>>(
@@ -113,8 +121,23 @@ fn json_parameter<T: Default + for<'de> Deserialize<'de>>(
 ) -> Result<T, Error> {
     match text {
         None | Some("") => Ok(T::default()),
+        Some(text) if !is_object_or_null(text) => Err(Error::ParameterNotObject { name }),
         Some(text) => serde_json::from_str(text).map_err(|source| Error::Parameter { name, source }),
     }
+}
+
+fn is_object_or_null(text: &str) -> bool {
+    let text = text.trim();
+    text == "null" || text.starts_with('{')
+}
+
+/// Reads a field that must be an object or null, for which the parser has words of its own.
+fn object<'de, T: Default + DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    if !is_object_or_null(text.get()) {
+        return Err(de::Error::custom("`variables` and `extensions` must each be a JSON object or null"));
+    }
+    serde_json::from_str::<T>(text.get()).map_err(de::Error::custom)
 }
 
 /// A value for which `null` stands for its default.
@@ -123,14 +146,8 @@ struct Nullable<T>(T);
 
 impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Nullable<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        nullable(deserializer).map(Self)
+        Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default).map(Self)
     }
-}
-
-fn nullable<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Takes objects only: derived code would also take a list of the fields in their order.
@@ -155,7 +172,7 @@ impl<'de> de::Visitor<'de> for ObjectVisitor {
             query: fields.query,
             operation_name: fields.operation_name.filter(|name| !name.is_empty()),
             variables: fields.variables.0,
-            extensions: fields.extensions,
+            extensions: fields.extensions.0,
         })
     }
 }

@@ -185,6 +185,29 @@ async fn parameters_of_get_must_have_their_shapes() {
 }
 
 #[tokio::test]
+async fn wrong_shapes_are_told_in_plain_words() {
+    let server = server().await;
+    let message = async |request: RequestBuilder| {
+        let (_, answer) = json_of(request).await;
+        answer["errors"][0]["message"].as_str().unwrap().to_owned()
+    };
+    for (body, told) in [
+        ("", "the request body is empty"),
+        (r#"{"query":"{ hello }","variables":[]}"#, "must each be a JSON object or null"),
+        (r#"{"query":"{ hello }","extensions":1}"#, "must each be a JSON object or null"),
+        (r#"{"query":"{ hello }","variables":{"a":1,"a":2}}"#, "`variables.a`: the key `a` appears twice"),
+    ] {
+        let request = post(&server).header("content-type", "application/json").body(body);
+        let found = message(request).await;
+        assert!(found.contains(told) && !found.contains("sequence"), "{found}");
+    }
+    let found = message(get(&server, &[("variables", "{}")])).await;
+    assert_eq!(found, "the query string has no parameter `query`");
+    let found = message(get(&server, &[("query", "{ hello }"), ("variables", "[]")])).await;
+    assert_eq!(found, "parameter `variables` must be a JSON object or null");
+}
+
+#[tokio::test]
 async fn bytes_of_a_query_string_that_are_not_utf8_are_refused_by_name() {
     let server = server().await;
     let query = "query=%7Bhello(name:%22%ff%22)%7D";
