@@ -16,7 +16,8 @@ pub struct Command {
     pub env: BTreeMap<String, String>,
     /// Must lie in one of the folders below, or in what every command sees.
     pub cwd: PathBuf,
-    /// What the program sees beside the system's programs, in this order: a later one lies over an earlier.
+    /// What the program sees beside the system's programs, in this order: a later one lies over an earlier. The
+    /// folders between a writable one and one in it can be neither renamed nor removed by the program.
     pub binds: Vec<Bind>,
     /// What the program reads from its standard input.
     pub stdin: Vec<u8>,
@@ -77,6 +78,33 @@ impl Command {
         })
     }
 
+    /// The folders between a bind and the writable one that it lies in, the highest first. Where a program could rename
+    /// them, it would choose what the next command binds.
+    pub(crate) fn folders_around(&self, number: usize) -> Vec<&Path> {
+        let Some((bind, before)) = self.binds.get(..=number).and_then(<[Bind]>::split_last) else {
+            return Vec::new();
+        };
+        let path = bind.path();
+        let Some(Bind::Writable(root)) = before.iter().rfind(|outer| path.starts_with(outer.path())) else {
+            return Vec::new();
+        };
+        let is_between = |folder: &&Path| folder.starts_with(root) && *folder != root;
+        let mut folders: Vec<&Path> = path.ancestors().skip(1).take_while(is_between).collect();
+        folders.reverse();
+        folders
+    }
+
+    /// Whether an earlier command may have put a link in the way of a bind.
+    fn leads_through_link(&self, number: usize, path: &Path) -> bool {
+        let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+        let is_inside = self
+            .binds
+            .iter()
+            .take(number)
+            .any(|outer| matches!(outer, Bind::Writable(root) if path.starts_with(root) && path != root));
+        is_inside && (is_link(path) || self.folders_around(number).into_iter().any(is_link))
+    }
+
     /// Refuses what would be a fault of the caller and could otherwise look like one of the program.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let invalid = |reason| Err(Error::InvalidCommand { reason });
@@ -96,13 +124,23 @@ impl Command {
         if !self.cwd.is_absolute() {
             return invalid("its working directory is not absolute");
         }
-        for bind in &self.binds {
-            let (Bind::ReadOnly(path) | Bind::Writable(path)) = bind;
+        for (number, bind) in self.binds.iter().enumerate() {
+            let path = bind.path();
+            if self.leads_through_link(number, path) {
+                return invalid("a bound path in a writable folder leads through a symbolic link");
+            }
             if !path.is_absolute() || !path.exists() {
                 return invalid("a bound path is not absolute or not there");
             }
         }
         Ok(())
+    }
+}
+
+impl Bind {
+    pub(crate) fn path(&self) -> &Path {
+        let (Self::ReadOnly(path) | Self::Writable(path)) = self;
+        path
     }
 }
 
@@ -120,6 +158,48 @@ impl Default for Limits {
             scratch_bytes: 64 << 20,
             writable_bytes: 256 << 20,
             writable_files: 10_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn the_folders_between_a_writable_folder_and_a_bind_in_it_are_known() {
+        let binds = [
+            Bind::Writable("/work".into()),
+            Bind::ReadOnly("/work/a/b/c".into()),
+            Bind::ReadOnly("/work/top".into()),
+            Bind::ReadOnly("/work/top/x/y".into()),
+            Bind::ReadOnly("/worker/x".into()),
+        ];
+        let command = Command { binds: binds.into(), ..Command::new(["true"], "/work") };
+        assert_eq!(command.folders_around(1), ["/work/a", "/work/a/b"].map(Path::new));
+        for number in [0, 2, 3, 4, 5] {
+            assert!(command.folders_around(number).is_empty(), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_bind_in_a_writable_folder_may_not_lead_through_a_link() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let work = folder.path().join("work");
+        fs::create_dir_all(work.join("src")).expect("a folder");
+        fs::write(work.join("src/data"), "").expect("a file");
+        symlink("src", work.join("folder")).expect("a link");
+        symlink("data", work.join("src/file")).expect("a link");
+        let check = |path: &str| {
+            let binds = vec![Bind::Writable(work.clone()), Bind::ReadOnly(work.join(path))];
+            Command { binds, ..Command::new(["true"], &work) }.check()
+        };
+        assert!(check("src/data").is_ok());
+        for path in ["folder/data", "src/file", "folder"] {
+            let fault = check(path).expect_err("a link").to_string();
+            assert!(fault.contains("symbolic link"), "{path}: {fault}");
         }
     }
 }

@@ -85,12 +85,7 @@ impl Confiner {
             for (outside, inside) in view.into_iter().flat_map(MachineView::binds) {
                 line.bind("--ro-bind", &outside, &inside);
             }
-            for bind in &command.binds {
-                match bind {
-                    Bind::ReadOnly(path) => line.bind("--ro-bind", path, path),
-                    Bind::Writable(path) => line.bind("--bind", path, path),
-                }
-            }
+            add_binds(&mut line, command);
             // Last, because until here the folders that carry the others are made in it.
             line.add(["--remount-ro", "/", "--chdir"]).add([&command.cwd]);
             if self.confinement == Confinement::DroppedRoot {
@@ -202,6 +197,26 @@ impl Line {
             if self.1.insert(folder.to_owned()) {
                 self.add(["--perms", mode, "--dir"]).add([folder]);
             }
+        }
+    }
+}
+
+/// A program could rename a folder that holds what it may not change, and put its own in the place: at once, or for the
+/// next command, which would follow a link there on the machine. A mount point can be neither renamed nor removed, so
+/// each such folder is made one.
+fn add_binds(line: &mut Line, command: &Command) {
+    let mut fixed = HashSet::new();
+    for (number, bind) in command.binds.iter().enumerate() {
+        for folder in command.folders_around(number) {
+            if fixed.insert(folder) {
+                line.bind("--bind", folder, folder);
+            }
+        }
+        // It covers what was mounted below it.
+        fixed.retain(|folder| !folder.starts_with(bind.path()));
+        match bind {
+            Bind::ReadOnly(path) => line.bind("--ro-bind", path, path),
+            Bind::Writable(path) => line.bind("--bind", path, path),
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
     Broken,
     budget::Budget,
     files::{self, Selection, is_named, is_refused, select},
+    guard::Guard,
     names::{Spelling, find},
     paths::Hidden,
     plan::{Granted, Maxima, RunnerKind, TestPlan},
@@ -56,7 +57,8 @@ pub(super) struct Bench<'a> {
 /// A folder for one process.
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    read_only: Vec<PathBuf>,
+    /// What the student's program may not change there.
+    pub(super) guard: Guard,
     /// The paths of the worker that a program can meet there.
     pub(super) hidden: Hidden,
 }
@@ -165,9 +167,9 @@ impl<'a> Bench<'a> {
             (Whose::Reference, ..) => {}
         }
         self.tests.copy(self.reference, &path)?;
-        let read_only = self.guarded().into_iter().map(|guarded| path.join(guarded)).collect();
+        let guard = Guard::new(&path, self.guarded()).map_err(Broken::files("reading a folder"))?;
         let hidden = self.hidden.clone().and(&path, ".");
-        Ok(Place { path, read_only, hidden })
+        Ok(Place { path, guard, hidden })
     }
 
     /// What the student's program may not change: whole folders if they hold none of the student's files.
@@ -202,7 +204,7 @@ impl<'a> Bench<'a> {
     pub(super) fn command(&self, place: &Place, argv: &[String], wall: Duration) -> Command {
         let mut command = Command::new(argv, &place.path);
         command.binds.push(Bind::Writable(place.path.clone()));
-        command.binds.extend(place.read_only.iter().cloned().map(Bind::ReadOnly));
+        command.binds.extend(place.guard.paths().map(Bind::ReadOnly));
         command.env.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
         command.limits = Limits { wall: wall.min(self.remaining()), ..self.limits() };
         command

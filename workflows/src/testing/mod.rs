@@ -12,6 +12,7 @@ mod budget;
 pub mod compare;
 mod execute;
 mod files;
+mod guard;
 pub mod junit;
 mod names;
 mod paths;

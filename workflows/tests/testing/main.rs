@@ -6,6 +6,7 @@ mod command;
 mod course;
 mod endings;
 mod forging;
+mod guarded;
 mod junit;
 mod messages;
 mod names;
