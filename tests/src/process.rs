@@ -219,7 +219,10 @@ impl Process {
 }
 
 /// The program: named by [`BINARY_VARIABLE`], or built into the folder above the running test's.
-fn binary() -> Result<PathBuf> {
+///
+/// # Errors
+/// It has not been built.
+pub fn binary() -> Result<PathBuf> {
     let path = match env::var_os(BINARY_VARIABLE) {
         Some(path) => PathBuf::from(path),
         None => built_beside(&env::current_exe()?)?,

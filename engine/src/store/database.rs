@@ -197,6 +197,12 @@ impl Connector {
                 Access::ReadOnly => options,
             }
         });
+        let sessions = self.sessions.clone();
+        connect.map_sqlx_sqlite_pool_opts(move |pool| {
+            let (acquired, released) = (sessions.clone(), sessions.clone());
+            pool.before_acquire(move |_, session| ready(Ok(acquired.trusts(session.age))).boxed())
+                .after_release(move |_, session| ready(Ok(released.trusts(session.age))).boxed())
+        });
         Ok(Database::connect(connect).await?)
     }
 

@@ -418,11 +418,18 @@ impl Writer {
         match batch.apply(Tx { dialect: self.dialect, inner: &inner }).await {
             Ok(()) => {
                 *phase = Phase::Commit;
-                inner.commit().await
+                let committed = inner.commit().await;
+                if committed.is_err() {
+                    self.sessions.distrust();
+                }
+                committed
             }
             Err(error) => {
-                // A connection that cannot roll back is broken and rolls back by ending.
-                let _ = inner.rollback().await;
+                // SQLite ends some transactions by itself, as when the disk is full. The connection then still counts
+                // one as open, and whatever begins later would be a part of it that nothing ever commits.
+                if inner.rollback().await.is_err() {
+                    self.sessions.distrust();
+                }
                 Err(error)
             }
         }

@@ -13,6 +13,7 @@ mod command_line;
 mod data_folders;
 mod data_processing;
 mod error_handling;
+mod full_disk;
 mod graphql_refusals;
 mod leaving;
 mod log_lines;

@@ -10,6 +10,7 @@ mod guarded;
 mod junit;
 mod messages;
 mod names;
+mod packages;
 mod pauses;
 mod plugins;
 mod skips;

@@ -373,10 +373,7 @@ fn absent(bench: &Bench<'_>, place: &Path) -> HashMap<String, String> {
         let path = place.join(pattern);
         if pattern.ends_with(".py") { path.is_file() } else { path.exists() }
     };
-    let module = |pattern: &str| {
-        let file = pattern.trim_end_matches('/');
-        (file.strip_suffix(".py").unwrap_or(file).replace('/', "."), file.to_owned())
-    };
+    let module = |pattern: &str| (module_path(pattern), pattern.trim_end_matches('/').to_owned());
     let patterns = bench.plan.student_files.iter().map(String::as_str);
     patterns.filter(|pattern| !pattern.contains('*') && !is_there(pattern)).map(module).collect()
 }
@@ -386,17 +383,29 @@ fn stand_ins(bench: &Bench<'_>, whose: Whose) -> serde_json::Value {
     if whose == Whose::Student || bench.plan.solution.is_some() {
         return json!(false);
     }
-    let names: Option<Vec<&str>> = bench
-        .plan
-        .student_files
-        .iter()
-        .map(|pattern| {
-            let file = pattern.trim_end_matches('/').rsplit('/').next()?;
-            let module = file.strip_suffix(".py").unwrap_or(file);
-            (!pattern.contains('*')).then_some(module)
-        })
-        .collect();
-    json!(names)
+    json!(stand_in_names(&bench.plan.student_files))
+}
+
+/// The modules of these files, or none if a pattern leaves their names open. The tests may import a module by its path
+/// in the submission, or by the end of its path from a folder that they add to Python's.
+fn stand_in_names(student_files: &[String]) -> Option<Vec<String>> {
+    let mut names = Vec::with_capacity(student_files.len());
+    for pattern in student_files {
+        if pattern.contains('*') {
+            return None;
+        }
+        let path = module_path(pattern);
+        let ends = path.match_indices('.').map(|(dot, _)| path[dot + 1..].to_owned());
+        names.extend(ends);
+        names.push(path);
+    }
+    Some(names)
+}
+
+/// What Python calls a file or a folder.
+fn module_path(pattern: &str) -> String {
+    let file = pattern.trim_end_matches('/');
+    file.strip_suffix(".py").unwrap_or(file).replace('/', ".")
 }
 
 /// Returns when a limit has passed without having been set anew.
@@ -408,5 +417,20 @@ async fn passed(mut limit: watch::Receiver<Duration>) {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_in_a_package_is_named_by_each_end_of_its_path() {
+        let names = |patterns: &[&str]| {
+            stand_in_names(&patterns.iter().map(|pattern| (*pattern).to_owned()).collect::<Vec<_>>())
+        };
+        let expected = ["pkg.student", "student", "src.pkg.student", "src", "a"].map(str::to_owned).to_vec();
+        assert_eq!(names(&["src/pkg/student.py", "src/", "a.py"]), Some(expected));
+        assert_eq!(names(&["a.py", "*.py"]), None);
     }
 }

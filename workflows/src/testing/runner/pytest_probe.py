@@ -355,7 +355,7 @@ class Probe:
 
 
 class StandIns:
-    """Finds the student's modules while the tests are listed without them."""
+    """Finds the student's modules, and the packages that they are in, while the tests are listed without them."""
 
     def __init__(self, names):
         self._names = names
@@ -363,7 +363,12 @@ class StandIns:
     def find_spec(self, fullname, path=None, target=None):
         import importlib.machinery
 
-        if self._names is not None and fullname.split(".")[0] not in self._names:
+        def is_around(inner, outer):
+            return f"{inner}.".startswith(f"{outer}.")
+
+        if self._names is not None and not any(
+            is_around(fullname, name) or is_around(name, fullname) for name in self._names
+        ):
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
