@@ -33,8 +33,15 @@ pub(super) fn of_whole(expected: &str, output: &Captured, how: Comparison) -> St
     if got_at.line != wanted_at.line {
         let _ = write!(message, " (line {} of the expected output)", wanted_at.line);
     }
-    let _ = write!(message, ": expected {}, found {}", end_or_name(wanted), end_or_name(got));
-    if let Some(words) = only_difference(how, |how| are_equal(expected, &found, how)) {
+    let got = match got {
+        None if output.truncated => "more output than is compared".to_owned(),
+        got => end_or_name(got),
+    };
+    let _ = write!(message, ": expected {}, found {got}", end_or_name(wanted));
+    // Of an output that was cut nobody knows how it goes on.
+    let only =
+        (!output.truncated).then(|| only_difference(how, |how| are_equal(expected, &found, how))).flatten();
+    if let Some(words) = only {
         let _ = write!(message, " ({words})");
     }
     push_notes(&mut message, output, &found);
@@ -67,7 +74,7 @@ pub(super) fn of_part(part: &str, output: &Captured, how: Comparison) -> String 
     if found.is_empty() {
         return nothing_written("should contain", part);
     }
-    let only = only_difference(how, |how| has_part(&found, part, how));
+    let only = (!output.truncated).then(|| only_difference(how, |how| has_part(&found, part, how))).flatten();
     let signs = if only.is_some() { Signs::All } else { Signs::Usual };
     let mut message = "the output does not contain what it should".to_owned();
     if let Some(words) = only {

@@ -187,3 +187,12 @@ fn a_part_is_found_with_the_same_rules() {
     let cut = output(b"abc", true);
     compare(&Expected::Contains("b".to_owned()), how, &cut).unwrap();
 }
+
+#[test]
+fn of_an_output_that_was_cut_nothing_is_guessed() {
+    let cut = output(b"a b   ", true);
+    let how = Comparison { ignore: Ignore::Whitespace, ignore_case: false };
+    let message = compare(&Expected::Exact("a b".to_owned()), how, &cut).unwrap_err();
+    assert!(message.contains("found more output than is compared"), "{message}");
+    assert!(!message.contains("only upper and lower case"), "{message}");
+}
