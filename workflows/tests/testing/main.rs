@@ -13,6 +13,7 @@ mod names;
 mod packages;
 mod pauses;
 mod plugins;
+mod repeated;
 mod skips;
 mod student_places;
 mod support;

@@ -135,6 +135,9 @@ import pytest
 from _pytest.reports import TestReport
 from _pytest.runner import CallInfo
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item): yield
+
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

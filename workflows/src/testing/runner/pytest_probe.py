@@ -10,12 +10,15 @@ that the student's code has changed how tests are run or reported.
 
 The result of a test is concluded from all reports that pytest and its plugins send between the start and the end of
 its protocol. There may be more than the usual three: one for each subtest, and those of attempts that a plugin of the
-reference repeats. Extra attempts are accepted only if a plugin asked for them before any file of the student was
-imported.
+reference repeats. Extra attempts are accepted only if such a plugin was there before the tests were loaded, and none
+makes up for a failure that was reported before it.
 """
 
 import os
 import sys
+
+# Packages of plugins that repeat tests.
+REPEATING = ("flaky", "pytest_rerunfailures", "pytest_retry")
 
 
 def open_channel():
@@ -86,7 +89,9 @@ def conclude(reports, may_repeat):
     phases = [one.when for one in reports if one.subtest is None]
     if not may_repeat and (last_repeat >= 0 or len(phases) != len(set(phases))):
         return "failed", "the test was reported more than once, although no plugin of the reference repeats tests", []
-    for one in counted:
+    # A plugin that repeats a test reports the attempt as repeated and not as failed. Subtests fail before it knows.
+    failed_before = [one for one in reports[:last_repeat + 1] if one.outcome == "failed" and one.subtest is None]
+    for one in failed_before + counted:
         if one.outcome == "failed":
             return "failed", one.message if one.subtest is None else f"subtest {one.subtest}: {one.message}", []
     for one in own:
@@ -195,33 +200,49 @@ def canary_of(item):
     return canary
 
 
+def owned_by_student(file, root, tests):
+    """Whether a file came with the submission, which has no `conftest.py`. `tests` is the folder of the tests."""
+    def is_in(folder):
+        return os.path.join(root, file).startswith(os.path.join(folder, ""))
+
+    return is_in(root) and not is_in(os.path.join(root, tests)) and os.path.basename(file) != "conftest.py"
+
+
 def before_students_code(root, tests, then):
     """Calls `then` once, before the first file of the student is executed or loaded."""
-    root, tests = os.path.join(root, ""), os.path.join(root, tests, "")
     pending = [then]
 
     def hook(event, args):
         if not pending or event not in ("exec", "import"):
             return
         file = getattr(args[0], "co_filename", None) if event == "exec" else args[1]
-        if not isinstance(file, str) or file.startswith("<"):
-            return
-        file = os.path.join(root, file)
-        # A submission has no `conftest.py`.
-        if file.startswith(root) and not file.startswith(tests) and os.path.basename(file) != "conftest.py":
+        if isinstance(file, str) and not file.startswith("<") and owned_by_student(file, root, tests):
             pending.pop()()
 
     sys.addaudithook(hook)
 
 
-def repeats_tests(config):
-    """Whether a plugin that is no part of pytest has a say in how often a test runs."""
-    hooks = (config.hook.pytest_runtest_protocol, config.hook.pytest_runtest_makereport)
+def files_of(hook):
+    """The modules and the files of the functions that plugins have for a hook."""
+    for hookimpl in hook.get_hookimpls():
+        code = getattr(hookimpl.function, "__code__", None)
+        if code is not None:
+            yield getattr(hookimpl.function, "__module__", None) or "", code.co_filename
+
+
+def repeats_tests(config, root, tests):
+    """Whether a plugin repeats tests: one that is known to, or one of the reference that runs tests in its own way.
+
+    Many plugins and files `conftest.py` attach something to reports or limit the time of a test. They are no reason to
+    believe that a test ran twice.
+    """
+    folder = os.path.join(root, "")
     return any(
-        getattr(hookimpl.function, "__module__", None) not in (__name__, None)
-        and not hookimpl.function.__module__.startswith("_pytest.")
-        for hook in hooks
-        for hookimpl in hook.get_hookimpls()
+        module.partition(".")[0] in REPEATING
+        or file.startswith(folder) and not owned_by_student(file, root, tests)
+        for module, file in files_of(config.hook.pytest_runtest_protocol)
+    ) or any(
+        module.partition(".")[0] in REPEATING for module, _ in files_of(config.hook.pytest_runtest_makereport)
     )
 
 
@@ -234,6 +255,7 @@ class Probe:
         self._root = os.getcwd()
         self._tell = tell
         self._unchanged = None
+        self._hooks = None
         self._may_repeat = False
         self._reports = None
         self._reasons = {}
@@ -245,7 +267,8 @@ class Probe:
 
     def pytest_sessionstart(self, session):
         self._remember()
-        self._may_repeat = repeats_tests(session.config)
+        self._hooks = session.config.pluginmanager.hook
+        self._may_repeat = repeats_tests(session.config, self._root, self._tests)
 
     # What the decorator `pytest.hookimpl` sets.
     pytest_sessionstart.pytest_impl = {"trylast": True}
@@ -330,8 +353,17 @@ class Probe:
     pytest_runtest_logreport.pytest_impl = {"tryfirst": True}
 
     def _tell_changes(self):
-        if not self._unchanged():
+        if not self._unchanged() or self._has_students_plugin():
             self._tell("changed")
+
+    def _has_students_plugin(self):
+        """Whether a function of the submission has a say in how tests are run or reported."""
+        return any(
+            owned_by_student(file, self._root, self._tests)
+            for hook in list(vars(self._hooks).values())
+            if hasattr(hook, "get_hookimpls")
+            for _, file in files_of(hook)
+        )
 
     def _absence(self, error):
         """Which file of the student would have been the module that was not found."""
