@@ -1,6 +1,6 @@
 use std::fmt;
 
-use figment::error::Kind as Fault;
+use figment::error::{Actual, Kind as Fault};
 
 use super::{Key, Kind};
 
@@ -47,6 +47,7 @@ fn describe(error: &figment::Error) -> String {
         {
             found(&error.kind)
         }
+        Fault::UnknownVariant(word, _) => format!("the word `{word}` is unknown"),
         _ => "it has another type".to_owned(),
     };
     format!("`{}` (from {source}) is not valid: {fault}; it must be {}", key.path, key.allowed)
@@ -54,7 +55,20 @@ fn describe(error: &figment::Error) -> String {
 
 fn found(fault: &Fault) -> String {
     match fault {
-        Fault::InvalidType(actual, _) | Fault::InvalidValue(actual, _) => format!("it is {actual}"),
+        Fault::InvalidType(actual, _) | Fault::InvalidValue(actual, _) => format!("it is {}", plain(actual)),
+        other => other.to_string(),
+    }
+}
+
+/// A value in the words of TOML.
+fn plain(actual: &Actual) -> String {
+    match actual {
+        Actual::Bool(value) => format!("the boolean {value}"),
+        Actual::Unsigned(value) => format!("the integer {value}"),
+        Actual::Signed(value) => format!("the integer {value}"),
+        Actual::Float(value) => format!("the float {value}"),
+        Actual::Seq => "an array".to_owned(),
+        Actual::Map => "a table".to_owned(),
         other => other.to_string(),
     }
 }
@@ -66,3 +80,24 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Environment, Flags, Loaded, layer::Layer};
+
+    #[test]
+    fn a_value_of_another_kind_is_told_in_plain_words() {
+        for (file, told) in [
+            ("graphql.introspection = 'on'", "the word `on` is unknown; it must be `enabled` or `disabled`"),
+            ("log.format = 'yaml'", "the word `yaml` is unknown; it must be `text` or `json`"),
+            ("log.filter = 5", "it is the integer 5;"),
+            ("log.filter = true", "it is the boolean true;"),
+            ("worker.concurrency = 1.5", "it is the float 1.5;"),
+            ("worker.concurrency = []", "it is an array;"),
+        ] {
+            let layers = vec![Layer::of_defaults(), Layer::of_text(file, "ctutor.toml".into()).unwrap()];
+            let error = Loaded::of_layers(layers, Environment::from([]), Flags::default()).unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
+}
