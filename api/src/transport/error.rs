@@ -86,7 +86,8 @@ fn guard_error(error: &guard::Error) -> ServerError {
         guard::Error::Exceeded { limit, found, allowed } => {
             let mut answer = coded(code::DOCUMENT_TOO_COMPLEX, error.to_string());
             set_extension(&mut answer, "limit", limit.as_str());
-            set_extension(&mut answer, "found", Value::Number((*found).into()));
+            let found = (*found).min(guard::TOLD_MAX);
+            set_extension(&mut answer, "found", Value::Number(found.into()));
             set_extension(&mut answer, "allowed", Value::Number((*allowed).into()));
             answer
         }

@@ -32,6 +32,8 @@ fn a_fragment_bomb_is_counted_without_being_expanded() {
     let (limit, found, allowed) = exceeded(&text);
     assert_eq!((limit, allowed), (Limit::Fields, 2_000));
     assert!(found > 1 << 34, "{found}");
+    let told = check(&text).unwrap_err().to_string();
+    assert!(told.starts_with("the document has more than 1000000000 "), "{told}");
 
     let unlimited =
         Limits { fields_max: u64::MAX, fragments_max: u64::MAX, levels_max: u64::MAX, ..Limits::default() };

@@ -147,7 +147,7 @@ impl fmt::Display for Limit {
 #[non_exhaustive]
 pub enum Error {
     /// The document asks for more than a limit allows.
-    #[error("the document has {found} {limit}, at most {allowed} are allowed")]
+    #[error("the document has {} {limit}, at most {allowed} are allowed", Told(*.found))]
     Exceeded {
         /// Which limit.
         limit: Limit,
@@ -248,6 +248,18 @@ pub fn parse(text: &str, limits: &Limits) -> Result<(ExecutableDocument, Cost), 
     let document = parser::parse(&lexer::lex(text, limits)?)?;
     let cost = measure(&document, limits)?;
     Ok((document, cost))
+}
+
+/// The largest count that is told: sums saturate, so that beyond any document of use they say little.
+pub(super) const TOLD_MAX: u64 = 1_000_000_000;
+
+/// A count as it is told.
+struct Told(u64);
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 > TOLD_MAX { write!(f, "more than {TOLD_MAX}") } else { self.0.fmt(f) }
+    }
 }
 
 /// Compares a count with its limit.
