@@ -43,6 +43,9 @@ pub(super) async fn object(body: Body, bounds: Bounds, known: &[&str]) -> Result
 fn read(bytes: &[u8]) -> Result<Fields, Error> {
     let not_json = |error: &dyn Display| Error::invalid("body", format!("the body is not JSON: {error}"));
     let text = std::str::from_utf8(bytes).map_err(|_| not_json(&"it is not encoded in UTF-8"))?;
+    if text.trim().is_empty() {
+        return Err(Error::invalid("body", "the body is empty; it must be a JSON object"));
+    }
     let payload = Payload::parse(text).map_err(|error| not_json(&error))?;
     if !payload.is_object() {
         return Err(Error::invalid("body", "the body must be a JSON object"));

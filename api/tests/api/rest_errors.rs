@@ -31,6 +31,8 @@ async fn a_wrong_submission_is_refused_and_nothing_is_stored() {
         let request = root.request(Method::POST, "/tasks/submit").body(text);
         assert_eq!(answer(request).await.0, StatusCode::BAD_REQUEST, "{text:?}");
     }
+    let (_, error) = answer(root.request(Method::POST, "/tasks/submit").body(" ")).await;
+    assert_eq!(error["error"]["message"], "the body is empty; it must be a JSON object");
     assert_eq!(root.get("/tasks").await.1["total"], 0);
 }
 
