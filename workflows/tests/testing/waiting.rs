@@ -10,7 +10,6 @@ use ctutor_engine::{
     clock::{Clock, ManualClock, Timestamp},
     history::{EventAttributes, EventType},
     ids::RunId,
-    payload::Payload,
 };
 use futures_util::{Stream, StreamExt};
 use serde_json::Value;
@@ -62,7 +61,8 @@ impl Watched {
             let item = item.unwrap();
             if let WatchItem::Progress(activity) = item {
                 let heartbeat = activity.heartbeat.as_ref().unwrap();
-                let details = heartbeat.details.as_ref().map_or(Value::Null, Payload::to_value);
+                let details =
+                    heartbeat.details.as_ref().map_or(Value::Null, |details| details.to_value().unwrap());
                 if fits(heartbeat, &details) {
                     return;
                 }
