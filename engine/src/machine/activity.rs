@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, task::Waker};
 
-use super::{CommandKind, Core};
+use super::{command::CommandKind, commands::Commands};
 use crate::{
     failure::Failure,
     history::{
@@ -49,30 +49,28 @@ enum State {
     Abandoned(EventId),
 }
 
-impl Core {
+impl Activities {
     /// Schedules an activity and returns its number.
-    pub(crate) fn schedule_activity(&mut self, mut request: ActivityRequest) -> u32 {
-        let sequence = self.next_sequence();
+    pub(super) fn schedule(&mut self, mut request: ActivityRequest, commands: &mut Commands) -> u32 {
+        let sequence = commands.next_sequence();
         request.activity_id = sequence.to_string();
-        self.activities.by_sequence.insert(
-            sequence,
-            Activity {
-                activity_id: request.activity_id.clone(),
-                activity_type: request.activity_type.clone(),
-                state: State::Requested,
-                outcome: None,
-                waker: None,
-            },
-        );
-        self.command(sequence, CommandKind::ScheduleActivityTask(Box::new(request)));
+        let activity = Activity {
+            activity_id: request.activity_id.clone(),
+            activity_type: request.activity_type.clone(),
+            state: State::Requested,
+            outcome: None,
+            waker: None,
+        };
+        self.by_sequence.insert(sequence, activity);
+        commands.give(sequence, CommandKind::ScheduleActivityTask(Box::new(request)));
         sequence
     }
 
     /// Returns the outcome if there is one, else stores the waker.
-    pub(crate) fn poll_activity(&mut self, sequence: u32, waker: &Waker) -> Option<ActivityOutcome> {
-        let activity = self.activities.by_sequence.get_mut(&sequence)?;
+    pub(super) fn poll(&mut self, sequence: u32, waker: &Waker) -> Option<ActivityOutcome> {
+        let activity = self.by_sequence.get_mut(&sequence)?;
         if let Some(outcome) = activity.outcome.take() {
-            self.activities.forget_if_settled(sequence);
+            self.forget_if_settled(sequence);
             return Some(outcome);
         }
         activity.waker = Some(waker.clone());
@@ -80,33 +78,19 @@ impl Core {
     }
 
     /// Requests cancellation of an activity. Its future, if the code still holds it, returns `Canceled`.
-    pub(crate) fn cancel_activity(&mut self, sequence: u32) {
-        let Some(activity) = self.activities.by_sequence.get_mut(&sequence) else { return };
-        match activity.state {
-            State::Requested => {
-                activity.settle_canceled();
-                self.withdraw(sequence);
-            }
-            State::Scheduled(event_id) if activity.outcome.is_none() => {
-                activity.settle_canceled();
-                activity.state = State::CancelRequested(event_id);
-                let attributes = ActivityTaskCancelRequested { scheduled_event_id: event_id };
-                self.command(sequence, CommandKind::RequestCancelActivityTask(attributes));
-            }
-            State::Scheduled(_) | State::CancelRequested(_) | State::Abandoned(_) => {}
+    pub(super) fn cancel(&mut self, sequence: u32, commands: &mut Commands) {
+        if let Some(activity) = self.by_sequence.get_mut(&sequence) {
+            activity.cancel(sequence, commands);
         }
     }
 
     /// Requests cancellation of every open activity.
-    pub(crate) fn cancel_all_activities(&mut self) {
-        let open: Vec<u32> = self.activities.by_sequence.keys().copied().collect();
-        for sequence in open {
-            self.cancel_activity(sequence);
+    pub(super) fn cancel_all(&mut self, commands: &mut Commands) {
+        for (sequence, activity) in &mut self.by_sequence {
+            activity.cancel(*sequence, commands);
         }
     }
-}
 
-impl Activities {
     /// A command of this activity was recorded as `event_id`.
     pub(super) fn recorded(&mut self, sequence: u32, event_id: EventId) {
         let Some(activity) = self.by_sequence.get_mut(&sequence) else { return };
@@ -182,6 +166,22 @@ impl Activities {
 }
 
 impl Activity {
+    fn cancel(&mut self, sequence: u32, commands: &mut Commands) {
+        match self.state {
+            State::Requested => {
+                self.settle_canceled();
+                commands.withdraw(sequence);
+            }
+            State::Scheduled(event_id) if self.outcome.is_none() => {
+                self.settle_canceled();
+                self.state = State::CancelRequested(event_id);
+                let attributes = ActivityTaskCancelRequested { scheduled_event_id: event_id };
+                commands.give(sequence, CommandKind::RequestCancelActivityTask(attributes));
+            }
+            State::Scheduled(_) | State::CancelRequested(_) | State::Abandoned(_) => {}
+        }
+    }
+
     fn settle_canceled(&mut self) {
         self.outcome = Some(Err(self.failure(ActivityFailureKind::Canceled, canceled())));
         self.wake();

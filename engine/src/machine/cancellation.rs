@@ -10,8 +10,6 @@
 
 use std::{collections::BTreeMap, task::Waker};
 
-use super::Core;
-
 #[derive(Default)]
 pub(crate) struct Cancellation {
     requested: bool,
@@ -19,41 +17,36 @@ pub(crate) struct Cancellation {
     waiters: BTreeMap<u64, Waker>,
 }
 
-impl Core {
-    pub(crate) fn is_cancel_requested(&self) -> bool {
-        self.cancellation.requested
+impl Cancellation {
+    pub(super) fn is_requested(&self) -> bool {
+        self.requested
+    }
+
+    /// Wakes the code that waits for the request. Returns whether this is the first one.
+    pub(super) fn request(&mut self) -> bool {
+        let is_first = !self.requested;
+        self.requested = true;
+        std::mem::take(&mut self.waiters).into_values().for_each(Waker::wake);
+        is_first
     }
 
     /// Whether cancellation is requested; if not, stores the waker under the number `waiter`.
-    pub(crate) fn poll_cancellation(&mut self, waiter: &mut Option<u64>, waker: &Waker) -> bool {
-        let cancellation = &mut self.cancellation;
-        if !cancellation.requested {
+    pub(super) fn poll(&mut self, waiter: &mut Option<u64>, waker: &Waker) -> bool {
+        if !self.requested {
             let key = *waiter.get_or_insert_with(|| {
-                cancellation.last_waiter += 1;
-                cancellation.last_waiter
+                self.last_waiter += 1;
+                self.last_waiter
             });
-            cancellation.waiters.insert(key, waker.clone());
+            self.waiters.insert(key, waker.clone());
         }
-        cancellation.requested
+        self.requested
     }
 
     /// Removes the waker of a future that was dropped.
-    pub(crate) fn leave_cancellation(&mut self, waiter: u64) {
-        self.cancellation.waiters.remove(&waiter);
+    pub(super) fn leave(&mut self, waiter: u64) {
+        self.waiters.remove(&waiter);
     }
 
-    pub(super) fn request_cancellation(&mut self) {
-        if self.cancellation.requested {
-            return;
-        }
-        self.cancellation.requested = true;
-        std::mem::take(&mut self.cancellation.waiters).into_values().for_each(Waker::wake);
-        self.cancel_all_activities();
-        self.cancel_all_timers();
-    }
-}
-
-impl Cancellation {
     /// Whether the code waits for a cancel request.
     pub(super) fn is_awaited(&self) -> bool {
         !self.waiters.is_empty()

@@ -1,15 +1,16 @@
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard},
+    task::Waker,
+    time::Duration,
 };
 
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::{
-    activity::Activities,
+    activity::{Activities, ActivityOutcome, ActivityRequest},
     cancellation::Cancellation,
-    command::{Command, CommandKind},
-    timer::Timers,
+    commands::Commands,
+    timer::{TimerOutcome, Timers},
 };
 use crate::clock::Timestamp;
 
@@ -22,8 +23,7 @@ impl SharedCore {
         Self(Arc::new(Mutex::new(Core {
             now,
             random: SmallRng::seed_from_u64(seed),
-            last_sequence: 0,
-            commands: VecDeque::new(),
+            commands: Commands::default(),
             activities: Activities::default(),
             timers: Timers::default(),
             cancellation: Cancellation::default(),
@@ -41,38 +41,75 @@ pub(crate) struct Core {
     /// Time of the event that is being processed; the only time that workflow code sees.
     pub(crate) now: Timestamp,
     random: SmallRng,
-    last_sequence: u32,
-    /// Commands that are not recorded yet.
-    pub(crate) commands: VecDeque<Command>,
-    pub(crate) activities: Activities,
-    pub(crate) timers: Timers,
-    pub(crate) cancellation: Cancellation,
+    pub(super) commands: Commands,
+    pub(super) activities: Activities,
+    pub(super) timers: Timers,
+    cancellation: Cancellation,
 }
 
+/// What workflow code asks for.
 impl Core {
-    /// The number of the next activity or timer. It depends only on the order of the commands, so replay repeats it.
-    pub(crate) fn next_sequence(&mut self) -> u32 {
-        self.last_sequence += 1;
-        self.last_sequence
+    /// Schedules an activity and returns its number.
+    pub(crate) fn schedule_activity(&mut self, request: ActivityRequest) -> u32 {
+        self.activities.schedule(request, &mut self.commands)
     }
 
-    pub(crate) fn command(&mut self, sequence: u32, kind: CommandKind) {
-        self.commands.push_back(Command { sequence, kind });
+    /// Returns the outcome of an activity if there is one, else stores the waker.
+    pub(crate) fn poll_activity(&mut self, sequence: u32, waker: &Waker) -> Option<ActivityOutcome> {
+        self.activities.poll(sequence, waker)
     }
 
-    /// Withdraws a command of the current activation; `false` if it is recorded already.
-    pub(crate) fn withdraw(&mut self, sequence: u32) -> bool {
-        let before = self.commands.len();
-        self.commands.retain(|command| command.sequence != sequence);
-        self.commands.len() < before
+    /// Requests cancellation of an activity. Its future, if the code still holds it, returns `Canceled`.
+    pub(crate) fn cancel_activity(&mut self, sequence: u32) {
+        self.activities.cancel(sequence, &mut self.commands);
+    }
+
+    /// Starts a timer and returns its number.
+    pub(crate) fn start_timer(&mut self, length: Duration) -> u32 {
+        self.timers.start(length, &mut self.commands)
+    }
+
+    /// Returns the outcome of a timer if there is one, else stores the waker.
+    pub(crate) fn poll_timer(&mut self, sequence: u32, waker: &Waker) -> Option<TimerOutcome> {
+        self.timers.poll(sequence, waker)
+    }
+
+    /// Cancels a timer. Its future, if the code still holds it, returns `Canceled`.
+    pub(crate) fn cancel_timer(&mut self, sequence: u32) {
+        self.timers.cancel(sequence, &mut self.commands);
+    }
+
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.cancellation.is_requested()
+    }
+
+    /// Whether cancellation is requested; if not, stores the waker under the number `waiter`.
+    pub(crate) fn poll_cancellation(&mut self, waiter: &mut Option<u64>, waker: &Waker) -> bool {
+        self.cancellation.poll(waiter, waker)
+    }
+
+    /// Removes the waker of a future that was dropped.
+    pub(crate) fn leave_cancellation(&mut self, waiter: u64) {
+        self.cancellation.leave(waiter);
+    }
+
+    pub(crate) fn random_u64(&mut self) -> u64 {
+        self.random.next_u64()
+    }
+}
+
+/// What the run does with it.
+impl Core {
+    /// Ends what is open: the activities and timers, and the code's wait for the request.
+    pub(super) fn request_cancellation(&mut self) {
+        if self.cancellation.request() {
+            self.activities.cancel_all(&mut self.commands);
+            self.timers.cancel_all(&mut self.commands);
+        }
     }
 
     /// Whether an activity, timer or cancel request could still wake the code.
     pub(super) fn has_open_waits(&self) -> bool {
         self.activities.has_open() || self.timers.has_open() || self.cancellation.is_awaited()
-    }
-
-    pub(crate) fn random_u64(&mut self) -> u64 {
-        self.random.next_u64()
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::SharedCore;
+use super::core::SharedCore;
 use crate::{payload::Payload, workflow::WorkflowError};
 
 /// Maximum number of polls of one activation; code that wakes itself more often would never stop.

@@ -20,6 +20,7 @@
 mod activity;
 mod cancellation;
 mod command;
+mod commands;
 mod core;
 mod error;
 mod executor;
@@ -33,5 +34,5 @@ pub use command::{Command, CommandKind};
 pub use error::{Nondeterminism, WorkflowTaskError};
 pub use run::{Close, Run};
 
-pub(crate) use self::core::{Core, SharedCore};
+pub(crate) use self::core::SharedCore;
 pub(crate) use timer::TimerOutcome;

@@ -1,7 +1,9 @@
 use std::fmt;
 
 use super::{
-    Command, CommandKind, Nondeterminism, SharedCore, WorkflowTaskError,
+    command::{Command, CommandKind},
+    core::SharedCore,
+    error::{Nondeterminism, WorkflowTaskError},
     executor::{Polled, Wakes, WorkflowFuture, poll_until_idle},
 };
 use crate::{
@@ -114,7 +116,7 @@ impl Run {
     /// # Errors
     /// [`WorkflowTaskError::Nondeterminism`] if the code gives a command that is not recorded.
     pub fn end_replay(&self) -> Result<(), WorkflowTaskError> {
-        let asked = self.core.lock().commands.front().map(ToString::to_string);
+        let asked = self.core.lock().commands.next().map(ToString::to_string);
         match asked {
             Some(expected) if self.last_event_id > 1 => Err(self.disagreement(Nondeterminism {
                 expected,
@@ -129,7 +131,7 @@ impl Run {
     pub fn record_commands(&mut self, now: Timestamp) -> Vec<HistoryEvent> {
         let mut events = Vec::new();
         loop {
-            let Some(command) = self.core.lock().commands.pop_front() else { return events };
+            let Some(command) = self.core.lock().commands.take_next() else { return events };
             self.last_event_id += 1;
             let event =
                 HistoryEvent { event_id: self.last_event_id, time: now, attributes: command.to_attributes() };
@@ -174,7 +176,7 @@ impl Run {
     }
 
     fn deliver(&mut self, event: &HistoryEvent) -> Result<(), WorkflowTaskError> {
-        let asked = self.core.lock().commands.front().map(ToString::to_string);
+        let asked = self.core.lock().commands.next().map(ToString::to_string);
         if let Some(asked) = asked {
             return Err(self.disagreement(Nondeterminism::new(asked, event)));
         }
@@ -220,7 +222,7 @@ impl Run {
     }
 
     fn match_command(&mut self, event: &HistoryEvent) -> Result<(), WorkflowTaskError> {
-        let command = self.core.lock().commands.pop_front();
+        let command = self.core.lock().commands.take_next();
         match command {
             Some(command) if command.matches(&event.attributes) => {
                 self.recorded(&command, event);
@@ -301,7 +303,7 @@ impl Run {
                 CommandKind::FailWorkflowExecution(WorkflowExecutionFailed { failure })
             }
         };
-        core.command(0, kind);
+        core.commands.give(0, kind);
     }
 
     fn disagreement(&self, source: Nondeterminism) -> WorkflowTaskError {

@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, task::Waker, time::Duration};
 
-use super::{CommandKind, Core};
+use super::{command::CommandKind, commands::Commands};
 use crate::{
     clock::{Timestamp, millis},
     history::{TimerCanceled, TimerFired, TimerStarted},
@@ -40,25 +40,23 @@ pub(crate) enum TimerOutcome {
     Canceled,
 }
 
-impl Core {
+impl Timers {
     /// Starts a timer and returns its number.
-    pub(crate) fn start_timer(&mut self, length: Duration) -> u32 {
-        let sequence = self.next_sequence();
-        self.timers
-            .by_sequence
-            .insert(sequence, Timer { state: State::Requested, outcome: None, waker: None });
+    pub(super) fn start(&mut self, length: Duration, commands: &mut Commands) -> u32 {
+        let sequence = commands.next_sequence();
+        self.by_sequence.insert(sequence, Timer { state: State::Requested, outcome: None, waker: None });
         let attributes =
             TimerStarted { timer_id: sequence.to_string(), start_to_fire_timeout_ms: millis(length) };
-        self.command(sequence, CommandKind::StartTimer(attributes));
+        commands.give(sequence, CommandKind::StartTimer(attributes));
         sequence
     }
 
     /// Returns the outcome if there is one, else stores the waker.
-    pub(crate) fn poll_timer(&mut self, sequence: u32, waker: &Waker) -> Option<TimerOutcome> {
-        let timer = self.timers.by_sequence.get_mut(&sequence)?;
+    pub(super) fn poll(&mut self, sequence: u32, waker: &Waker) -> Option<TimerOutcome> {
+        let timer = self.by_sequence.get_mut(&sequence)?;
         if let Some(outcome) = timer.outcome.take() {
             if timer.state != State::CancelRequested {
-                self.timers.by_sequence.remove(&sequence);
+                self.by_sequence.remove(&sequence);
             }
             return Some(outcome);
         }
@@ -67,36 +65,19 @@ impl Core {
     }
 
     /// Cancels a timer. Its future, if the code still holds it, returns `Canceled`.
-    pub(crate) fn cancel_timer(&mut self, sequence: u32) {
-        let Some(timer) = self.timers.by_sequence.get_mut(&sequence) else { return };
-        if timer.outcome.is_some() {
-            return;
-        }
-        match timer.state {
-            State::Requested => {
-                timer.settle(TimerOutcome::Canceled);
-                self.withdraw(sequence);
-            }
-            State::Running { started_event_id, .. } => {
-                timer.settle(TimerOutcome::Canceled);
-                timer.state = State::CancelRequested;
-                let attributes = TimerCanceled { timer_id: sequence.to_string(), started_event_id };
-                self.command(sequence, CommandKind::CancelTimer(attributes));
-            }
-            State::CancelRequested => {}
+    pub(super) fn cancel(&mut self, sequence: u32, commands: &mut Commands) {
+        if let Some(timer) = self.by_sequence.get_mut(&sequence) {
+            timer.cancel(sequence, commands);
         }
     }
 
     /// Cancels every open timer.
-    pub(crate) fn cancel_all_timers(&mut self) {
-        let open: Vec<u32> = self.timers.by_sequence.keys().copied().collect();
-        for sequence in open {
-            self.cancel_timer(sequence);
+    pub(super) fn cancel_all(&mut self, commands: &mut Commands) {
+        for (sequence, timer) in &mut self.by_sequence {
+            timer.cancel(*sequence, commands);
         }
     }
-}
 
-impl Timers {
     /// A timer was recorded as started. Its recorded duration counts, even if the code asks for another one now.
     pub(super) fn started(&mut self, sequence: u32, event_id: EventId, time: Timestamp, length_ms: i64) {
         let Some(timer) = self.by_sequence.get_mut(&sequence) else { return };
@@ -158,6 +139,25 @@ impl Timers {
 }
 
 impl Timer {
+    fn cancel(&mut self, sequence: u32, commands: &mut Commands) {
+        if self.outcome.is_some() {
+            return;
+        }
+        match self.state {
+            State::Requested => {
+                self.settle(TimerOutcome::Canceled);
+                commands.withdraw(sequence);
+            }
+            State::Running { started_event_id, .. } => {
+                self.settle(TimerOutcome::Canceled);
+                self.state = State::CancelRequested;
+                let attributes = TimerCanceled { timer_id: sequence.to_string(), started_event_id };
+                commands.give(sequence, CommandKind::CancelTimer(attributes));
+            }
+            State::CancelRequested => {}
+        }
+    }
+
     fn settle(&mut self, outcome: TimerOutcome) {
         self.outcome = Some(outcome);
         if let Some(waker) = self.waker.take() {
