@@ -100,7 +100,7 @@ impl Engine {
             clock.clone(),
             namespace.clone(),
             Arc::new(limits),
-            local_workers.clone(),
+            Arc::new(local_workers.clone()),
         );
         Self { store, bus, clock, namespace, client, local_workers }
     }

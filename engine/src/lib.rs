@@ -14,6 +14,7 @@ pub mod ids;
 mod log;
 pub mod machine;
 pub mod maintenance;
+mod model;
 pub mod notify;
 pub mod payload;
 pub mod registry;

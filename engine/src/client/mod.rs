@@ -1,7 +1,7 @@
 //! The engine as callers see it: start, stop, read and watch workflow executions.
 
+mod eager;
 mod error;
-mod model;
 mod start;
 mod stop;
 mod types;
@@ -10,8 +10,9 @@ mod watch;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+pub use crate::model::*;
+pub(crate) use eager::{EagerSlot, EagerStarts};
 pub use error::{StartError, StartField, StopError};
-pub use model::*;
 pub use watch::WatchError;
 
 use crate::{
@@ -20,7 +21,6 @@ use crate::{
     ids::{EventId, Namespace, RunId},
     notify::{Bus, Health},
     store::{self, Store},
-    worker::LocalWorkers,
 };
 use types::TypeCache;
 
@@ -63,7 +63,7 @@ pub struct Client {
     namespace: Namespace,
     limits: Arc<Limits>,
     types: Arc<TypeCache>,
-    local_workers: LocalWorkers,
+    eager_starts: Arc<dyn EagerStarts>,
 }
 
 impl Client {
@@ -73,9 +73,9 @@ impl Client {
         clock: Arc<dyn Clock>,
         namespace: Namespace,
         limits: Arc<Limits>,
-        local_workers: LocalWorkers,
+        eager_starts: Arc<dyn EagerStarts>,
     ) -> Self {
-        Self { store, bus, clock, namespace, limits, types: Arc::default(), local_workers }
+        Self { store, bus, clock, namespace, limits, types: Arc::default(), eager_starts }
     }
 
     /// The namespace that it works in.
@@ -133,6 +133,33 @@ impl Client {
     ) -> Result<Page<WorkflowExecution>, store::Error> {
         let page = PageRequest { items: page.items.min(self.limits.page_items_max), ..page.clone() };
         self.store.list_executions(&self.namespace, caller, filter, order, &page).await
+    }
+
+    /// A run with what it waits for, or `None` when there is none or the caller may not see it.
+    ///
+    /// # Errors
+    /// [`store::Error`].
+    pub async fn waiter(
+        &self,
+        caller: &Caller,
+        target: &WorkflowTarget,
+    ) -> Result<Option<Waiter>, store::Error> {
+        self.store.waiter(&self.namespace, caller, target).await
+    }
+
+    /// A page of the runs that the caller may see, with what they wait for; as long as one of [`Client::list`].
+    ///
+    /// # Errors
+    /// [`store::Error`].
+    pub async fn list_waiters(
+        &self,
+        caller: &Caller,
+        filter: &WorkflowFilter,
+        order: WorkflowOrder,
+        page: &PageRequest,
+    ) -> Result<Page<Waiter>, store::Error> {
+        let page = PageRequest { items: page.items.min(self.limits.page_items_max), ..page.clone() };
+        self.store.list_waiters(&self.namespace, caller, filter, order, &page).await
     }
 
     /// Number of runs that the caller may see; counting stops at `at_most`.

@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{
-    Caller, Client, ConflictPolicy, ReusePolicy, StartError, StartField, StartTime, StartWorkflow, Started,
-    Visibility, WorkflowExecution, WorkflowStatus, WorkflowTarget,
+    Caller, Client, ConflictPolicy, EagerSlot, ReusePolicy, StartError, StartField, StartTime, StartWorkflow,
+    Started, Visibility, WorkflowExecution, WorkflowStatus, WorkflowTarget,
 };
 use crate::{
     clock::{Timestamp, millis},
@@ -19,7 +19,6 @@ use crate::{
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
     payload::{Payload, strict},
     store::{self, LoadedRun, Replaces, Start, StartOutput, TaskKind},
-    worker::IntakeSlot,
 };
 
 /// Priorities that a start may have.
@@ -54,8 +53,8 @@ impl Client {
     pub async fn start_workflow(&self, caller: &Caller, start: StartWorkflow) -> Result<Started, StartError> {
         let (prepared, first_event) = self.prepare(caller, &start).await?;
         let accepted = self.accepted(caller, &prepared, first_event);
-        let place = self.place(&prepared);
-        match self.accept(&accepted, &prepared, place).await? {
+        let slot = self.eager_slot(&prepared);
+        match self.accept(&accepted, &prepared, slot).await? {
             StartOutput::Created => Ok(Started { execution: accepted.execution, created: true }),
             StartOutput::Replaced { run_id, worker, last_event_id } => {
                 self.closed(run_id, worker, last_event_id);
@@ -85,12 +84,12 @@ impl Client {
     }
 
     /// A free slot of a worker of this process, for a run that may start at once.
-    fn place(&self, prepared: &Start) -> Option<IntakeSlot> {
+    fn eager_slot(&self, prepared: &Start) -> Option<EagerSlot> {
         if prepared.visible_at_ms > prepared.created_at_ms {
             return None;
         }
         let task_queue = TaskQueue::trusted(&prepared.task_queue);
-        self.local_workers.place(&task_queue, &WorkflowType::trusted(&prepared.workflow_type))
+        self.eager_starts.reserve(&task_queue, &WorkflowType::trusted(&prepared.workflow_type))
     }
 
     async fn prepare(
@@ -166,9 +165,9 @@ impl Client {
         &self,
         accepted: &LoadedRun,
         prepared: &Start,
-        place: Option<IntakeSlot>,
+        slot: Option<EagerSlot>,
     ) -> Result<StartOutput, store::Error> {
-        let Some(place) = place else {
+        let Some(slot) = slot else {
             let output = self.store.try_write(prepared.clone()).await?;
             if output.is_new() {
                 let hint = QueueHint { kind: TaskKind::Workflow, due: prepared.visible_at_ms };
@@ -176,13 +175,13 @@ impl Client {
             }
             return Ok(output);
         };
-        let start = prepared.clone().held_by(place.worker_id, place.lease_expires_at);
+        let start = prepared.clone().held_by(slot.worker_id, slot.lease_expires_at);
         let (store, task, run) = (self.store.clone(), prepared.first_task(), accepted.clone());
         // In a task of its own, so that a canceled call does not cancel the hand-over.
         let written = tokio::spawn(async move {
             let output = store.try_write(start).await?;
             if output.is_new() {
-                place.fill(task, run);
+                (slot.hand_over)(task, run);
             }
             Ok(output)
         });

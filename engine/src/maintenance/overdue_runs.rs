@@ -2,13 +2,13 @@
 
 use super::Service;
 use crate::{
-    client::WorkflowStatus,
     clock::millis,
     failure::Failure,
     hint::{self, WorkerHint},
     history::WorkflowExecutionTimedOut,
     ids::RunId,
     log,
+    model::WorkflowStatus,
     store::{self, CloseOutput, CloseRun},
 };
 

@@ -10,9 +10,9 @@ use std::{
 
 use super::Service;
 use crate::{
-    client::WorkerInfo,
     clock::Timestamp,
     log,
+    model::WorkerInfo,
     store::{self, TaskKind, WaitingTasks},
 };
 

@@ -145,7 +145,7 @@ impl App {
     }
 
     pub(crate) async fn describe(&self, run_id: RunId) -> WorkflowExecution {
-        let target = crate::client::WorkflowTarget::Run(run_id);
+        let target = crate::model::WorkflowTarget::Run(run_id);
         self.engine.client().describe(&caller(), &target).await.unwrap().unwrap()
     }
 

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::shared::Shared;
 use crate::{
-    clock::Timestamp,
+    client::{EagerSlot, EagerStarts},
     ids::{TaskQueue, WorkerId, WorkflowType},
     store::{ClaimedWorkflowTask, LoadedRun, TaskKind},
 };
@@ -55,15 +55,6 @@ pub(super) struct Membership {
     worker_id: WorkerId,
 }
 
-/// A reserved slot for one run at a worker.
-#[derive(Debug)]
-pub(crate) struct IntakeSlot {
-    pub(crate) worker_id: WorkerId,
-    pub(crate) lease_expires_at: Timestamp,
-    sender: mpsc::UnboundedSender<Begun>,
-    reservation: Reservation,
-}
-
 impl LocalWorkers {
     /// Lets a worker take new runs. The receiver ends when the membership has ended and every slot that was
     /// reserved until then is filled or dropped.
@@ -74,21 +65,23 @@ impl LocalWorkers {
         (Membership { workers: self.clone(), worker_id: shared.worker_id }, begun)
     }
 
-    /// Reserves a slot at a worker that serves the queue and knows the type, if one is free.
-    pub(crate) fn place(&self, task_queue: &TaskQueue, workflow_type: &WorkflowType) -> Option<IntakeSlot> {
+    fn intakes(&self) -> MutexGuard<'_, HashMap<WorkerId, Intake>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EagerStarts for LocalWorkers {
+    fn reserve(&self, task_queue: &TaskQueue, workflow_type: &WorkflowType) -> Option<EagerSlot> {
         let intakes = self.intakes();
         let intake = intakes.values().find(|intake| intake.takes(task_queue, workflow_type))?;
         intake.reserved.fetch_add(1, Ordering::Relaxed);
-        Some(IntakeSlot {
+        let (sender, reservation) = (intake.sender.clone(), Reservation(intake.reserved.clone()));
+        Some(EagerSlot {
             worker_id: intake.shared.worker_id,
             lease_expires_at: intake.shared.lease_end(),
-            sender: intake.sender.clone(),
-            reservation: Reservation(intake.reserved.clone()),
+            // The worker may have died meanwhile; then the lease tells.
+            hand_over: Box::new(move |task, run| drop(sender.send(Begun { task, run, reservation }))),
         })
-    }
-
-    fn intakes(&self) -> MutexGuard<'_, HashMap<WorkerId, Intake>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,14 +98,6 @@ impl Intake {
 impl Drop for Membership {
     fn drop(&mut self) {
         self.workers.intakes().remove(&self.worker_id);
-    }
-}
-
-impl IntakeSlot {
-    /// Hands over a run whose start was committed with the worker of this slot as its holder.
-    pub(crate) fn fill(self, task: ClaimedWorkflowTask, run: LoadedRun) {
-        // The worker may have died meanwhile; then the lease tells.
-        let _ = self.sender.send(Begun { task, run, reservation: self.reservation });
     }
 }
 

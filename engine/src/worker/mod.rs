@@ -35,7 +35,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use eager::{IntakeSlot, LocalWorkers};
+pub(crate) use eager::LocalWorkers;
 pub use options::WorkerOptions;
 
 use crate::{

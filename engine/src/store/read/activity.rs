@@ -9,10 +9,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
     activity::Progress,
-    client::{Activity, ActivityHeartbeat, ActivityStatus},
     clock::Timestamp,
     history::{ActivityTaskScheduled, ActivityTaskStarted, EventAttributes, HistoryEvent},
     ids::{EventId, RunId},
+    model::{Activity, ActivityHeartbeat, ActivityStatus},
     payload::Payload,
     store::{Error, Store, write::claim::attempt},
 };

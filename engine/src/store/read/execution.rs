@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::filter;
 use crate::{
-    client::{
-        Caller, Page, PageDirection, PageRequest, Visibility, Waiter, WorkflowExecution, WorkflowFilter,
-        WorkflowOrder, WorkflowStatus, WorkflowTarget,
-    },
     clock::Timestamp,
     failure::Failure,
     ids::{Namespace, RunId, TaskQueue, WorkflowId, WorkflowType},
+    model::{
+        Caller, Page, PageDirection, PageRequest, Visibility, Waiter, WorkflowExecution, WorkflowFilter,
+        WorkflowOrder, WorkflowStatus, WorkflowTarget,
+    },
     payload::Payload,
     store::{Error, Store},
 };

@@ -7,11 +7,11 @@ use sea_orm::{
 };
 
 use crate::{
-    client::{
+    ids::Namespace,
+    model::{
         Caller, TimeRange, Visibility, Waiting, WaitingFor, WorkflowCursor, WorkflowFilter,
         WorkflowOrderField, WorkflowStatus,
     },
-    ids::Namespace,
 };
 
 /// When the first thing of an open run is or was due; null when one is in hand, or when only a message can move it.
@@ -105,7 +105,7 @@ fn in_state(status: WorkflowStatus) -> Condition {
     }
 }
 
-/// The same as [`crate::client::Waiter::waiting_for`] says of a run, put so that those that have ended are not read.
+/// The same as [`crate::model::Waiter::waiting_for`] says of a run, put so that those that have ended are not read.
 fn waits(Waiting { what, now }: Waiting) -> Condition {
     let nothing_due = || Expr::expr(Func::coalesce([due_at(), Expr::val(-1_i64)])).gt(now.0);
     match what {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use sea_orm::QueryResult;
 
 use crate::{
-    client::TaskQueueInfo,
     clock::Timestamp,
     ids::{Namespace, TaskQueue},
+    model::TaskQueueInfo,
     store::{Error, Store},
 };
 

@@ -7,11 +7,11 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 
 use super::execution::LoadedRun;
 use crate::{
-    client::{BlockedWorkflowTask, Caller},
     clock::Timestamp,
     failure::Failure,
     history::{ActivityTaskScheduled, EventAttributes, HistoryEvent},
     ids::{EventId, Namespace, RunId, WorkerId},
+    model::{BlockedWorkflowTask, Caller},
     store::{ActivityLease, Error, Store, write::claim::attempt},
 };
 

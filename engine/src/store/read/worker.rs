@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::execution::duration;
 use crate::{
-    client::{WorkerInfo, WorkflowTypeInfo},
     clock::Timestamp,
     ids::{Namespace, TaskQueue, WorkerId, WorkflowType},
+    model::{WorkerInfo, WorkflowTypeInfo},
     store::{Error, Store},
 };
 

@@ -7,8 +7,8 @@ use sea_orm::ConnectionTrait;
 
 use super::{NOW, namespace, on_both};
 use crate::{
-    client::{Caller, Visibility, WorkflowTarget},
     ids::RunId,
+    model::{Caller, Visibility, WorkflowTarget},
     store::{DatabaseOptions, Error, Store, write::message::NewMessage},
     testing::TestStore,
 };

@@ -5,13 +5,13 @@ use sea_orm::QueryTrait;
 
 use super::{NOW, activity, claimed, lease, namespace, on_both, start, started, step};
 use crate::{
-    client::{
-        Caller, PageDirection, PageRequest, Visibility, Waiter, Waiting, WaitingFor, WorkflowFilter,
-        WorkflowOrder, WorkflowOrderField, WorkflowTarget,
-    },
     clock::Timestamp,
     history::{WorkflowExecutionCancelRequested, WorkflowExecutionTerminated},
     ids::{RunId, WorkerId},
+    model::{
+        Caller, PageDirection, PageRequest, Visibility, Waiter, Waiting, WaitingFor, WorkflowFilter,
+        WorkflowOrder, WorkflowOrderField, WorkflowTarget,
+    },
     store::{
         ActivityReport, AfterStep, AttemptEnd, CancelRun, CloseRun, FailWorkflowTask, NewActivityTask, Start,
         Step, Store, read::execution::listed, sql::Dialect,

@@ -13,10 +13,10 @@ use super::{
     stop::{CloseOutput, CloseRun, close},
 };
 use crate::{
-    client::WorkflowStatus,
     clock::Timestamp,
     history::WorkflowExecutionTerminated,
     ids::{EventId, RunId, WorkerId},
+    model::WorkflowStatus,
     store::sql::{Kind, Tx, json},
 };
 

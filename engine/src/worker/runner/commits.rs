@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Next, Runner};
 use crate::{
     chain,
-    client::WorkflowStatus,
     failure::Failure,
     hint::{self, QueueHint, WorkerHint},
     history::WorkflowExecutionTerminated,
     ids::{EventId, TaskQueue},
     log,
+    model::WorkflowStatus,
     store::{self, CloseOutput, CloseRun, StepOutput, TaskKind},
     worker::{
         attempt::{self, Prepared},

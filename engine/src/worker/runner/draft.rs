@@ -8,11 +8,11 @@ use super::{
     commits::{Committing, arrive},
 };
 use crate::{
-    client::WorkflowStatus,
     clock::Timestamp,
     history::{ActivityTaskScheduled, EncodedEvent, EventAttributes, HistoryEvent},
     ids::{EventId, TaskQueue},
     machine::{Close, Run},
+    model::WorkflowStatus,
     store::{ActivityLease, AfterStep, NewActivityTask, Step, TakenActivity},
     worker::{
         attempt::{self, Attempt, Prepared},

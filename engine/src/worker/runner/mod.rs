@@ -76,7 +76,7 @@ pub(super) async fn run(
 }
 
 /// Gives the log lines of a run its identity, also those of its workflow code.
-fn span(execution: &crate::client::WorkflowExecution) -> tracing::Span {
+fn span(execution: &crate::model::WorkflowExecution) -> tracing::Span {
     tracing::info_span!(
         "run",
         namespace = execution.namespace.as_str(),
@@ -137,7 +137,7 @@ struct Runner {
     shared: Arc<Shared>,
     tracker: TaskTracker,
     task: ClaimedWorkflowTask,
-    execution: crate::client::WorkflowExecution,
+    execution: crate::model::WorkflowExecution,
     inputs: mpsc::UnboundedReceiver<Input>,
     draft: Draft,
     /// ID of the first event of the next step.

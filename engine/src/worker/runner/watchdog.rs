@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{client::WorkflowExecution, worker::shared::Shared};
+use crate::{model::WorkflowExecution, worker::shared::Shared};
 
 /// Measures one activation.
 pub(super) struct Watchdog {

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 
 use crate::{
-    client::{WorkflowExecution, WorkflowStatus, WorkflowTarget},
     failure::TimeoutType,
     history::{EventAttributes, RetryState},
+    model::{WorkflowExecution, WorkflowStatus, WorkflowTarget},
     registry::Registry,
     testing::{App, caller, workflows::registry},
     worker::WorkerOptions,

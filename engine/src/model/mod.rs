@@ -1,4 +1,6 @@
-//! What callers see: views of the stored rows, and the requests that they make.
+//! What callers see of runs, activities, queues and workers, and the requests that they make.
+//!
+//! The store reads and writes it; callers find it in [`client`](crate::client).
 
 mod activity;
 mod caller;

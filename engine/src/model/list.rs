@@ -1,8 +1,8 @@
 //! Lists of runs.
 
-use super::{Caller, WorkflowExecution, WorkflowStatus, WorkflowTarget};
+use super::{WorkflowExecution, WorkflowStatus};
 
-use crate::{client::Client, clock::Timestamp, ids::RunId, store};
+use crate::{clock::Timestamp, ids::RunId};
 
 /// Selects runs; all conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -79,35 +79,6 @@ impl Waiter {
             WorkflowStatus::Pending => Some(WaitingFor::Worker),
             status => (!status.is_closed()).then_some(WaitingFor::Nothing),
         }
-    }
-}
-
-impl Client {
-    /// A run with what it waits for, or `None` when there is none or the caller may not see it.
-    ///
-    /// # Errors
-    /// [`store::Error`].
-    pub async fn waiter(
-        &self,
-        caller: &Caller,
-        target: &WorkflowTarget,
-    ) -> Result<Option<Waiter>, store::Error> {
-        self.store.waiter(&self.namespace, caller, target).await
-    }
-
-    /// A page of the runs that the caller may see, with what they wait for; as long as one of [`Client::list`].
-    ///
-    /// # Errors
-    /// [`store::Error`].
-    pub async fn list_waiters(
-        &self,
-        caller: &Caller,
-        filter: &WorkflowFilter,
-        order: WorkflowOrder,
-        page: &PageRequest,
-    ) -> Result<Page<Waiter>, store::Error> {
-        let page = PageRequest { items: page.items.min(self.limits.page_items_max), ..page.clone() };
-        self.store.list_waiters(&self.namespace, caller, filter, order, &page).await
     }
 }
 
