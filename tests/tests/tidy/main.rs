@@ -8,6 +8,7 @@ mod error_pages;
 mod imports;
 mod log_causes;
 mod migrations;
+mod rooms;
 mod sources;
 mod workspace;
 

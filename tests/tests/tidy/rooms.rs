@@ -1,0 +1,34 @@
+//! The rooms of a crate lie above each other, and none needs one above it.
+
+use crate::{
+    assert_none,
+    imports::Crate,
+    workspace::{self, metadata},
+};
+
+/// The rooms of crates, the lowest first. Folders of `src` that are not named are free.
+const ROOMS: &[(&str, &[&str])] =
+    &[("engine", &["history", "machine", "model", "store", "client", "worker", "maintenance"])];
+
+#[test]
+fn no_room_needs_one_above_it() {
+    let root = metadata().workspace_root;
+    let mut faults = Vec::new();
+    for (folder, rooms) in ROOMS {
+        let mut packages = metadata().packages.into_iter();
+        let package = packages.find(|package| workspace::folder(package) == root.join(folder)).unwrap();
+        let height = |file: &str| {
+            let room = file.strip_prefix(folder)?.strip_prefix("/src/")?.split('/').next()?;
+            rooms.iter().position(|name| *name == room.trim_end_matches(".rs"))
+        };
+        for (file, needed) in Crate::read(&package, &root).needs() {
+            let above =
+                needed.iter().filter(|(other, _)| height(&file).is_some() && height(other) > height(&file));
+            for (other, names) in above {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                faults.push(format!("{file} needs {other}, which lies above it: {}", names.join(", ")));
+            }
+        }
+    }
+    assert_none(&faults);
+}
