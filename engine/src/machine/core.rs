@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use rand::{Rng, SeedableRng, rngs::SmallRng};
+use rand::{Rng, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{
     activity::{Activities, ActivityOutcome, ActivityRequest},
@@ -22,7 +22,7 @@ impl SharedCore {
     pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
         Self(Arc::new(Mutex::new(Core {
             now,
-            random: SmallRng::seed_from_u64(seed),
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
             commands: Commands::default(),
             activities: Activities::default(),
             timers: Timers::default(),
@@ -40,7 +40,8 @@ impl SharedCore {
 pub(crate) struct Core {
     /// Time of the event that is being processed; the only time that workflow code sees.
     pub(crate) now: Timestamp,
-    random: SmallRng,
+    /// Named, because replay repeats its numbers: a generator that a library may exchange would change them.
+    random: Xoshiro256PlusPlus,
     pub(super) commands: Commands,
     pub(super) activities: Activities,
     pub(super) timers: Timers,
@@ -111,5 +112,20 @@ impl Core {
     /// Whether an activity, timer or cancel request could still wake the code.
     pub(super) fn has_open_waits(&self) -> bool {
         self.activities.has_open() || self.timers.has_open() || self.cancellation.is_awaited()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_random_numbers_of_a_seed_never_change() {
+        let core = SharedCore::new(Timestamp(0), 7);
+        let numbers: Vec<u64> = (0..3).map(|_| core.lock().random_u64()).collect();
+        assert_eq!(
+            numbers,
+            [1_021_219_803_524_665_661, 3_174_977_118_032_272_916, 13_236_943_193_235_544_178]
+        );
     }
 }
