@@ -18,7 +18,7 @@ use crate::{payload::Payload, workflow::WorkflowError};
 /// Maximum number of polls of one activation; code that wakes itself more often would never stop.
 const POLLS_MAX: u32 = 10_000;
 
-pub(super) type WorkflowFuture = BoxFuture<'static, Result<Payload, WorkflowError>>;
+type WorkflowFuture = BoxFuture<'static, Result<Payload, WorkflowError>>;
 
 /// Result of an activation.
 pub(super) enum Polled {
@@ -32,16 +32,52 @@ pub(super) enum Polled {
     Panicked(String),
 }
 
+/// The code of a run, until it has ended. It is polled and dropped here only, because its destructors may panic as
+/// well as the rest of it.
+pub(super) struct Code(Option<WorkflowFuture>);
+
+impl Code {
+    pub(super) fn new(future: impl Future<Output = Result<Payload, WorkflowError>> + Send + 'static) -> Self {
+        // The runtime's budget would make some of its futures wait for a wake-up that does not come here.
+        Self(Some(Box::pin(tokio::task::unconstrained(future))))
+    }
+
+    /// A future that has returned must not be polled again, so it is dropped then.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Result<Poll<Result<Payload, WorkflowError>>, String> {
+        let Some(future) = &mut self.0 else { return Ok(Poll::Pending) };
+        let polled = caught(|| future.as_mut().poll(cx))?;
+        if polled.is_ready() {
+            self.end()?;
+        }
+        Ok(polled)
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        let future = self.0.take();
+        caught(|| drop(future))
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        // The panic hook has told it, and the run has no use for it any more.
+        let _ = self.end();
+    }
+}
+
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message_of(panic.as_ref()))
+}
+
 /// Polls until the code waits or ends.
-pub(super) fn poll_until_idle(future: &mut WorkflowFuture, core: &SharedCore, wakes: &Wakes) -> Polled {
+pub(super) fn poll_until_idle(code: &mut Code, core: &SharedCore, wakes: &Wakes) -> Polled {
     let waker = wakes.waker();
     for _ in 0..POLLS_MAX {
         wakes.state().woken = false;
-        let polled =
-            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+        let polled = code.poll(&mut Context::from_waker(&waker));
         let Wakened { woken, foreign, .. } = *wakes.state();
         match polled {
-            Err(panic) => return Polled::Panicked(message_of(panic.as_ref())),
+            Err(message) => return Polled::Panicked(message),
             Ok(_) if foreign => return Polled::ForeignAwait,
             Ok(Poll::Ready(result)) => return Polled::Done(result),
             Ok(Poll::Pending) if woken => {}

@@ -4,7 +4,7 @@ use super::{
     command::{Command, CommandKind},
     core::SharedCore,
     error::{Nondeterminism, WorkflowTaskError},
-    executor::{Polled, Wakes, WorkflowFuture, poll_until_idle},
+    executor::{Code, Polled, Wakes, poll_until_idle},
 };
 use crate::{
     clock::Timestamp,
@@ -23,7 +23,7 @@ use crate::{
 pub struct Run {
     workflow_type: WorkflowType,
     core: SharedCore,
-    future: WorkflowFuture,
+    code: Code,
     wakes: Wakes,
     last_event_id: EventId,
     close: Option<Close>,
@@ -70,12 +70,11 @@ impl Run {
         };
         let core = SharedCore::new(first.time, started.random_seed);
         let workflow_type = info.workflow_type.clone();
-        // The runtime's budget would make some of its futures wait for a wake-up that does not come here.
-        let future = tokio::task::unconstrained(definition.begin(core.clone(), info, started.input.clone()));
+        let code = Code::new(definition.begin(core.clone(), info, started.input.clone()));
         let mut run = Self {
             workflow_type,
             core,
-            future: Box::pin(future),
+            code,
             wakes: Wakes::default(),
             last_event_id: first.event_id,
             close: None,
@@ -266,7 +265,7 @@ impl Run {
     }
 
     fn activate(&mut self) -> Result<(), WorkflowTaskError> {
-        match poll_until_idle(&mut self.future, &self.core, &self.wakes) {
+        match poll_until_idle(&mut self.code, &self.core, &self.wakes) {
             Polled::Waiting => Ok(()),
             Polled::ForeignAwait => Err(WorkflowTaskError::ForeignAwait {
                 workflow_type: self.workflow_type.clone(),
@@ -285,8 +284,6 @@ impl Run {
     }
 
     fn finish(&mut self, result: Result<Payload, WorkflowError>) {
-        // A future that has returned must not be polled again, so it is replaced by one that never ends.
-        self.future = Box::pin(std::future::pending());
         let mut core = self.core.lock();
         let kind = match result {
             Ok(result) => CommandKind::CompleteWorkflowExecution(WorkflowExecutionCompleted { result }),

@@ -77,6 +77,14 @@ pub(crate) async fn large(_ctx: &ActivityContext) -> Result<String, ActivityErro
     Ok("x".repeat(crate::payload::SIZE_BYTES_MAX + 1))
 }
 
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("dropped on purpose");
+    }
+}
+
 macro_rules! workflows {
     ($($(#[$doc:meta])* $name:ident($ctx:ident, $input:ident: $in:ty) -> $out:ty $body:block)*) => {
         $(
@@ -169,6 +177,14 @@ workflows! {
     /// Panics.
     Panicking(_ctx, _input: ()) -> () { panic!("on purpose") }
 
+    /// Panics when it is dropped while it sleeps.
+    Brittle(ctx, _input: ()) -> () {
+        let brittle = PanicsWhenDropped;
+        ctx.sleep(Duration::from_secs(1)).await?;
+        std::mem::forget(brittle);
+        Ok(())
+    }
+
     /// Time, chance and ids.
     Chance(ctx, _input: ()) -> (i64, u64, String, i64) {
         let (now, random, uuid) = (ctx.now().0, ctx.random_u64(), ctx.uuid().to_string());
@@ -199,6 +215,7 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
         .workflow::<Foreign>()
         .workflow::<Restless>()
         .workflow::<Panicking>()
+        .workflow::<Brittle>()
         .workflow::<Chance>()
         .workflow::<Cleaning>()
         .activity(double)

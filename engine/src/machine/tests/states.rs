@@ -158,3 +158,9 @@ fn nothing_follows_the_end_of_a_run() {
         run = run_after("days", &[fired(2)]);
     }
 }
+
+#[test]
+fn code_that_panics_while_it_is_dropped_takes_nobody_along() {
+    drop(run_after("brittle", &[]));
+    assert!(run_after("brittle", &[fired(2)]).close().is_some());
+}
