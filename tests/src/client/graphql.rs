@@ -4,14 +4,13 @@ use anyhow::{Context, Result, bail};
 use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{EventStream, Resuming, Subscription, SubscriptionError};
+use super::{EventStream, Resuming, Subscription, SubscriptionError, server::Server};
 
 /// Someone who uses one API server, with or without a token.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    base: String,
-    token: Option<String>,
+    server: Server,
 }
 
 /// What a server answered.
@@ -27,30 +26,26 @@ impl Client {
     /// Of the server at this address, as [`crate::process::Process::ready`] returns it.
     #[must_use]
     pub fn new(base: impl Into<String>) -> Self {
-        Self { http: reqwest::Client::new(), base: base.into(), token: None }
+        Self { http: reqwest::Client::new(), server: Server { base: base.into(), token: None } }
     }
 
     /// As the bearer of this token.
     #[must_use]
     pub fn with_token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+        self.server.token = Some(token.into());
         self
     }
 
     /// At another server, as the same person.
     #[must_use]
     pub fn at(&self, base: impl Into<String>) -> Self {
-        Self { base: base.into(), ..self.clone() }
+        Self { http: self.http.clone(), server: self.server.at(base) }
     }
 
     /// Address of the server.
     #[must_use]
     pub fn base(&self) -> &str {
-        &self.base
-    }
-
-    pub(super) fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+        &self.server.base
     }
 
     /// Sends a query or mutation and returns whatever came back.
@@ -84,13 +79,13 @@ impl Client {
         document: &str,
         variables: Value,
     ) -> Result<Subscription, SubscriptionError> {
-        Subscription::open(self, document, variables).await
+        Subscription::open(&self.server, document, variables).await
     }
 
     /// Subscribes to a stream whose items have cursors, and goes on from the last one whenever the socket breaks.
     #[must_use]
     pub fn follow(&self, document: &str, variables: Value) -> Resuming {
-        Resuming::new(self.clone(), document, variables)
+        Resuming::new(self.server.clone(), document, variables)
     }
 
     /// Subscribes over server-sent events.
@@ -133,8 +128,8 @@ impl Client {
 
     /// A request with the token, for what the other methods do not cover.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.base));
-        match &self.token {
+        let request = self.http.request(method, format!("{}{path}", self.server.base));
+        match &self.server.token {
             Some(token) => request.bearer_auth(token),
             None => request,
         }

@@ -3,6 +3,7 @@
 mod event_stream;
 mod graphql;
 mod resume;
+mod server;
 mod websocket;
 
 pub use self::{

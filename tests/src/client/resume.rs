@@ -3,13 +3,13 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::{Client, Subscription, SubscriptionError};
+use super::{Subscription, SubscriptionError, server::Server};
 use crate::wait;
 
 /// Follows a stream from cursor to cursor. The document must take the cursor as `$after` and ask for `cursor`.
 #[derive(Debug)]
 pub struct Resuming {
-    client: Client,
+    server: Server,
     document: String,
     variables: Value,
     current: Option<Subscription>,
@@ -17,8 +17,8 @@ pub struct Resuming {
 }
 
 impl Resuming {
-    pub(super) fn new(client: Client, document: &str, variables: Value) -> Self {
-        Self { client, document: document.to_owned(), variables, current: None, reconnects: 0 }
+    pub(super) fn new(server: Server, document: &str, variables: Value) -> Self {
+        Self { server, document: document.to_owned(), variables, current: None, reconnects: 0 }
     }
 
     /// The next item of the stream, without the field's name around it; none when it is complete.
@@ -42,7 +42,7 @@ impl Resuming {
 
     /// Goes on at another server from the last cursor.
     pub fn move_to(&mut self, base: &str) {
-        self.client = self.client.at(base);
+        self.server = self.server.at(base);
         self.lose();
     }
 
@@ -65,7 +65,7 @@ impl Resuming {
 
     async fn connect(&self) -> Result<Subscription> {
         wait::until_async("the server to take the subscription", async || {
-            match self.client.subscribe(&self.document, self.variables.clone()).await {
+            match Subscription::open(&self.server, &self.document, self.variables.clone()).await {
                 Ok(subscription) => Ok(Some(subscription)),
                 Err(error) if error.is_passing() => Ok(None),
                 // A server that is shutting down answers the upgrade with a status of its own.

@@ -8,7 +8,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue, protocol::CloseFrame},
 };
 
-use super::Client;
+use super::server::Server;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 const ID: &str = "1";
@@ -64,17 +64,18 @@ impl SubscriptionError {
 
 impl Subscription {
     pub(super) async fn open(
-        client: &Client,
+        server: &Server,
         document: &str,
         variables: Value,
     ) -> Result<Self, SubscriptionError> {
-        let url = format!("{}/graphql", client.base().replacen("http", "ws", 1));
+        let url = format!("{}/graphql", server.base.replacen("http", "ws", 1));
         let mut request = url.into_client_request()?;
         request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(PROTOCOL));
         let (socket, _response) = connect_async(request).await?;
         let mut subscription = Self { socket, completed: false };
 
-        let credentials = client.token().map(|token| json!({ "Authorization": format!("Bearer {token}") }));
+        let credentials =
+            server.token.as_deref().map(|token| json!({ "Authorization": format!("Bearer {token}") }));
         subscription
             .send(&json!({ "type": "connection_init", "payload": credentials.unwrap_or(json!({})) }))
             .await?;
