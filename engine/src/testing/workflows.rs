@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{
+    FutureExt,
+    future::{Either, join_all, select},
+};
 
 use crate::{
     activity,
@@ -177,6 +180,24 @@ workflows! {
     /// Panics.
     Panicking(_ctx, _input: ()) -> () { panic!("on purpose") }
 
+    /// Waits a second for an activity, and then goes on without it.
+    Impatient(ctx, _input: ()) -> u32 {
+        match select(ctx.activity(double, 1), ctx.sleep(Duration::from_secs(1))).await {
+            Either::Left((doubled, _)) => return Ok(doubled?),
+            Either::Right((slept, _)) => slept?,
+        }
+        Ok(ctx.activity(double, 2).await?)
+    }
+
+    /// Gives an activity up in the moment in which it asks for it.
+    Fickle(ctx, _input: ()) -> () {
+        // Polled once, and dropped.
+        let given_up = ctx.activity(double, 1).now_or_never();
+        assert!(given_up.is_none(), "an activity ends later");
+        ctx.sleep(Duration::from_secs(1)).await?;
+        Ok(())
+    }
+
     /// Panics when it is dropped while it sleeps.
     Brittle(ctx, _input: ()) -> () {
         let brittle = PanicsWhenDropped;
@@ -215,6 +236,8 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
         .workflow::<Foreign>()
         .workflow::<Restless>()
         .workflow::<Panicking>()
+        .workflow::<Impatient>()
+        .workflow::<Fickle>()
         .workflow::<Brittle>()
         .workflow::<Chance>()
         .workflow::<Cleaning>()

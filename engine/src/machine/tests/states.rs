@@ -70,18 +70,35 @@ fn an_activity_ends_once_and_only_while_it_is_open() {
 #[test]
 fn an_activity_that_was_asked_to_stop_may_still_end() {
     for end in ends() {
-        // `cleaning` has none; a run that is over takes nothing more, so the abandoned one is beside another.
-        let mut run = run_after("cleaning", &[cancel_requested()]);
-        let mut other = end.clone();
-        if let EventAttributes::ActivityTaskCompleted(completed) = &mut other {
-            completed.scheduled_event_id = 3;
-            completed.result = crate::payload::Payload::parse("1").unwrap();
-            assert_eq!(happens(&mut run, &other), Ok(()));
-            assert!(run.pending_commands()[0].closes_run());
-        } else {
-            assert!(happens(&mut run, &end).is_err(), "event 2 scheduled nothing: {end:?}");
-        }
+        let mut run = run_after("impatient", &[]);
+        assert_eq!(happens(&mut run, &fired(3)), Ok(()));
+        let asked: Vec<_> = run.pending_commands().iter().map(ToString::to_string).collect();
+        assert_eq!(asked, ["RequestCancelActivityTask of event 2", "ScheduleActivityTask `double` (3)"]);
+        run.record_commands(Timestamp(2_000));
+        assert!(run.has_activity_tasks());
+
+        assert_eq!(happens(&mut run, &end), Ok(()), "{end:?}");
+        assert!(run.pending_commands().is_empty(), "nobody waits for it: {end:?}");
+        let error = happens(&mut run, &end).unwrap_err();
+        assert!(error.contains("no open activity was scheduled by event 2"), "{error}");
     }
+}
+
+#[test]
+fn nothing_reaches_an_activity_before_its_cancel_request_is_recorded() {
+    for end in ends() {
+        let mut run = run_after("impatient", &[]);
+        assert_eq!(happens(&mut run, &fired(3)), Ok(()));
+        let error = happens(&mut run, &end).unwrap_err();
+        assert!(error.contains("asks for RequestCancelActivityTask of event 2"), "{error}");
+    }
+}
+
+#[test]
+fn an_activity_that_is_given_up_before_it_is_scheduled_never_is() {
+    let run = begin(&first("fickle", &serde_json::Value::Null)).unwrap();
+    let asked: Vec<_> = run.pending_commands().iter().map(ToString::to_string).collect();
+    assert_eq!(asked, ["StartTimer (2)"]);
 }
 
 #[test]
