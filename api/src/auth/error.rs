@@ -1,7 +1,9 @@
 use ctutor_engine::clock::Timestamp;
 
-use super::SECRET_BYTES_MIN;
 use crate::transport::AuthError;
+
+/// HS256 keys shorter than their hash weaken it, so they are refused (RFC 7518, 3.2).
+pub const SECRET_BYTES_MIN: usize = 32;
 
 /// Why a secret cannot sign tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -9,8 +9,7 @@ mod signer;
 mod verifier;
 
 pub use claims::SUBJECT_BYTES_MAX;
-pub use error::{SecretError, SignError, VerifyError};
+pub use error::{SECRET_BYTES_MIN, SecretError, SignError, VerifyError};
 pub use principal::{Principal, Role};
-pub use secret::SECRET_BYTES_MIN;
 pub use signer::TokenSigner;
 pub use verifier::TokenVerifier;

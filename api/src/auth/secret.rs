@@ -1,9 +1,6 @@
 use secrecy::{ExposeSecret, SecretString};
 
-use super::SecretError;
-
-/// HS256 keys shorter than their hash weaken it, so they are refused (RFC 7518, 3.2).
-pub const SECRET_BYTES_MIN: usize = 32;
+use super::error::{SECRET_BYTES_MIN, SecretError};
 
 /// The bytes of a secret that is long enough.
 pub(super) fn bytes(secret: &SecretString) -> Result<&[u8], SecretError> {
