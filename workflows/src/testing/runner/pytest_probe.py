@@ -4,9 +4,9 @@ It is started with `python3 -I`, so that nothing of the working folder is import
 orders. The nonce comes on standard input, which is closed before any file of the student is imported, and is kept in
 a closure. The reader ignores every line without it: that is output of some program.
 
-Each test runs twice under the same name: once as it is, and once as a canary, which fails. The orders say which of
-the two comes first. Only the reader judges: a canary that passes, or a result that arrives out of order, is a sign
-that the student's code has changed how tests are run or reported.
+Each test is told twice under the same name: once as it is, and once as a canary (`pytest_canary.py`), which fails. The
+orders say which of the two comes first. Only the reader judges: a canary that passes, or a result that arrives out of
+order, is a sign that the student's code has changed how tests are run or reported.
 
 The result of a test is concluded from all reports that pytest and its plugins send between the start and the end of
 its protocol. There may be more than the usual three: one for each subtest, and those of attempts that a plugin of the
@@ -171,35 +171,6 @@ def remember_libraries():
     return unchanged
 
 
-def canary_of(item):
-    """A test that fails, and is like `item` in name and place."""
-    import unittest
-
-    import pytest
-
-    def fails(*_):
-        raise AssertionError
-
-    name = getattr(item, "originalname", None) or item.name
-    fails.__code__ = fails.__code__.replace(co_filename=str(item.path), co_name=name)
-    fails.__name__ = fails.__qualname__ = name
-    if not isinstance(item, pytest.Function):
-        canary = type("Item", (pytest.Item,), {"runtest": fails}).from_parent(item.parent, name=item.name)
-    elif item.cls is None:
-        canary = pytest.Function.from_parent(item.parent, name=item.name, callobj=fails)
-    else:
-        # Methods are looked up by name, in an instance of their own.
-        setattr(item.cls, name + "_", fails)
-        kind = type(item) if issubclass(item.cls, unittest.TestCase) else pytest.Function
-        canary = kind.from_parent(item.parent, name=name + "_")
-    # Pytest 9.2 keeps the ID of a node as an object.
-    if hasattr(item, "_id"):
-        canary._id = item._id
-    else:
-        canary._nodeid = item.nodeid
-    return canary
-
-
 def owned_by_student(file, root, tests):
     """Whether a file came with the submission, which has no `conftest.py`. `tests` is the folder of the tests."""
     def is_in(folder):
@@ -222,12 +193,30 @@ def before_students_code(root, tests, then):
     sys.addaudithook(hook)
 
 
-def files_of(hook):
-    """The modules and the files of the functions that plugins have for a hook."""
+def load_canaries(file):
+    """Returns the module of the canaries, which nothing else can import."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("canary", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def files_of(hook, plugin=None):
+    """The modules and the files of the functions that plugins, or this one, have for a hook."""
     for hookimpl in hook.get_hookimpls():
+        if plugin is not None and hookimpl.plugin is not plugin:
+            continue
         code = getattr(hookimpl.function, "__code__", None)
         if code is not None:
             yield getattr(hookimpl.function, "__module__", None) or "", code.co_filename
+
+
+def executors_of(manager):
+    """What calls the functions of plugins: the hooks by name, and what they all go through."""
+    hooks = {name: (hook, getattr(hook, "_hookexec", None)) for name, hook in list(vars(manager.hook).items())}
+    return {**hooks, None: getattr(manager, "_inner_hookexec", None)}
 
 
 def repeats_tests(config, root, tests):
@@ -249,13 +238,16 @@ def repeats_tests(config, root, tests):
 class Probe:
     def __init__(self, orders, tell):
         self._wanted = set(orders["wanted"]) if orders["mode"] == "run" else None
+        self._canary_file = orders["canary"]
         self._canary_first = set(orders["canary_first"])
         self._absent = orders["absent"]
         self._tests = orders["tests"]
         self._root = os.getcwd()
         self._tell = tell
         self._unchanged = None
-        self._hooks = None
+        self._manager = None
+        self._executors = None
+        self._canaries = None
         self._may_repeat = False
         self._reports = None
         self._reasons = {}
@@ -267,7 +259,8 @@ class Probe:
 
     def pytest_sessionstart(self, session):
         self._remember()
-        self._hooks = session.config.pluginmanager.hook
+        self._manager = session.config.pluginmanager
+        self._executors = executors_of(self._manager)
         self._may_repeat = repeats_tests(session.config, self._root, self._tests)
 
     # What the decorator `pytest.hookimpl` sets.
@@ -301,7 +294,6 @@ class Probe:
             self._tell("load_skipped", file=report.nodeid, message=self._shown(reason_of(report)))
 
     def pytest_collection_finish(self, session):
-        # All hooks that select and order tests, which know nothing of canaries, have run.
         items = session.items
         self._tell_changes()
         reasons = {} if self._wanted is not None else {item.nodeid: left_out(item) for item in items}
@@ -314,15 +306,16 @@ class Probe:
         )
         if self._wanted is None:
             return
-        wanted = [item for item in items if item.nodeid in self._wanted]
-        items.clear()
-        for item in wanted:
-            pair = [item, canary_of(item)]
-            items += reversed(pair) if item.nodeid in self._canary_first else pair
+        items[:] = [item for item in items if item.nodeid in self._wanted]
+        self._canaries = load_canaries(self._canary_file).Canaries(session, self, self._is_students)
 
     pytest_collection_finish.pytest_impl = {"tryfirst": True}
 
     def pytest_runtest_protocol(self, item):
+        self._tell_changes(item)
+        canary_first = item.nodeid in self._canary_first
+        if canary_first:
+            self._run_canary(item)
         self._reports = []
         self._reasons.pop(item.nodeid, None)
         self._tell("started", test=item.nodeid)
@@ -333,7 +326,7 @@ class Probe:
         result, message, skipped_subtests = conclude(reports, self._may_repeat)
         if result == "failed":
             message = self._reasons.get(item.nodeid) or message
-        self._tell_changes()
+        self._tell_changes(item)
         self._tell(
             "done",
             test=item.nodeid,
@@ -342,9 +335,19 @@ class Probe:
             skipped_subtests=skipped_subtests,
             duration=sum(report.duration for report in reports if report.subtest is None),
         )
+        if not canary_first:
+            self._run_canary(item)
 
     # Around whatever plugins do, so that all reports lie within, and what they change for a while is as it was.
     pytest_runtest_protocol.pytest_impl = {"hookwrapper": True, "tryfirst": True}
+
+    def _run_canary(self, item):
+        self._reports = []
+        self._tell("started", test=item.nodeid)
+        self._canaries.run(item)
+        reports, self._reports = self._reports, None
+        has_failed = [report.outcome for report in reports] == ["failed"]
+        self._tell("done", test=item.nodeid, result="failed" if has_failed else "passed", message=None, duration=0)
 
     def pytest_runtest_logreport(self, report):
         if self._reports is not None:
@@ -352,18 +355,23 @@ class Probe:
 
     pytest_runtest_logreport.pytest_impl = {"tryfirst": True}
 
-    def _tell_changes(self):
-        if not self._unchanged() or self._has_students_plugin():
+    def _tell_changes(self, item=None):
+        is_touched = item is not None and not self._canaries.is_untouched(item)
+        if is_touched or not self._unchanged() or self._has_students_plugin():
             self._tell("changed")
 
     def _has_students_plugin(self):
         """Whether a function of the submission has a say in how tests are run or reported."""
-        return any(
-            owned_by_student(file, self._root, self._tests)
-            for hook in list(vars(self._hooks).values())
+        executors = executors_of(self._manager)
+        return any(executors.get(name) != executor for name, executor in self._executors.items()) or any(
+            self._is_students(file)
+            for hook in list(vars(self._manager.hook).values())
             if hasattr(hook, "get_hookimpls")
             for _, file in files_of(hook)
         )
+
+    def _is_students(self, file):
+        return owned_by_student(file, self._root, self._tests)
 
     def _absence(self, error):
         """Which file of the student would have been the module that was not found."""
