@@ -128,18 +128,63 @@ async fn what_the_solution_skips_when_it_runs_is_left_out() {
 
 #[tokio::test]
 async fn an_expected_failure_that_the_solution_passes_counts() {
-    let tests = "import pytest, answer\n@pytest.mark.xfail\ndef test_unsure(): assert answer.find() == 42\n";
-    for (answer, expected) in [(RIGHT, (3, 0, 0)), (WRONG, (1, 2, 0))] {
-        let mut place = place(answer, true).await;
-        place.write("reference/tests/test_unsure.py", tests);
-        let report = place.test().await.unwrap();
-        assert_eq!(counts(&report), expected, "{report:#?}");
+    let marked = |mark: &str| format!("{mark}\ndef test_unsure(): assert answer.find() == 42\n");
+    let case = |mark: &str| {
+        format!(
+            "import unittest\n{mark}\nclass Cases(unittest.TestCase):\n    {mark}\n    \
+             def test_unsure(self): self.assertEqual(answer.find(), 42)\n"
+        )
+    };
+    let strict_for_all = "def pytest_configure(config): config.option.override_ini = ['xfail_strict=true']\n";
+    for (tests, conftest) in [
+        (marked("@pytest.mark.xfail"), ""),
+        (marked("@pytest.mark.xfail"), strict_for_all),
+        (marked("@pytest.mark.xfail(strict=True, raises=AssertionError)"), ""),
+        (case("@pytest.mark.xfail(strict=True)"), ""),
+        (case("@unittest.expectedFailure"), ""),
+    ] {
+        for (answer, expected) in [(RIGHT, (3, 0, 0)), (WRONG, (1, 2, 0))] {
+            let mut place = place(answer, true).await;
+            place.write("reference/tests/conftest.py", conftest);
+            place.write("reference/tests/test_unsure.py", &format!("import pytest, answer\n{tests}"));
+            let report = place.test().await.unwrap();
+            assert_eq!(counts(&report), expected, "{tests}\n{report:#?}");
+        }
     }
-    // One that must fail and does not is the reference's fault.
-    let mut place = place(WRONG, true).await;
-    place.write("reference/tests/test_unsure.py", &tests.replace("xfail", "xfail(strict=True)"));
+}
+
+#[tokio::test]
+async fn a_failure_for_another_reason_than_the_expected_one_is_one() {
+    let tests =
+        "import pytest, answer\n@pytest.mark.xfail(raises=ValueError)\ndef test_unsure(): answer.find()\n";
+    let mut place = place(RIGHT, true).await;
+    place.write("reference/tests/test_unsure.py", tests);
+    place.write("reference/solution/answer.py", "def find(): raise TypeError\ndef text(): return 'x'\n");
+    place.write("reference/tests/test_answer.py", "def test_text(): pass\n");
+    place.write("student/answer.py", "def find(): raise TypeError\n");
     let error = place.test().await.unwrap_err();
     assert!(matches!(&error, Broken::Solution { test, .. } if test.ends_with("test_unsure")), "{error}");
+}
+
+/// What pytest says of a test that passes although it must fail, a submission can say as well.
+#[tokio::test]
+async fn a_submission_cannot_say_that_a_failure_was_a_success() {
+    let tests = "
+import unittest
+import answer
+class Cases(unittest.TestCase):
+    def tearDown(self): answer.find()
+    @unittest.expectedFailure
+    def test_unsure(self): pass
+def test_find(): answer.find()
+";
+    for message in ["[XPASS(strict)] ", "Unexpected success"] {
+        let find = format!("import pytest\ndef find(): pytest.fail({message:?}, pytrace=False)\n");
+        let mut place = place(&format!("{find}def text(): return 'x'\n"), true).await;
+        place.write("reference/tests/test_unsure.py", tests);
+        let report = place.test().await.unwrap();
+        assert_eq!(counts(&report), (1, 3, 0), "{message} {report:#?}");
+    }
 }
 
 #[tokio::test]

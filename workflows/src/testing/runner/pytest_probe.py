@@ -51,9 +51,10 @@ def open_channel():
 class Seen:
     """What a report said when it was sent: plugins change their reports afterwards."""
 
-    def __init__(self, report):
+    def __init__(self, report, passed_unexpectedly):
         self.when = report.when
-        self.outcome = report.outcome
+        # Whether a test has to fail is no question of the submission: what the solution passes counts.
+        self.outcome = "passed" if passed_unexpectedly and report.failed else report.outcome
         self.duration = report.duration
         context = getattr(report, "context", None)
         self.subtest = None if context is None else subtest_of(context)
@@ -63,6 +64,21 @@ class Seen:
     def repeats(self):
         """Whether a plugin says with this report that it runs the test once more, as `rerun` and `retried` do."""
         return self.outcome not in ("passed", "failed", "skipped")
+
+
+def has_passed_unexpectedly(call, report):
+    """Whether a test has failed only because it was expected to fail, by `xfail(strict=True)` or by unittest.
+
+    The message alone does not tell: `pytest.fail` makes the same.
+    """
+    from _pytest.unittest import TestCaseFunction
+
+    if call.when != "call" or not report.failed:
+        return False
+    if call.excinfo is None:
+        return isinstance(report.longrepr, str) and report.longrepr.startswith("[XPASS(strict)]")
+    frame = getattr(call.excinfo.tb, "tb_frame", None)
+    return frame is not None and frame.f_code is TestCaseFunction.addUnexpectedSuccess.__code__
 
 
 def reason_of(report):
@@ -250,6 +266,7 @@ class Probe:
         self._canaries = None
         self._may_repeat = False
         self._reports = None
+        self._unexpected = None
         self._reasons = {}
 
     def pytest_load_initial_conftests(self):
@@ -349,9 +366,17 @@ class Probe:
         has_failed = [report.outcome for report in reports] == ["failed"]
         self._tell("done", test=item.nodeid, result="failed" if has_failed else "passed", message=None, duration=0)
 
+    def pytest_runtest_makereport(self, item, call):
+        outcome = yield
+        if outcome.excinfo is None:
+            report = outcome.get_result()
+            self._unexpected = report if has_passed_unexpectedly(call, report) else None
+
+    pytest_runtest_makereport.pytest_impl = {"hookwrapper": True, "tryfirst": True}
+
     def pytest_runtest_logreport(self, report):
         if self._reports is not None:
-            self._reports.append(Seen(report))
+            self._reports.append(Seen(report, report is self._unexpected))
 
     pytest_runtest_logreport.pytest_impl = {"tryfirst": True}
 
