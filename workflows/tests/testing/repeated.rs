@@ -63,12 +63,17 @@ class Plugin:
 def find():
     frame = sys._getframe()
     while 'pyfuncitem' not in frame.f_locals: frame = frame.f_back
-    frame.f_locals['pyfuncitem'].config.pluginmanager.register(Plugin())
+    manager = frame.f_locals['pyfuncitem'].config.pluginmanager
+    plugin = Plugin()
+    manager.register(plugin)
     return 42
 def text(): return 'x'
 ";
-    let report = place(register, "").await.test().await.unwrap();
-    assert!(message(&report, "test_right").contains("tampered"), "{report:#?}");
+    let leave_again = register.replace("return 42", "manager.unregister(plugin)\n    return 42");
+    for source in [register, &leave_again] {
+        let report = place(source, "").await.test().await.unwrap();
+        assert!(message(&report, "test_right").contains("tampered"), "{source}\n{report:#?}");
+    }
 }
 
 #[tokio::test]

@@ -287,6 +287,12 @@ class Probe:
         if self._unchanged is None:
             self._unchanged = remember_libraries()
 
+    def pytest_plugin_registered(self, plugin, manager):
+        # It may be gone again before the test ends.
+        hooks = manager.get_hookcallers(plugin) or []
+        if any(self._is_students(file) for hook in hooks for _, file in files_of(hook, plugin)):
+            self._tell("changed")
+
     def pytest_collectstart(self, collector):
         if type(collector).__name__ == "Module":
             self._tell("loading", file=collector.nodeid)
