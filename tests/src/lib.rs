@@ -7,5 +7,6 @@ pub mod load;
 pub mod postgres;
 pub mod process;
 pub mod redis;
+pub mod relay;
 pub mod sqlite;
 pub mod wait;

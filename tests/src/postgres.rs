@@ -24,6 +24,8 @@ use crate::{
 /// Names a server that others have started, by the URL of its `postgres` database.
 pub const URL_VARIABLE: &str = "CTUTOR_TEST_DATABASE_URL";
 
+/// Name of a server's socket in its folder.
+pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
 /// Connections for all tests that share a server.
 const CONNECTIONS_MAX: u32 = 400;
 
@@ -64,15 +66,65 @@ impl Server {
     /// # Errors
     /// PostgreSQL is not installed, or it did not become ready; the message has what it wrote.
     pub fn start() -> Result<Self> {
+        let mut server = Self::new()?;
+        server.initdb()?;
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Starts a standby that streams from this server.
+    ///
+    /// # Errors
+    /// The copy failed, or the standby did not become ready.
+    pub fn standby(&self) -> Result<Self> {
+        let mut standby = Self::new()?;
+        let primary = self.folder.path().to_str().context("the name of a temporary folder is UTF-8")?;
+        standby.finish(
+            "pg_basebackup",
+            &["-D", "data", "-h", primary, "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync"],
+        )?;
+        standby.resume()?;
+        Ok(standby)
+    }
+
+    /// Makes a standby a primary, once it has all that `primary` has written.
+    ///
+    /// # Errors
+    /// It is no standby, or it does not catch up.
+    pub fn promote(&self, primary: &Self) -> Result<()> {
+        let written = primary.sql("postgres", "select pg_current_wal_lsn()")?;
+        let caught_up = format!("select pg_last_wal_replay_lsn() >= '{}'", written.trim());
+        wait::until("the standby", || Ok((self.sql("postgres", &caught_up)?.trim() == "t").then_some(())))?;
+        self.sql("postgres", "select pg_promote()")?;
+        Ok(())
+    }
+
+    /// From now on transactions are read-only, also those of sessions that are there.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub fn refuse_writes(&self) -> Result<()> {
+        self.sql("postgres", "alter system set default_transaction_read_only = on")?;
+        self.sql("postgres", "select pg_reload_conf()")?;
+        wait::until("the setting", || {
+            let setting = self.sql("postgres", "show default_transaction_read_only")?;
+            Ok((setting.trim() == "on").then_some(()))
+        })
+    }
+
+    /// The socket that it listens on.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(SOCKET)
+    }
+
+    fn new() -> Result<Self> {
         let folder = TempDir::with_prefix("ctutor-postgres-")?;
         let user = unprivileged_user()?;
         if let Some(user) = user {
             chown(folder.path(), Some(user.uid), Some(user.gid))?;
         }
-        let mut server = Self { guard: None, folder, programs: programs()?, user };
-        server.initdb()?;
-        server.resume()?;
-        Ok(server)
+        Ok(Self { guard: None, folder, programs: programs()?, user })
     }
 
     /// URL of one of its databases.
@@ -133,22 +185,20 @@ impl Server {
     }
 
     fn initdb(&self) -> Result<()> {
-        let guard = Guarded::new(self.programs.join("initdb"), self.folder.path(), "initdb")
-            .args([
-                "-D",
-                "data",
-                "-U",
-                "postgres",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-            ])
+        let encoding = ["--encoding=UTF8", "--locale=C"];
+        let args = ["-D", "data", "-U", "postgres", "--auth=trust", "--no-sync"];
+        self.finish("initdb", &[&args[..], &encoding[..]].concat())
+    }
+
+    /// Runs one of the server's programs to its end.
+    fn finish(&self, program: &str, args: &[&str]) -> Result<()> {
+        let guard = Guarded::new(self.programs.join(program), self.folder.path(), program)
+            .args(args)
             .user(self.user)
             .start()?;
         match guard.wait(DEADLINE)? {
             0 => Ok(()),
-            status => bail!("initdb ended with status {status}\n{}", guard.last_words()),
+            status => bail!("{program} ended with status {status}\n{}", guard.last_words()),
         }
     }
 }

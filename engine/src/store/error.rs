@@ -2,7 +2,7 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use super::verdict::{self, Class};
 
-/// SQLSTATE of a write in a read-only transaction. No read has it.
+/// SQLSTATE of a write in a read-only transaction, and of a read that asks for the right to write.
 const READ_ONLY: &str = "25006";
 
 /// What can go wrong with the database.
@@ -96,14 +96,18 @@ impl Error {
     }
 
     /// Whether a write was certainly refused, so that nothing was changed. Of other failures this is not known: the
-    /// connection may have broken while the database committed.
+    /// connection may have broken while the database committed, or what failed is a read after the write.
     #[must_use]
     pub fn changed_nothing(&self) -> bool {
         match self {
             Self::Overloaded { .. } | Self::ReadOnly | Self::NotMigrated { .. } => true,
-            Self::Database(source) => is_read_only(source),
             _ => false,
         }
+    }
+
+    /// The same, with a name of its own for the refusal of a server that takes no writes.
+    pub(super) fn of_refusal(error: DbErr) -> Self {
+        if is_read_only(&error) { Self::ReadOnly } else { error.into() }
     }
 
     /// Whether it does not pass without somebody who looks after the database.
@@ -125,7 +129,7 @@ fn what_failed(error: &DbErr) -> &'static str {
     }
 }
 
-/// Whether a session of a standby refused to write.
+/// Whether a session of a standby refused a statement.
 fn is_read_only(error: &DbErr) -> bool {
     let (DbErr::Conn(RuntimeErr::SqlxError(source))
     | DbErr::Exec(RuntimeErr::SqlxError(source))

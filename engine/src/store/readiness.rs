@@ -16,7 +16,7 @@ const IS_READ_ONLY: &str = "SELECT current_setting('transaction_read_only') = 'o
 const WRITE: &str = "UPDATE seaql_migrations SET applied_at = applied_at";
 
 impl Store {
-    /// Whether the database answers, has the tables of this version, and takes writes.
+    /// Whether the database answers, has the tables of this version, and takes writes, also where it is read from.
     ///
     /// After a write that failed because of the database, a write is tried here: on a server without traffic nothing
     /// else would find out that the database is well again.
@@ -38,6 +38,7 @@ impl Store {
                 return Err(Error::ReadOnly);
             }
         }
+        self.can_read().await?;
         if self.writer.trouble().get().is_some() {
             self.probe().await?;
             self.writer.trouble().set(None);
@@ -61,6 +62,12 @@ impl Store {
         let statement = || Statement::from_string(self.reader.dialect.backend(), IS_READ_ONLY);
         let row = self.asked(|| self.database.query_one_raw(statement())).await?;
         Ok(row.map(|row| row.try_get("", "is_read_only")).transpose()?.unwrap_or(false))
+    }
+
+    /// Whether a session for reading leads to a server that takes writes, as the one of the writer does.
+    async fn can_read(&self) -> Result<(), Error> {
+        let read = self.reader.rows("SELECT 1".to_owned(), Vec::new()).await;
+        read.map(drop).map_err(Error::of_refusal)
     }
 
     async fn probe(&self) -> Result<(), Error> {

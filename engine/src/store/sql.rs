@@ -142,10 +142,23 @@ impl Tx<'_> {
     }
 }
 
+/// Begins each read from PostgreSQL: asks for the right to write, changes nothing and locks no row.
+///
+/// A former primary goes on answering reads with what was true before a failover, and a session does not tell whom it
+/// leads to. But a read-only server refuses this with SQLSTATE 25006 in the very statement, without a further round
+/// trip and without an instant in between. Of all tables this one is altered the least.
+const ON_A_PRIMARY: &str =
+    "WITH on_a_primary AS (UPDATE seaql_migrations SET applied_at = applied_at WHERE false) ";
+
+/// Most new sessions that one read tries. More than one, as a session may have been on its way to the former primary
+/// when the others were discarded.
+const NEW_SESSIONS_MAX: u32 = 3;
+
 /// Connections for reading together with the SQL that they speak.
 ///
 /// A server that was restarted has broken all of them, and each says so only when it is used next. A read changes
-/// nothing, so it is tried on the next connection then, at most once on each.
+/// nothing, so it is tried on the next connection then, at most once on each. A server that takes no writes is not
+/// read from: what it has may be old.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     pub(super) dialect: Dialect,
@@ -163,9 +176,12 @@ impl Reader {
 
     async fn on_a_whole_connection<T, F: Future<Output = Result<T, DbErr>>>(
         &self,
-        statement: Statement,
+        mut statement: Statement,
         read: impl Fn(Statement) -> F,
     ) -> Result<T, DbErr> {
+        if self.dialect == Dialect::Postgres && statement.sql.starts_with("SELECT ") {
+            statement.sql.insert_str(0, ON_A_PRIMARY);
+        }
         let mut tries = 0;
         loop {
             let error = match within(self.patience, read(statement.clone())).await {
@@ -176,7 +192,13 @@ impl Reader {
             if verdict.session == Session::Discard {
                 self.sessions.distrust();
             }
-            if verdict.retry == Retry::Never || tries == self.connections {
+            let tries_max = match verdict.retry {
+                Retry::Never => 0,
+                // All sessions that were there are discarded: the next one is new.
+                Retry::NewSession => NEW_SESSIONS_MAX.min(self.connections),
+                Retry::Reads | Retry::Again => self.connections,
+            };
+            if tries >= tries_max {
                 return Err(error);
             }
             tries += 1;

@@ -383,7 +383,7 @@ impl Writer {
     }
 
     fn fail(&self, batch: Batch, error: DbErr) -> Error {
-        let error = Error::from(error);
+        let error = Error::of_refusal(error);
         if error.is_unavailable() {
             self.trouble.set(Some(error.clone()));
         }

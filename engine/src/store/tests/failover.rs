@@ -33,7 +33,11 @@ async fn sessions_that_are_read_only_after_a_failover_are_replaced_at_once() {
     let (database, store) = after("SET default_transaction_read_only = on").await;
     assert!(matches!(store.ready().await, Err(Error::ReadOnly)));
     let error = store.write(message()).await.unwrap_err();
-    assert!(error.is_unavailable(), "{error:?}");
+    assert!(matches!(error, Error::ReadOnly), "{error:?}");
+    assert!(error.is_unavailable() && error.changed_nothing());
+    // Of a read it is not known what was written before it.
+    let error = store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.unwrap_err();
+    assert!(error.is_unavailable() && !error.changed_nothing(), "{error:?}");
     assert_eq!(sqlstate(&error).as_deref(), Some("25006"));
 
     // The sessions of the store stay as they are; only new ones can write.

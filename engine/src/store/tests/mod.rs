@@ -5,6 +5,7 @@ mod connections;
 mod failover;
 mod files;
 mod lists;
+mod standby;
 mod starts;
 mod steps;
 mod waiting;

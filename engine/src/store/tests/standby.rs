@@ -1,0 +1,88 @@
+//! What becomes of reads when the primary is another server, and the former one still answers.
+
+use ctutor_tests::{postgres::Server, relay::Relay};
+use futures_util::future::join_all;
+
+use super::{NOW, namespace, started};
+use crate::{
+    client::{Caller, WorkflowTarget},
+    ids::RunId,
+    store::{DatabaseOptions, Error, Store, write::message::NewMessage},
+};
+
+/// More than the connections for reading, so that all of them are used.
+const READS: usize = 32;
+
+/// A primary with its standby, and a store that reaches them by one address.
+struct Pair {
+    former: Server,
+    next: Server,
+    relay: Relay,
+    store: Store,
+}
+
+impl Pair {
+    async fn start() -> Self {
+        let servers = tokio::task::spawn_blocking(|| {
+            let former = Server::start().unwrap();
+            let next = former.standby().unwrap();
+            (former, next)
+        });
+        let (former, next) = servers.await.unwrap();
+        let relay = Relay::to(&former).unwrap();
+        let store = Store::connect(&DatabaseOptions::new(relay.url("postgres"))).await.unwrap();
+        store.migrate().await.unwrap();
+        Self { former, next, relay, store }
+    }
+
+    /// The former primary takes no writes any more, and the address leads to the standby when that does.
+    async fn fail_over(self) -> Self {
+        tokio::task::spawn_blocking(move || {
+            self.next.promote(&self.former).unwrap();
+            self.relay.lead_to(&self.next);
+            self
+        })
+        .await
+        .unwrap()
+    }
+
+    async fn read_on_every_session(&self, run_id: RunId) -> Vec<Result<bool, Error>> {
+        let (namespace, caller, target) = (namespace(), Caller::engine(), WorkflowTarget::Run(run_id));
+        let read = || async { Ok(self.store.execution(&namespace, &caller, &target).await?.is_some()) };
+        join_all((0..READS).map(|_| read())).await
+    }
+}
+
+fn message(run_id: RunId) -> NewMessage {
+    NewMessage { run_id, kind: "Any", body: "{}".to_owned(), now: NOW }
+}
+
+#[tokio::test]
+async fn sessions_that_lead_to_the_former_primary_read_nothing() {
+    let pair = Pair::start().await;
+    let before = started(&pair.store, "before").await;
+    pair.former.refuse_writes().unwrap();
+    assert!(pair.store.write(message(before)).await.unwrap_err().is_unavailable());
+    // Sessions that are opened now are younger than the last refusal of a write, and lead to the former primary.
+    let reads = pair.read_on_every_session(before).await;
+    let pair = pair.fail_over().await;
+    let after = started(&pair.store, "after").await;
+    let found = pair.read_on_every_session(after).await;
+    assert!(found.iter().all(|found| matches!(found, Ok(true))), "{found:?}");
+    assert!(reads.iter().all(|read| read.as_ref().is_err_and(Error::is_unavailable)), "{reads:?}");
+    pair.store.ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_whose_new_sessions_cannot_read_what_is_written_is_not_ready() {
+    let pair = Pair::start().await;
+    let run_id = started(&pair.store, "a").await;
+    pair.store.ready().await.unwrap();
+    // The writer stays where it is; what is opened now leads to the standby.
+    pair.relay.lead_to(&pair.next);
+    let reads = pair.read_on_every_session(run_id).await;
+    assert!(reads.iter().any(|read| read.as_ref().is_err_and(Error::is_unavailable)), "{reads:?}");
+    assert!(matches!(pair.store.ready().await, Err(Error::ReadOnly)));
+    pair.relay.lead_to(&pair.former);
+    pair.store.ready().await.unwrap();
+}
