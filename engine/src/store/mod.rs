@@ -35,7 +35,7 @@ pub use location::Location;
 pub use writer::Counters;
 
 pub(crate) use read::{
-    execution::LoadedRun,
+    execution::{LoadedRun, Shows},
     task::{ExpiredActivity, Message},
     waiting::{RunNames, WaitingTasks},
 };
@@ -122,6 +122,11 @@ impl Store {
     /// The workers of this process.
     pub(crate) fn local_workers(&self) -> Vec<WorkerId> {
         self.local_workers.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    /// Reads on new sessions from now on: those that are there showed what is not true any more.
+    pub(crate) fn distrust_sessions(&self) {
+        self.sessions.distrust();
     }
 
     /// Whether it takes writes; it does not once its writer has died.

@@ -24,6 +24,11 @@ impl TestStore {
         Self { store: connect(database.url()).await, _folder: None, database: Some(database) }
     }
 
+    /// A store whose database belongs to the test.
+    pub(crate) fn of(store: Store) -> Self {
+        Self { store, _folder: None, database: None }
+    }
+
     /// Another store on the same server, which does not wait for long.
     pub(crate) async fn impatient(&self) -> Store {
         let url = self.database.as_ref().expect("a server").url();

@@ -119,6 +119,8 @@ async fn give_activities_back(
     }
     let scheduled = shared.store.scheduled_activities(keys).await?;
     for key in keys {
+        // Without its deadline it would wait for ever; the next renewal finds it again.
+        let Some(scheduled) = scheduled.get(key) else { continue };
         let now = shared.clock.now();
         let lease = ActivityLease {
             run_id: key.0,
@@ -126,7 +128,7 @@ async fn give_activities_back(
             attempt: held.activities[key].0,
             owner: Some(shared.worker_id),
         };
-        let expires_at = scheduled.get(key).and_then(|scheduled| expires_at(scheduled, now, now));
+        let expires_at = expires_at(scheduled, now, now);
         let end = AttemptEnd::GiveBack { checkpoint: None, expires_at };
         shared.store.write(ActivityReport { lease, end, now }).await?;
     }

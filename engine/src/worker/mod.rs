@@ -21,6 +21,7 @@ mod due;
 mod eager;
 mod heartbeats;
 mod leases;
+mod load;
 mod options;
 mod poller;
 mod runner;

@@ -1,6 +1,6 @@
 //! Claims due tasks.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::{
     sync::{mpsc, watch},
@@ -11,12 +11,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     attempt::{self, Prepared},
     due::Kinds,
-    eager, runner,
+    eager, load, runner,
     shared::{RunEntry, Shared},
 };
 use crate::{
     chain,
-    failure::Failure,
     hint::{QueueHint, WorkerHint},
     ids::{ActivityType, RunId, TaskQueue, WorkflowType},
     notify::{Delivery, Topic},
@@ -220,7 +219,7 @@ impl Claims {
         if claimed.is_empty() {
             return Ok(());
         }
-        for (task, run) in load_runs(shared, claimed).await? {
+        for (task, run) in load::runs(shared, claimed).await? {
             begin(shared, tracker, task, run);
         }
         Ok(())
@@ -275,40 +274,6 @@ fn after_claim(shared: &Shared, kind: TaskKind, claimed: usize, at_most: usize) 
     if full {
         shared.due.look_for(kind);
     }
-}
-
-/// Loads claimed runs. A run that cannot be read is released alone, so that it does not block the others.
-async fn load_runs(
-    shared: &Shared,
-    claimed: Vec<ClaimedWorkflowTask>,
-) -> Result<Vec<(ClaimedWorkflowTask, LoadedRun)>, store::Error> {
-    let run_ids: Vec<RunId> = claimed.iter().map(|task| task.run_id).collect();
-    let mut loaded = match shared.store.load_runs(&shared.namespace, &run_ids).await {
-        Err(store::Error::Unreadable { .. }) => load_readable(shared, &claimed).await?,
-        loaded => loaded?,
-    };
-    // A run that was closed between the claim and the load has no row any more.
-    let with_run = |task: ClaimedWorkflowTask| loaded.remove(&task.run_id).map(|run| (task, run));
-    Ok(claimed.into_iter().filter_map(with_run).collect())
-}
-
-async fn load_readable(
-    shared: &Shared,
-    claimed: &[ClaimedWorkflowTask],
-) -> Result<HashMap<RunId, LoadedRun>, store::Error> {
-    let mut readable = HashMap::new();
-    for task in claimed {
-        match shared.store.load_runs(&shared.namespace, &[task.run_id]).await {
-            Ok(loaded) => readable.extend(loaded),
-            Err(error @ store::Error::Unreadable { .. }) => {
-                tracing::error!(run.id = %task.run_id, error = %chain(&error), "a run cannot be read; reading is retried");
-                let failure = Failure::new("HistoryError", error.to_string());
-                shared.store.write(runner::given_back(shared, task, &failure)).await?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(readable)
 }
 
 fn at(claim: &Claim, shared: &Shared, at_most: usize) -> Claim {

@@ -1,57 +1,11 @@
 //! What becomes of reads when the primary is another server, and the former one still answers.
 
-use ctutor_tests::{postgres::Server, relay::Relay};
-use futures_util::future::join_all;
-
-use super::{NOW, namespace, started};
+use super::{NOW, started};
 use crate::{
-    client::{Caller, WorkflowTarget},
     ids::RunId,
-    store::{DatabaseOptions, Error, Store, write::message::NewMessage},
+    store::{Error, write::message::NewMessage},
+    testing::Pair,
 };
-
-/// More than the connections for reading, so that all of them are used.
-const READS: usize = 32;
-
-/// A primary with its standby, and a store that reaches them by one address.
-struct Pair {
-    former: Server,
-    next: Server,
-    relay: Relay,
-    store: Store,
-}
-
-impl Pair {
-    async fn start() -> Self {
-        let servers = tokio::task::spawn_blocking(|| {
-            let former = Server::start().unwrap();
-            let next = former.standby().unwrap();
-            (former, next)
-        });
-        let (former, next) = servers.await.unwrap();
-        let relay = Relay::to(&former).unwrap();
-        let store = Store::connect(&DatabaseOptions::new(relay.url("postgres"))).await.unwrap();
-        store.migrate().await.unwrap();
-        Self { former, next, relay, store }
-    }
-
-    /// The former primary takes no writes any more, and the address leads to the standby when that does.
-    async fn fail_over(self) -> Self {
-        tokio::task::spawn_blocking(move || {
-            self.next.promote(&self.former).unwrap();
-            self.relay.lead_to(&self.next);
-            self
-        })
-        .await
-        .unwrap()
-    }
-
-    async fn read_on_every_session(&self, run_id: RunId) -> Vec<Result<bool, Error>> {
-        let (namespace, caller, target) = (namespace(), Caller::engine(), WorkflowTarget::Run(run_id));
-        let read = || async { Ok(self.store.execution(&namespace, &caller, &target).await?.is_some()) };
-        join_all((0..READS).map(|_| read())).await
-    }
-}
 
 fn message(run_id: RunId) -> NewMessage {
     NewMessage { run_id, kind: "Any", body: "{}".to_owned(), now: NOW }

@@ -1,5 +1,7 @@
 //! Claims: a worker takes due tasks of its queues.
 
+use std::collections::HashMap;
+
 use futures_util::future::BoxFuture;
 use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
@@ -42,6 +44,8 @@ pub(crate) struct ClaimedWorkflowTask {
     pub(crate) next_event_id: EventId,
     /// Number of the last message that was put into the inbox.
     pub(crate) inbox_sequence: i64,
+    /// How many messages are in the inbox.
+    pub(crate) unread_messages: i64,
     pub(crate) priority: i32,
     pub(crate) attempt: u32,
 }
@@ -66,7 +70,9 @@ impl Operation for ClaimWorkflowTasks {
         Box::pin(async move {
             let mut outputs = Vec::with_capacity(items.len());
             for item in items {
-                outputs.push(workflow_tasks(tx, &item.0).await?);
+                let mut claimed = workflow_tasks(tx, &item.0).await?;
+                count_messages(tx, &mut claimed).await?;
+                outputs.push(claimed);
             }
             Ok(outputs)
         })
@@ -106,11 +112,34 @@ async fn workflow_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedWorkflow
             epoch: row.try_get("", "epoch")?,
             next_event_id: row.try_get("", "next_event_id")?,
             inbox_sequence: row.try_get("", "inbox_sequence")?,
+            unread_messages: 0,
             priority: row.try_get("", "priority")?,
             attempt: attempt(row.try_get("", "attempt")?),
         })
     })
     .await
+}
+
+/// How many messages the runs have, for whoever reads them later and elsewhere. Senders and consumers of messages lock
+/// the rows that the claim has locked, so this second statement sees exactly what belongs to `inbox_sequence`.
+async fn count_messages(tx: Tx<'_>, claimed: &mut [ClaimedWorkflowTask]) -> Result<(), DbErr> {
+    let with_inbox = claimed.iter().filter(|task| task.inbox_sequence > 0);
+    let run_ids: Vec<RunId> = with_inbox.map(|task| task.run_id).collect();
+    if run_ids.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT run_id, COUNT(*) AS unread FROM message WHERE run_id IN ({}) GROUP BY run_id",
+        tx.dialect.uuids(1)
+    );
+    let mut unread: HashMap<Uuid, i64> = HashMap::new();
+    for row in tx.query(sql, vec![json(&run_ids)]).await? {
+        unread.insert(row.try_get("", "run_id")?, row.try_get("", "unread")?);
+    }
+    for task in claimed {
+        task.unread_messages = unread.get(&task.run_id.0).copied().unwrap_or(0);
+    }
+    Ok(())
 }
 
 async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivityTask>, DbErr> {

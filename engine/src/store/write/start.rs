@@ -84,6 +84,7 @@ impl Start {
             epoch: 1,
             next_event_id: 2,
             inbox_sequence: 0,
+            unread_messages: 0,
             priority: self.priority,
             attempt: 0,
         }

@@ -127,7 +127,7 @@ async fn fail_task(shared: &Shared, runner: &mut Runner, error: &WorkflowTaskErr
             log::run_blocked(&runner.execution, &failure, runner.task.attempt + 1, retry);
             tracing::warn!(
                 error = %chain(&failed),
-                "the failure of a workflow task could not be stored; the task is released when its lease expires"
+                "the failure of a workflow task could not be stored; this worker releases the task after renewing its leases twice"
             );
         }
     }
@@ -192,7 +192,8 @@ impl Runner {
         let mut run = self.replay(&loaded.events)?;
         self.record(&mut run);
         self.take_messages(&mut run, loaded.messages)?;
-        // All messages that were in the inbox when the run was claimed have been taken.
+        // All messages that were in the inbox when the run was claimed have been taken: a run that was read without
+        // some of them does not come here.
         self.consumed_messages = self.consumed_messages.max(self.task.inbox_sequence);
         loop {
             self.drain_inputs(&mut run)?;

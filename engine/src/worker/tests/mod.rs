@@ -1,5 +1,7 @@
 //! Workers on a manual clock.
 
+mod stale;
+
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
