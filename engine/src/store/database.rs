@@ -76,6 +76,17 @@ impl Target {
         })
     }
 
+    /// Finds out whether the file is still where it was.
+    ///
+    /// # Errors
+    /// [`Error::Displaced`].
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Postgres { .. } => Ok(()),
+            Self::Sqlite { file } => file.check(),
+        }
+    }
+
     pub(super) fn dialect(&self) -> Dialect {
         match self {
             Self::Postgres { .. } => Dialect::Postgres,
@@ -107,18 +118,19 @@ impl Connector {
 
     /// The connections that read; the writer must be connected before.
     pub(super) async fn reader(&self) -> Result<Reader, Error> {
-        let (connections, inner) = match &self.target {
+        let (connections, inner, file) = match &self.target {
             Target::Postgres { url } => {
                 let connections = self.options.read_connections_max;
-                (connections, self.postgres(url, connections, &[]).await?)
+                (connections, self.postgres(url, connections, &[]).await?, None)
             }
             Target::Sqlite { file } => {
                 let connections = self.options.read_connections_max.min(4);
-                (connections, self.sqlite(file.path(), connections, Access::ReadOnly).await?)
+                let inner = self.sqlite(file.path(), connections, Access::ReadOnly).await?;
+                (connections, inner, Some(file.clone()))
             }
         };
         let (dialect, sessions) = (self.target.dialect(), self.sessions.clone());
-        Ok(Reader { dialect, inner, connections, patience: self.patience(), sessions })
+        Ok(Reader { dialect, inner, connections, patience: self.patience(), sessions, file })
     }
 
     /// How long a statement may take. A file answers, or the machine is lost.

@@ -72,6 +72,17 @@ pub enum Error {
         /// What the operating system said.
         reason: String,
     },
+    /// The path of the database no longer leads to the file that is in use.
+    #[error(
+        "the database `{path}` was removed, moved or replaced while it was in use ({found}), so that what is written \
+         to it would be lost; put the same file back, or start again with what is there now"
+    )]
+    Displaced {
+        /// The database file.
+        path: String,
+        /// What is there instead.
+        found: String,
+    },
     /// Another process has the file of the database.
     #[error(
         "the database `{path}` is in use by {holder}; stop that process, or use another folder with `--data`"
@@ -89,7 +100,11 @@ impl Error {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Overloaded { .. } | Self::ReadOnly | Self::NotMigrated { .. } | Self::Closed => true,
+            Self::Overloaded { .. }
+            | Self::ReadOnly
+            | Self::NotMigrated { .. }
+            | Self::Displaced { .. }
+            | Self::Closed => true,
             Self::Database(source) => verdict::of(source).class != Class::Defect,
             _ => false,
         }
@@ -114,7 +129,7 @@ impl Error {
     #[must_use]
     pub fn needs_operator(&self) -> bool {
         match self {
-            Self::NotMigrated { .. } => true,
+            Self::NotMigrated { .. } | Self::Displaced { .. } => true,
             Self::Database(source) => verdict::of(source).class == Class::Operator,
             _ => false,
         }

@@ -5,6 +5,7 @@
 //! | free | nobody | [`FileLock::acquire`] |
 //! | held | this process: the database file itself (Linux), and the file `NAME.lock` beside it, which names the process | drop, or the end of the process, however it ends |
 //! | refused | another process | that process ends |
+//! | lost | this process, of a file that its path no longer leads to: the file or a folder above it was removed, moved or replaced | the file is put back, or the process ends |
 //!
 //! The lock on the database file goes by the file and not by its name, so a symbolic link, a mount or a hard link to
 //! it meets the same lock. `flock` and the locks of SQLite (`fcntl`) do not see each other on Linux; elsewhere they
@@ -95,6 +96,20 @@ impl FileLock {
     /// The one absolute path without symbolic links.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Finds out whether the path still leads to the file. Once it does not, what is written is nowhere to be found
+    /// when the process has ended, and another process may use what is at the path now.
+    ///
+    /// # Errors
+    /// [`Error::Displaced`].
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let found = match fs::metadata(&self.path) {
+            Ok(found) if identity(&found) == self.identity => return Ok(()),
+            Ok(_) => "another file is in its place".to_owned(),
+            Err(source) => source.to_string(),
+        };
+        Err(Error::Displaced { path: self.path.display().to_string(), found })
     }
 }
 

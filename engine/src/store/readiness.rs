@@ -22,11 +22,12 @@ impl Store {
     /// else would find out that the database is well again.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::NotMigrated`], [`Error::ReadOnly`], [`Error::Database`].
+    /// [`Error::Closed`], [`Error::Displaced`], [`Error::NotMigrated`], [`Error::ReadOnly`], [`Error::Database`].
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         if !self.is_open() {
             return Err(Error::Closed);
         }
+        self.target.check()?;
         let pending = self.pending_migrations().await?;
         if !pending.is_empty() {
             return Err(Error::NotMigrated { pending });

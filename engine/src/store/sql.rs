@@ -3,16 +3,17 @@
 //! A batch travels as a single JSON parameter: the text of a statement then never depends on the number of its
 //! rows, so each connection prepares it once, and nulls, which arrays cannot carry, need no care.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    Statement, Value, prelude::async_trait::async_trait,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, Statement, Value, prelude::async_trait::async_trait,
 };
 use serde::Serialize;
 
 use super::{
     error::no_answer,
+    lock::FileLock,
     sessions::Sessions,
     verdict::{self, Retry, Session},
 };
@@ -167,6 +168,8 @@ pub(super) struct Reader {
     /// Longest wait for an answer.
     pub(super) patience: Option<Duration>,
     pub(super) sessions: Sessions,
+    /// The file, if it is one: a new connection opens what is at its path.
+    pub(super) file: Option<Arc<FileLock>>,
 }
 
 impl Reader {
@@ -179,6 +182,9 @@ impl Reader {
         mut statement: Statement,
         read: impl Fn(Statement) -> F,
     ) -> Result<T, DbErr> {
+        if self.file.as_ref().is_some_and(|file| file.check().is_err()) {
+            return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed));
+        }
         if self.dialect == Dialect::Postgres && statement.sql.starts_with("SELECT ") {
             statement.sql.insert_str(0, ON_A_PRIMARY);
         }

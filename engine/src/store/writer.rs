@@ -10,6 +10,7 @@
 //! | the connection in the commit | every item of several is tried again alone; whether the first commit took effect, the items find out: a step that did is stale, a start finds its own row |
 //! | the session or the connection before the commit | it is tried again on a new session, as nothing was changed |
 //! | the database as a whole (no answer, no space, no connections) | every item fails: what became of the transaction only the next read can show |
+//! | the file of SQLite is no longer at its path | every item fails, also those of a commit that succeeded: nobody would find what was written |
 //! | the process | nothing was acknowledged that was not committed |
 //!
 //! It has a thread of its own. A transaction is a dozen round trips, and each would otherwise wait its turn among the
@@ -31,7 +32,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     Error,
-    database::Connector,
+    database::{Connector, Target},
     failed::{Failed, Phase, Trouble},
     sessions::Sessions,
     sql::{Dialect, Tx, within},
@@ -303,6 +304,7 @@ pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConne
                 let writer = Writer {
                     database,
                     dialect: connector.target.dialect(),
+                    target: connector.target.clone(),
                     patience: connector.patience(),
                     sessions: connector.sessions.clone(),
                     trouble: of_writer.1,
@@ -325,6 +327,7 @@ pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConne
 struct Writer {
     database: DatabaseConnection,
     dialect: Dialect,
+    target: Target,
     /// Longest wait for the end of a transaction.
     patience: Option<Duration>,
     sessions: Sessions,
@@ -351,6 +354,9 @@ impl Writer {
     }
 
     async fn write(&self, mut batch: Batch) {
+        if let Err(error) = self.target.check() {
+            return self.refuse(batch, &error);
+        }
         let Err(failed) = self.commit(&mut batch).await else { return self.succeed(batch) };
         if batch.len() == 1 || !failed.is_worth_splitting() {
             self.fail(batch, failed.error);
@@ -376,6 +382,10 @@ impl Writer {
     }
 
     fn succeed(&self, batch: Batch) {
+        // What was committed to a file that is gone by now is gone with it.
+        if let Err(error) = self.target.check() {
+            return self.refuse(batch, &error);
+        }
         self.counters.transactions.fetch_add(1, Ordering::Relaxed);
         self.counters.writes.fetch_add(batch.len(), Ordering::Relaxed);
         self.trouble.set(None);
@@ -384,11 +394,15 @@ impl Writer {
 
     fn fail(&self, batch: Batch, error: DbErr) -> Error {
         let error = Error::of_refusal(error);
+        self.refuse(batch, &error);
+        error
+    }
+
+    fn refuse(&self, batch: Batch, error: &Error) {
         if error.is_unavailable() {
             self.trouble.set(Some(error.clone()));
         }
-        batch.fail(&error);
-        error
+        batch.fail(error);
     }
 
     async fn commit(&self, batch: &mut Batch) -> Result<(), Failed> {

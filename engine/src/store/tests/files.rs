@@ -123,6 +123,41 @@ async fn a_file_that_is_none_is_told_to_be_one() {
     assert!(format!("{error:?}").contains("file is not a database"), "{error:?}");
 }
 
+#[tokio::test]
+async fn nothing_is_acknowledged_once_the_file_is_not_at_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, away) = (folder.path().join("data"), folder.path().join("away"));
+    fs::create_dir(&data).unwrap();
+    let file = data.join("test.db");
+    let store = opened(&file).await;
+    super::started(&store, "before").await;
+    store.ready().await.unwrap();
+
+    fs::rename(&data, &away).unwrap();
+    refuses(&store, "No such file").await;
+    // Another store may use what is at the path now, and the first one must not write to it.
+    fs::create_dir(&data).unwrap();
+    let other = opened(&file).await;
+    super::started(&other, "other").await;
+    refuses(&store, "another file is in its place").await;
+    close(other).await;
+
+    fs::remove_dir_all(&data).unwrap();
+    fs::rename(&away, &data).unwrap();
+    super::started(&store, "after").await;
+    store.ready().await.unwrap();
+}
+
+async fn refuses(store: &Store, found: &str) {
+    for error in [store.write(super::start("refused")).await.unwrap_err(), store.ready().await.unwrap_err()] {
+        assert!(error.is_unavailable() && error.needs_operator() && !error.changed_nothing(), "{error:?}");
+        assert!(error.to_string().contains(found), "{error}");
+    }
+    // A new session would read what is at the path now.
+    let nobody = crate::ids::RunId(uuid::Uuid::nil());
+    assert!(store.history(nobody, 0, 1, &[]).await.unwrap_err().is_unavailable());
+}
+
 /// Waits until the writer of the store has given the file back.
 async fn close(store: Store) {
     let handle = store.writer.clone();
