@@ -114,10 +114,7 @@ impl Error {
     /// connection may have broken while the database committed, or what failed is a read after the write.
     #[must_use]
     pub fn changed_nothing(&self) -> bool {
-        match self {
-            Self::Overloaded { .. } | Self::ReadOnly | Self::NotMigrated { .. } => true,
-            _ => false,
-        }
+        matches!(self, Self::Overloaded { .. } | Self::ReadOnly | Self::NotMigrated { .. })
     }
 
     /// The same, with a name of its own for the refusal of a server that takes no writes.

@@ -1,6 +1,6 @@
 //! Writes that failed: whether to try again, and what is known of the database since.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::DbErr;
 
@@ -14,17 +14,47 @@ const TRANSIENT_TRIES_MAX: u32 = 5;
 /// Most tries of a transaction whose session turned out to be of no use.
 const NEW_SESSION_TRIES_MAX: u32 = 2;
 
-/// Why the last write failed, if it did and the database is to blame.
+/// The write that failed last, if the database is to blame, until it is known to be well again.
+///
+/// What only somebody who looks after it can mend, such as a full disk, may hit large writes and spare small ones. It
+/// has passed when a write that carries as much has succeeded.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Trouble(Arc<Mutex<Option<Error>>>);
+pub(super) struct Trouble(Arc<Mutex<Option<LastFailure>>>);
+
+/// A write that failed, and how much it carried.
+#[derive(Debug, Clone)]
+pub(super) struct LastFailure {
+    pub(super) error: Error,
+    /// At least 1: writes without payloads may need no space.
+    pub(super) size_bytes: usize,
+}
 
 impl Trouble {
-    pub(super) fn get(&self) -> Option<Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn get(&self) -> Option<LastFailure> {
+        self.last().clone()
     }
 
-    pub(super) fn set(&self, error: Option<Error>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    /// A write failed because of the database.
+    pub(super) fn failed(&self, error: &Error, size_bytes: usize) {
+        let mut last = self.last();
+        let size_bytes = match &*last {
+            Some(before) if before.error.needs_operator() && !error.needs_operator() => return,
+            Some(before) => before.size_bytes.max(size_bytes),
+            None => size_bytes.max(1),
+        };
+        *last = Some(LastFailure { error: error.clone(), size_bytes });
+    }
+
+    /// A write succeeded.
+    pub(super) fn succeeded(&self, size_bytes: impl FnOnce() -> usize) {
+        let mut last = self.last();
+        if last.as_ref().is_some_and(|last| !last.error.needs_operator() || size_bytes() >= last.size_bytes) {
+            *last = None;
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<LastFailure>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Whether requests make sense now.
 
 use ctutor_migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+use uuid::Uuid;
 
 use super::{
     Error, Store,
+    failed::LastFailure,
     sql::Dialect,
     verdict::{self, Retry, Session},
 };
@@ -12,14 +14,19 @@ use super::{
 /// Whether the session may write, as the server sees it: not on a standby, nor with `default_transaction_read_only`.
 const IS_READ_ONLY: &str = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only";
 
-/// Changes nothing, but has to be written.
-const WRITE: &str = "UPDATE seaql_migrations SET applied_at = applied_at";
+/// Writes a message to a run that cannot be: its ID is nil.
+const WRITE: &str = "INSERT INTO message (run_id, sequence, kind, body, created_at_ms) VALUES ($1, 0, 'Probe', $2, 0) \
+                     ON CONFLICT (run_id, sequence) DO UPDATE SET body = excluded.body";
+/// Takes it back.
+const UNDO: &str = "DELETE FROM message WHERE run_id = $1";
+/// Most that is written to try out whether the database takes as much as it refused.
+const PROBE_BYTES_MAX: usize = 1024 * 1024;
 
 impl Store {
     /// Whether the database answers, has the tables of this version, and takes writes, also where it is read from.
     ///
-    /// After a write that failed because of the database, a write is tried here: on a server without traffic nothing
-    /// else would find out that the database is well again.
+    /// After a write that failed because of the database, a write as large is tried here: on a server without traffic
+    /// nothing else would find out that the database is well again, and a small one may fit on a disk that is full.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Displaced`], [`Error::NotMigrated`], [`Error::ReadOnly`], [`Error::Database`].
@@ -40,9 +47,9 @@ impl Store {
             }
         }
         self.can_read().await?;
-        if self.writer.trouble().get().is_some() {
-            self.probe().await?;
-            self.writer.trouble().set(None);
+        if let Some(LastFailure { size_bytes, .. }) = self.writer.trouble().get() {
+            self.probe(size_bytes.min(PROBE_BYTES_MAX)).await?;
+            self.writer.trouble().succeeded(|| size_bytes);
         }
         Ok(())
     }
@@ -71,13 +78,17 @@ impl Store {
         read.map(drop).map_err(Error::of_refusal)
     }
 
-    async fn probe(&self) -> Result<(), Error> {
-        let write = || async {
-            let transaction = self.database.begin().await?;
-            transaction.execute_unprepared(WRITE).await?;
-            transaction.commit().await
-        };
-        self.asked(write).await
+    /// Writes as much, and takes it back. Not in one transaction: SQLite ends one by itself when the disk is full, and
+    /// the connection, which is the writer's, would not know.
+    async fn probe(&self, size_bytes: usize) -> Result<(), Error> {
+        let backend = self.reader.dialect.backend();
+        let nobody = Uuid::nil();
+        let body = "x".repeat(size_bytes);
+        let write = || Statement::from_sql_and_values(backend, WRITE, [nobody.into(), body.as_str().into()]);
+        let undo = || Statement::from_sql_and_values(backend, UNDO, [nobody.into()]);
+        self.asked(|| self.database.execute_raw(write())).await?;
+        self.asked(|| self.database.execute_raw(undo())).await?;
+        Ok(())
     }
 
     /// Asks once more on a new session when the first one turned out to be of no use. Asking twice changes nothing.

@@ -157,6 +157,10 @@ macro_rules! lanes {
             fn len(&self) -> usize {
                 0 $(+ self.$lane.items.len())*
             }
+
+            fn size_bytes(&self) -> usize {
+                0 $(+ self.$lane.items.iter().map(Operation::size_bytes).sum::<usize>())*
+            }
         }
 
         $(impl Submit for $operation {
@@ -388,7 +392,7 @@ impl Writer {
         }
         self.counters.transactions.fetch_add(1, Ordering::Relaxed);
         self.counters.writes.fetch_add(batch.len(), Ordering::Relaxed);
-        self.trouble.set(None);
+        self.trouble.succeeded(|| batch.size_bytes());
         batch.answer();
     }
 
@@ -400,7 +404,7 @@ impl Writer {
 
     fn refuse(&self, batch: Batch, error: &Error) {
         if error.is_unavailable() {
-            self.trouble.set(Some(error.clone()));
+            self.trouble.failed(error, batch.size_bytes());
         }
         batch.fail(error);
     }

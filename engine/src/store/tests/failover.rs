@@ -122,6 +122,33 @@ async fn a_server_without_traffic_finds_out_that_writes_work_again() {
     assert!(store.writer.trouble().get().is_none());
 }
 
+#[tokio::test]
+async fn a_full_disk_is_full_until_it_takes_as_much_as_it_refused() {
+    let (database, store) = after("RESET ALL").await;
+    let run_id = super::started(&store, "a").await;
+    let write =
+        |size_bytes| store.write(NewMessage { run_id, kind: "Any", body: "x".repeat(size_bytes), now: NOW });
+    // Small writes still fit.
+    for statement in [
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN RAISE EXCEPTION ''no space left'' USING ERRCODE = ''53100''; END'",
+        "CREATE TRIGGER full_disk BEFORE INSERT ON message FOR EACH ROW WHEN (length(NEW.body) > 100) \
+         EXECUTE FUNCTION full_disk()",
+    ] {
+        database.sql(statement).unwrap();
+    }
+    assert!(write(200_000).await.unwrap_err().needs_operator());
+    for _ in 0..2 {
+        let error = store.ready().await.unwrap_err();
+        assert_eq!(sqlstate(&error).as_deref(), Some("53100"));
+        write(10).await.unwrap();
+    }
+    database.sql("DROP TRIGGER full_disk ON message").unwrap();
+    store.ready().await.unwrap();
+    assert!(store.writer.trouble().get().is_none());
+    assert_eq!(store.inboxes(&[run_id, RunId(uuid::Uuid::nil())]).await.unwrap().len(), 2);
+}
+
 fn sqlstate(error: &Error) -> Option<String> {
     let Error::Database(source) = error else { return None };
     let (sea_orm::DbErr::Exec(runtime) | sea_orm::DbErr::Query(runtime) | sea_orm::DbErr::Conn(runtime)) =
