@@ -121,7 +121,7 @@ impl Connector {
         let (connections, inner, file) = match &self.target {
             Target::Postgres { url } => {
                 let connections = self.options.read_connections_max;
-                (connections, self.postgres(url, connections, &[]).await?, None)
+                (connections, self.postgres(url, connections, READER_PLANS).await?, None)
             }
             Target::Sqlite { file } => {
                 let connections = self.options.read_connections_max.min(4);
@@ -236,6 +236,9 @@ impl Connector {
 /// read the whole table until the table is analyzed, though it may grow to millions of rows meanwhile.
 const WRITER_PLANS: &[(&str, &str)] =
     &[("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
+
+/// Reads are short, and compiling one takes longer than most of them.
+const READER_PLANS: &[(&str, &str)] = &[("jit", "off")];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {

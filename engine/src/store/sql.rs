@@ -149,7 +149,7 @@ impl Tx<'_> {
 /// leads to. But a read-only server refuses this with SQLSTATE 25006 in the very statement, without a further round
 /// trip and without an instant in between. Of all tables this one is altered the least.
 const ON_A_PRIMARY: &str =
-    "WITH on_a_primary AS (UPDATE seaql_migrations SET applied_at = applied_at WHERE false) ";
+    "on_a_primary AS (UPDATE seaql_migrations SET applied_at = applied_at WHERE false)";
 
 /// Most new sessions that one read tries. More than one, as a session may have been on its way to the former primary
 /// when the others were discarded.
@@ -185,8 +185,8 @@ impl Reader {
         if self.file.as_ref().is_some_and(|file| file.check().is_err()) {
             return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed));
         }
-        if self.dialect == Dialect::Postgres && statement.sql.starts_with("SELECT ") {
-            statement.sql.insert_str(0, ON_A_PRIMARY);
+        if self.dialect == Dialect::Postgres {
+            statement.sql = on_a_primary(statement.sql);
         }
         let mut tries = 0;
         loop {
@@ -210,6 +210,14 @@ impl Reader {
             tries += 1;
         }
     }
+}
+
+fn on_a_primary(sql: String) -> String {
+    const RECURSIVE: &str = "WITH RECURSIVE ";
+    if let Some(rest) = sql.strip_prefix(RECURSIVE) {
+        return format!("{RECURSIVE}{ON_A_PRIMARY}, {rest}");
+    }
+    if sql.starts_with("SELECT ") { format!("WITH {ON_A_PRIMARY} {sql}") } else { sql }
 }
 
 /// Waits for a database no longer than its patience lasts: one that hangs counts as unavailable.

@@ -1,14 +1,19 @@
 use std::collections::BTreeMap;
 
-use super::{NOW, claimed, namespace, on_both, started};
+use futures_util::future::try_join_all;
+
+use super::{NOW, activity, claimed, namespace, on_both, start, started, step};
 use crate::{
     clock::Timestamp,
     ids::WorkerId,
-    store::{Store, TaskKind, WaitingTasks},
+    store::{
+        NewActivityTask, Start, Step, Store, TaskKind, WaitingTasks, read::waiting::waiting_of, sql::Dialect,
+    },
 };
 
 on_both! {
     due_tasks_without_a_worker_are_counted_by_queue_and_type,
+    tasks_of_runs_that_sleep_are_not_gone_over,
     runs_under_an_expired_lease_are_counted_by_worker,
 }
 
@@ -38,4 +43,51 @@ async fn runs_under_an_expired_lease_are_counted_by_worker(store: &Store) {
     assert_eq!(lost(NOW, &[]).await, BTreeMap::new());
     assert_eq!(lost(Timestamp::NEVER, &[]).await, BTreeMap::from([(worker, 2)]));
     assert_eq!(lost(Timestamp::NEVER, &[worker]).await, BTreeMap::new());
+}
+
+async fn tasks_of_runs_that_sleep_are_not_gone_over(store: &Store) {
+    const ASLEEP: i64 = 2_000;
+    let later = Timestamp(NOW.0 + 1_000_000);
+    started(store, "awake").await;
+    let worker = WorkerId::new();
+    let task = claimed(store, worker).await.remove(0);
+    let scheduled =
+        (0..ASLEEP).map(|number| NewActivityTask { scheduled_at: later, ..activity(number, None) });
+    store.write(Step { scheduled: scheduled.collect(), ..step(worker, &task, 2) }).await.unwrap();
+    let asleep =
+        (0..ASLEEP).map(|number| Start { visible_at_ms: later, ..start(&format!("asleep {number}")) });
+    try_join_all(asleep.map(|start| store.write(start))).await.unwrap();
+    started(store, "due").await;
+
+    for kind in [TaskKind::Workflow, TaskKind::Activity] {
+        for analyzed in [false, true] {
+            if analyzed {
+                store.execute("ANALYZE").await;
+            }
+            let plan = plan(store, &waiting_of(store.reader.dialect, kind, 10)).await;
+            let (strides, scans) = match store.reader.dialect {
+                Dialect::Postgres => {
+                    ("(priority = lane.priority) AND (visible_at_ms <= ", ["Seq Scan on", "JIT"])
+                }
+                Dialect::Sqlite => (
+                    "(namespace=? AND task_queue=? AND priority=? AND visible_at_ms<?)",
+                    ["SCAN t", "AUTOMATIC"],
+                ),
+            };
+            let index_condition = plan.lines().find(|line| line.contains(strides));
+            assert!(index_condition.is_some_and(|line| !line.contains("Filter")), "{plan}");
+            assert!(!scans.iter().any(|scan| plan.contains(scan)), "{plan}");
+        }
+    }
+}
+
+async fn plan(store: &Store, sql: &str) -> String {
+    let (explain, column) = match store.reader.dialect {
+        Dialect::Postgres => ("EXPLAIN", "QUERY PLAN"),
+        Dialect::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+    };
+    let values = vec!["default".into(), NOW.0.into()];
+    let rows = store.reader.rows(format!("{explain} {sql}"), values).await.unwrap();
+    let lines: Vec<String> = rows.iter().map(|row| row.try_get("", column).unwrap()).collect();
+    lines.join("\n")
 }
