@@ -131,6 +131,35 @@ async fn a_submission_cannot_make_the_tests_fewer_or_more() {
 }
 
 #[tokio::test]
+async fn a_failure_that_belongs_to_no_test_fails_those_of_its_suite_but_tests_of_the_student_fail_none() {
+    // The submission's script prints what follows the two tests of the reference.
+    let check = r#"
+mkdir -p out
+{
+    echo '<testsuites><testsuite name="answers"><testcase name="there"/><testcase name="right"/>'
+    sh answer.sh
+    echo '</testsuites>'
+} > out/TEST-answers.xml
+"#;
+    for (rest, passed) in [
+        ("</testsuite>", 2),
+        ("<error message=\"no database\"/></testsuite>", 0),
+        ("<testcase><failure message=\"no database\"/></testcase></testsuite>", 0),
+        ("</testsuite><testsuite name=\"set-up\" errors=\"1\"/>", 0),
+        ("<testcase name=\"own\"><failure/></testcase></testsuite>", 2),
+        ("</testsuite><testsuite name=\"own\" failures=\"1\"><testcase name=\"a\"/></testsuite>", 2),
+    ] {
+        let mut place = shell(&format!("echo '{rest}'")).await;
+        place.write("reference/check.sh", check);
+        place.write("reference/solution/answer.sh", "echo '</testsuite>'");
+        let report = place.test().await.unwrap();
+        assert_eq!(counts(&report), (passed, 2 - passed, 0), "{rest}\n{report:#?}");
+        let reason = "the report does not say which test it is";
+        assert!(passed == 2 || message(&report, "right").contains(reason), "{rest}\n{report:#?}");
+    }
+}
+
+#[tokio::test]
 async fn a_hang_costs_every_test_that_is_not_in_the_report() {
     let mut place = pytest("def find():\n    while True: pass\ndef text(): return 'x'\n").await;
     place.maxima.total_timeout = Duration::from_secs(8);

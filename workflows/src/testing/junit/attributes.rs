@@ -3,10 +3,10 @@
 use quick_xml::events::BytesStart;
 
 use super::{
+    meaning::{Said, of_test, tells},
     read::{Fault, NAME_BYTES_MAX, RAW_BYTES_MAX, beginning},
     seconds::seconds,
     unescape::unescape,
-    words,
     words::folded,
 };
 
@@ -30,6 +30,10 @@ impl Attributes {
         // Looking for attributes that come twice takes the square of their number.
         for attribute in tag.attributes().with_checks(false) {
             let attribute = attribute.map_err(|fault| Fault::syntax(line, &fault))?;
+            // The name of a namespace is free.
+            if attribute.key.prefix().is_some_and(|prefix| prefix.as_ref() == "xmlns") {
+                continue;
+            }
             let key = attribute.key.local_name();
             let key: &str = key.as_ref();
             let raw = beginning(&attribute.value, RAW_BYTES_MAX);
@@ -41,7 +45,7 @@ impl Attributes {
                 "message" => found.message = value,
                 "type" => found.kind = value,
                 "time" => found.seconds = seconds(&value),
-                _ if !words::tells(key) => {}
+                _ if !tells(key) && of_test(key, &value) == Said::Nothing => {}
                 _ if found.said.len() < STATES_MAX => found.said.push((key.to_owned(), value)),
                 _ => return Err(Fault::TooManyStates { line }),
             }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     decode::decode,
-    read::{CASES_MAX, Case, Fault, read},
+    read::{CASES_MAX, Case, Fault, Reported, fail_all, read},
 };
 use crate::testing::files::is_like;
 
@@ -40,9 +40,13 @@ pub(in crate::testing) fn collect(root: &Path, pattern: &str) -> Collected {
         return collected;
     }
     let mut room = BYTES_MAX;
+    let mut untold = None;
     for file in &files {
         match read_file(root, file, &mut room) {
-            Ok(cases) if collected.cases.len() + cases.len() <= CASES_MAX => collected.cases.extend(cases),
+            Ok(report) if collected.cases.len() + report.cases.len() <= CASES_MAX => {
+                collected.cases.extend(report.cases);
+                untold = untold.or(report.untold);
+            }
             Ok(_) => {
                 collected.faults.push(format!("the reports have more than {CASES_MAX} tests"));
                 return collected;
@@ -50,10 +54,13 @@ pub(in crate::testing) fn collect(root: &Path, pattern: &str) -> Collected {
             Err(fault) => collected.faults.push(format!("`{}`: {fault}", file.display())),
         }
     }
+    if let Some(reason) = untold {
+        fail_all(&mut collected.cases, &reason);
+    }
     collected
 }
 
-fn read_file(root: &Path, file: &Path, room: &mut u64) -> Result<Vec<Case>, String> {
+fn read_file(root: &Path, file: &Path, room: &mut u64) -> Result<Reported, String> {
     let unread = |error: io::Error| format!("it cannot be read: {}", error.kind());
     let mut bytes = Vec::new();
     let opened = fs::File::open(root.join(file)).map_err(unread)?;

@@ -4,9 +4,14 @@ use quick_xml::events::BytesStart;
 
 use super::{
     attributes::Attributes,
-    read::{CASES_MAX, Case, DEPTH_MAX, Fault, RAW_BYTES_MAX, beginning, printable, readable, shortened},
+    meaning::{Said, of_test},
+    read::{
+        CASES_MAX, Case, DEPTH_MAX, Fault, RAW_BYTES_MAX, Reported, beginning, fail_all, printable, readable,
+        shortened, skip_all,
+    },
+    suite::{Blame, Falls, Suite, Told},
     unescape::unescape,
-    words::{self, Said, State, folded},
+    words::{self, Kind, State, folded},
 };
 use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict, cap};
 
@@ -17,8 +22,9 @@ pub(super) struct Document {
     open: Vec<(String, Element)>,
     has_root: bool,
     cases: Vec<Case>,
-    /// How many of the cases have failed, as expected or not.
-    failures: usize,
+    told: Told,
+    /// A failure that belongs to no test, where no suite around it has one.
+    untold: Option<String>,
 }
 
 #[derive(Debug)]
@@ -28,19 +34,12 @@ enum Element {
     Case(Draft),
     /// What came of the test or the suite around it.
     Outcome(Outcome),
+    /// A part of a test, with its text.
+    Part(String),
     /// Text that belongs to the outcome around it.
     Detail,
     /// Says nothing, and neither does what is in it.
     Other,
-}
-
-#[derive(Debug)]
-struct Suite {
-    name: String,
-    /// Whether its attributes say so, or count failures.
-    failed: bool,
-    /// How many cases had failed when it began.
-    failures_before: usize,
 }
 
 /// An element like `failure`, with its text as it is written in XML.
@@ -49,6 +48,8 @@ struct Outcome {
     state: State,
     /// Whether the test is not finished, so that its failure is expected.
     is_todo: bool,
+    /// Whether the framework counts it twice.
+    is_twice: bool,
     message: String,
     raw: String,
 }
@@ -60,7 +61,21 @@ struct Draft {
     seconds: f64,
     verdict: Verdict,
     is_todo: bool,
+    /// Which of its attributes says that it failed.
+    says: Option<String>,
     message: String,
+    /// How many of its elements tell a failure.
+    failures: usize,
+    /// Whether it is no test, but stands for a suite that failed.
+    of_suite: bool,
+    /// If it has no name: whether it has a class.
+    nameless: Option<Nameless>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nameless {
+    WithClass,
+    Bare,
 }
 
 impl Document {
@@ -85,40 +100,59 @@ impl Document {
     }
 
     /// The element that a start tag opens, if it opens one.
-    fn element(&self, tag: &BytesStart<'_>, name: &str, line: usize) -> Result<Option<Element>, Fault> {
+    fn element(&mut self, tag: &BytesStart<'_>, name: &str, line: usize) -> Result<Option<Element>, Fault> {
         let is_suite = matches!(name, "testsuites" | "testsuite");
+        let attributes = || Attributes::of(tag, line);
         let written = || shortened(tag.local_name().as_ref());
-        Ok(Some(match self.open.last().map(|(_, element)| element) {
+        let told = self.told;
+        let is_same = self.open.last().is_some_and(|(open, _)| open == name);
+        Ok(Some(match self.open.last_mut().map(|(_, element)| element) {
             None if !is_suite => return Err(Fault::Root { root: written() }),
-            None => self.suite(Attributes::of(tag, line)?),
-            Some(Element::Suite(_) | Element::Case(_)) if is_suite => self.suite(Attributes::of(tag, line)?),
+            None => suite(attributes()?, told, line)?,
+            Some(Element::Suite(_) | Element::Case(_)) if is_suite => suite(attributes()?, told, line)?,
             Some(Element::Suite(_) | Element::Case(_)) if name == "testcase" => {
-                Element::Case(Draft::new(Attributes::of(tag, line)?, self.suite_name(), line)?)
+                Element::Case(Draft::new(attributes()?, self.suite_name(), line)?)
             }
-            Some(Element::Suite(suite)) => match words::element(name) {
+            Some(Element::Suite(around)) => match words::element(name) {
                 // What failed outside of every test, in the preparation of a suite for instance.
-                Some(Said::State(State::Failed)) => {
-                    Element::Outcome(Outcome::new(State::Failed, Attributes::of(tag, line)?))
+                Some(Kind::State(state @ (State::Failed | State::Skipped))) => {
+                    Element::Outcome(Outcome::new(state, attributes()?))
+                }
+                Some(Kind::Part) => {
+                    around.hear_known(&attributes()?.said);
+                    Element::Other
                 }
                 Some(_) => Element::Other,
                 // It may hold tests.
-                None => Element::Suite(Suite {
-                    name: suite.name.clone(),
-                    failed: false,
-                    failures_before: self.failures,
-                }),
-            },
-            Some(Element::Case(case)) => match words::element(name) {
-                Some(Said::State(state)) => Element::Outcome(Outcome::new(state, Attributes::of(tag, line)?)),
-                Some(_) => Element::Other,
                 None => {
-                    return Err(Fault::Element { element: written(), test: shortened(&case.name), line });
+                    let mut inner = Suite::unknown(around.name.clone(), told);
+                    inner.hear_known(&attributes()?.said);
+                    Element::Suite(inner)
                 }
             },
+            Some(Element::Case(_) | Element::Part(_)) => {
+                let case = self.case().expect("a part is within a test");
+                match words::element(name) {
+                    Some(Kind::State(State::Passed)) => {
+                        let attributes = attributes()?;
+                        case.hear(&attributes.said, line)?;
+                        Element::Outcome(Outcome::new(State::Passed, attributes))
+                    }
+                    Some(Kind::State(state)) => Element::Outcome(Outcome::new(state, attributes()?)),
+                    Some(Kind::Part) => {
+                        case.hear(&attributes()?.said, line)?;
+                        Element::Part(String::new())
+                    }
+                    Some(Kind::Aside) => Element::Other,
+                    None => {
+                        return Err(Fault::Element { element: written(), test: shortened(&case.name), line });
+                    }
+                }
+            }
             Some(Element::Outcome(_)) if name == "stacktrace" => Element::Detail,
             Some(Element::Outcome(_)) if words::element(name).is_some() => Element::Other,
             // Another of the same name has an end tag of its own.
-            Some(Element::Other) if self.open.last().is_some_and(|(open, _)| open == name) => Element::Other,
+            Some(Element::Other) if is_same => Element::Other,
             Some(Element::Outcome(_) | Element::Detail | Element::Other) => return Ok(None),
         }))
     }
@@ -162,24 +196,74 @@ impl Document {
     fn close(&mut self) -> Result<(), Fault> {
         match self.open.pop().map(|(_, element)| element) {
             Some(Element::Case(draft)) => self.push(draft),
-            Some(Element::Outcome(outcome)) => match self.open.last_mut() {
-                Some((_, Element::Case(case))) => {
+            Some(Element::Part(text)) => {
+                if let (Some(case), Some(state)) = (self.case(), words::value(&folded(&text))) {
+                    case.take(&Outcome { raw: text, ..Outcome::new(state, Attributes::default()) });
+                }
+                Ok(())
+            }
+            Some(Element::Outcome(outcome)) => match (self.case(), outcome.state) {
+                (Some(case), _) => {
                     case.take(&outcome);
                     Ok(())
                 }
-                _ => {
+                (None, State::Skipped) => {
+                    if let Some(suite) = self.suite() {
+                        suite.skip(outcome.told());
+                    }
+                    Ok(())
+                }
+                (None, _) => {
                     let mut draft = Draft::of_suite(self.suite_name());
                     draft.take(&outcome);
                     self.push(draft)
                 }
             },
-            Some(Element::Suite(suite)) if suite.failed && self.failures == suite.failures_before => {
-                let mut draft = Draft::of_suite(&suite.name);
-                draft.see(State::Failed);
-                "the suite failed, but none of its tests did".clone_into(&mut draft.message);
-                self.push(draft)
+            Some(Element::Suite(suite)) => self.close_suite(suite),
+            Some(Element::Detail | Element::Other) | None => Ok(()),
+        }
+    }
+
+    /// Lets what a suite says fall on its tests, where they do not say it.
+    fn close_suite(&mut self, mut suite: Suite) -> Result<(), Fault> {
+        let (name, first) = (suite.name.clone(), suite.first_case());
+        if suite.is_aside(self.told)
+            && let Some(around) = self.suite()
+        {
+            around.absorb(&mut suite);
+        }
+        match suite.close(self.told) {
+            Falls::Nothing => {}
+            Falls::Skipped(said) => {
+                let skipped = skip_all(&mut self.cases[first..], &said);
+                self.told.skipped += skipped;
             }
-            _ => Ok(()),
+            Falls::Failed(blame) => self.fall(first, &name, blame),
+            Falls::Untold { reason, failures } => {
+                let mut draft = Draft::of_suite(&name);
+                draft.see(State::Failed);
+                draft.failures = failures;
+                draft.message.clone_from(&reason);
+                draft.nameless = None;
+                self.push(draft)?;
+                self.fall(first, &name, Blame { reason, spreads: true });
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails the passed tests of a suite, or those around it if it has none.
+    fn fall(&mut self, first: usize, name: &str, Blame { reason, spreads }: Blame) {
+        let reason = match name {
+            "" => reason,
+            name => format!("suite `{}`: {reason}", printable(name)),
+        };
+        if fail_all(&mut self.cases[first..], &reason) || !spreads {
+            return;
+        }
+        match self.suite() {
+            Some(around) => around.blame(Blame { reason, spreads }),
+            None => drop(self.untold.get_or_insert(reason)),
         }
     }
 
@@ -188,10 +272,13 @@ impl Document {
         if !self.takes_text() {
             return;
         }
-        if let [.., (_, Element::Outcome(outcome))]
-        | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] = self.open.as_mut_slice()
-        {
-            outcome.raw.push_str(beginning(raw, RAW_BYTES_MAX));
+        match self.open.as_mut_slice() {
+            [.., (_, Element::Outcome(outcome))]
+            | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] => {
+                outcome.raw.push_str(beginning(raw, RAW_BYTES_MAX));
+            }
+            [.., (_, Element::Part(text))] => text.push_str(beginning(raw, RAW_BYTES_MAX)),
+            _ => {}
         }
     }
 
@@ -202,23 +289,36 @@ impl Document {
             | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] => {
                 outcome.raw.len() <= MESSAGE_BYTES_MAX
             }
+            [.., (_, Element::Part(text))] => text.len() <= MESSAGE_BYTES_MAX,
             _ => false,
         }
     }
 
-    pub(super) fn finish(self) -> Result<Vec<Case>, Fault> {
+    pub(super) fn finish(mut self) -> Result<Reported, Fault> {
         if !self.open.is_empty() {
             return Err(Fault::CutOff);
         }
-        if self.has_root { Ok(self.cases) } else { Err(Fault::Empty) }
+        if !self.has_root {
+            return Err(Fault::Empty);
+        }
+        let untold = self.untold.take().filter(|reason| !fail_all(&mut self.cases, reason));
+        Ok(Reported { cases: self.cases, untold })
     }
 
-    fn suite(&self, attributes: Attributes) -> Element {
-        let failed = attributes
-            .said
-            .iter()
-            .any(|(name, value)| words::attribute(name, value) == Said::State(State::Failed));
-        Element::Suite(Suite { name: attributes.name, failed, failures_before: self.failures })
+    /// The innermost test, unless a suite is further in.
+    fn case(&mut self) -> Option<&mut Draft> {
+        let open = self.open.iter_mut().rev().map(|(_, element)| element);
+        match open.into_iter().find(|element| matches!(element, Element::Case(_) | Element::Suite(_))) {
+            Some(Element::Case(case)) => Some(case),
+            _ => None,
+        }
+    }
+
+    fn suite(&mut self) -> Option<&mut Suite> {
+        self.open.iter_mut().rev().find_map(|(_, element)| match element {
+            Element::Suite(suite) => Some(suite),
+            _ => None,
+        })
     }
 
     fn suite_name(&self) -> &str {
@@ -233,18 +333,42 @@ impl Document {
         if self.cases.len() == CASES_MAX {
             return Err(Fault::TooManyCases);
         }
-        self.failures += usize::from(draft.verdict == Verdict::Failed);
-        self.cases.push(draft.into());
+        let has_failed = draft.verdict == Verdict::Failed;
+        self.told.cases += 1;
+        self.told.failures += draft.failures.max(usize::from(has_failed));
+        self.told.skipped += usize::from(draft.verdict == Verdict::Skipped);
+        self.told.passed += usize::from(draft.verdict == Verdict::Passed);
+        let nameless = draft.nameless.filter(|_| has_failed && !draft.is_todo);
+        let mut case = Case::from(draft);
+        case.of_suite |= nameless.is_some();
+        if let (Some(nameless), Some(suite)) = (nameless, self.suite()) {
+            let reason = format!("a failure that belongs to no test: {}", case.reason());
+            suite.blame(Blame { reason, spreads: nameless == Nameless::Bare });
+        }
+        self.cases.push(case);
         Ok(())
     }
+}
+
+fn suite(attributes: Attributes, told: Told, line: usize) -> Result<Element, Fault> {
+    let mut suite = Suite::new(attributes.name, told);
+    for (attribute, word) in attributes.said {
+        if !suite.hear(&attribute, &word) {
+            let (attribute, word) = (shortened(&attribute), shortened(&word));
+            return Err(Fault::SuiteWord { attribute, word, suite: shortened(&suite.name), line });
+        }
+    }
+    Ok(Element::Suite(suite))
 }
 
 impl Outcome {
     fn new(state: State, attributes: Attributes) -> Self {
         let Attributes { message, kind, .. } = attributes;
         let is_todo = state == State::Skipped && folded(&kind) == "todo";
+        // Boost.Test counts a test that it ends early as an error and as a failure.
+        let is_twice = kind == "fatal error" || message == "unexpected exception";
         let message = if message.is_empty() && state != State::Skipped { kind } else { message };
-        Self { state, is_todo, message, raw: String::new() }
+        Self { state, is_todo, is_twice, message, raw: String::new() }
     }
 
     /// Its message and its text, the latter only if it says more.
@@ -257,32 +381,68 @@ impl Outcome {
             _ => format!("{message}\n{text}"),
         }
     }
+
+    /// What it says; an element for a test that passed may hold `false`.
+    fn state(&self) -> State {
+        match (self.state, folded(&self.raw).as_str()) {
+            (State::Passed, "0") => State::Failed,
+            (State::Passed, word) => words::value(word).unwrap_or(State::Passed),
+            (state, _) => state,
+        }
+    }
 }
 
 impl Draft {
     fn new(attributes: Attributes, suite: &str, line: usize) -> Result<Self, Fault> {
         let Attributes { name, classname, seconds, said, .. } = attributes;
         let class = classname.as_deref().unwrap_or(suite);
+        let has_class = classname.as_deref().is_some_and(|class| !class.trim().is_empty());
+        let nameless = name.trim().is_empty();
+        let nameless = nameless.then_some(if has_class { Nameless::WithClass } else { Nameless::Bare });
         let name = if class.is_empty() || class == name { name } else { format!("{class}::{name}") };
-        let mut draft =
-            Self { name, seconds, verdict: Verdict::Passed, is_todo: false, message: String::new() };
-        for (attribute, word) in said {
-            match words::attribute(&attribute, &word) {
-                Said::Nothing => {}
-                Said::State(state) => draft.see(state),
-                Said::Unknown => {
-                    let (test, word) = (shortened(&draft.name), shortened(&word));
-                    return Err(Fault::Word { attribute: shortened(&attribute), word, test, line });
-                }
-            }
-        }
+        let mut draft = Self { seconds, nameless, ..Self::named(name) };
+        draft.hear(&said, line)?;
         Ok(draft)
     }
 
     /// What failed outside of every test.
     fn of_suite(name: &str) -> Self {
-        let name = name.to_owned();
-        Self { name, seconds: 0.0, verdict: Verdict::Passed, is_todo: false, message: String::new() }
+        Self { nameless: Some(Nameless::Bare), of_suite: true, ..Self::named(name.to_owned()) }
+    }
+
+    fn named(name: String) -> Self {
+        Self {
+            name,
+            seconds: 0.0,
+            verdict: Verdict::Passed,
+            is_todo: false,
+            says: None,
+            message: String::new(),
+            failures: 0,
+            of_suite: false,
+            nameless: None,
+        }
+    }
+
+    /// Takes what attributes say.
+    fn hear(&mut self, said: &[(String, String)], line: usize) -> Result<(), Fault> {
+        for (attribute, word) in said {
+            match of_test(attribute, word) {
+                Said::Nothing => {}
+                Said::State(state) => {
+                    self.see(state);
+                    if state == State::Failed {
+                        let says = || format!("`{}` is `{}`", shortened(attribute), shortened(word));
+                        self.says.get_or_insert_with(says);
+                    }
+                }
+                Said::Unknown => {
+                    let (test, word) = (shortened(&self.name), shortened(word));
+                    return Err(Fault::Word { attribute: shortened(attribute), word, test, line });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// One failure outweighs whatever else is said.
@@ -295,7 +455,11 @@ impl Draft {
     }
 
     fn take(&mut self, outcome: &Outcome) {
-        self.see(outcome.state);
+        let state = outcome.state();
+        self.see(state);
+        if matches!(state, State::Failed | State::Flaky) {
+            self.failures += if outcome.is_twice { 2 } else { 1 };
+        }
         self.is_todo |= outcome.is_todo;
         if self.message.len() > MESSAGE_BYTES_MAX {
             return;
@@ -303,7 +467,7 @@ impl Draft {
         if !self.message.is_empty() {
             self.message.push('\n');
         }
-        if outcome.state == State::Flaky {
+        if state == State::Flaky {
             self.message.push_str("it failed before it passed: ");
         }
         self.message.push_str(&outcome.told());
@@ -312,10 +476,13 @@ impl Draft {
 
 impl From<Draft> for Case {
     fn from(draft: Draft) -> Self {
-        let Draft { name, seconds, verdict, is_todo, message } = draft;
+        let Draft { name, seconds, verdict, is_todo, says, mut message, of_suite, .. } = draft;
         // Node tells how a test fails that is still to be done.
         let verdict = if is_todo { Verdict::Skipped } else { verdict };
+        if message.is_empty() && verdict == Verdict::Failed {
+            message = says.unwrap_or_default();
+        }
         let message = (!message.is_empty()).then(|| cap(&readable(beginning(&message, RAW_BYTES_MAX))));
-        Self { name: printable(&name), verdict, message, seconds }
+        Self { name: printable(&name), verdict, message, seconds, of_suite }
     }
 }

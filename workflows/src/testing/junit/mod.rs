@@ -10,9 +10,13 @@
 mod attributes;
 mod collect;
 mod decode;
+#[cfg(test)]
+mod dialects;
 mod document;
+mod meaning;
 mod read;
 mod seconds;
+mod suite;
 #[cfg(test)]
 mod tests;
 mod unescape;

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use quick_xml::{Reader, events::Event};
 
 use super::document::Document;
-use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict};
+use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict, cap};
 
 pub(super) const DEPTH_MAX: usize = 64;
 pub(super) const CASES_MAX: usize = 20_000;
@@ -20,6 +20,16 @@ pub(in crate::testing) struct Case {
     pub(in crate::testing) verdict: Verdict,
     pub(in crate::testing) message: Option<String>,
     pub(in crate::testing) seconds: f64,
+    /// Whether it stands for a suite that failed, and is no test.
+    pub(in crate::testing) of_suite: bool,
+}
+
+/// What a report says.
+#[derive(Debug, PartialEq)]
+pub(super) struct Reported {
+    pub(super) cases: Vec<Case>,
+    /// A failure that belongs to no test, in a report without tests.
+    pub(super) untold: Option<String>,
 }
 
 /// Why a report cannot be used.
@@ -41,6 +51,11 @@ pub(super) enum Fault {
     )]
     Word { attribute: String, word: String, test: String, line: usize },
     #[error(
+        "unknown state `{word}` in the attribute `{attribute}` of the suite `{suite}` at line {line}; \
+         expected a word like `passed`, `failed` or `skipped`"
+    )]
+    SuiteWord { attribute: String, word: String, suite: String, line: usize },
+    #[error(
         "unknown element `{element}` in the test `{test}` at line {line}; \
          expected an element like `failure`, `error`, `skipped` or `system-out`"
     )]
@@ -60,7 +75,7 @@ pub(super) enum Fault {
 ///
 /// # Errors
 /// [`Fault`] when the text is not well-formed, or when it has a state that is not known.
-pub(super) fn read(text: &str) -> Result<Vec<Case>, Fault> {
+pub(super) fn read(text: &str) -> Result<Reported, Fault> {
     let text = escape_stray(text.trim_start_matches('\u{feff}'));
     let text = &*text;
     let mut reader = Reader::from_str(text);
@@ -152,6 +167,39 @@ impl Fault {
     pub(super) fn encoding(label: &str) -> Self {
         Self::Encoding { label: shortened(label) }
     }
+}
+
+impl Case {
+    /// Why it failed.
+    pub(super) fn reason(&self) -> &str {
+        self.message.as_deref().unwrap_or("it failed")
+    }
+}
+
+/// Fails all tests for what none of them tells, and says whether there are any.
+pub(super) fn fail_all(cases: &mut [Case], reason: &str) -> bool {
+    let mut is_any = false;
+    for case in cases.iter_mut().filter(|case| !case.of_suite) {
+        is_any = true;
+        if case.verdict == Verdict::Passed {
+            case.verdict = Verdict::Failed;
+            let reason =
+                format!("{reason}\nthe report does not say which test it is, so none of them has passed");
+            case.message = Some(cap(&readable(&reason)));
+        }
+    }
+    is_any
+}
+
+/// Skips all tests that passed in a suite that was skipped, and says how many they are.
+pub(super) fn skip_all(cases: &mut [Case], reason: &str) -> usize {
+    let passed = cases.iter_mut().filter(|case| case.verdict == Verdict::Passed);
+    passed
+        .map(|case| {
+            case.verdict = Verdict::Skipped;
+            case.message = Some(cap(&readable(&format!("its suite was skipped: {reason}"))));
+        })
+        .count()
 }
 
 /// A name in one line that a terminal can show.

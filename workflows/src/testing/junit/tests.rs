@@ -1,13 +1,17 @@
 //! Reports as frameworks write them, reports that are not well-formed, and our own.
 
 use super::{
-    read::{CASES_MAX, Case, Fault, read},
+    read::{self, CASES_MAX, Case, Fault},
     to_xml,
 };
 use crate::testing::report::{
     MESSAGE_BYTES_MAX, Report, Status, TestReport,
     Verdict::{self, Failed, Passed, Skipped},
 };
+
+fn read(text: &str) -> Result<Vec<Case>, Fault> {
+    read::read(text).map(|report| report.cases)
+}
 
 fn told(text: &str) -> Vec<(String, Verdict, String)> {
     let told = |case: Case| (case.name, case.verdict, case.message.unwrap_or_default());
@@ -132,11 +136,11 @@ fn suites_in_suites_and_suites_that_fail() {
     let messages = assert_told(
         include_str!("samples/nested.xml"),
         &[
-            ("area::adds", Passed),
-            ("triangle::adds", Passed),
-            ("triangle::adds", Passed),
+            ("area::adds", Failed),
+            ("triangle::adds", Failed),
+            ("triangle::adds", Failed),
             ("set-up of the database", Failed),
-            ("test::top", Passed),
+            ("test::top", Failed),
         ],
     );
     assert_eq!(messages[3], "no database\nECONNREFUSED");
@@ -343,11 +347,15 @@ fn an_unknown_state_is_named_with_its_place() {
 fn a_suite_that_failed_is_a_test_that_failed() {
     let failed =
         "<testsuites><testsuite name='s' result='Failure'><testcase name='a'/></testsuite></testsuites>";
-    assert_told(failed, &[("s::a", Passed), ("s", Failed)]);
+    let messages = assert_told(failed, &[("s::a", Failed), ("s", Failed)]);
+    let reason = "the suite failed (`result` is `Failure`), but none of its tests did";
+    assert_eq!(messages[1], reason);
+    let start = format!("suite `s`: {reason}\nthe report does not say which test it is");
+    assert!(messages[0].starts_with(&start), "{}", messages[0]);
     let counted = "<testsuite name='s' errors='0' failures='1' success='False'><testcase name='a' status='fail'/></testsuite>";
     assert_told(counted, &[("s::a", Failed)]);
     let uncounted = "<testsuite name='s' tests='1' failures='1'><testcase name='a'/></testsuite>";
-    assert_told(uncounted, &[("s::a", Passed), ("s", Failed)]);
+    assert_told(uncounted, &[("s::a", Failed), ("s", Failed)]);
     // Node counts a failure that is expected.
     let todo = "<testsuite name='s' failures='1'><testcase name='a'><skipped type='todo'/><failure/></testcase></testsuite>";
     assert_told(todo, &[("s::a", Skipped)]);

@@ -4,7 +4,6 @@
 //! What is not in these tables is not guessed: an unknown word makes a report unreadable, by its name, because a state
 //! that nobody understands must not count as passed.
 
-use Meaning::{Count, Flag, Truth, Word};
 use State::{Failed, Flaky, Passed, Skipped};
 
 /// What a word says of a test.
@@ -74,32 +73,6 @@ const VALUES: &[(State, &[&str])] = &[
     (Skipped, &["xfail", "xfailed", "expectedfailure", "expectedfail", "kfail", "knownfail", "knownfailure"]),
 ];
 
-/// What an attribute of a test holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// One of [`VALUES`].
-    Word,
-    /// A truth; the state is for false.
-    Truth(State),
-    /// A truth; the state is for true.
-    Flag(State),
-    /// A number or a message; the state is for anything but 0, false and nothing.
-    Count(State),
-}
-
-const ATTRIBUTES: &[(Meaning, &[&str])] = &[
-    // GoogleTest, CTest, Bazel, NUnit 2, Jenkins, xUnit.net, MATLAB, Allure and scripts.
-    (Word, &["status", "result", "state", "outcome", "verdict", "conclusion", "teststatus", "testresult"]),
-    // NUnit 2, Karma, QUnit, Boost.Test.
-    (Truth(Failed), &["success", "succeeded", "successful", "passed", "pass", "ok"]),
-    (Truth(Skipped), &["executed", "enabled"]),
-    (Truth(Failed), &["completed", "complete", "finished"]),
-    (Flag(Skipped), &["skipped", "skip", "ignored", "disabled", "pending", "todo", "notrun", "suppressed"]),
-    (Flag(Failed), &["timedout", "crashed", "aborted", "broken", "interrupted"]),
-    // Node writes the message into `failure`, others count.
-    (Count(Failed), &["failed", "failure", "failures", "error", "errors"]),
-];
-
 const ELEMENTS: &[(State, &[&str])] = &[
     // The schema of Ant and Jenkins, Surefire, nextest.
     (Failed, &["failure", "error", "rerunfailure", "rerunerror"]),
@@ -114,6 +87,22 @@ const ELEMENTS: &[(State, &[&str])] = &[
         &["suppressed", "excluded", "xfail", "expectedfailure", "knownfailure", "inconclusive", "incomplete"],
     ),
     (Passed, &["passed", "pass", "success", "ok"]),
+];
+
+/// Elements that tell of a part of a test. Their attributes and elements speak of the test, as its own do.
+const PARTS: &[&str] = &[
+    "assertions",
+    "benchmark",
+    "command",
+    "measurement",
+    "measurements",
+    "metric",
+    "metrics",
+    "performance",
+    "retries",
+    "step",
+    "steps",
+    "summary",
 ];
 
 /// Elements that say nothing about what came of a test.
@@ -186,26 +175,13 @@ const HARMLESS: &[&str] = &[
     "timestamp",
     "time",
     "duration",
-    "measurement",
-    "measurements",
-    "metric",
-    "metrics",
-    "benchmark",
-    "performance",
-    "step",
-    "steps",
-    "retries",
-    "assertions",
     "cultureinfo",
-    "summary",
     "info",
     "reason",
     "id",
     "path",
     "line",
     "code",
-    "command",
-    "exitcode",
     "input",
     "expected",
     "actual",
@@ -235,51 +211,30 @@ const HARMLESS: &[&str] = &[
     "debug",
 ];
 
-/// What an attribute says.
+/// What an element within a test is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    Nothing,
+pub(super) enum Kind {
+    /// It says what came of the test.
     State(State),
-    /// A word that is in no table.
-    Unknown,
+    /// One of [`PARTS`].
+    Part,
+    /// One of [`HARMLESS`].
+    Aside,
 }
 
-/// What an attribute of a test or a suite says of it.
-pub(super) fn attribute(name: &str, value: &str) -> Said {
-    let (name, value) = (folded(name), folded(value));
-    let Some(meaning) = find(ATTRIBUTES, &name) else { return Said::Nothing };
-    if value.is_empty() {
-        return Said::Nothing;
-    }
-    let truth = match value.as_str() {
-        "true" | "yes" | "1" | "on" => Some(true),
-        "false" | "no" | "0" | "off" => Some(false),
-        _ => None,
-    };
-    match (meaning, truth) {
-        (Word, _) => find(VALUES, &value).map_or(Said::Unknown, Said::State),
-        (Truth(state), Some(false)) | (Flag(state) | Count(state), Some(true)) => Said::State(state),
-        (Truth(_), Some(true)) | (Flag(_) | Count(_), Some(false)) => Said::Nothing,
-        (Count(_), None) if value.bytes().all(|byte| byte == b'0') => Said::Nothing,
-        // A number of failures, a message, or the reason for a skip.
-        (Flag(state) | Count(state), None) => Said::State(state),
-        // When it was executed or completed.
-        (Truth(_), None) if value.starts_with(|one: char| one.is_ascii_digit()) => Said::Nothing,
-        (Truth(_), None) => Said::Unknown,
-    }
+/// What a word says as the value of `status`, `result` and the like.
+pub(super) fn value(folded: &str) -> Option<State> {
+    find(VALUES, folded)
 }
 
-/// Whether an attribute says what came of a test.
-pub(super) fn tells(name: &str) -> bool {
-    find(ATTRIBUTES, &folded(name)).is_some()
-}
-
-/// What an element within a test says of it; `None` for one that is not known.
-pub(super) fn element(name: &str) -> Option<Said> {
+/// What an element within a test is; `None` for one that is not known.
+pub(super) fn element(name: &str) -> Option<Kind> {
     let name = folded(name);
+    let is_in = |words: &[&str]| words.contains(&name.as_str());
     match find(ELEMENTS, &name) {
-        Some(state) => Some(Said::State(state)),
-        None => HARMLESS.contains(&name.as_str()).then_some(Said::Nothing),
+        Some(state) => Some(Kind::State(state)),
+        None if is_in(PARTS) => Some(Kind::Part),
+        None => is_in(HARMLESS).then_some(Kind::Aside),
     }
 }
 
@@ -291,7 +246,7 @@ pub(super) fn folded(word: &str) -> String {
         .collect()
 }
 
-fn find<T: Copy>(table: &[(T, &[&str])], word: &str) -> Option<T> {
+pub(super) fn find<T: Copy>(table: &[(T, &[&str])], word: &str) -> Option<T> {
     table.iter().find(|(_, words)| words.contains(&word)).map(|(found, _)| *found)
 }
 
@@ -305,8 +260,7 @@ mod tests {
     fn each_word_stands_in_one_place_and_as_it_is_compared() {
         let tables = [
             VALUES.iter().flat_map(|(_, words)| *words).collect::<Vec<_>>(),
-            ATTRIBUTES.iter().flat_map(|(_, words)| *words).collect(),
-            ELEMENTS.iter().flat_map(|(_, words)| *words).chain(HARMLESS).collect(),
+            ELEMENTS.iter().flat_map(|(_, words)| *words).chain(PARTS).chain(HARMLESS).collect(),
         ];
         for words in tables {
             let mut seen = HashSet::new();
@@ -318,47 +272,18 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_read_without_regard_to_spelling() {
-        for (name, value, expected) in [
-            ("status", "FAILED", Said::State(Failed)),
-            ("Status", "Not_Run", Said::State(Skipped)),
-            ("result", "Failure", Said::State(Failed)),
-            ("result", " completed ", Said::State(Passed)),
-            ("result", "suppressed", Said::State(Skipped)),
-            ("status", "not ok", Said::State(Failed)),
-            ("outcome", "xPassed", Said::State(Failed)),
-            ("status", "shrug", Said::Unknown),
-            ("status", "", Said::Nothing),
-            ("success", "False", Said::State(Failed)),
-            ("success", "True", Said::Nothing),
-            ("success", "perhaps", Said::Unknown),
-            ("executed", "False", Said::State(Skipped)),
-            ("completed", "false", Said::State(Failed)),
-            ("completed", "2026-01-05T08:00:00", Said::Nothing),
-            ("skipped", "true", Said::State(Skipped)),
-            ("skipped", "no display", Said::State(Skipped)),
-            ("skipped", "0", Said::Nothing),
-            ("failures", "2", Said::State(Failed)),
-            ("failures", "00", Said::Nothing),
-            ("failure", "1 is not 2", Said::State(Failed)),
-            ("retries", "2", Said::Nothing),
-            ("line", "FAILED", Said::Nothing),
-        ] {
-            assert_eq!(attribute(name, value), expected, "{name}={value}");
-        }
-    }
-
-    #[test]
     fn elements_are_known_or_not() {
         for (name, expected) in [
-            ("failure", Some(Said::State(Failed))),
-            ("ERROR", Some(Said::State(Failed))),
-            ("flakyFailure", Some(Said::State(Flaky))),
-            ("timed-out", Some(Said::State(Failed))),
-            ("ignored", Some(Said::State(Skipped))),
-            ("passed", Some(Said::State(Passed))),
-            ("system-out", Some(Said::Nothing)),
+            ("failure", Some(Kind::State(Failed))),
+            ("ERROR", Some(Kind::State(Failed))),
+            ("flakyFailure", Some(Kind::State(Flaky))),
+            ("timed-out", Some(Kind::State(Failed))),
+            ("ignored", Some(Kind::State(Skipped))),
+            ("passed", Some(Kind::State(Passed))),
+            ("system-out", Some(Kind::Aside)),
+            ("Step", Some(Kind::Part)),
             ("shrug", None),
+            ("exit-code", None),
         ] {
             assert_eq!(element(name), expected, "{name}");
         }

@@ -172,7 +172,7 @@ impl<'a> Found<'a> {
         let mut by_name: HashMap<&str, Vec<&Case>> = HashMap::new();
         let mut found = Self::default();
         for case in cases {
-            if wanted.contains(case.name.as_str()) {
+            if !case.of_suite && wanted.contains(case.name.as_str()) {
                 by_name.entry(&case.name).or_default().push(case);
             } else {
                 found.unknown.push(case);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     fn case(name: &str, verdict: Verdict) -> Case {
-        Case { name: name.to_owned(), verdict, message: None, seconds: 0.5 }
+        Case { name: name.to_owned(), verdict, message: None, seconds: 0.5, of_suite: false }
     }
 
     fn ran(exit: Exit, cases: &[(&str, Verdict)]) -> Ran {
