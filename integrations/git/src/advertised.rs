@@ -11,6 +11,8 @@ const HEADS: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";
 /// What Git writes after the name of a tag to tell what it finally means.
 pub(crate) const PEELED: &str = "^{}";
+/// The file that references are collected in.
+pub(crate) const PACKED: &str = "packed-refs";
 /// How many names an error lists.
 const LISTED_MAX: usize = 10;
 
@@ -18,6 +20,16 @@ const LISTED_MAX: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Advertised {
     refs: Vec<(String, Oid)>,
+    unreadable: Vec<Unreadable>,
+    /// What `HEAD` names, if it names a branch.
+    head: Option<String>,
+}
+
+/// A reference that is there and cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    pub(crate) name: String,
+    pub(crate) reason: String,
 }
 
 /// A reference that a revision means.
@@ -29,7 +41,12 @@ pub(crate) struct Reference {
 
 impl Advertised {
     pub(crate) fn new(refs: impl IntoIterator<Item = (String, Oid)>) -> Self {
-        Self { refs: refs.into_iter().collect() }
+        Self { refs: refs.into_iter().collect(), ..Self::default() }
+    }
+
+    /// With what cannot be read. Only a repository of this machine tells.
+    pub(crate) fn with_unreadable(self, unreadable: Vec<Unreadable>, head: Option<String>) -> Self {
+        Self { unreadable, head, ..self }
     }
 
     /// Some reference that points to this object, also through a tag.
@@ -49,13 +66,14 @@ impl Advertised {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyRepository`] or [`Error::NoDefaultBranch`].
+    /// [`Error::EmptyRepository`], [`Error::NoDefaultBranch`] or [`Error::Damaged`].
     pub(crate) fn default_branch(&self, url: &RepositoryUrl) -> Result<Reference, Error> {
-        self.reference("HEAD").ok_or_else(|| {
-            self.check_not_empty(url)
-                .err()
-                .unwrap_or_else(|| Error::NoDefaultBranch { url: url.clone(), branches: self.branches() })
-        })
+        if let Some(head) = self.reference("HEAD") {
+            return Ok(head);
+        }
+        self.check_readable(url, |name| name == "HEAD" || self.head.as_deref() == Some(name))?;
+        self.check_not_empty(url)?;
+        Err(Error::NoDefaultBranch { url: url.clone(), branches: self.branches() })
     }
 
     /// The reference that a name means, if there is one.
@@ -65,7 +83,7 @@ impl Advertised {
     ///
     /// # Errors
     ///
-    /// [`Error::AmbiguousRevision`].
+    /// [`Error::AmbiguousRevision`] or [`Error::Damaged`].
     pub(crate) fn named(&self, name: &str, url: &RepositoryUrl) -> Result<Option<Reference>, Error> {
         let composed = name.nfc().collect::<String>();
         let found = self.candidates(|known| known == name);
@@ -83,14 +101,40 @@ impl Advertised {
                 candidates: list(found.iter().map(|reference| reference.name.as_str())),
             });
         }
+        if found.is_empty() {
+            self.check_readable(url, |known| {
+                ["", "refs/", TAGS, HEADS].iter().any(|prefix| known.strip_prefix(prefix) == Some(name))
+            })?;
+        }
         Ok(found.into_iter().next())
     }
 
     /// # Errors
     ///
-    /// [`Error::EmptyRepository`] when there is nothing that a revision could mean.
+    /// [`Error::Damaged`] when one of these references cannot be read, or the file that any may be in.
+    fn check_readable(&self, url: &RepositoryUrl, is_meant: impl Fn(&str) -> bool) -> Result<(), Error> {
+        let message = match self.unreadable.iter().find(|reference| is_meant(&reference.name)) {
+            Some(Unreadable { name, reason }) => {
+                format!("the reference `{}` cannot be read: {reason}", name.escape_debug())
+            }
+            None => match self.unreadable.iter().find(|reference| reference.name == PACKED) {
+                Some(Unreadable { reason, .. }) => format!("the file `{PACKED}` cannot be read: {reason}"),
+                None => return Ok(()),
+            },
+        };
+        Err(Error::Damaged { url: url.clone(), message })
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::EmptyRepository`] when there is nothing that a revision could mean, [`Error::Damaged`] when nothing of
+    /// what there is can be read.
     pub(crate) fn check_not_empty(&self, url: &RepositoryUrl) -> Result<(), Error> {
-        if self.refs.is_empty() { Err(Error::EmptyRepository { url: url.clone() }) } else { Ok(()) }
+        if !self.refs.is_empty() {
+            return Ok(());
+        }
+        self.check_readable(url, |_| true)?;
+        Err(Error::EmptyRepository { url: url.clone() })
     }
 
     /// The references whose full name is wanted, else those whose name without `refs/`, `refs/tags/` or `refs/heads/`

@@ -68,6 +68,11 @@ pub enum Error {
     OwnedByAnother { path: PathBuf, owner: String, user: String },
     #[error("the repository `{url}` uses the object format SHA-256; only SHA-1 repositories are supported")]
     UnsupportedFormat { url: RepositoryUrl },
+    /// References in a reftable, for instance.
+    #[error(
+        "the repository `{url}` has the Git extension `{extension}`, with which the worker cannot read it as files{remedy}"
+    )]
+    UnsupportedExtension { url: RepositoryUrl, extension: String, remedy: &'static str },
     #[error("the repository `{url}` is empty: nothing was pushed to it")]
     EmptyRepository { url: RepositoryUrl },
     #[error(
@@ -75,7 +80,7 @@ pub enum Error {
          one of {branches}"
     )]
     NoDefaultBranch { url: RepositoryUrl, branches: String },
-    #[error("`{url}` has no commit, branch or tag `{revision}`")]
+    #[error("`{url}` has no commit, branch or tag `{}`", revision.to_string().escape_debug())]
     UnknownRevision { url: RepositoryUrl, revision: Revision },
     #[error("`{revision}` is ambiguous in `{url}`; name one of {candidates}")]
     AmbiguousRevision { url: RepositoryUrl, revision: Revision, candidates: String },
@@ -134,6 +139,7 @@ impl Error {
             | Self::RepositoryNotFound { .. }
             | Self::OwnedByAnother { .. }
             | Self::UnsupportedFormat { .. }
+            | Self::UnsupportedExtension { .. }
             | Self::EmptyRepository { .. }
             | Self::NoDefaultBranch { .. }
             | Self::UnknownRevision { .. }

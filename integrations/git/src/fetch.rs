@@ -55,8 +55,18 @@ impl Mirror {
     }
 
     fn copy(&self, mirror: &git2::Repository) -> Result<CommitId, Error> {
+        let local = Local::open(&self.source.url)?;
+        self.copy_from(&local, mirror).map_err(|error| match error {
+            Error::Damaged { url, message } if local.is_partial() => {
+                let remedy = "it is a partial clone, which has not all objects; run `git fetch --refetch --no-filter` there";
+                Error::Damaged { url, message: format!("{message}; {remedy}") }
+            }
+            error => error,
+        })
+    }
+
+    fn copy_from(&self, local: &Local, mirror: &git2::Repository) -> Result<CommitId, Error> {
         let url = &self.source.url;
-        let local = Local::open(url)?;
         let objects = self.objects(local.repository())?;
         let advertised = local.advertised(&objects).map_err(|fault| damaged(url, fault.message()))?;
         advertised.check_not_empty(url)?;

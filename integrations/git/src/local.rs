@@ -4,22 +4,27 @@
 //! a broken branch that nobody asked for would fail the checkout. Here one commit is copied with its files, and without
 //! its history, which a checkout does not need.
 
-#[cfg(not(unix))]
-use std::path::Path;
-use std::{collections::HashSet, io, path::PathBuf};
+use std::{
+    collections::HashSet,
+    io,
+    path::{Path, PathBuf},
+};
 
-use git2::{Oid, Repository};
+use git2::{Oid, Repository, RepositoryOpenFlags};
 
 #[cfg(unix)]
 use crate::owner::owner_and_user;
 use crate::{
     CommitId, Error, Options, Progress, Watch,
-    advertised::{Advertised, PEELED},
+    advertised::{Advertised, PACKED, PEELED, Unreadable},
     objects::{EntryKind, Objects, Peeled},
     server_words,
     source::RepositoryUrl,
     tree::within,
 };
+
+/// How many files of references are looked at for what is wrong with them.
+const UNREAD_MAX: usize = 10_000;
 
 pub(crate) struct Local {
     repository: Repository,
@@ -31,13 +36,18 @@ impl Local {
     /// [`Error::RepositoryNotFound`], [`Error::OwnedByAnother`] or [`Error::UnsupportedFormat`].
     pub(crate) fn open(url: &RepositoryUrl) -> Result<Self, Error> {
         let path = url.local_path().ok_or_else(|| Error::RepositoryNotFound { url: url.clone() })?;
-        match Repository::open(&path) {
+        let opened = Repository::open(&path).or_else(|fault| match fault.code() {
+            // Its work tree may lie where this worker has none; nothing is read from it.
+            git2::ErrorCode::NotFound => Repository::open_ext(&path, bare(), None::<&Path>),
+            _ => Err(fault),
+        });
+        match opened {
             Ok(repository) => Ok(Self { repository }),
             Err(fault) => Err(unopened(url, path, &fault)),
         }
     }
 
-    /// Its references. One that cannot be read is left out, as `git upload-pack` does.
+    /// Its references. One that cannot be read is told apart, and fails only what asks for it.
     pub(crate) fn advertised(&self, objects: &Objects<'_>) -> Result<Advertised, git2::Error> {
         let head = self.repository.refname_to_id("HEAD").ok().map(|id| ("HEAD".to_owned(), id));
         let mut refs: Vec<(String, Oid)> = head.into_iter().collect();
@@ -52,7 +62,45 @@ impl Local {
                 refs.push((format!("{name}{PEELED}"), peeled));
             }
         }
-        Ok(Advertised::new(refs))
+        let unreadable = self.unreadable(&refs);
+        let head = self.repository.find_reference("HEAD").ok();
+        let head = head.and_then(|head| head.symbolic_target().ok().flatten().map(str::to_owned));
+        Ok(Advertised::new(refs).with_unreadable(unreadable, head))
+    }
+
+    /// The files of branches and tags, and `HEAD`, that say nothing, as after a crash or on a full disk.
+    fn unreadable(&self, refs: &[(String, Oid)]) -> Vec<Unreadable> {
+        let known: HashSet<&str> = refs.iter().map(|(name, _)| name.as_str()).collect();
+        let root = self.repository.commondir();
+        let mut names = vec!["HEAD".to_owned()];
+        let mut pending = vec!["refs/heads".to_owned(), "refs/tags".to_owned()];
+        while let Some(folder) = pending.pop() {
+            for entry in std::fs::read_dir(root.join(&folder)).into_iter().flatten().flatten() {
+                // A name that is not Unicode cannot be asked for.
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let name = format!("{folder}/{name}");
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => pending.push(name),
+                    _ if names.len() < UNREAD_MAX && !is_lock(&name) => names.push(name),
+                    _ => {}
+                }
+            }
+        }
+        let unread = names.into_iter().filter(|name| !known.contains(name.as_str()));
+        let unreadable = unread.filter_map(|name| match self.repository.find_reference(&name) {
+            Err(fault) if fault.code() != git2::ErrorCode::NotFound => {
+                Some(Unreadable { name, reason: fault.message().to_owned() })
+            }
+            _ => None,
+        });
+        unreadable.chain(packed_fault(&root.join(PACKED))).collect()
+    }
+
+    /// Whether it was cloned with `--filter`, so that it fetches objects when they are used, which is not done here.
+    pub(crate) fn is_partial(&self) -> bool {
+        let config = self.repository.config();
+        config
+            .is_ok_and(|config| config.get_entry("extensions.partialclone").is_ok() || has_promisor(&config))
     }
 
     pub(crate) fn repository(&self) -> &Repository {
@@ -146,11 +194,56 @@ impl Copying<'_> {
     }
 }
 
+fn bare() -> RepositoryOpenFlags {
+    RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::BARE
+}
+
+fn has_promisor(config: &git2::Config) -> bool {
+    let Ok(entries) = config.entries(Some(r"^remote\..*\.(promisor|partialclonefilter)$")) else {
+        return false;
+    };
+    let mut is_any = false;
+    let _ = entries.for_each(|_| is_any = true);
+    is_any
+}
+
+/// What is wrong with the file of packed references. libgit2 ends at a line that it cannot read, as if there were no more.
+fn packed_fault(path: &Path) -> Option<Unreadable> {
+    let content = std::fs::read(path).ok()?;
+    let is_whole = |line: &[u8]| match line.split_last() {
+        Some((b'\n', [b'#', ..])) => true,
+        Some((b'\n', [b'^', id @ ..])) => is_id(id),
+        Some((b'\n', line)) => line.get(40) == Some(&b' ') && line.len() > 41 && is_id(&line[..40]),
+        _ => false,
+    };
+    let number = 1 + content.split_inclusive(|byte| *byte == b'\n').position(|line| !is_whole(line))?;
+    Some(Unreadable {
+        name: PACKED.to_owned(),
+        reason: format!("line {number} is no reference, or is cut off"),
+    })
+}
+
+fn is_id(digits: &[u8]) -> bool {
+    digits.trim_ascii_end().len() == 40 && digits.trim_ascii_end().iter().all(u8::is_ascii_hexdigit)
+}
+
+/// A reference that is being written.
+fn is_lock(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "lock")
+}
+
 fn unopened(url: &RepositoryUrl, path: PathBuf, fault: &git2::Error) -> Error {
     use git2::ErrorCode as Code;
 
     if server_words::is_other_object_format(fault.message()) {
         return Error::UnsupportedFormat { url: url.clone() };
+    }
+    if let Some(extension) = server_words::unsupported_extension(fault.message()) {
+        let remedy = match extension {
+            "extensions.refstorage" => "; run `git refs migrate --ref-format=files` there",
+            _ => "",
+        };
+        return Error::UnsupportedExtension { url: url.clone(), extension: extension.to_owned(), remedy };
     }
     match fault.code() {
         Code::Owner => {

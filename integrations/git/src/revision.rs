@@ -78,11 +78,24 @@ impl FromStr for Revision {
             });
         }
         if !git2::Reference::is_valid_name(&format!("refs/heads/{text}")) {
-            return Err(Error::InvalidRevision {
-                reason: "expected a commit ID or the name of a branch or a tag; expressions such as `main~1` are not supported",
-            });
+            return Err(Error::InvalidRevision { reason: fault_of(text) });
         }
         Ok(Self::Name(text.to_owned()))
+    }
+}
+
+/// Why a text that Git takes for no name is none.
+fn fault_of(text: &str) -> &'static str {
+    if text.is_empty() {
+        "it is empty; expected a commit ID or the name of a branch or a tag, or none for the default branch"
+    } else if text.trim() != text {
+        "it begins or ends with a blank or a line ending; write it without"
+    } else if text.contains(['~', '^', ':', '{']) || text.contains("..") {
+        "expected a commit ID or the name of a branch or a tag; expressions such as `main~1` are not supported"
+    } else if text.contains(|one: char| one.is_ascii_whitespace() || one.is_ascii_control()) {
+        "it has a blank or a control character, which no name of a branch or a tag has"
+    } else {
+        "expected a commit ID or the name of a branch or a tag; Git allows no such name"
     }
 }
 
@@ -102,6 +115,41 @@ impl fmt::Display for Revision {
             Self::Default => f.write_str("HEAD"),
             Self::Commit(commit) => commit.fmt(f),
             Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_no_name_is_told_why() {
+        for (text, expected) in [
+            (" main ", "it begins or ends with a blank"),
+            ("main\n", "it begins or ends with a blank"),
+            ("\tHEAD", "it begins or ends with a blank"),
+            (" 0123456789012345678901234567890123456789", "it begins or ends with a blank"),
+            ("", "it is empty"),
+            ("my branch", "it has a blank or a control character"),
+            ("a\0b", "it has a blank or a control character"),
+            ("main~1", "expressions such as `main~1` are not supported"),
+            ("main^", "expressions such as"),
+            ("main..topic", "expressions such as"),
+            ("main@{1}", "expressions such as"),
+            ("HEAD:src", "expressions such as"),
+            ("a//b", "Git allows no such name"),
+            ("topic.lock", "Git allows no such name"),
+            ("a*", "Git allows no such name"),
+        ] {
+            let told = text.parse::<Revision>().unwrap_err().to_string();
+            assert!(
+                told.starts_with("the revision is invalid: ") && told.contains(expected),
+                "{text:?}: {told}"
+            );
+        }
+        for text in ["100%", "a%20b", "a\u{a0}b", "\u{fc}", "u\u{308}", "-x", "a/b", "#7"] {
+            assert_eq!(text.parse::<Revision>().unwrap(), Revision::Name(text.to_owned()));
         }
     }
 }

@@ -48,3 +48,8 @@ pub(crate) fn is_other_object_format(message: &str) -> bool {
 pub(crate) fn is_shallow_list(message: &str) -> bool {
     message == "invalid packet line"
 }
+
+/// The extension of a repository of this machine that libgit2 does not know.
+pub(crate) fn unsupported_extension(message: &str) -> Option<&str> {
+    message.strip_prefix("unsupported extension name ")
+}

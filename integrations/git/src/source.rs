@@ -185,7 +185,7 @@ impl FromStr for RepositoryUrl {
             return Self::parse_url(&url);
         }
         Self::parse_scp(text)
-            .unwrap_or(Err(Error::InvalidUrl { reason: "it is neither a URL nor an absolute path" }))
+            .unwrap_or(Err(Error::InvalidUrl { reason: "it is neither a URL nor an absolute path; expected `https://…`, `http://…`, `ssh://…`, `user@host:path` or a path" }))
     }
 }
 

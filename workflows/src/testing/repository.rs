@@ -31,7 +31,7 @@ pub struct Repository {
     /// `https://…`, `ssh://…`, `user@host:path`, or, where the worker allows it, a local path. A URL with a
     /// password or token in it is refused.
     #[schemars(length(max = 2048), extend("allOf" = [
-        { "pattern": SHAPE, "x-message": "the repository URL is invalid: it is neither `https://…`, `ssh://…` nor `user@host:path`" },
+        { "pattern": SHAPE, "x-message": "the repository URL is invalid: expected `https://…`, `http://…`, `ssh://…`, `user@host:path` or, where the worker allows it, a local path" },
         { "not": { "pattern": CREDENTIAL }, "x-message": CredentialInUrl.to_string() },
     ]))]
     pub url: String,
@@ -167,6 +167,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_in_one_sentence() {
+        let told = faults(&json!({ "url": "git://host/a.git" }));
+        let expected = "the repository URL is invalid: expected `https://…`, `http://…`, `ssh://…`, `user@host:path` or, \
+                        where the worker allows it, a local path";
+        assert_eq!(told, [expected]);
         let with = |url: &str, secret: &str| json!({ "url": url, "commit": "main", "credential": { "secret": secret } });
         let told = faults(&with("https://user:token@host/x.git", "gitlab"));
         assert_eq!(told, ["the repository URL carries a credential; name a secret by reference instead"]);

@@ -5,6 +5,7 @@ mod bounds;
 mod checkout;
 mod damaged;
 mod malformed;
+mod odd;
 mod refs;
 mod revisions;
 #[cfg(unix)]
