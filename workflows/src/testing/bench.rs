@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     slice,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -19,6 +19,7 @@ use super::{
     budget::Budget,
     files::{self, Selection, is_named, is_refused, select},
     guard::Guard,
+    missing::missing,
     names::{Spelling, find},
     paths::Hidden,
     plan::{Granted, Maxima, RunnerKind, TestPlan},
@@ -262,6 +263,26 @@ impl<'a> Bench<'a> {
     pub(super) fn is_students(&self, program: &str) -> bool {
         let path = Path::new(program.trim_start_matches("./"));
         program.contains('/') && !path.is_absolute() && !self.tests.files.iter().any(|file| file == path)
+    }
+
+    /// The files that the plan names and the submission lacks, each with what it has instead.
+    pub(super) fn missing_files(&self) -> Vec<String> {
+        missing(self.student, &self.plan.student_files, &self.submission, self.solution.as_ref())
+    }
+
+    /// The files of the reference that these arguments name and that are not taken.
+    pub(super) fn untaken<'b>(&self, argv: &'b [String]) -> Vec<&'b str> {
+        let is_untaken = |argument: &&str| {
+            let path = Path::new(argument.trim_start_matches("./"));
+            let is_inner =
+                path.is_relative() && path.components().all(|part| matches!(part, Component::Normal(_)));
+            is_inner
+                && !path.as_os_str().is_empty()
+                && find(self.reference, path).symlink_metadata().is_ok()
+                && !is_named(path, &self.plan.student_files)
+                && !self.tests.files.iter().any(|file| file.starts_with(path))
+        };
+        argv.iter().map(String::as_str).filter(is_untaken).collect()
     }
 
     /// Whether this is a file of the submission with line endings of Windows.

@@ -14,6 +14,7 @@ mod execute;
 mod files;
 mod guard;
 pub mod junit;
+mod missing;
 mod names;
 mod paths;
 mod places;

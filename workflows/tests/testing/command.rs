@@ -118,3 +118,38 @@ async fn a_program_that_the_worker_lacks_is_not_the_students_fault() {
         "{error:?}"
     );
 }
+
+#[tokio::test]
+async fn a_file_that_was_not_taken_is_told_with_what_is_there_instead() {
+    let plan = "runner = 'command'\nstudent_files = ['p.py', 'link.py', 'src']
+[[commands]]\nname = 'runs'\nargv = ['cat', 'p.py']
+[[commands]]\nname = 'right'\nargv = ['true']\n";
+    let mut place = place(plan, "").await;
+    place.write("student/P.py", "print(1)");
+    place.write("student/src/a.py", "print(1)");
+    std::os::unix::fs::symlink("P.py", place.path("student/link.py")).unwrap();
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    let start = "`p.py` is not in the submission, which has `P.py`; upper and lower case in names must be the same\n\
+        `link.py` is a symbolic link in the submission, and links are not followed: submit the file itself\n\
+        exit status 1 instead of 0";
+    assert!(message(&report, "runs").starts_with(start), "{report:#?}");
+    assert_eq!(message(&report, "right"), "");
+}
+
+#[tokio::test]
+async fn a_solution_that_fails_for_want_of_a_file_of_the_reference_says_so() {
+    let plan = "runner = 'command'\nstudent_files = ['p.sh']\nsolution = 'solution'
+[[commands]]\nname = 'runs'\nargv = ['sh', './check.sh', 'data']\n";
+    let mut place = place(plan, "").await;
+    place.write("reference/check.sh", "sh p.sh");
+    place.write("reference/solution/p.sh", "true");
+    place.write("student/p.sh", "true");
+    let error = place.test().await.unwrap_err();
+    let Broken::Solution { message, .. } = &error else { panic!("{error:?}") };
+    let end =
+        "\nthe reference has `./check.sh`, `data`, but only what `reference_files` names is taken from it";
+    assert!(message.ends_with(end), "{message}");
+    place.write("reference/ctutor-test.toml", &format!("reference_files = ['check.sh', 'data']\n{plan}"));
+    assert_eq!(counts(&place.test().await.unwrap()), (1, 0, 0));
+}

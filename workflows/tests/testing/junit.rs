@@ -160,6 +160,22 @@ mkdir -p out
 }
 
 #[tokio::test]
+async fn files_that_were_not_taken_are_told() {
+    let mut place = shell("echo 42").await;
+    std::fs::rename(place.path("student/answer.sh"), place.path("student/Answer.sh")).unwrap();
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    let start = "`answer.sh` is not in the submission, which has `Answer.sh`; upper and lower case";
+    assert!(message(&report, "right").starts_with(start), "{report:#?}");
+
+    place.write("reference/ctutor-test.toml", &SHELL.replace("reference_files = ['check.sh']\n", ""));
+    let error = place.test().await.unwrap_err();
+    let Broken::Listing { message } = &error else { panic!("{error:?}") };
+    let end = "\nthe reference has `check.sh`, but only what `reference_files` names is taken from it";
+    assert!(message.ends_with(end), "{message}");
+}
+
+#[tokio::test]
 async fn a_hang_costs_every_test_that_is_not_in_the_report() {
     let mut place = pytest("def find():\n    while True: pass\ndef text(): return 'x'\n").await;
     place.maxima.total_timeout = Duration::from_secs(8);

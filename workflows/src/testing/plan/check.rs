@@ -8,6 +8,8 @@ use crate::testing::{
     files::{fault_of, is_named},
 };
 
+/// What systems keep of an exit status.
+const EXIT_CODE_MAX: i32 = 255;
 const COMMANDS_MAX: usize = 500;
 const PATTERNS_MAX: usize = 200;
 /// With less, no interpreter starts, and every student would fail.
@@ -101,6 +103,7 @@ fn check_command(index: usize, test: &CommandTest) -> Checked {
     };
     check_argv(&at("argv"), &test.argv).map_err(named)?;
     check_positive(&at("timeout_ms"), test.timeout_ms).map_err(named)?;
+    check_exit_code(&at("exit_code"), test.exit_code).map_err(named)?;
     if test.stdout.is_none() && (test.ignore.is_some() || test.ignore_case.is_some()) {
         return refuse(format!(
             "`commands[{index}]` has `ignore` or `ignore_case` but no `stdout` to compare (command `{}`)",
@@ -118,6 +121,18 @@ fn check_argv(place: &str, argv: &[String]) -> Checked {
         Some(index) => refuse(format!("`{place}[{index}]` has a NUL character")),
         None => Ok(()),
     }
+}
+
+fn check_exit_code(place: &str, code: i32) -> Checked {
+    if (0..=EXIT_CODE_MAX).contains(&code) {
+        return Ok(());
+    }
+    // A system keeps only the lowest byte of what a program says.
+    let seen = code.rem_euclid(EXIT_CODE_MAX + 1);
+    refuse(format!(
+        "`{place}` is {code}; it must be 0 to {EXIT_CODE_MAX}: no program ends with another exit status \
+         (one that says {code} ends with {seen})"
+    ))
 }
 
 fn check_limits(limits: &LimitOverrides) -> Checked {

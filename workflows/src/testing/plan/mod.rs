@@ -1,11 +1,12 @@
 //! The test plan. It comes with the workflow's input, or from `ctutor-test.toml` in the reference.
 
 mod check;
+mod keys;
 
 use std::{fs, io::Read, path::Path, time::Duration};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::{
     Broken,
@@ -108,7 +109,7 @@ pub struct CommandTest {
     /// Standard input of the program.
     #[serde(default)]
     pub stdin: String,
-    /// Expected exit status.
+    /// Expected exit status, 0 to 255.
     #[serde(default)]
     pub exit_code: i32,
     /// Expected standard output; if absent, any output is accepted.
@@ -126,13 +127,36 @@ pub struct CommandTest {
 }
 
 /// What standard output must be. `ignore` and `ignore_case` say which differences do not count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
     /// The whole output.
     Exact(String),
     /// A part of the output.
     Contains(String),
+}
+
+impl<'de> Deserialize<'de> for Expected {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Keys {
+            exact: Option<String>,
+            contains: Option<String>,
+        }
+
+        let Keys { exact, contains } = Keys::deserialize(deserializer)?;
+        match (exact, contains) {
+            (Some(exact), None) => Ok(Self::Exact(exact)),
+            (None, Some(contains)) => Ok(Self::Contains(contains)),
+            (Some(_), Some(_)) => Err(D::Error::custom(
+                "`stdout` has both `exact` and `contains`; keep one, and write a second command for the other",
+            )),
+            (None, None) => Err(D::Error::custom(
+                "`stdout` is empty; expected `exact` or `contains`, or no `stdout` at all",
+            )),
+        }
+    }
 }
 
 /// Requested limits; the worker's configuration has upper bounds for all of them.
@@ -190,14 +214,18 @@ impl TestPlan {
             return Err(broken(format!("`{PLAN_FILE}` is not a file")));
         }
         let file = fs::File::open(path).map_err(|fault| broken(format!("`{PLAN_FILE}`: {fault}")))?;
-        let mut text = String::new();
-        let size = file.take(PLAN_BYTES_MAX + 1).read_to_string(&mut text);
+        let mut bytes = Vec::new();
+        let size = file.take(PLAN_BYTES_MAX + 1).read_to_end(&mut bytes);
         if size.map_err(|fault| broken(format!("`{PLAN_FILE}`: {fault}")))? as u64 > PLAN_BYTES_MAX {
             return Err(broken(format!("`{PLAN_FILE}` is larger than {PLAN_BYTES_MAX} bytes")));
         }
+        let text = decoded(&bytes).map_err(|fault| broken(format!("`{PLAN_FILE}` {fault}")))?;
         // A file that was written on Windows says the same; a CR in a string is written `\r`.
         let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-        let plan: Self = toml::from_str(&text).map_err(|fault| broken(format!("`{PLAN_FILE}`: {fault}")))?;
+        let plan: Self = toml::from_str(&text).map_err(|fault| {
+            let hint = keys::hint(&text).map_or_else(String::new, |hint| format!("\n{hint}"));
+            broken(format!("`{PLAN_FILE}`: {}{hint}", fault.to_string().trim_end()))
+        })?;
         plan.check()?;
         Ok(plan)
     }
@@ -238,6 +266,28 @@ impl Default for Maxima {
             file_bytes: 128 << 20,
         }
     }
+}
+
+/// The text of a plan, which is in UTF-8.
+///
+/// # Errors
+/// What it is in instead, and where that shows.
+fn decoded(bytes: &[u8]) -> Result<&str, String> {
+    // In UTF-16, every other byte of plain letters is 0.
+    let is_wide = bytes.starts_with(b"\xff\xfe")
+        || bytes.starts_with(b"\xfe\xff")
+        || matches!(bytes, [0, other, ..] | [other, 0, ..] if *other != 0);
+    if is_wide {
+        return Err("is in UTF-16; save it in UTF-8".to_owned());
+    }
+    std::str::from_utf8(bytes).map_err(|fault| {
+        let valid = &bytes[..fault.valid_up_to()];
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let byte = bytes.get(valid.len()).copied().unwrap_or_default();
+        format!(
+            "is not in UTF-8: byte 0x{byte:02X} in line {line}; save it in UTF-8 (it may be in Latin-1 or Windows-1252)"
+        )
+    })
 }
 
 fn default_tests() -> String {

@@ -103,6 +103,12 @@ fn a_wrong_value_is_told_with_its_place() {
         (command("stdout = { exact = 'a' }\nignore = 'blanks'"), "line 7, column 10"),
         (command("stdout = { exact = 'a' }\nignore = 'blanks'"), "unknown variant `blanks`, expected one of"),
         (command("stdout = { equals = 'a' }"), "line 6"),
+        (command("stdout = { exact = 'a', contains = 'a' }"), "`stdout` has both `exact` and `contains`"),
+        (command("stdout = { exact = 'a', contains = 'a' }"), "line 6, column 10"),
+        (command("stdout = {}"), "`stdout` is empty; expected `exact` or `contains`"),
+        (command("exit_code = 300"), "`commands[0].exit_code` is 300; it must be 0 to 255"),
+        (command("exit_code = 300"), "(one that says 300 ends with 44) (command `x`)"),
+        (command("exit_code = -1"), "(one that says -1 ends with 255)"),
         (command("ignore = 'whitespace'"), "`commands[0]` has `ignore` or `ignore_case` but no `stdout`"),
         (command("timeout_ms = 0"), "`commands[0].timeout_ms` is 0; it must be at least 1 (command `x`)"),
         (command("[[commands]]\nname = 'y'\nargv = []"), "`commands[1].argv` names no program (command `y`)"),
@@ -118,6 +124,38 @@ fn a_wrong_value_is_told_with_its_place() {
     ] {
         let message = parse(&text).unwrap_err();
         assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn exit_codes_that_programs_have_are_accepted() {
+    for code in [0, 1, 255] {
+        let text =
+            "runner = 'command'\nstudent_files = ['a.py']\n[[commands]]\nname = 'x'\nargv = ['true']\n";
+        assert_eq!(parse(&format!("{text}exit_code = {code}")).unwrap().commands[0].exit_code, code);
+    }
+}
+
+#[test]
+fn a_file_in_another_encoding_or_with_an_unknown_key_is_told_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = |bytes: fn(u16) -> [u8; 2]| "runner = 'x'".encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let marked = |bytes: Vec<u8>, mark: &[u8]| [mark, &bytes].concat();
+    let plain = "runner = 'pytest'\nstudent_files = ['a.py']\n";
+    for (bytes, expected) in [
+        (
+            b"runner = 'pytest'\nname = '\xdcbung'\n".to_vec(),
+            "is not in UTF-8: byte 0xDC in line 2; save it in UTF-8",
+        ),
+        (marked(wide(u16::to_le_bytes), b"\xff\xfe"), "is in UTF-16; save it in UTF-8"),
+        (marked(wide(u16::to_be_bytes), b"\xfe\xff"), "is in UTF-16; save it in UTF-8"),
+        (wide(u16::to_le_bytes), "is in UTF-16; save it in UTF-8"),
+        (wide(u16::to_be_bytes), "is in UTF-16; save it in UTF-8"),
+        (format!("{plain}solutoin = 'a'").into_bytes(), "did you mean `solution`?"),
+    ] {
+        fs::write(folder.path().join(PLAN_FILE), bytes).unwrap();
+        let message = TestPlan::read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("`ctutor-test.toml`") && message.contains(expected), "{message}");
     }
 }
 

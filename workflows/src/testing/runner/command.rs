@@ -82,7 +82,10 @@ async fn check_solution(bench: &Bench<'_>) -> Result<(), Broken> {
     let reports = run_with(bench, Whose::Reference, bench.granted.total_timeout, &mut |_| {}).await?;
     match reports.into_iter().find(|report| report.result != Verdict::Passed) {
         Some(TestReport { name: test, result_message, .. }) => {
-            Err(Broken::Solution { test, message: result_message.unwrap_or_default() })
+            let mut message = result_message.unwrap_or_default();
+            let command = bench.plan.commands.iter().find(|command| command.name == test);
+            message.push_str(&untaken(bench, command.map_or(&[], |command| &command.argv)));
+            Err(Broken::Solution { test, message })
         }
         None => Ok(()),
     }
@@ -219,6 +222,17 @@ fn without_paths(output: &Captured, hidden: &Hidden) -> Captured {
     };
     shown.truncated = output.truncated;
     shown
+}
+
+/// A hint at files of the reference that a command names and that are not there when it runs.
+pub(super) fn untaken(bench: &Bench<'_>, argv: &[String]) -> String {
+    match bench.untaken(argv).as_slice() {
+        [] => String::new(),
+        files => format!(
+            "\nthe reference has `{}`, but only what `reference_files` names is taken from it",
+            files.join("`, `")
+        ),
+    }
 }
 
 /// Names a script of the submission that a shell reads wrong because of its line endings.

@@ -26,7 +26,7 @@ use ctutor_sandbox::Exit;
 
 use super::{
     Listener, Test, because,
-    command::{check_installed, describe},
+    command::{check_installed, describe, untaken},
     left_out, refuse_skip, running,
 };
 use crate::testing::{
@@ -51,7 +51,10 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
     let command = command_of(bench)?;
     check_installed(bench, command.argv.first().into_iter()).await?;
     let ran = run_command(bench, command, Whose::Reference).await?;
-    listed(&ran)
+    listed(&ran).map_err(|fault| match fault {
+        Broken::Listing { message } => Broken::Listing { message: message + &untaken(bench, &command.argv) },
+        fault => fault,
+    })
 }
 
 pub(super) async fn run(

@@ -10,7 +10,7 @@ use super::{
     Broken, Progress, Stage,
     bench::Bench,
     plan::{Messages, RunnerKind},
-    report::{Status, TestReport, Verdict},
+    report::{Status, TestReport, Verdict, cap},
 };
 
 pub(super) use ending::{exceeded, last_output, suspected_limit};
@@ -70,6 +70,10 @@ impl Runner {
         if reports.iter().all(|report| report.result == Verdict::Skipped) {
             return Err(Broken::NoTests);
         }
+        // Pytest tells of a missing module what it was to be.
+        if !matches!(self, Self::Pytest) {
+            tell_missing(&mut reports, &bench.missing_files());
+        }
         if bench.plan.messages == Messages::Withheld {
             for report in &mut reports {
                 let is_left_out = report.result == Verdict::Skipped;
@@ -77,6 +81,18 @@ impl Runner {
             }
         }
         Ok(reports)
+    }
+}
+
+/// Adds the files that a submission lacks to the messages of tests that failed.
+fn tell_missing(reports: &mut [TestReport], missing: &[String]) {
+    if missing.is_empty() {
+        return;
+    }
+    for report in reports.iter_mut().filter(|report| report.result == Verdict::Failed) {
+        let before = missing.join("\n");
+        let message = report.result_message.take().unwrap_or_default();
+        report.result_message = Some(cap(format!("{before}\n{message}").trim_end()));
     }
 }
 
