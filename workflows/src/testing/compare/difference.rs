@@ -7,7 +7,9 @@ use ctutor_sandbox::Captured;
 use super::{
     Comparison, Ignore, are_equal, has_part, only_difference,
     units::{Place, Units},
-    visible::{Signs, is_seen, legend, name, visible},
+    visible::{
+        Signs, are_equivalent, has_equivalent, is_seen, legend, may_be_confused, name, visible, visible_but,
+    },
 };
 
 /// How much of a long line is shown, in characters, and how much of that lies before the difference.
@@ -29,6 +31,7 @@ pub(super) fn of_whole(expected: &str, output: &Captured, how: Comparison) -> St
     let (wanted, wanted_at) = expected_units.at(index);
     let (got, got_at) = found_units.at(index);
 
+    let (wanted_one, got_one) = (wanted, got);
     let mut message = format!("the output differs from the expected one in {}", place(got_at));
     if got_at.line != wanted_at.line {
         let _ = write!(message, " (line {} of the expected output)", wanted_at.line);
@@ -46,13 +49,17 @@ pub(super) fn of_whole(expected: &str, output: &Captured, how: Comparison) -> St
     }
     push_notes(&mut message, output, &found);
 
-    let usual = [line_at(expected, wanted_at, Signs::Usual), line_at(&found, got_at, Signs::Usual)];
+    let in_signs = |signs| [line_at(expected, wanted_at, signs), line_at(&found, got_at, signs)];
     let is_combined = expected_units.is_combined(index) || found_units.is_combined(index);
-    let (lines, signs) = if is_combined || look_alike(&usual) {
-        ([line_at(expected, wanted_at, Signs::All), line_at(&found, got_at, Signs::All)], Signs::All)
-    } else {
-        (usual, Signs::Usual)
-    };
+    let (mut lines, mut signs) = (in_signs(Signs::Usual), Signs::Usual);
+    if is_combined || look_alike(&lines) {
+        (lines, signs) = (in_signs(Signs::All), Signs::All);
+    }
+    let is_confusing = wanted_one.zip(got_one).is_some_and(|(one, other)| may_be_confused(one, other));
+    if is_confusing || are_equivalent(&lines[0], &lines[1]) {
+        let code_at = |text, at| line_with(text, at, signs, |line, place| visible_but(line, place, signs));
+        lines = [code_at(expected, wanted_at), code_at(&found, got_at)];
+    }
     let _ = write!(message, "\nexpected: {}\nfound:    {}", lines[0], lines[1]);
     if let Some(legend) = legend(&lines, signs) {
         let _ = write!(message, "\n({legend})");
@@ -75,7 +82,13 @@ pub(super) fn of_part(part: &str, output: &Captured, how: Comparison) -> String 
         return nothing_written("should contain", part);
     }
     let only = (!output.truncated).then(|| only_difference(how, |how| has_part(&found, part, how))).flatten();
-    let signs = if only.is_some() { Signs::All } else { Signs::Usual };
+    let seen = |text: &str| text.chars().filter(|one| is_seen(*one)).collect::<String>();
+    let is_equivalent = has_equivalent(&found, part);
+    let looks_right = is_equivalent || seen(&found).contains(&seen(part));
+    let signs = if only.is_some() || looks_right { Signs::All } else { Signs::Usual };
+    let only = only.or(is_equivalent.then_some(
+        "only the form of characters differs: composed or decomposed letters, or characters that Unicode calls compatible",
+    ));
     let mut message = "the output does not contain what it should".to_owned();
     if let Some(words) = only {
         let _ = write!(message, " ({words})");
@@ -126,6 +139,11 @@ fn end_or_name(one: Option<char>) -> String {
 
 /// A line of a text around a place in it.
 fn line_at(text: &str, at: Place, signs: Signs) -> String {
+    line_with(text, at, signs, |line, _| visible(line, signs))
+}
+
+/// A line around a place as `show` makes it of the text and of the place in it.
+fn line_with(text: &str, at: Place, signs: Signs, show: impl Fn(&str, usize) -> String) -> String {
     let line = text.split_inclusive('\n').nth(at.line - 1).unwrap_or_default();
     let line = if signs == Signs::All { line } else { line.trim_end_matches('\n') };
     let first = if line.chars().count() > LINE_CHARS_MAX {
@@ -136,7 +154,7 @@ fn line_at(text: &str, at: Place, signs: Signs) -> String {
     let shown: String = line.chars().skip(first).take(LINE_CHARS_MAX).collect();
     let before = if first > 0 { "…" } else { "" };
     let after = if line.chars().count() > first + LINE_CHARS_MAX { "…" } else { "" };
-    format!("{before}{}{after}", visible(&shown, signs))
+    format!("{before}{}{after}", show(&shown, at.column - 1 - first))
 }
 
 /// Some lines of a text around one of them.

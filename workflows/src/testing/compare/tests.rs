@@ -87,7 +87,6 @@ fn texts_that_look_alike_are_told_apart() {
             "e\u{301}",
             "column 2: expected the end of the output, found a combining character (U+0301)\nexpected: e\nfound:    e<U+0301>",
         ),
-        ("a", "\u{430}", "column 1: expected `a`, found `а` (U+0430)\nexpected: a\nfound:    а"),
         ("a·b", "a b", "column 2: expected `·` (U+00B7), found a space\nexpected: a·b\nfound:    a b"),
         (
             "Yes",
@@ -99,6 +98,39 @@ fn texts_that_look_alike_are_told_apart() {
         let start = "the output differs from the expected one in line 1, ";
         let first = message.split("\n\n").next().unwrap();
         assert_eq!(first.strip_prefix(start), Some(lines), "{message}");
+    }
+}
+
+#[test]
+fn what_only_looks_right_is_told_by_its_code() {
+    for (expected, found, lines) in [
+        ("a", "\u{430}", "column 1: expected `a`, found `а` (U+0430)\nexpected: a\nfound:    <U+0430>"),
+        ("2-3", "2–3", "column 2: expected `-`, found `–` (U+2013)\nexpected: 2-3\nfound:    2<U+2013>3"),
+        (
+            "가",
+            "\u{1100}\u{1161}",
+            "column 1: expected `가` (U+AC00), found `\u{1100}` (U+1100)\nexpected: <U+AC00>\nfound:    <U+1100>\u{1161}",
+        ),
+        (
+            "5 \u{fb01}",
+            "5 fi",
+            "column 3: expected `\u{fb01}` (U+FB01), found `f`\nexpected: 5 <U+FB01>\nfound:    5 fi",
+        ),
+        (
+            "a\u{c}",
+            "a",
+            "column 2: expected a form feed (U+000C), found the end of the output (only whitespace at the ends of lines differs)\nexpected: a␌\nfound:    a\n(␌ form feed)",
+        ),
+        (
+            "ab",
+            "a\u{202e}b",
+            "column 2: expected `b`, found an invisible character for the direction of text (U+202E)\nexpected: ab\nfound:    a<U+202E>b",
+        ),
+        ("ä b", "a b", "column 1: expected `ä` (U+00E4), found `a`\nexpected: ä b\nfound:    a b"),
+    ] {
+        let message = exact(expected, found, Ignore::FinalNewlines).unwrap_err();
+        let start = "the output differs from the expected one in line 1, ";
+        assert_eq!(message.strip_prefix(start), Some(lines), "{message}");
     }
 }
 
@@ -183,6 +215,15 @@ fn a_part_is_found_with_the_same_rules() {
     let expected = "the output does not contain what it should (only the line endings differ)\nexpected to contain:\n\
         a␊\nb\noutput:\na␍␊\nb\n(␊ line feed, ␍ carriage return)";
     assert_eq!(message, expected);
+    for (part, found, lines) in [
+        ("é", "caf e\u{301}", "expected to contain:\né\noutput:\ncaf·e<U+0301>\n(· space)"),
+        ("ab", "a\u{200b}b", "expected to contain:\nab\noutput:\na<U+200B>b"),
+    ] {
+        let message = compare(&Expected::Contains(part.to_owned()), how, &captured(found)).unwrap_err();
+        assert!(message.ends_with(lines), "{message}");
+    }
+    let cut = compare(&Expected::Contains("a b".to_owned()), how, &output(b"a\tb", true)).unwrap_err();
+    assert!(cut.contains("expected to contain:\na·b\noutput:\na␉b"), "{cut}");
     // What was kept of a long output may be enough.
     let cut = output(b"abc", true);
     compare(&Expected::Contains("b".to_owned()), how, &cut).unwrap();

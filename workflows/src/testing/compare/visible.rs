@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
 /// How much of a text gets a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signs {
@@ -40,6 +42,19 @@ fn push(shown: &mut String, one: char, signs: Signs) {
     }
 }
 
+/// The text with the code of one character in its place, and signs as usual for the others.
+pub(super) fn visible_but(text: &str, place: usize, signs: Signs) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (index, one) in text.chars().enumerate() {
+        if index == place && !one.is_ascii() {
+            push_code(&mut shown, one);
+        } else {
+            push(&mut shown, one, signs);
+        }
+    }
+    shown
+}
+
 fn push_code(shown: &mut String, one: char) {
     // Writing to a string does not fail.
     let _ = write!(shown, "<{}>", code(one));
@@ -54,6 +69,11 @@ pub(super) fn legend(shown: &[String], signs: Signs) -> Option<String> {
         ('\u{240d}', "carriage return"),
         ('\u{241b}', "escape"),
         ('\u{2400}', "NUL"),
+        ('\u{2407}', "bell"),
+        ('\u{2408}', "backspace"),
+        ('\u{240b}', "vertical tab"),
+        ('\u{240c}', "form feed"),
+        (PICTURE_OF_DELETE, "delete"),
     ];
     let found: Vec<String> = known
         .iter()
@@ -73,7 +93,20 @@ pub(super) fn name(one: char) -> String {
         '\r' => "a carriage return",
         '\0' => "a NUL",
         '\u{1b}' => "an escape character",
+        '\u{7}' => "a bell",
+        '\u{8}' => "a backspace",
+        '\u{b}' => "a vertical tab",
+        '\u{c}' => "a form feed",
+        '\u{7f}' => "a delete character",
         '\u{a0}' => "a no-break space",
+        '\u{3000}' => "an ideographic space",
+        '\u{2028}' => "a line separator",
+        '\u{2029}' => "a paragraph separator",
+        '\u{200e}' => "a left-to-right mark",
+        '\u{200f}' | '\u{61c}' => "a right-to-left mark",
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "an invisible character for the direction of text"
+        }
         '\u{ad}' => "a soft hyphen",
         '\u{200b}' => "a zero-width space",
         '\u{200c}' => "a zero-width non-joiner",
@@ -131,18 +164,46 @@ fn is_shapeless(one: char) -> bool {
                 | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
                 | '\u{ffa0}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}'
+                | '\u{fff0}'..='\u{fffc}'
+                | '\u{fffe}'..='\u{ffff}'
+                | '\u{13430}'..='\u{1345f}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                // For private use: each font shows them as it likes, most not at all.
+                | '\u{e000}'..='\u{f8ff}'
+                | '\u{e0000}'..='\u{10ffff}'
         )
 }
 
 /// Whether the character changes the shape of the one before it.
 pub(super) fn is_combining(one: char) -> bool {
-    matches!(
-        one,
-        '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
-            | '\u{fe20}'..='\u{fe2f}'
-    )
+    is_combining_mark(one)
+}
+
+/// Whether one of the two is an ASCII character and the other looks much like one: letters of other alphabets and
+/// widths, dashes, quotation marks.
+pub(super) fn may_be_confused(one: char, other: char) -> bool {
+    let looks_alike = |one| {
+        matches!(
+            one,
+            '\u{b4}' | '\u{d7}' | '\u{2b9}'..='\u{2df}' | '\u{370}'..='\u{58f}' | '\u{1d00}'..='\u{1d7f}'
+                | '\u{2010}'..='\u{2015}' | '\u{2018}'..='\u{201f}' | '\u{2024}'..='\u{2026}' | '\u{2032}'..='\u{2037}'
+                | '\u{2043}'..='\u{2044}' | '\u{2212}'..='\u{2217}' | '\u{2223}' | '\u{2236}' | '\u{a4f8}'..='\u{a4ff}'
+                | '\u{ff01}'..='\u{ff5e}' | '\u{1d400}'..='\u{1d7ff}'
+        )
+    };
+    one.is_ascii() != other.is_ascii() && (looks_alike(one) || looks_alike(other))
+}
+
+/// Whether two texts are the same for Unicode, written with other characters (composed or not, or compatible).
+pub(super) fn are_equivalent(one: &str, other: &str) -> bool {
+    one.nfkc().eq(other.nfkc())
+}
+
+/// Whether a text has a part that is the same for Unicode.
+pub(super) fn has_equivalent(text: &str, part: &str) -> bool {
+    let plain = |text: &str| text.nfkc().collect::<String>();
+    !part.is_empty() && plain(text).contains(&plain(part))
 }
 
 #[cfg(test)]
@@ -160,5 +221,31 @@ mod tests {
     fn a_sign_in_the_text_is_not_taken_for_one() {
         assert_eq!(visible("·␍", Signs::All), "<U+00B7><U+240D>");
         assert_eq!(visible("·␍", Signs::Usual), "·<U+240D>");
+    }
+
+    #[test]
+    fn every_character_without_ink_gets_a_sign() {
+        let unseen = "\0\u{7}\u{8}\u{b}\u{c}\r\u{1b}\u{7f}\u{85}\u{a0}\u{ad}\u{34f}\u{61c}\u{180e}\u{2003}\u{200b}\u{200d}\u{200e}\u{200f}\
+            \u{2028}\u{202e}\u{202f}\u{2060}\u{2067}\u{2800}\u{3000}\u{3164}\u{fe0f}\u{feff}\u{fffc}\u{ffff}\u{e000}\u{1d173}\u{e0061}\u{f0000}";
+        for one in unseen.chars() {
+            for signs in [Signs::Usual, Signs::All] {
+                let shown = visible(&one.to_string(), signs);
+                assert!(
+                    shown.chars().all(|sign| sign != one && (is_seen(sign) || is_picture(sign))),
+                    "{}",
+                    code(one)
+                );
+            }
+            assert!(!name(one).contains(one), "{}", code(one));
+        }
+    }
+
+    #[test]
+    fn marks_of_every_script_are_combining() {
+        for one in ['\u{301}', '\u{5b4}', '\u{64b}', '\u{93f}', '\u{e31}', '\u{3099}', '\u{20dd}'] {
+            assert!(is_combining(one), "{}", code(one));
+            assert_eq!(visible(&one.to_string(), Signs::All), format!("<{}>", code(one)));
+        }
+        assert!(!is_combining('e') && !is_combining('é'));
     }
 }
