@@ -11,7 +11,13 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 
-use crate::{Bind, Command, Limits, cores::CoreLease, etc, machine_view::MachineView, system_calls::Filters};
+use crate::{
+    Bind, Command, Limits,
+    cores::CoreLease,
+    etc, launcher,
+    machine_view::MachineView,
+    system_calls::{self, Filters},
+};
 
 /// The user that the program runs as: nobody.
 pub(crate) const USER: u32 = 65_534;
@@ -256,6 +262,10 @@ fn add_limits(line: &mut Line, limits: &Limits) {
         bounded(Resource::Cpu, cpu_seconds + 1)
     )]);
     line.add(["--"]);
+    if system_calls::KNOWN {
+        let shell = find_program("dash").or_else(|| find_program("sh"));
+        line.add([shell.unwrap_or_else(|| "/bin/sh".into())]).add(["-c", launcher::SCRIPT, "sh"]);
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -25,11 +25,12 @@ use crate::{
     cgroup::Group,
     cores::CoreLease,
     disk::{self, Breach},
+    launcher::{Start, Status},
     machine_view::MachineView,
     output::Reader,
     running_time::RunningTime,
     spawner,
-    system_calls::Filters,
+    system_calls::{self, Filters},
     watchdog::{self, Excess, First, Seen, Watch, Watchdog},
 };
 
@@ -92,10 +93,10 @@ pub(crate) async fn run(
     launch: Launch,
     cancel: &CancellationToken,
     on_line: &mut (dyn FnMut(Line<'_>) + Send),
-) -> Result<Outcome, Error> {
+) -> Result<(Outcome, Start), Error> {
     let limits = launch.limits.clone();
     let writable = launch.writable.clone();
-    let (mut running, group) = start(launch).await?;
+    let (mut running, status, group) = start(launch).await?;
     let ended = running.pump(&limits, cancel, on_line).await;
     let wall = running.time.elapsed();
     running.kill().await;
@@ -103,17 +104,18 @@ pub(crate) async fn run(
     // What is left in the pipes is little, and ends when all who could write are gone.
     let _ = tokio::time::timeout(END_TIMEOUT, running.drain(on_line)).await;
     let (exit, cause) = running.judge(exit, group.as_ref(), writable, limits).await;
-    Ok(Outcome {
+    let outcome = Outcome {
         exit,
         detail: cause.as_ref().map(ToString::to_string),
         cause,
         stdout: mem::take(&mut running.stdout.captured),
         stderr: mem::take(&mut running.stderr.captured),
         wall,
-    })
+    };
+    Ok((outcome, if system_calls::KNOWN { status.read() } else { Start::Untold }))
 }
 
-async fn start(launch: Launch) -> Result<(Running, Option<Group>), Error> {
+async fn start(launch: Launch) -> Result<(Running, Status, Option<Group>), Error> {
     let mut argv = launch.argv.into_iter();
     let program = argv.next().ok_or(Error::InvalidCommand { reason: "it names no program" })?;
     let mut command = match &launch.group {
@@ -128,9 +130,9 @@ async fn start(launch: Launch) -> Result<(Running, Option<Group>), Error> {
     command.args(argv).env_clear().envs(launch.env).current_dir(&launch.cwd);
     command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
-    if let Some(filters) = &launch.filters {
-        filters.hand_to(&mut command).map_err(Error::io("handing over the filters of system calls"))?;
-    }
+    let (status, writer) = Status::new().map_err(Error::io("making a pipe for the start"))?;
+    system_calls::hand_over(&mut command, launch.filters.as_deref(), writer)
+        .map_err(Error::io("handing over the filters of system calls"))?;
     let mut child = spawner::spawn(command).await.map_err(Error::io("starting the command"))?;
     if let Some(mut pipe) = child.stdin.take() {
         // A program that does not read its input breaks the pipe when it ends.
@@ -158,7 +160,7 @@ async fn start(launch: Launch) -> Result<(Running, Option<Group>), Error> {
         breach: None,
         _held: launch.held,
     };
-    Ok((running, launch.group))
+    Ok((running, status, launch.group))
 }
 
 impl Running {

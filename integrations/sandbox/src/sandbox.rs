@@ -1,15 +1,19 @@
-use std::{fs, io, path::Path, path::PathBuf, sync::Arc, time::Duration};
+use std::{ffi::OsStr, fs, io, path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Bind, Cause, Command, Error, Exit, Limits, Line, Outcome, StartFailure, StartReason,
+    Bind, Captured, Cause, Command, Error, Exit, Limits, Line, Outcome, StartFailure, StartReason,
     cgroup::{self, Group},
     confinement::{Confinement, Confiner, USER, find_program},
     cores::Cores,
+    descriptors,
+    launcher::Start,
     machine_view::MachineView,
     run::{self, Ending, Held, Launch},
-    start_failure::{Finding, LOOK, Look, examine, suspects},
+    start_failure::{
+        Finding, LIST_LIBRARIES, LOOK, Look, StartFinding, examine, is_suspect, missing_library, named_files,
+    },
     system_calls,
 };
 
@@ -71,6 +75,7 @@ impl Sandbox {
     /// [`Unavailable`] when commands cannot be confined and the policy does not allow less.
     pub async fn detect(options: impl Into<Options>) -> Result<Self, Unavailable> {
         let options = options.into();
+        descriptors::keep_inherited();
         let unavailable = match Self::confined(&options).await {
             Ok(sandbox) => return Ok(sandbox),
             Err(unavailable) => unavailable,
@@ -110,16 +115,21 @@ impl Sandbox {
     ) -> Result<Outcome, Error> {
         command.check()?;
         self.hand_over(command).await?;
-        let mut outcome = run::run(self.launch(command)?, cancel, on_line).await?;
-        // bubblewrap tells of its own faults in the way of any program, and any program could imitate it.
-        if outcome.exit == Exit::Exited(1) && outcome.stderr.bytes.starts_with(b"bwrap: ") {
-            self.check_setup(command).await?;
+        let (mut outcome, start) = run::run(self.launch(command)?, cancel, on_line).await?;
+        let by_itself = matches!(outcome.exit, Exit::Exited(_) | Exit::Signaled(_));
+        if by_itself && matches!(start, Start::SetUpFailed | Start::Refused) {
+            // The words of the sandbox's own programs.
+            let words = std::mem::take(&mut outcome.stderr);
+            if start == Start::SetUpFailed {
+                self.check_setup(command, outcome.exit, &words).await?;
+            }
         }
-        match self.start_failure(command, &outcome).await {
-            Ok(Some(failure)) => {
+        match self.start_failure(command, start, &outcome).await {
+            Ok(Some(StartFinding::Cause(failure))) => {
                 outcome.detail = Some(failure.to_string());
                 outcome.cause = Some(Cause::NotStarted(failure));
             }
+            Ok(Some(StartFinding::Hint(failure))) => outcome.detail = Some(failure.to_string()),
             Ok(None) => {}
             // The command ran and has an outcome, even if its files can no longer be looked at.
             Err(error) => {
@@ -133,45 +143,87 @@ impl Sandbox {
     async fn start_failure(
         &self,
         command: &Command,
+        start: Start,
         outcome: &Outcome,
-    ) -> Result<Option<StartFailure>, Error> {
+    ) -> Result<Option<StartFinding>, Error> {
         let (Exit::Exited(code), Some(program)) = (outcome.exit, command.argv.first()) else {
             return Ok(None);
         };
-        let stderr = outcome.stderr.tail(MESSAGES_BYTES_MAX);
-        for program in suspects(&program.to_string_lossy(), code, &stderr) {
-            let printed = self.look_at(command, &program).await?;
-            let Some(look) = Look::read(&printed) else { continue };
-            let reason = match examine(&program, &look, code, &stderr) {
-                Finding::Nothing => continue,
-                Finding::Is(reason) => reason,
-                Finding::Needs(interpreter) => {
-                    let printed = self.look_at(command, &interpreter).await?;
-                    match Look::read(&printed) {
-                        Some(Look::File(_)) | None => continue,
-                        Some(_) => StartReason::InterpreterNotFound { interpreter },
-                    }
+        let program = program.to_string_lossy().into_owned();
+        if start == Start::SetUpFailed {
+            let folder = command.cwd.display().to_string();
+            let reason = StartReason::WorkingFolder { folder };
+            return Ok(Some(StartFinding::Cause(StartFailure { program, reason })));
+        }
+        let is_refused = start == Start::Refused;
+        if is_refused || is_suspect(&program, code) {
+            let found = self.reason(command, &program, is_refused, code).await?;
+            let found = found.or(is_refused.then_some(Finding::Is(StartReason::Refused)));
+            match found {
+                Some(Finding::Is(reason)) => {
+                    return Ok(Some(StartFinding::Cause(StartFailure { program, reason })));
                 }
-            };
-            return Ok(Some(StartFailure { program, reason }));
+                Some(Finding::Perhaps(reason)) => {
+                    return Ok(Some(StartFinding::Hint(StartFailure { program, reason })));
+                }
+                _ => {}
+            }
+        }
+        let stderr = outcome.stderr.tail(MESSAGES_BYTES_MAX);
+        for program in named_files(&program, code, &stderr) {
+            // That a file is not there is what the program itself has written.
+            match self.reason(command, &program, true, code).await? {
+                Some(Finding::Is(reason)) if reason != StartReason::NotFound => {
+                    return Ok(Some(StartFinding::Hint(StartFailure { program, reason })));
+                }
+                _ => {}
+            }
         }
         Ok(None)
     }
 
-    /// What [`LOOK`] prints of a file, in the place where the command runs.
-    async fn look_at(&self, command: &Command, file: &str) -> Result<Vec<u8>, Error> {
+    /// What is wrong with a program, none that needs another look any more.
+    async fn reason(
+        &self,
+        command: &Command,
+        program: &str,
+        is_refused: bool,
+        code: i32,
+    ) -> Result<Option<Finding>, Error> {
+        let printed = self.look_at(command, LOOK, &[program]).await?;
+        let Some(look) = Look::read(&printed) else { return Ok(None) };
+        Ok(match examine(&look, is_refused, code) {
+            Finding::Nothing => None,
+            Finding::Needs(interpreter) => {
+                let printed = self.look_at(command, LOOK, &[&interpreter]).await?;
+                let is_missing = !matches!(Look::read(&printed), Some(Look::File(_)) | None);
+                is_missing.then_some(Finding::Is(StartReason::InterpreterNotFound { interpreter }))
+            }
+            Finding::NeedsLibraries { loader } => {
+                let printed = self.look_at(command, LIST_LIBRARIES, &[&loader, program]).await?;
+                let library = missing_library(&String::from_utf8_lossy(&printed));
+                library.map(|library| Finding::Is(StartReason::LibraryNotFound { library }))
+            }
+            finding @ (Finding::Is(_) | Finding::Perhaps(_)) => Some(finding),
+        })
+    }
+
+    /// What a script of the shell prints, in the place where the command runs.
+    async fn look_at(&self, command: &Command, script: &str, arguments: &[&str]) -> Result<Vec<u8>, Error> {
+        /// What would change how the shell works is left out.
+        const KEPT: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
+
         let shell = find_program("sh").unwrap_or_else(|| "sh".into());
-        let argv = [shell.as_os_str(), "-c".as_ref(), LOOK.as_ref(), "sh".as_ref(), file.as_ref()];
-        // What would change how the shell works is left out; `PATH` is not.
-        let env = command.env.iter().filter(|(name, _)| *name == "PATH");
+        let argv = [shell.as_os_str(), "-c".as_ref(), script.as_ref(), "sh".as_ref()];
+        let env = command.env.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
         let look = Command {
-            argv: argv.map(Into::into).into(),
+            argv: argv.into_iter().chain(arguments.iter().map(OsStr::new)).map(Into::into).collect(),
             env: env.map(|(name, value)| (name.clone(), value.clone())).collect(),
             stdin: Vec::new(),
             limits: Limits { wall: LOOK_TIMEOUT, ..Limits::default() },
             ..command.clone()
         };
-        let outcome = run::run(self.launch(&look)?, &CancellationToken::new(), &mut |_| {}).await?;
+        let (outcome, _) = run::run(self.launch(&look)?, &CancellationToken::new(), &mut |_| {}).await?;
         Ok(outcome.stdout.bytes)
     }
 
@@ -207,7 +259,7 @@ impl Sandbox {
         for confinement in candidates {
             let sandbox =
                 Self::with(options, *confinement, bwrap.clone()).map_err(|fault| cannot_prepare(&fault))?;
-            match sandbox.probe(Vec::new()).await {
+            match sandbox.probe(Vec::new(), Path::new("/")).await {
                 Ok(()) => return Ok(sandbox),
                 Err(reason) => reasons.push(reason.to_string()),
             }
@@ -227,18 +279,20 @@ impl Sandbox {
     }
 
     /// Runs `true` with these binds.
-    async fn probe(&self, binds: Vec<Bind>) -> Result<(), Error> {
+    async fn probe(&self, binds: Vec<Bind>, cwd: &Path) -> Result<(), Error> {
         let program = find_program("true").unwrap_or_else(|| "true".into());
-        let command = Command { binds, ..Command::new([program], "/") };
-        let outcome = run::run(self.launch(&command)?, &CancellationToken::new(), &mut |_| {}).await?;
-        if outcome.exit.is_success() {
-            return Ok(());
-        }
-        Err(Error::Setup { message: format!("{:?}, {}", outcome.exit, outcome.stderr.text().trim()) })
+        let command = Command { binds, ..Command::new([program], cwd) };
+        let (outcome, _) = run::run(self.launch(&command)?, &CancellationToken::new(), &mut |_| {}).await?;
+        if outcome.exit.is_success() { Ok(()) } else { Err(set_up_failed(outcome.exit, &outcome.stderr)) }
     }
 
-    async fn check_setup(&self, command: &Command) -> Result<(), Error> {
-        self.probe(command.binds.clone()).await
+    /// Of all that is set up, only the working directory may be something that an earlier command has removed.
+    async fn check_setup(&self, command: &Command, exit: Exit, words: &Captured) -> Result<(), Error> {
+        self.probe(command.binds.clone(), Path::new("/")).await?;
+        match self.probe(command.binds.clone(), &command.cwd).await {
+            Ok(()) => Err(set_up_failed(exit, words)),
+            Err(_) => Ok(()),
+        }
     }
 
     fn launch(&self, command: &Command) -> Result<Launch, Error> {
@@ -294,6 +348,10 @@ impl Sandbox {
             .map_err(|fault| Error::Io { what: "handing a folder over", source: fault.into() })?
             .map_err(Error::io("handing a folder over"))
     }
+}
+
+fn set_up_failed(exit: Exit, words: &Captured) -> Error {
+    Error::Setup { message: format!("{exit:?}, {}", words.text().trim()) }
 }
 
 fn give(root: &Path) -> io::Result<()> {

@@ -1,8 +1,11 @@
 //! Why a program could not be started.
 //!
-//! The kernel and the shells have one word for many causes ("No such file or directory" for a script whose interpreter
-//! is missing), so the file itself is looked at. That is done by a command in the same sandbox, because the worker
-//! must not follow the links of a student. What is found is what is there, whatever the program has written.
+//! Whether it was started is what the launcher tells. Why it was not, is what the file shows: the kernel has one word
+//! for many causes ("No such file or directory" for a script whose interpreter is missing). It is looked at by a
+//! command in the same sandbox, because the worker must not follow the links of a student.
+//!
+//! A program that was started and has written that something is missing may say the truth or not. What it names is
+//! looked at too, and a fault that its file shows is a hint for its author, never the cause of the end.
 
 use std::fmt;
 
@@ -16,6 +19,10 @@ elif [ -x "$file" ]; then echo file; head -c 4096 -- "$file"
 elif [ -n "$(find "$file" -maxdepth 0 -perm /111)" ]; then echo refused
 else echo locked; head -c 4096 -- "$file"
 fi"#;
+/// Lets the loader tell, called with it and with a program, which libraries it finds. It does not run the program.
+pub(crate) const LIST_LIBRARIES: &str = r#"
+case $2 in */*) file=$2 ;; *) file=$(command -v -- "$2") ;; esac
+exec "$1" --list "$file" 2>&1"#;
 /// The files that output names are looked at too, but no more than these.
 const NAMED_FILES_MAX: usize = 3;
 /// What starts other programs, and says so if it cannot.
@@ -60,6 +67,12 @@ pub enum StartReason {
     LibraryNotFound {
         library: String,
     },
+    /// The working directory of the command is not there, or may not be entered.
+    WorkingFolder {
+        folder: String,
+    },
+    /// The kernel did not start it, and nothing of the file tells why: too long a command line, for instance.
+    Refused,
 }
 
 impl fmt::Display for StartFailure {
@@ -97,6 +110,16 @@ impl fmt::Display for StartFailure {
             StartReason::LibraryNotFound { library } => {
                 write!(f, "`{program}` needs the library `{library}`, which is not installed")
             }
+            StartReason::WorkingFolder { folder } => {
+                write!(
+                    f,
+                    "`{program}` was to run in the folder `{folder}`, which does not exist or cannot be entered"
+                )
+            }
+            StartReason::Refused => write!(
+                f,
+                "the system did not start `{program}`; perhaps its arguments are too long, or too many processes run"
+            ),
         }
     }
 }
@@ -127,27 +150,35 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The files that may be the cause of an end with this status. The first is the command's own program.
-pub(crate) fn suspects(program: &str, code: i32, stderr: &str) -> Vec<String> {
-    let is_own = program.contains('/');
-    let by_shell = matches!(code, 126 | 127);
-    if code == 0 || !(is_own || by_shell) {
-        return Vec::new();
-    }
-    let mut suspects = vec![program.to_owned()];
-    // A shell or `env` has failed to start what it names: `sh: 1: ./run: not found`.
+/// What was found out about a command that ended as if a program could not be started.
+#[derive(Debug)]
+pub(crate) enum StartFinding {
+    /// It could not be started.
+    Cause(StartFailure),
+    /// A program ran, and this may be what it met.
+    Hint(StartFailure),
+}
+
+/// Whether a program that was started may have been another than its author meant: `env`, the shell or the loader.
+pub(crate) fn is_suspect(program: &str, code: i32) -> bool {
+    code != 0 && (program.contains('/') || matches!(code, 126 | 127))
+}
+
+/// The files that a shell or `env` may have failed to start, as it says: `sh: 1: ./run: not found`.
+pub(crate) fn named_files(program: &str, code: i32, stderr: &str) -> Vec<String> {
+    let mut found = Vec::new();
     let lines = stderr.lines().rev().take(8).filter(|line| {
         ["not found", "No such file", "Permission denied", "bad interpreter", "cannot execute", "Exec format"]
             .iter()
             .any(|words| line.contains(words))
     });
-    let lines = lines.filter(|line| by_shell && believed(line, program));
+    let lines = lines.filter(|line| matches!(code, 126 | 127) && believed(line, program));
     for name in lines.filter_map(named_file) {
-        if !suspects.contains(&name) && suspects.len() <= NAMED_FILES_MAX {
-            suspects.push(name);
+        if name != program && !found.contains(&name) && found.len() < NAMED_FILES_MAX {
+            found.push(name);
         }
     }
-    suspects
+    found
 }
 
 /// Whether who speaks in this line could be one that has failed to start a program for the command: the command itself,
@@ -173,31 +204,45 @@ fn named_file(line: &str) -> Option<String> {
     };
     let name = parts.into_iter().rev().nth(further);
     let name = name?.trim_matches(['\'', '`', '"', '‘', '’']);
-    // Words with blanks are rather part of a message (`prlimit: failed to execute python4: …`).
+    // Words with blanks are rather part of a message.
     let is_name = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '\0');
     is_name.then(|| name.to_owned())
 }
 
 /// What the file says about why it did not start, if anything.
+#[derive(Debug)]
 pub(crate) enum Finding {
     Nothing,
     Is(StartReason),
+    /// It is true, but need not be why the command ended as it did.
+    Perhaps(StartReason),
     /// It is the reason if this file is missing.
     Needs(String),
+    /// It is the reason if this loader does not find the libraries.
+    NeedsLibraries {
+        loader: String,
+    },
 }
 
-/// `code` and `stderr` are those of the command, which are asked only for what the file alone does not decide.
-pub(crate) fn examine(program: &str, look: &Look<'_>, code: i32, stderr: &str) -> Finding {
+/// What the file tells, of a program that the kernel refused to start, or of one that it did start and that ended with
+/// this status: then `env`, a shell or the loader ran in its place, or it did itself and is not to blame.
+pub(crate) fn examine(look: &Look<'_>, is_refused: bool, code: i32) -> Finding {
     let (begin, executable) = match look {
-        Look::Missing => return Finding::Is(StartReason::NotFound),
-        Look::Folder => return Finding::Is(StartReason::Folder),
-        Look::Refused => return Finding::Is(StartReason::NotExecutableHere),
         Look::File(begin) => (*begin, true),
-        Look::Locked(begin) => (*begin, false),
+        Look::Locked(begin) if is_refused => (*begin, false),
+        Look::Missing if is_refused => return Finding::Is(StartReason::NotFound),
+        Look::Folder if is_refused => return Finding::Is(StartReason::Folder),
+        Look::Refused if is_refused => return Finding::Is(StartReason::NotExecutableHere),
+        // It ran, and is no longer what it was.
+        Look::Locked(_) | Look::Missing | Look::Folder | Look::Refused => return Finding::Nothing,
     };
     // With both faults, the one is told that `chmod` does not mend.
-    if let Some(finding) = script(begin) {
+    if let Some(Script { by_env, finding }) = script(begin) {
+        let ran = !(is_refused || by_env && code == 127);
         return match finding {
+            // An interpreter takes it for a part of its argument.
+            Finding::Is(reason) if ran => Finding::Perhaps(reason),
+            _ if ran => Finding::Nothing,
             Finding::Is(_) | Finding::Needs(_) if executable => finding,
             Finding::Is(reason @ StartReason::CarriageReturn { .. }) => Finding::Is(reason),
             _ => Finding::Is(StartReason::NotExecutable),
@@ -210,43 +255,53 @@ pub(crate) fn examine(program: &str, look: &Look<'_>, code: i32, stderr: &str) -
         return Finding::Is(StartReason::OtherFormat { format });
     }
     if begin.starts_with(b"\x7fELF") {
-        let library = stderr.lines().find_map(|line| {
-            let (_, rest) = line.split_once("error while loading shared libraries: ")?;
-            Some(rest.split_once(':')?.0.to_owned())
-        });
-        return match (library, loader(begin)) {
-            (Some(library), _) if code == 127 => Finding::Is(StartReason::LibraryNotFound { library }),
-            (_, Some(loader)) => Finding::Needs(loader),
+        return match loader(begin) {
+            Some(loader) if is_refused => Finding::Needs(loader),
+            Some(loader) if code == 127 => Finding::NeedsLibraries { loader },
             _ => Finding::Nothing,
         };
     }
-    if let Some(encoding) = encoding(begin) {
-        return Finding::Is(StartReason::Encoding { encoding });
-    }
-    let run_by_shell = matches!(code, 2 | 126 | 127) && stderr.trim_start().starts_with(program);
-    match run_by_shell {
-        true => Finding::Is(StartReason::NoInterpreterLine),
-        false => Finding::Nothing,
+    // What the kernel does not know, a shell runs.
+    match encoding(begin) {
+        Some(encoding) if is_refused => Finding::Is(StartReason::Encoding { encoding }),
+        Some(encoding) => Finding::Perhaps(StartReason::Encoding { encoding }),
+        None if matches!(code, 2 | 126 | 127) => Finding::Perhaps(StartReason::NoInterpreterLine),
+        None => Finding::Nothing,
     }
 }
 
+/// The library that the loader has no file for, in its own words; the program has not run.
+pub(crate) fn missing_library(list: &str) -> Option<String> {
+    list.lines().find_map(|line| {
+        let (_, rest) = line.split_once("error while loading shared libraries: ")?;
+        Some(rest.split_once(':')?.0.to_owned())
+    })
+}
+
+/// A file with a `#!` line.
+struct Script {
+    /// The kernel starts `env`, which starts the interpreter.
+    by_env: bool,
+    finding: Finding,
+}
+
 /// None for a file without a `#!` line.
-fn script(begin: &[u8]) -> Option<Finding> {
+fn script(begin: &[u8]) -> Option<Script> {
     let line = begin.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let line = String::from_utf8_lossy(line).into_owned();
     let mut words = line.split_whitespace();
-    let Some(first) = words.next() else { return Some(Finding::Nothing) };
+    let Some(first) = words.next() else { return Some(Script { by_env: false, finding: Finding::Nothing }) };
     let is_env = first == "env" || first.ends_with("/env");
     let second = words.next().unwrap_or_default();
-    // With `-S`, `env` takes a carriage return for a blank.
-    if line.ends_with('\r') && !(is_env && second.starts_with("-S")) {
-        return Some(Finding::Is(StartReason::CarriageReturn { interpreter: line.trim().to_owned() }));
-    }
     let by_env = if second.starts_with("-S") { words.next().unwrap_or_default() } else { second };
-    if is_env && !by_env.is_empty() && !by_env.starts_with('-') && !by_env.contains('=') {
-        return Some(Finding::Needs(by_env.to_owned()));
-    }
-    Some(Finding::Needs(first.to_owned()))
+    let names_it = is_env && !by_env.is_empty() && !by_env.starts_with('-') && !by_env.contains('=');
+    // With `-S`, `env` takes a carriage return for a blank.
+    let finding = if line.ends_with('\r') && !(is_env && second.starts_with("-S")) {
+        Finding::Is(StartReason::CarriageReturn { interpreter: line.trim().to_owned() })
+    } else {
+        Finding::Needs(if names_it { by_env } else { first }.to_owned())
+    };
+    Some(Script { by_env: names_it, finding })
 }
 
 fn encoding(begin: &[u8]) -> Option<&'static str> {
@@ -318,15 +373,15 @@ mod tests {
         assert_eq!(named("/usr/bin/env: ‘python4’: No such file or directory"), "python4");
         assert_eq!(named_file("no message at all"), None);
 
-        let by_prlimit = "prlimit: failed to execute python4: No such file or directory";
-        assert_eq!(named_file(by_prlimit), None);
-
-        assert_eq!(suspects("python3", 127, by_prlimit), ["python3"]);
-        assert_eq!(suspects("python3", 127, "prlimit: python4: No such file or directory"), ["python3"]);
-        assert_eq!(suspects("bash", 127, "run.sh: line 1: gcd: command not found"), ["bash", "gcd"]);
-        assert_eq!(suspects("./run", 1, ""), ["./run"]);
-        assert_eq!(suspects("python3", 1, "x: 1: ./run: not found"), Vec::<String>::new());
-        assert_eq!(suspects("sh", 127, "sh: 1: ./run: not found"), ["sh", "./run"]);
+        assert_eq!(named_files("bash", 127, "run.sh: line 1: gcd: command not found"), ["gcd"]);
+        assert_eq!(named_files("sh", 127, "sh: 1: ./run: not found"), ["./run"]);
+        for (program, code, line) in [
+            ("python3", 127, "prlimit: python4: No such file or directory"),
+            ("python3", 1, "x: 1: ./run: not found"),
+            ("./run", 1, ""),
+        ] {
+            assert_eq!(named_files(program, code, line), Vec::<String>::new());
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
+    io::{self, PipeWriter, Write},
     os::fd::OwnedFd,
 };
 
@@ -17,6 +17,8 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     sock_filter,
 };
+
+use crate::launcher;
 
 pub(crate) const KNOWN: bool = true;
 
@@ -88,16 +90,21 @@ impl Filters {
     pub(crate) fn arguments() -> impl Iterator<Item = String> {
         descriptors().flat_map(|number| ["--add-seccomp-fd".to_owned(), number.to_string()])
     }
+}
 
-    /// Lets the child inherit the filters under the numbers that [`arguments`](Self::arguments) tell.
-    pub(crate) fn hand_to(&self, command: &mut tokio::process::Command) -> io::Result<()> {
-        let mappings = descriptors()
-            .zip(&self.0)
-            .map(|(child_fd, filter)| Ok(FdMapping { parent_fd: pipe_with(filter)?, child_fd }));
-        let mappings = mappings.collect::<io::Result<Vec<_>>>()?;
-        command.fd_mappings(mappings).map_err(io::Error::other)?;
-        Ok(())
+/// Lets the child inherit the filters under the numbers that [`Filters::arguments`] tell, and where it tells whether
+/// the program was started.
+pub(crate) fn hand_over(
+    command: &mut tokio::process::Command,
+    filters: Option<&Filters>,
+    status: PipeWriter,
+) -> io::Result<()> {
+    let mut mappings = vec![FdMapping { parent_fd: status.into(), child_fd: launcher::DESCRIPTOR }];
+    for (child_fd, filter) in descriptors().zip(filters.iter().flat_map(|filters| &filters.0)) {
+        mappings.push(FdMapping { parent_fd: pipe_with(filter)?, child_fd });
     }
+    command.fd_mappings(mappings).map_err(io::Error::other)?;
+    Ok(())
 }
 
 fn descriptors() -> impl Iterator<Item = i32> {

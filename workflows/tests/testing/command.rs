@@ -153,3 +153,33 @@ async fn a_solution_that_fails_for_want_of_a_file_of_the_reference_says_so() {
     place.write("reference/ctutor-test.toml", &format!("reference_files = ['check.sh', 'data']\n{plan}"));
     assert_eq!(counts(&place.test().await.unwrap()), (1, 0, 0));
 }
+
+#[tokio::test]
+async fn a_program_that_says_that_something_is_missing_has_failed() {
+    let plan = "runner = 'command'\nstudent_files = ['answer.py']\n\
+                [[commands]]\nname = 'answers'\nargv = ['python3', 'answer.py']\n";
+    for words in [
+        "python3: error while loading shared libraries: libx.so: cannot open shared object file",
+        "sh: 1: python3: not found",
+        "prlimit: failed to execute python3: No such file or directory",
+    ] {
+        let place = &mut place(plan, "").await;
+        place.write(
+            "student/answer.py",
+            &format!("import sys\nprint({words:?}, file=sys.stderr)\nsys.exit(127)"),
+        );
+        let report = place.test().await.unwrap();
+        assert_eq!(
+            message(&report, "answers"),
+            format!("exit status 127 instead of 0\nstandard error:\n{words}")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_passes_no_test() {
+    let plan = "runner = 'command'\nstudent_files = ['*.sh']\n\
+                [[commands]]\nname = 'refuses'\nargv = ['./answer.sh']\nexit_code = 127\n";
+    let report = place(plan, "").await.test().await.unwrap();
+    assert_eq!(message(&report, "refuses"), "the file `./answer.sh` does not exist; it wrote nothing");
+}

@@ -63,7 +63,7 @@ async fn a_faulty_set_up_is_an_error_and_its_imitation_is_not() {
     command.binds.push(Bind::ReadOnly("/sys/kernel".into()));
     command.cwd = "/nowhere".into();
     let error = place.sandbox.run(&command, &CancellationToken::new()).await;
-    // A missing working directory is found by bubblewrap, but `true` in `/` works: the caller's fault, told as status.
+    // A missing working directory is found by bubblewrap, but `true` in `/` works: told as status.
     assert_eq!(error.unwrap().exit, Exit::Exited(1));
 
     let relative = Command::new(["true"], "work");
@@ -225,7 +225,8 @@ async fn an_unconfined_command_has_limits_and_no_environment() {
     let outcome = place.run(&place.command(&["/usr/bin/env"])).await;
     let names: Vec<_> =
         outcome.stdout.text().lines().map(|line| line.split('=').next().unwrap().to_owned()).collect();
-    assert_eq!(names.len(), 4, "{names:?}");
+    let expected = ["HOME", "LANG", "PATH", "PWD", "TMPDIR"];
+    assert!(names.iter().all(|name| expected.contains(&name.as_str())), "{names:?}");
 
     let marker = format!("unconfined-{}", std::process::id());
     let mut command = place.command(&["sh", "-c", &format!("ulimit -n; sleep 600 & sleep 600; : {marker}")]);

@@ -57,14 +57,18 @@ async fn a_file_tells_why_it_was_not_started() {
     for (content, mode, expected) in &cases {
         write(&place, "run", content, *mode);
         let outcome = place.run(&place.command(&["./run"])).await;
-        assert_eq!(reason(&outcome), Some(("./run", expected)), "{outcome:?}");
+        // A shell ran these, or an interpreter with one more character in its argument.
+        let by_shell = matches!(expected, Encoding { .. } | NoInterpreterLine)
+            || content.starts_with(b"#!/usr/bin/python3 -u\r");
+        assert_eq!(reason(&outcome), (!by_shell).then_some(("./run", expected)), "{outcome:?}");
         assert!(outcome.detail.as_ref().unwrap().contains("`./run`"), "{outcome:?}");
         // The same, started by a shell: the message of `env` names the interpreter and not the file.
         let by_env = content.starts_with(b"#!/usr/bin/env");
         let outcome = place.run(&place.command(&["sh", "-c", "./run; exit $?"])).await;
-        if matches!(outcome.exit, Exit::Exited(126 | 127)) && !by_env {
-            let found = reason(&outcome).map(|(_, reason)| reason);
-            assert!(found == Some(expected) || *expected == NoInterpreterLine, "{outcome:?}");
+        assert_eq!(reason(&outcome), None, "the shell was started: {outcome:?}");
+        if matches!(outcome.exit, Exit::Exited(126 | 127)) && !by_env && *expected != NoInterpreterLine {
+            let told = StartFailure { program: "./run".into(), reason: expected.clone() }.to_string();
+            assert_eq!(outcome.detail, Some(told), "{outcome:?}");
         }
     }
     fs::create_dir(place.work().join("folder")).unwrap();
@@ -75,26 +79,69 @@ async fn a_file_tells_why_it_was_not_started() {
 #[tokio::test]
 async fn a_program_that_is_not_there_is_told() {
     let place = Place::new().await;
-    for (argv, program) in [
-        (vec!["no-such-program"], "no-such-program"),
-        (vec!["./missing"], "./missing"),
-        (vec!["sh", "-c", "./missing"], "./missing"),
-        (vec!["sh", "-c", "no-such-program"], "no-such-program"),
-        (vec!["env", "no-such-program"], "no-such-program"),
-    ] {
+    for (argv, program) in [(vec!["no-such-program"], "no-such-program"), (vec!["./missing"], "./missing")] {
         let outcome = place.run(&place.command(&argv)).await;
         assert_eq!(reason(&outcome), Some((program, &StartReason::NotFound)), "{outcome:?}");
+        assert_eq!(
+            outcome.stderr.text(),
+            "",
+            "the words of the sandbox's own programs are not the program's"
+        );
     }
+    let mut command = place.command(&["true"]);
+    command.cwd = place.work().join("missing");
+    let outcome = place.run(&command).await;
+    assert!(outcome.detail.as_ref().unwrap().contains("missing`, which does not exist"), "{outcome:?}");
+    assert_eq!(outcome.stderr.text(), "");
 }
 
 #[tokio::test]
 async fn a_program_that_ran_is_not_one_that_could_not_start() {
     let place = Place::new().await;
     write(&place, "run", b"#!/bin/sh\necho './run: not found' >&2\nexit 127\n", 0o755);
-    for argv in [vec!["./run"], vec!["sh", "-c", "exit 127"], vec!["sh", "run"]] {
+    write(&place, "vanishing", b"#!/bin/sh\nrm vanishing\nexit 127\n", 0o755);
+    let says = |words: &str| format!("echo '{words}' >&2; exit 127");
+    let python = "import sys; print(sys.argv[1], file=sys.stderr); sys.exit(127)";
+    let library = "python3: error while loading shared libraries: libx.so: cannot open shared object file";
+    for argv in [
+        vec!["./run"],
+        vec!["./vanishing"],
+        vec!["sh", "-c", "exit 127"],
+        vec!["sh", "run"],
+        vec!["sh", "-c", &says("sh: 1: foo: not found")],
+        vec!["sh", "-c", &says("prlimit: failed to execute foo: No such file or directory")],
+        vec!["sh", "-c", &says("sh: 1: exec: foo: not found"), "failed"],
+        vec!["sh", "-c", "no-such-program"],
+        vec!["env", "no-such-program"],
+        vec!["/usr/bin/python3", "-c", python, library],
+        vec!["/usr/bin/python3", "-c", python, "bwrap: execvp python3: No such file or directory"],
+    ] {
         let outcome = place.run(&place.command(&argv)).await;
-        assert_eq!((outcome.exit, outcome.cause), (Exit::Exited(127), None));
+        assert_eq!(
+            (outcome.exit, outcome.cause, outcome.detail),
+            (Exit::Exited(127), None, None),
+            "{argv:?}"
+        );
     }
+}
+
+/// The program cannot say in the place of the sandbox that it was not started, or has a descriptor too many.
+#[tokio::test]
+async fn a_program_has_only_the_descriptors_of_a_program() {
+    // What started the worker may have left it this one.
+    let inherited = fs::File::open("/").unwrap();
+    rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).unwrap();
+    let place = Place::new().await;
+    let script = "
+import os
+print(sorted(int(name) for name in os.listdir('/proc/self/fd'))[:-1], flush=True)
+for number in range(3, 256):
+    try: os.write(number, b'failed')
+    except OSError: pass
+os._exit(127)";
+    let outcome = place.run(&place.python(script)).await;
+    assert_eq!((outcome.stdout.text().trim(), outcome.exit), ("[0, 1, 2]", Exit::Exited(127)));
+    assert_eq!(outcome.cause, None);
 }
 
 #[tokio::test]

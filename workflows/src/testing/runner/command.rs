@@ -178,13 +178,16 @@ fn judge(
     outcome: &Outcome,
 ) -> Result<(), (Status, String)> {
     let told = |reason: &str| told(reason, &bench.last_output(place, outcome, None));
+    if let Some(failure) = not_started(outcome) {
+        return Err((Status::Completed, told(&place.hidden.hide(&failure.to_string()))));
+    }
     match outcome.exit {
         Exit::Exited(code) if code == test.exit_code => {}
         Exit::Exited(code) => {
-            let mut reason = match &outcome.detail {
-                Some(detail) => detail.clone(),
-                None => format!("exit status {code} instead of {}", test.exit_code),
-            };
+            let mut reason = format!("exit status {code} instead of {}", test.exit_code);
+            if let Some(detail) = &outcome.detail {
+                reason = format!("{reason}: {detail}");
+            }
             if let Some(hint) = windows_script(bench, test) {
                 reason.push_str(&hint);
             }
