@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::{
     Bind, Command, Limits,
     cores::CoreLease,
-    etc, launcher,
+    descriptors, etc, launcher,
     machine_view::MachineView,
     system_calls::{self, Filters},
 };
@@ -74,26 +74,28 @@ impl Confiner {
     }
 
     /// The whole command line, the program of this machine first.
-    pub(crate) fn argv(
+    pub(crate) fn command_line(
         &self,
         command: &Command,
         cores: Option<&CoreLease>,
         view: Option<&MachineView>,
-    ) -> Vec<OsString> {
+    ) -> CommandLine {
         let mut line = Line::default();
+        let mut options = Line::default();
         add_place(&mut line, cores);
         if self.confinement == Confinement::Unconfined {
             unconfined_prefix(&mut line, &command.limits);
         } else {
-            self.add_namespaces(&mut line);
-            self.add_environment(&mut line, command);
-            self.add_system(&mut line, &command.limits);
+            self.add_namespaces(&mut options);
+            self.add_environment(&mut options, command);
+            self.add_system(&mut options, &command.limits);
             for (outside, inside) in view.into_iter().flat_map(MachineView::binds) {
-                line.bind("--ro-bind", &outside, &inside);
+                options.bind("--ro-bind", &outside, &inside);
             }
-            add_binds(&mut line, command);
+            add_binds(&mut options, command);
             // Last, because until here the folders that carry the others are made in it.
-            line.add(["--remount-ro", "/", "--chdir"]).add([&command.cwd]);
+            options.add(["--remount-ro", "/", "--chdir"]).add([&command.cwd]);
+            line.add([&self.bwrap]).add(["--args", &descriptors::OPTIONS.to_string()]);
             if self.confinement == Confinement::DroppedRoot {
                 line.add(["--"]);
                 self.add_drop(&mut line);
@@ -102,7 +104,7 @@ impl Confiner {
             add_limits(&mut line, &command.limits);
         }
         line.add(&command.argv);
-        line.0
+        CommandLine { argv: line.0, options: options.0 }
     }
 
     /// What the command finds in its environment beside its own.
@@ -111,7 +113,6 @@ impl Confiner {
     }
 
     fn add_namespaces(&self, line: &mut Line) {
-        line.add([&self.bwrap]);
         line.add(["--die-with-parent", "--new-session", "--hostname", etc::HOST]);
         line.add([
             "--unshare-ipc",
@@ -172,6 +173,14 @@ impl Confiner {
         line.add([&self.bwrap]);
         line.add(["--unshare-user", "--uid", "65534", "--gid", "65534", "--dev-bind", "/", "/"]);
     }
+}
+
+/// What is to be started.
+#[derive(Debug)]
+pub(crate) struct CommandLine {
+    pub(crate) argv: Vec<OsString>,
+    /// What bubblewrap reads from a descriptor: its own command line can be read inside.
+    pub(crate) options: Vec<OsString>,
 }
 
 /// The words of a command line, and the folders that they make.

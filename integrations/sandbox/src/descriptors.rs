@@ -1,6 +1,13 @@
-//! What this process has inherited from whoever started it.
+//! The descriptors that commands inherit, and those that they do not.
 
-/// Keeps it from the commands. All that this process opens itself is closed in them anyway, but a socket or a log file
+/// On which bubblewrap reads the filters of system calls, this and the next.
+pub(crate) const FIRST_FILTER: i32 = 3;
+/// On which the launcher tells of the start; its script has the number too.
+pub(crate) const STATUS: i32 = 6;
+/// On which bubblewrap reads its options.
+pub(crate) const OPTIONS: i32 = 7;
+
+/// Keeps what this process has inherited from whoever started it from the commands. All that this process opens itself is closed in them anyway, but a socket or a log file
 /// that a supervisor or a shell has left open would reach the programs of students.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "descriptors that nothing owns are known by number only")]

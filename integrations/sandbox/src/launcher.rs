@@ -15,8 +15,6 @@
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 
-/// The number of the descriptor inside.
-pub(crate) const DESCRIPTOR: i32 = 6;
 /// What the shell runs, called with the command line. Bash would end with the failure, before it opens the descriptor
 /// again.
 pub(crate) const SCRIPT: &str = r#"[ -z "${BASH_VERSION-}" ] || shopt -s execfail 2>/dev/null

@@ -5,7 +5,9 @@
 
 use std::{
     ffi::OsString,
-    io, mem,
+    fs::File,
+    io::{self, Seek, Write},
+    mem,
     os::fd::OwnedFd,
     path::PathBuf,
     process::Stdio,
@@ -23,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Cause, Error, Exit, Limits, Line, Outcome, Stream,
     cgroup::Group,
+    confinement::CommandLine,
     cores::CoreLease,
     disk::{self, Breach},
     launcher::{Start, Status},
@@ -30,7 +33,7 @@ use crate::{
     output::Reader,
     running_time::RunningTime,
     spawner,
-    system_calls::{self, Filters},
+    system_calls::{self, Filters, Given},
     watchdog::{self, Excess, First, Seen, Watch, Watchdog},
 };
 
@@ -43,7 +46,7 @@ const SIGSYS: i32 = 31;
 
 /// A command that is ready to be started.
 pub(crate) struct Launch {
-    pub(crate) argv: Vec<OsString>,
+    pub(crate) line: CommandLine,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) cwd: PathBuf,
     pub(crate) stdin: Vec<u8>,
@@ -116,7 +119,7 @@ pub(crate) async fn run(
 }
 
 async fn start(launch: Launch) -> Result<(Running, Status, Option<Group>), Error> {
-    let mut argv = launch.argv.into_iter();
+    let mut argv = launch.line.argv.into_iter();
     let program = argv.next().ok_or(Error::InvalidCommand { reason: "it names no program" })?;
     let mut command = match &launch.group {
         // A shell joins the group and becomes the program, which is then in it from its first instruction.
@@ -131,8 +134,9 @@ async fn start(launch: Launch) -> Result<(Running, Status, Option<Group>), Error
     command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let (status, writer) = Status::new().map_err(Error::io("making a pipe for the start"))?;
-    system_calls::hand_over(&mut command, launch.filters.as_deref(), writer)
-        .map_err(Error::io("handing over the filters of system calls"))?;
+    let options = file_of(&launch.line.options).map_err(Error::io("writing the options of the sandbox"))?;
+    let given = Given { filters: launch.filters.as_deref(), status: writer, options };
+    given.hand_to(&mut command).map_err(Error::io("handing over the filters of system calls"))?;
     let mut child = spawner::spawn(command).await.map_err(Error::io("starting the command"))?;
     if let Some(mut pipe) = child.stdin.take() {
         // A program that does not read its input breaks the pipe when it ends.
@@ -161,6 +165,15 @@ async fn start(launch: Launch) -> Result<(Running, Status, Option<Group>), Error
         _held: launch.held,
     };
     Ok((running, status, launch.group))
+}
+
+/// Words, each with a zero byte at its end, to be read from the beginning. The file has no name.
+fn file_of(words: &[OsString]) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    let words = words.iter().flat_map(|word| word.as_encoded_bytes().iter().copied().chain([0]));
+    file.write_all(&words.collect::<Vec<_>>())?;
+    file.rewind()?;
+    Ok(file)
 }
 
 impl Running {

@@ -311,7 +311,7 @@ impl Sandbox {
             self.confiner.environment().map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         env.extend(command.env.clone().into_iter().filter(|_| unconfined));
         Ok(Launch {
-            argv: self.confiner.argv(command, held.cores.as_ref(), held.view.as_ref()),
+            line: self.confiner.command_line(command, held.cores.as_ref(), held.view.as_ref()),
             env,
             cwd: if unconfined { command.cwd.clone() } else { "/".into() },
             stdin: command.stdin.clone(),

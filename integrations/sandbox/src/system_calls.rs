@@ -7,6 +7,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io::{self, PipeWriter, Write},
     os::fd::OwnedFd,
 };
@@ -18,12 +19,10 @@ use seccompiler::{
     sock_filter,
 };
 
-use crate::launcher;
+use crate::descriptors;
 
 pub(crate) const KNOWN: bool = true;
 
-/// The first of the descriptors on which bubblewrap reads the filters.
-const FIRST_DESCRIPTOR: i32 = 3;
 /// Filters are tried one after the other; the one that refuses wins.
 const FILTERS: usize = 3;
 
@@ -88,27 +87,36 @@ impl Filters {
 
     /// What tells bubblewrap of the filters.
     pub(crate) fn arguments() -> impl Iterator<Item = String> {
-        descriptors().flat_map(|number| ["--add-seccomp-fd".to_owned(), number.to_string()])
+        numbers().flat_map(|number| ["--add-seccomp-fd".to_owned(), number.to_string()])
     }
 }
 
-/// Lets the child inherit the filters under the numbers that [`Filters::arguments`] tell, and where it tells whether
-/// the program was started.
-pub(crate) fn hand_over(
-    command: &mut tokio::process::Command,
-    filters: Option<&Filters>,
-    status: PipeWriter,
-) -> io::Result<()> {
-    let mut mappings = vec![FdMapping { parent_fd: status.into(), child_fd: launcher::DESCRIPTOR }];
-    for (child_fd, filter) in descriptors().zip(filters.iter().flat_map(|filters| &filters.0)) {
-        mappings.push(FdMapping { parent_fd: pipe_with(filter)?, child_fd });
-    }
-    command.fd_mappings(mappings).map_err(io::Error::other)?;
-    Ok(())
+/// The descriptors that a command inherits.
+pub(crate) struct Given<'a> {
+    pub(crate) filters: Option<&'a Filters>,
+    /// Where it is told whether the program was started.
+    pub(crate) status: PipeWriter,
+    /// The options of bubblewrap.
+    pub(crate) options: File,
 }
 
-fn descriptors() -> impl Iterator<Item = i32> {
-    (FIRST_DESCRIPTOR..).take(FILTERS)
+impl Given<'_> {
+    pub(crate) fn hand_to(self, command: &mut tokio::process::Command) -> io::Result<()> {
+        let mut mappings = vec![FdMapping { parent_fd: self.status.into(), child_fd: descriptors::STATUS }];
+        // Who is not confined has neither, and would keep them.
+        if let Some(Filters(filters)) = self.filters {
+            mappings.push(FdMapping { parent_fd: self.options.into(), child_fd: descriptors::OPTIONS });
+            for (child_fd, filter) in numbers().zip(filters) {
+                mappings.push(FdMapping { parent_fd: pipe_with(filter)?, child_fd });
+            }
+        }
+        command.fd_mappings(mappings).map_err(io::Error::other)?;
+        Ok(())
+    }
+}
+
+fn numbers() -> impl Iterator<Item = i32> {
+    (descriptors::FIRST_FILTER..).take(FILTERS)
 }
 
 /// A filter is far smaller than a pipe, so this does not block.

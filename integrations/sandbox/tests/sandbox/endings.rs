@@ -177,6 +177,7 @@ async fn worker_that_inherits_orphans() {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
     let mut place = Place::new().await;
     let quick = place.command(&["true"]);
+    let endless = place.command(&["sh", "-c", "echo up; sleep 600"]);
     place.limits.wall = Duration::from_millis(200);
     let slow = place.command(&["sh", "-c", "echo up; sleep 600"]);
     for _ in 0..5 {
@@ -184,7 +185,7 @@ async fn worker_that_inherits_orphans() {
         assert_eq!(place.run(&slow).await.exit, Exit::TimedOut);
         let cancel = CancellationToken::new();
         let mut on_line = |_: Line<'_>| cancel.cancel();
-        let outcome = place.sandbox.run_with_lines(&slow, &cancel, &mut on_line).await.unwrap();
+        let outcome = place.sandbox.run_with_lines(&endless, &cancel, &mut on_line).await.unwrap();
         assert_eq!(outcome.exit, Exit::Canceled);
     }
     assert_eq!(children(), "", "after commands that were awaited");
@@ -196,7 +197,7 @@ async fn worker_that_inherits_orphans() {
         let mut on_line = |_: Line<'_>| {
             let _ = heard.take().map(|heard| heard.send(()));
         };
-        sandbox.run_with_lines(&slow, &CancellationToken::new(), &mut on_line).await
+        sandbox.run_with_lines(&endless, &CancellationToken::new(), &mut on_line).await
     });
     ready.await.unwrap();
     assert_ne!(children(), "");

@@ -163,6 +163,30 @@ print(os.path.exists('{work}'), oct(os.stat('/tmp').st_mode))",
     );
 }
 
+/// All but the list of mounts, in which the kernel shows where each lies on its file system.
+#[tokio::test]
+async fn what_tells_of_processes_has_no_path_of_the_worker() {
+    let place = Place::new().await;
+    let script = "
+import glob
+for path in glob.glob('/proc/[0-9]*/*') + glob.glob('/proc/[0-9]*/task/*/*'):
+    if path.split('/')[-1] not in ['cmdline', 'environ', 'maps', 'cgroup', 'comm', 'stat', 'status']: continue
+    try: text = open(path, 'rb').read()
+    except OSError: continue
+    if b'ctutor-' + b'sandbox-' in text: print(path)
+    if path.endswith('cmdline') and OUTSIDE in text: print(path, text)
+    if path == '/proc/1/cmdline': print('looked')";
+    let outside = place.folder.path().display().to_string();
+    let outcome =
+        place
+            .run(&place.python(&script.replace("OUTSIDE", "bytes([BYTES])").replace(
+                "BYTES",
+                &outside.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(","),
+            )))
+            .await;
+    assert_eq!(outcome.stdout.text(), "looked\n", "{}", outcome.stderr.text());
+}
+
 #[tokio::test]
 async fn nothing_is_written_outside_the_writable_folder() {
     let place = Place::new().await;
