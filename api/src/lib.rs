@@ -12,6 +12,7 @@ pub mod policy;
 pub mod queues;
 pub mod rest;
 pub mod server;
+mod thinned;
 pub mod transport;
 
 pub use auth::{Principal, Role, TokenSigner, TokenVerifier};

@@ -113,10 +113,18 @@ impl Engine {
         self.store.migrate().await
     }
 
+    /// Whether the database lets this process write, as a primary does.
+    ///
+    /// # Errors
+    /// [`store::Error::ReadOnly`], [`store::Error::Database`].
+    pub async fn takes_writes(&self) -> Result<(), store::Error> {
+        self.store.takes_writes().await
+    }
+
     /// Names of the migrations that are not applied yet.
     ///
     /// # Errors
-    /// [`store::Error`].
+    /// [`store::Error::Newer`] when others are applied that this version does not know, [`store::Error::Database`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, store::Error> {
         self.store.pending_migrations().await
     }

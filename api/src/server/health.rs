@@ -1,6 +1,9 @@
 //! Health, readiness and metrics, for orchestrators and monitoring.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -17,8 +20,13 @@ use crate::{
     app::App,
     fault::Fault,
     metrics::{self, ScrapeError},
+    thinned::Thinned,
     transport::Gauges,
 };
+
+// Whoever asks does so every few seconds.
+static NOT_READY: Thinned = Thinned::new();
+static NOT_SCRAPED: Thinned = Thinned::new();
 
 #[derive(Clone)]
 struct Health {
@@ -59,6 +67,8 @@ enum Database {
     ReadOnly,
     /// Its tables are older than this version.
     NotMigrated,
+    /// Its tables are newer than this version.
+    Newer,
 }
 
 /// Reports whether requests can be served. Without the bus they can, only later than with it.
@@ -67,15 +77,30 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
     let database = match timeout(health.timeout, client.ready()).await {
         Ok(Ok(())) => Database::Up,
         Ok(Err(error)) => {
-            tracing::warn!(error = %chain(&error), "not ready: the database cannot be used");
+            if let Some(left_out) = NOT_READY.take(Instant::now()) {
+                let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+                tracing::warn!(
+                    error = %chain(&error),
+                    sqlstate = error.code(),
+                    left_out,
+                    "not ready: the database cannot be used{remedy}"
+                );
+            }
             match error {
                 store::Error::ReadOnly => Database::ReadOnly,
                 store::Error::NotMigrated { .. } => Database::NotMigrated,
+                store::Error::Newer { .. } => Database::Newer,
                 _ => Database::Down,
             }
         }
         Err(_) => {
-            tracing::warn!("not ready: the database did not answer within {:?}", health.timeout);
+            if let Some(left_out) = NOT_READY.take(Instant::now()) {
+                tracing::warn!(
+                    left_out,
+                    "not ready: the database did not answer within {:?} (`api.health_timeout`)",
+                    health.timeout
+                );
+            }
             Database::Down
         }
     };
@@ -92,7 +117,13 @@ async fn scrape(State(health): State<Health>) -> Response {
     let scraped = match timeout(health.timeout, scrape).await {
         Ok(scraped) => scraped,
         Err(_) => {
-            tracing::warn!("the database did not answer within {:?}", health.timeout);
+            if let Some(left_out) = NOT_SCRAPED.take(Instant::now()) {
+                tracing::warn!(
+                    left_out,
+                    "no metrics: the database did not answer within {:?} (`api.health_timeout`)",
+                    health.timeout
+                );
+            }
             Err(ScrapeError::Fault(Fault::Unavailable))
         }
     };

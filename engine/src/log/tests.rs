@@ -188,13 +188,28 @@ async fn a_lost_worker_that_held_nothing_is_logged_once() {
     let options = WorkerOptions { identity: "idle".to_owned(), ..WorkerOptions::default() };
     app.worker_with(registry(&app.counted), options).await.kill();
     app.worker().await.stop(&app.clock).await;
-    let _maintenance = app.maintenance();
+    let _maintenance = app.maintenance_elsewhere();
     let begun = app.clock.now();
     app.until(|| async { app.clock.now().since(begun).as_secs() > 60 }).await;
     let lines = lines.containing("worker `idle` was lost; it was last seen ");
     let line = only(&lines);
     assert_eq!(fields(line, &["level", "worker.identity"]), [&json!("WARN"), &json!("idle")]);
     assert!(line["unseen_ms"].as_i64().unwrap() >= 10_000, "{line:#}");
+}
+
+#[tokio::test]
+async fn workers_are_not_called_lost_before_they_could_be_seen_after_a_pause() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let _maintenance = app.maintenance_elsewhere();
+    app.until(|| async { app.clock.now().since(Timestamp(1_700_000_000_000)).as_secs() > 3 }).await;
+    let options = WorkerOptions { identity: "paused".to_owned(), ..WorkerOptions::default() };
+    let worker = app.worker_with(registry(&app.counted), options).await;
+    // As when the machine was suspended: it renews its leases as late as others look for it.
+    app.clock.advance(Duration::from_secs(3_600));
+    let begun = app.clock.now();
+    app.until(|| async { app.clock.now().since(begun).as_secs() > 30 }).await;
+    assert_eq!(lines.containing("worker `paused` was lost"), [Value::Null; 0]);
+    worker.stop(&app.clock).await;
 }
 
 #[tokio::test]

@@ -21,8 +21,11 @@ const WORKER_LOSSES_MAX: u32 = 20;
 const ACTIVITIES_MAX: u64 = 500;
 
 /// Ends expired activities and returns how many each lost worker held.
-pub(super) async fn end(service: &Service, scope: Scope) -> Result<BTreeMap<WorkerId, usize>, store::Error> {
-    let now = service.clock.now();
+pub(super) async fn end(
+    service: &Service,
+    scope: Scope,
+    now: Timestamp,
+) -> Result<BTreeMap<WorkerId, usize>, store::Error> {
     // Every lease has ended by then.
     let (as_of, alive) = match scope {
         Scope::All => (Timestamp::NEVER, service.store.local_workers()),

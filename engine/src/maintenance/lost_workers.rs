@@ -1,12 +1,13 @@
 //! Log lines about lost workers.
 //!
 //! The process that releases what a lost worker held reports the loss, with the numbers. A worker that held nothing,
-//! or whose tasks another process released, is reported once it has not been seen for a while.
+//! or whose tasks another process released, is reported once it has not been seen for a while. Both happen only after
+//! the database could be used for so long that a live worker would have renewed its leases; see [`super::watch`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Service;
-use crate::{clock::Timestamp, ids::WorkerId, log, store};
+use crate::{client::WorkerInfo, clock::Timestamp, ids::WorkerId, log, store};
 
 /// The lost workers that were reported.
 #[derive(Debug, Default)]
@@ -40,15 +41,23 @@ impl LostWorkers {
     }
 
     /// Reports workers that are not seen any more, when it is time to look.
-    pub(super) async fn look(&mut self, service: &Service) -> Result<(), store::Error> {
-        let now = service.clock.now();
+    pub(super) async fn look(&mut self, service: &Service, now: Timestamp) -> Result<(), store::Error> {
         if self.next_look.is_some_and(|next| now < next) {
             return Ok(());
         }
-        self.next_look = Some(now + service.options.unserved_interval);
         let workers = service.store.workers(&service.namespace, Timestamp(0)).await?;
+        self.next_look = Some(now + service.options.unserved_interval);
+        // A worker of this process is alive. Why it does not renew its leases is another line.
+        let local = service.store.local_workers();
         let unseen_since = now - service.options.worker_seen_within;
-        for worker in workers.iter().filter(|worker| worker.last_seen_at < unseen_since) {
+        let is_unseen =
+            |worker: &&WorkerInfo| worker.last_seen_at < unseen_since && !local.contains(&worker.worker_id);
+        let is_new = |worker: &&WorkerInfo| !self.reported.contains_key(&worker.worker_id);
+        if workers.iter().filter(is_unseen).any(|worker| is_new(&worker)) {
+            // Reading may work while nobody can write: then it is not the worker.
+            service.store.can_renew_leases(now).await?;
+        }
+        for worker in workers.iter().filter(is_unseen) {
             self.reported.entry(worker.worker_id).or_insert_with(|| {
                 let unseen_for = now.since(worker.last_seen_at);
                 log::worker_unseen(&service.namespace, worker.worker_id, &worker.identity, unseen_for);

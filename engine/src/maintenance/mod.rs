@@ -16,6 +16,7 @@ mod lost_workers;
 mod old_requests;
 mod overdue_runs;
 mod unserved_tasks;
+mod watch;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,16 +28,25 @@ use tokio_util::sync::CancellationToken;
 
 use lost_workers::LostWorkers;
 use unserved_tasks::Unserved;
+use watch::Watch;
 
 use crate::{
     chain,
     clock::{Clock, Timestamp},
     hint::{self, QueueHint},
     ids::{Namespace, RunId, TaskQueue},
-    log::RunOf,
+    log::{RunOf, outage::Duty},
     notify::Bus,
     store::{self, Rescue, RescueWorkflowTasks, RunNames, Store, TaskKind},
 };
+
+// The duties in the log lines of an outage.
+const TAKE_OVER: Duty = Duty::repeated("taking over from the process before");
+const LOST_WORKERS: Duty = Duty::repeated("looking for lost workers");
+const UNSEEN_WORKERS: Duty = Duty::repeated("looking for workers that are not seen");
+const OVERDUE_RUNS: Duty = Duty::repeated("ending overdue runs");
+const UNSERVED_TASKS: Duty = Duty::repeated("looking for tasks without a worker");
+const OLD_REQUESTS: Duty = Duty::repeated("forgetting old requests");
 
 /// Intervals of maintenance.
 #[derive(Debug, Clone)]
@@ -87,33 +97,58 @@ impl Service {
         let mut lost_workers = LostWorkers::default();
         if self.store.is_exclusive() {
             // No other process can use this database, so workers of other processes that hold leases are dead.
-            self.log("taking over from the process before", self.rescue(Scope::All, &mut lost_workers).await);
+            self.told(TAKE_OVER, self.rescue(Scope::All, self.clock.now(), &mut lost_workers).await).await;
         }
         let mut next_sweep = self.clock.now();
         let mut unserved = Unserved::default();
+        let mut watch = Watch::new(self.options.worker_seen_within, self.clock.now());
         while !shutdown.is_cancelled() {
-            self.log("looking for lost workers", self.rescue(Scope::Expired, &mut lost_workers).await);
-            self.log("looking for workers that are not seen", lost_workers.look(&self).await);
-            self.log("ending overdue runs", overdue_runs::end(&self).await);
-            self.log("looking for tasks without a worker", unserved.look(&self).await);
+            // What is lost is judged as of this time, even if the process is stopped for a while in the middle of it.
             let now = self.clock.now();
-            if now >= next_sweep {
-                self.log("forgetting old requests", old_requests::forget(&self).await);
-                next_sweep = now + self.options.sweep_interval;
+            let is_sure = watch.is_sure(now);
+            let found = if is_sure {
+                self.rescue(Scope::Expired, now, &mut lost_workers).await
+            } else {
+                // Nothing is taken from anybody yet.
+                self.store.can_renew_leases(now).await
+            };
+            let mut all_well = self.told(LOST_WORKERS, found).await;
+            if is_sure {
+                all_well &= self.told(UNSEEN_WORKERS, lost_workers.look(&self, now).await).await;
+                all_well &= self.told(UNSERVED_TASKS, unserved.look(&self, now).await).await;
+            } else if all_well {
+                // They are put off, and hold up no end of an outage.
+                for duty in [UNSEEN_WORKERS, UNSERVED_TASKS, OLD_REQUESTS] {
+                    self.store.succeeded(duty, now);
+                }
             }
+            all_well &= self.told(OVERDUE_RUNS, overdue_runs::end(&self).await).await;
+            if is_sure && now >= next_sweep {
+                let forgotten = self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await;
+                if forgotten {
+                    next_sweep = now + self.options.sweep_interval;
+                }
+                all_well &= forgotten;
+            }
+            watch.looked(all_well, self.clock.now());
+            let next = self.clock.now() + self.options.interval;
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = self.clock.sleep_until(now + self.options.interval) => {}
+                () = self.clock.sleep_until(next) => {}
             }
         }
     }
 
-    async fn rescue(&self, scope: Scope, lost_workers: &mut LostWorkers) -> Result<(), store::Error> {
+    async fn rescue(
+        &self,
+        scope: Scope,
+        now: Timestamp,
+        lost_workers: &mut LostWorkers,
+    ) -> Result<(), store::Error> {
         let which = match scope {
             Scope::Expired => Rescue::Expired,
             Scope::All => Rescue::AllExcept(self.store.local_workers()),
         };
-        let now = self.clock.now();
         let (as_of, alive) = match scope {
             Scope::Expired => (now, Vec::new()),
             Scope::All => (Timestamp::NEVER, self.store.local_workers()),
@@ -126,7 +161,7 @@ impl Service {
             let hint = QueueHint { kind: TaskKind::Workflow, due: self.clock.now() };
             hint::publish_queue(&*self.bus, &self.namespace, &TaskQueue::trusted(queue), hint);
         }
-        let activities = lost_activities::end(self, scope).await?;
+        let activities = lost_activities::end(self, scope, now).await?;
         lost_workers.released(self, &runs, &activities).await
     }
 
@@ -144,10 +179,13 @@ impl Service {
         }
     }
 
-    fn log(&self, what: &str, result: Result<(), store::Error>) {
-        if let Err(error) = result {
-            tracing::warn!(error = %chain(&error), "{what} failed; it is retried");
+    /// Tells the log how a duty ended, and returns whether it succeeded.
+    async fn told(&self, duty: Duty, result: Result<(), store::Error>) -> bool {
+        match &result {
+            Ok(()) => self.store.succeeded(duty, self.clock.now()),
+            Err(error) => self.store.failed(duty, error, self.clock.now()).await,
         }
+        result.is_ok()
     }
 }
 

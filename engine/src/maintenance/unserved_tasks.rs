@@ -46,13 +46,13 @@ struct Repeat {
 
 impl Unserved {
     /// Looks when it is time to, and logs what changed.
-    pub(super) async fn look(&mut self, service: &Service) -> Result<(), store::Error> {
-        let now = service.clock.now();
+    pub(super) async fn look(&mut self, service: &Service, now: Timestamp) -> Result<(), store::Error> {
         if self.next_look.is_some_and(|next| now < next) {
             return Ok(());
         }
-        self.next_look = Some(now + service.options.unserved_interval);
         let waiting = service.store.waiting_tasks(&service.namespace, now, TYPES_MAX).await?;
+        // Not before: a look that failed is repeated at once.
+        self.next_look = Some(now + service.options.unserved_interval);
         if waiting.is_empty() && self.reported.is_empty() {
             return Ok(());
         }

@@ -12,22 +12,25 @@ use std::{
 use futures_util::{FutureExt, future::ready};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
+    ConnectOptions, Database, DatabaseConnection, DbErr,
     sqlx::{
         self, ConnectOptions as _, Connection,
         postgres::PgConnectOptions,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Error, Location,
     location::Place,
     lock::FileLock,
+    no_answer::no_answer,
     sessions::Sessions,
     sql::{Dialect, Reader},
+    verdict,
 };
+use crate::chain;
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ impl DatabaseOptions {
 
 /// Between two tries to reach a server that is about to start.
 const REACH_INTERVAL: Duration = Duration::from_millis(200);
+/// Longest wait for the reason why there is no connection.
+const CAUSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Statements kept prepared on each connection: more than the store has.
 const STATEMENTS_PREPARED: usize = 256;
 
@@ -84,6 +89,23 @@ impl Target {
         match self {
             Self::Postgres { .. } => Ok(()),
             Self::Sqlite { file } => file.check(),
+        }
+    }
+
+    /// What it is called in log lines; without the password.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Sqlite { file } => format!("the database `{}`", file.path().display()),
+            Self::Postgres { url } => match PgConnectOptions::from_str(url) {
+                Ok(options) => {
+                    let database = options.get_database().unwrap_or(options.get_username());
+                    let host = options.get_socket().map(|folder| folder.display().to_string());
+                    let host =
+                        host.unwrap_or_else(|| format!("{}:{}", options.get_host(), options.get_port()));
+                    format!("the database `{database}` on {host}")
+                }
+                Err(_) => "the database".to_owned(),
+            },
         }
     }
 
@@ -138,27 +160,53 @@ impl Connector {
         matches!(self.target, Target::Postgres { .. }).then_some(self.options.statement_timeout)
     }
 
-    /// Waits until the server takes connections. A pool would not say why it does not.
+    /// Waits until the server takes connections, unless it refuses them for a reason that does not pass by itself. A
+    /// pool would not say why there is none.
     #[expect(
         clippy::disallowed_methods,
         reason = "a server is waited for, which no clock of the engine moves"
     )]
     async fn reach(&self, url: &str) -> Result<(), Error> {
-        let wrap = |error| Error::from(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))));
-        let connect = PgConnectOptions::from_str(url).map_err(wrap)?;
-        let deadline = Instant::now() + self.options.acquire_timeout;
+        let connect = PgConnectOptions::from_str(url)?;
+        let limit = self.options.acquire_timeout;
+        let deadline = Instant::now() + limit;
+        let mut is_told = false;
         loop {
             let error = match timeout_at(deadline, connect.connect()).await {
-                Ok(Ok(connection)) => return connection.close().await.map_err(wrap),
+                Ok(Ok(connection)) => return Ok(connection.close().await?),
                 Ok(Err(error)) => error,
                 Err(_) => sqlx::Error::Io(io::ErrorKind::TimedOut.into()),
             };
-            let starting =
-                matches!(&error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused);
-            if !starting || Instant::now() + REACH_INTERVAL > deadline {
-                return Err(wrap(error));
+            let passes = verdict::passes_by_itself(&error);
+            let error = Error::from(error);
+            if !passes || Instant::now() + REACH_INTERVAL > deadline {
+                return Err(error);
+            }
+            if !is_told {
+                tracing::warn!(
+                    error = %chain(&error),
+                    sqlstate = error.code(),
+                    "the database server cannot be reached yet; connecting is retried for up to {limit:?} \
+                     (`database.acquire_timeout`)"
+                );
+                is_told = true;
             }
             tokio::time::sleep(REACH_INTERVAL).await;
+        }
+    }
+
+    /// Why there is no connection. A pool hides that: it goes on connecting until its time is over.
+    pub(super) async fn cause(&self, error: &Error) -> Option<Error> {
+        let Error::Database(source) = error else { return None };
+        let (DbErr::ConnectionAcquire(_), Target::Postgres { url }) = (&**source, &self.target) else {
+            return None;
+        };
+        let connect = PgConnectOptions::from_str(url).ok()?;
+        match timeout(CAUSE_TIMEOUT, connect.connect()).await {
+            // The server takes connections: those of the pool are in use.
+            Ok(Ok(connection)) => connection.close().await.err().map(Error::from),
+            Ok(Err(error)) => Some(error.into()),
+            Err(_) => Some(no_answer(CAUSE_TIMEOUT).into()),
         }
     }
 

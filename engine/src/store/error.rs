@@ -1,6 +1,12 @@
+use std::sync::Arc;
+
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
-use super::verdict::{self, Class};
+use super::{
+    no_answer::is_no_answer,
+    remedy,
+    verdict::{self, Class},
+};
 
 /// SQLSTATE of a write in a read-only transaction, and of a read that asks for the right to write.
 const READ_ONLY: &str = "25006";
@@ -10,15 +16,28 @@ const READ_ONLY: &str = "25006";
 pub enum Error {
     /// The database refused or did not answer.
     #[error("{}", what_failed(.0))]
-    Database(#[source] std::sync::Arc<DbErr>),
+    Database(#[source] Arc<DbErr>),
     /// The database takes no writes, as a standby does.
-    #[error("the database is read-only: it is a standby, or `default_transaction_read_only` is on")]
+    #[error(
+        "the database is read-only: it is a standby, or `default_transaction_read_only` is on; {}",
+        remedy::READ_ONLY
+    )]
     ReadOnly,
     /// Tables of this version are missing.
     #[error("the database lacks migrations (`{}`); run `ctutor migrate up`", pending.join("`, `"))]
     NotMigrated {
         /// The migrations that are to be done.
         pending: Vec<String>,
+    },
+    /// A later version has migrated the database.
+    #[error(
+        "the database has migrations that this version does not know (`{}`): a later version of ctutor has migrated \
+         it; start that version, or a still later one",
+        unknown.join("`, `")
+    )]
+    Newer {
+        /// The migrations that were done and are not known.
+        unknown: Vec<String>,
     },
     /// More is asked of the database than it can take; the same request may succeed later.
     #[error("the database cannot keep up: {waiting} writes are waiting")]
@@ -103,6 +122,7 @@ impl Error {
             Self::Overloaded { .. }
             | Self::ReadOnly
             | Self::NotMigrated { .. }
+            | Self::Newer { .. }
             | Self::Displaced { .. }
             | Self::Closed => true,
             Self::Database(source) => verdict::of(source).class != Class::Defect,
@@ -114,7 +134,10 @@ impl Error {
     /// connection may have broken while the database committed, or what failed is a read after the write.
     #[must_use]
     pub fn changed_nothing(&self) -> bool {
-        matches!(self, Self::Overloaded { .. } | Self::ReadOnly | Self::NotMigrated { .. })
+        matches!(
+            self,
+            Self::Overloaded { .. } | Self::ReadOnly | Self::NotMigrated { .. } | Self::Newer { .. }
+        )
     }
 
     /// The same, with a name of its own for the refusal of a server that takes no writes.
@@ -126,39 +149,69 @@ impl Error {
     #[must_use]
     pub fn needs_operator(&self) -> bool {
         match self {
-            Self::NotMigrated { .. } | Self::Displaced { .. } => true,
+            Self::NotMigrated { .. } | Self::Newer { .. } | Self::Displaced { .. } => true,
             Self::Database(source) => verdict::of(source).class == Class::Operator,
             _ => false,
         }
     }
+
+    /// SQLSTATE of PostgreSQL, or the result code of SQLite.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        let Self::Database(source) = self else { return None };
+        driver(source)?.as_database_error()?.code().map(Into::into)
+    }
+
+    /// What whoever runs ctutor or the database can do, where that is known. Some errors say so themselves.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        let Self::Database(source) = self else { return None };
+        remedy::of(driver(source)?)
+    }
 }
 
-fn what_failed(error: &DbErr) -> &'static str {
+/// The error of the driver.
+pub(super) fn driver(error: &DbErr) -> Option<&sqlx::Error> {
     match error {
+        DbErr::Conn(RuntimeErr::SqlxError(source))
+        | DbErr::Exec(RuntimeErr::SqlxError(source))
+        | DbErr::Query(RuntimeErr::SqlxError(source)) => Some(source),
+        _ => None,
+    }
+}
+
+fn what_failed(error: &DbErr) -> String {
+    let what = match error {
+        DbErr::Conn(RuntimeErr::SqlxError(source)) if is_no_answer(source) => "the database does not answer",
         DbErr::Conn(_) => "no connection to the database",
         DbErr::ConnectionAcquire(_) => "no free connection to the database",
         _ => "a database statement failed",
+    };
+    let source = driver(error).and_then(sqlx::Error::as_database_error);
+    let code = source.and_then(|source| Some((source, source.code()?)));
+    match code {
+        Some((source, code)) if source.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() => {
+            format!("{what} (SQLSTATE {code})")
+        }
+        Some((_, code)) => format!("{what} (SQLite result code {code})"),
+        None => what.to_owned(),
     }
 }
 
 /// Whether a session of a standby refused a statement.
 fn is_read_only(error: &DbErr) -> bool {
-    let (DbErr::Conn(RuntimeErr::SqlxError(source))
-    | DbErr::Exec(RuntimeErr::SqlxError(source))
-    | DbErr::Query(RuntimeErr::SqlxError(source))) = error
-    else {
-        return false;
-    };
-    source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some(READ_ONLY)
+    let error = driver(error).and_then(sqlx::Error::as_database_error);
+    error.and_then(sqlx::error::DatabaseError::code).as_deref() == Some(READ_ONLY)
 }
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        Self::Database(std::sync::Arc::new(error))
+        Self::Database(Arc::new(error))
     }
 }
 
-/// The database did not answer in time.
-pub(super) fn no_answer() -> DbErr {
-    DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(sqlx::Error::PoolTimedOut)))
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))).into()
+    }
 }

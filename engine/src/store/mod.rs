@@ -8,8 +8,10 @@ mod error;
 mod failed;
 mod location;
 mod lock;
+mod no_answer;
 mod read;
 mod readiness;
+mod remedy;
 mod sessions;
 pub(crate) mod sql;
 mod verdict;
@@ -53,7 +55,12 @@ pub(crate) use write::{
     stop::{CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun, ForgetRequests},
 };
 
-use crate::ids::WorkerId;
+use crate::{
+    chain,
+    clock::Timestamp,
+    ids::WorkerId,
+    log::outage::{Cause, Duty, Gravity, Outages},
+};
 use database::{Connector, Target};
 use sessions::Sessions;
 use sql::{Dialect, Reader};
@@ -71,8 +78,9 @@ pub struct Store {
     reader: Reader,
     writer: writer::Handle,
     /// The lock of a file is held as long as the store is.
-    target: Target,
+    connector: Connector,
     sessions: Sessions,
+    outages: Arc<Outages>,
     /// The workers of this process.
     local_workers: Arc<Mutex<HashSet<WorkerId>>>,
 }
@@ -93,11 +101,11 @@ impl Store {
     pub async fn connect(options: &DatabaseOptions) -> Result<Self, Error> {
         let target = Target::open(&options.location)?;
         let sessions = Sessions::default();
-        let connector =
-            Connector { options: options.clone(), target: target.clone(), sessions: sessions.clone() };
+        let connector = Connector { options: options.clone(), target, sessions: sessions.clone() };
         let (writer, database) = writer::spawn(connector.clone()).await?;
         let reader = connector.reader().await?;
-        Ok(Self { database, reader, writer, target, sessions, local_workers: Arc::default() })
+        let outages = Arc::new(Outages::new(connector.target.name()));
+        Ok(Self { database, reader, writer, connector, sessions, outages, local_workers: Arc::default() })
     }
 
     /// Brings the schema up to date.
@@ -111,7 +119,7 @@ impl Store {
     /// Whether no other process can use this database.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
-        self.target.dialect() == Dialect::Sqlite
+        self.connector.target.dialect() == Dialect::Sqlite
     }
 
     /// Remembers a worker of this process, whose leases are not lost.
@@ -129,6 +137,12 @@ impl Store {
         self.sessions.distrust();
     }
 
+    /// The same database as a process without workers has it.
+    #[cfg(test)]
+    pub(crate) fn of_another_process(&self) -> Self {
+        Self { local_workers: Arc::default(), ..self.clone() }
+    }
+
     /// Whether it takes writes; it does not once its writer has died.
     pub(crate) fn is_open(&self) -> bool {
         self.writer.is_open()
@@ -137,6 +151,30 @@ impl Store {
     /// Waits until it takes no writes any more.
     pub(crate) async fn closed(&self) {
         self.writer.closed().await;
+    }
+
+    /// Tells the log that something failed because of the database, with the cause if the error hides it.
+    pub(crate) async fn failed(&self, duty: Duty, error: &Error, now: Timestamp) {
+        if matches!(error, Error::Closed) {
+            return;
+        }
+        let cause = self.connector.cause(error).await;
+        let error = cause.as_ref().unwrap_or(error);
+        let gravity = if !error.is_unavailable() {
+            Gravity::Defect
+        } else if error.needs_operator() {
+            Gravity::Operator
+        } else {
+            Gravity::Passing
+        };
+        let (code, remedy) = (error.code(), error.remedy());
+        let cause = Cause { error: chain(error).to_string(), code, gravity, remedy };
+        self.outages.failed(duty, &cause, now);
+    }
+
+    /// Tells the log that something succeeded that may have failed before.
+    pub(crate) fn succeeded(&self, duty: Duty, now: Timestamp) {
+        self.outages.succeeded(duty, now);
     }
 
     /// What was written so far.

@@ -5,14 +5,18 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use uuid::Uuid;
 
 use super::{
-    Error, Store,
+    Error, RenewLeases, Store,
     failed::LastFailure,
     sql::Dialect,
     verdict::{self, Retry, Session},
 };
+use crate::{clock::Timestamp, ids::WorkerId};
 
 /// Whether the session may write, as the server sees it: not on a standby, nor with `default_transaction_read_only`.
 const IS_READ_ONLY: &str = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only";
+
+/// The migrations that were done.
+const MIGRATIONS: &str = "SELECT version FROM seaql_migrations ORDER BY version";
 
 /// Writes a message to a run that cannot be: its ID is nil.
 const WRITE: &str = "INSERT INTO message (run_id, sequence, kind, body, created_at_ms) VALUES ($1, 0, 'Probe', $2, 0) \
@@ -34,18 +38,12 @@ impl Store {
         if !self.is_open() {
             return Err(Error::Closed);
         }
-        self.target.check()?;
+        self.connector.target.check()?;
         let pending = self.pending_migrations().await?;
         if !pending.is_empty() {
             return Err(Error::NotMigrated { pending });
         }
-        if self.is_read_only().await? {
-            // Perhaps only this session is, because it is older than a failover.
-            self.sessions.distrust();
-            if self.is_read_only().await? {
-                return Err(Error::ReadOnly);
-            }
-        }
+        self.takes_writes().await?;
         self.can_read().await?;
         if let Some(LastFailure { size_bytes, .. }) = self.writer.trouble().get() {
             self.probe(size_bytes.min(PROBE_BYTES_MAX)).await?;
@@ -54,13 +52,58 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a worker could renew its leases now.
+    ///
+    /// # Errors
+    /// As [`Store::ready`]; what the renewal of a worker that does not exist meets.
+    pub(crate) async fn can_renew_leases(&self, now: Timestamp) -> Result<(), Error> {
+        self.ready().await?;
+        // The renewal finds no row, and does not notice a full disk.
+        self.probe(1).await?;
+        let nobody = WorkerId(Uuid::nil());
+        let renewal =
+            RenewLeases { worker_id: nobody, now, lease_expires_at: now, slots_used: 0, draining: true };
+        self.write(renewal).await.map(|_| ())
+    }
+
+    /// Whether the server lets this process write, as a primary does.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`], [`Error::Database`].
+    pub(crate) async fn takes_writes(&self) -> Result<(), Error> {
+        if self.is_read_only().await? {
+            // Perhaps only this session is, because it is older than a failover.
+            self.sessions.distrust();
+            if self.is_read_only().await? {
+                return Err(Error::ReadOnly);
+            }
+        }
+        Ok(())
+    }
+
     /// The names of the migrations that are still to be done.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Newer`], [`Error::Database`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, Error> {
-        let pending = self.asked(|| Migrator::get_pending_migrations_read_only(&self.database)).await?;
-        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+        match self.asked(|| Migrator::get_pending_migrations_read_only(&self.database)).await {
+            Ok(pending) => Ok(pending.iter().map(|migration| migration.name().to_owned()).collect()),
+            Err(error) => {
+                let unknown = self.unknown_migrations().await?;
+                Err(if unknown.is_empty() { error } else { Error::Newer { unknown } })
+            }
+        }
+    }
+
+    /// The migrations that were done and that this version does not know.
+    async fn unknown_migrations(&self) -> Result<Vec<String>, Error> {
+        let statement = || Statement::from_string(self.reader.dialect.backend(), MIGRATIONS);
+        let rows = self.asked(|| self.database.query_all_raw(statement())).await?;
+        let done: Vec<String> =
+            rows.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?;
+        let known: Vec<String> =
+            Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+        Ok(done.into_iter().filter(|version| !known.contains(version)).collect())
     }
 
     async fn is_read_only(&self) -> Result<bool, Error> {

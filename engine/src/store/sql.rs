@@ -12,8 +12,8 @@ use sea_orm::{
 use serde::Serialize;
 
 use super::{
-    error::no_answer,
     lock::FileLock,
+    no_answer::no_answer,
     sessions::Sessions,
     verdict::{self, Retry, Session},
 };
@@ -226,7 +226,7 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {
     let Some(patience) = patience else { return work.await };
-    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(no_answer()))
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(no_answer(patience)))
 }
 
 #[async_trait]

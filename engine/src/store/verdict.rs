@@ -3,10 +3,14 @@
 //! One row a code or a class of codes; the longest one that fits holds. Callers are told `UNAVAILABLE` for all but
 //! [`Class::Defect`].
 
+use std::io::ErrorKind;
+
 use sea_orm::{
     DbErr, RuntimeErr,
     sqlx::{self, error::DatabaseError, postgres::PgDatabaseError},
 };
+
+use super::no_answer::is_no_answer;
 
 use self::{
     Class::{Defect, Operator, Passing},
@@ -191,8 +195,21 @@ pub(super) fn of(error: &DbErr) -> Verdict {
     }
 }
 
+/// Whether a server that refused a connection may well take one a little later, without anybody's help.
+pub(super) fn passes_by_itself(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => of_database(&**error).class == Passing,
+        // The server is not there yet: refused, reset, timed out, no socket, or its name is not known yet.
+        sqlx::Error::Io(error) => {
+            !matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput)
+        }
+        _ => false,
+    }
+}
+
 fn of_driver(error: &sqlx::Error) -> Verdict {
     match error {
+        error if is_no_answer(error) => NO_ANSWER,
         sqlx::Error::Database(error) => of_database(&**error),
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => BROKEN,
         sqlx::Error::BeginFailed => STALE,
@@ -226,7 +243,7 @@ fn of_sqlite(code: &str) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, sync::Arc};
+    use std::sync::Arc;
 
     use super::*;
 
@@ -281,7 +298,7 @@ mod tests {
     #[test]
     fn a_broken_connection_may_be_better_later_and_a_wrong_statement_will_not() {
         let runtime = |error| RuntimeErr::SqlxError(Arc::new(error));
-        let broken = || runtime(sqlx::Error::Io(io::ErrorKind::BrokenPipe.into()));
+        let broken = || runtime(sqlx::Error::Io(ErrorKind::BrokenPipe.into()));
         for error in [DbErr::Conn(broken()), DbErr::Exec(broken()), DbErr::Query(broken())] {
             assert_eq!(of(&error), BROKEN);
         }

@@ -99,6 +99,15 @@ impl App {
         stop.drop_guard()
     }
 
+    /// The maintenance of another process, which has no worker.
+    pub(crate) fn maintenance_elsewhere(&self) -> tokio_util::sync::DropGuard {
+        let stop = CancellationToken::new();
+        let mut service = self.engine.maintenance();
+        service.store = service.store.of_another_process();
+        tokio::spawn(service.run(stop.clone()));
+        stop.drop_guard()
+    }
+
     pub(crate) async fn start(&self, workflow_type: &str, input: Value) -> RunId {
         Self::start_through(&self.engine, workflow_type, input).await
     }

@@ -23,7 +23,7 @@ impl LogLines {
             let lines = tracing_subscriber::fmt()
                 .json()
                 .flatten_event(true)
-                .with_env_filter(EnvFilter::new("warn,ctutor=info"))
+                .with_env_filter(EnvFilter::new("warn,ctutor=info,sqlx_core::pool=off,sqlx::pool=off"))
                 .with_writer(Written);
             lines.init();
         });

@@ -13,13 +13,16 @@ use tokio_util::sync::CancellationToken;
 use super::shared::Shared;
 use crate::{
     activity::{ActivityError, Heartbeat, HeartbeatSink, Progress},
-    chain,
     clock::Timestamp,
     hint::{self, ProgressHint, RunHint},
+    log::outage::Duty,
     notify::Topic,
     payload::Payload,
     store::{self, ActivityLease, HeartbeatOutput, StoredHeartbeat},
 };
+
+/// In the log lines of an outage.
+const STORE: Duty = Duty::single("storing a heartbeat");
 
 /// Heartbeats of the activity that are not forwarded yet.
 #[derive(Default)]
@@ -135,7 +138,7 @@ impl Pump {
                         return PumpEnd::Fault;
                     }
                 }
-                output = stored(&mut self.storing) => self.on_stored(output),
+                output = stored(&mut self.storing) => self.on_stored(output).await,
                 () = clock.sleep_until(next) => {}
             }
         }
@@ -221,7 +224,7 @@ impl Pump {
         self.storing = Some(async move { store.write(heartbeat).await }.boxed());
     }
 
-    fn on_stored(&mut self, output: Result<HeartbeatOutput, store::Error>) {
+    async fn on_stored(&mut self, output: Result<HeartbeatOutput, store::Error>) {
         self.storing = None;
         match output {
             Ok(HeartbeatOutput::Alive) => {}
@@ -235,9 +238,7 @@ impl Pump {
                     self.lost.cancel();
                 }
             }
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "a heartbeat could not be stored");
-            }
+            Err(error) => self.shared.store.failed(STORE, &error, self.shared.clock.now()).await,
         }
     }
 }

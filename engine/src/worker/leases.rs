@@ -6,12 +6,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{deadlines::expires_at, runner::Input, shared::Shared};
 use crate::{
-    chain,
     ids::{EventId, RunId},
+    log::outage::Duty,
     store::{
         self, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, Rescue, RescueWorkflowTasks, TaskKind,
     },
 };
+
+/// In the log lines of an outage.
+const RENEW: Duty = Duty::repeated("renewing leases");
 
 /// Renews until `stop`.
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
@@ -22,8 +25,9 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = shared.clock.sleep_until(next) => {}
         }
-        if let Err(error) = renew(&shared, &mut strays).await {
-            tracing::warn!(error = %chain(&error), "leases could not be renewed; renewal is retried");
+        match renew(&shared, &mut strays).await {
+            Ok(()) => shared.store.succeeded(RENEW, shared.clock.now()),
+            Err(error) => shared.store.failed(RENEW, &error, shared.clock.now()).await,
         }
     }
 }

@@ -18,10 +18,13 @@ use crate::{
     chain,
     hint::{QueueHint, WorkerHint},
     ids::{ActivityType, RunId, TaskQueue, WorkflowType},
+    log::outage::Duty,
     notify::{Delivery, Topic},
     store::{self, Claim, ClaimActivityTasks, ClaimWorkflowTasks, ClaimedWorkflowTask, LoadedRun, TaskKind},
 };
 
+/// In the log lines of an outage.
+const CLAIM: Duty = Duty::repeated("claiming due tasks");
 /// Maximum number of tasks of one claim.
 const CLAIM_TASKS_MAX: usize = 100;
 
@@ -43,9 +46,11 @@ pub(super) async fn run(
             wanted = Kinds::ALL;
             next_poll = now + shared.options.poll_interval;
         }
-        if let Err(error) = claims.take(&shared, &tracker, wanted).await {
+        match claims.take(&shared, &tracker, wanted).await {
+            Ok(Asked::Nothing) => {}
+            Ok(Asked::Database) => shared.store.succeeded(CLAIM, shared.clock.now()),
             // The next poll claims again.
-            tracing::error!(error = %chain(&error), "due tasks could not be claimed; claiming is retried");
+            Err(error) => shared.store.failed(CLAIM, &error, shared.clock.now()).await,
         }
         let next = shared.due.next().map_or(next_poll, |due| due.min(next_poll));
         tokio::select! {
@@ -154,6 +159,14 @@ pub(super) fn stop_attempts(shared: &Shared, run_id: RunId) {
     }
 }
 
+/// Whom a claim has asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Nobody: there was nothing to claim, or no place for it.
+    Nothing,
+    Database,
+}
+
 /// The claims of this worker.
 struct Claims {
     workflows: Claim,
@@ -184,54 +197,55 @@ impl Claims {
         shared: &Arc<Shared>,
         tracker: &TaskTracker,
         wanted: Kinds,
-    ) -> Result<(), store::Error> {
+    ) -> Result<Asked, store::Error> {
         shared.mark_claim();
         let (workflows, activities) = tokio::join!(
             async {
                 if !wanted.contains(TaskKind::Workflow) || self.workflows.types.is_empty() {
-                    return Ok(());
+                    return Ok(Asked::Nothing);
                 }
                 self.take_workflow_tasks(shared, tracker).await
             },
             async {
                 if !wanted.contains(TaskKind::Activity) || self.activities.types.is_empty() {
-                    return Ok(());
+                    return Ok(Asked::Nothing);
                 }
                 self.take_activity_tasks(shared, tracker).await
             },
         );
         shared.mark_claim();
-        workflows.and(activities)
+        let nothing = workflows? == Asked::Nothing && activities? == Asked::Nothing;
+        Ok(if nothing { Asked::Nothing } else { Asked::Database })
     }
 
     async fn take_workflow_tasks(
         &self,
         shared: &Arc<Shared>,
         tracker: &TaskTracker,
-    ) -> Result<(), store::Error> {
+    ) -> Result<Asked, store::Error> {
         let free = || shared.options.runs_max.saturating_sub(shared.runs().len());
         if !has_place(shared, TaskKind::Workflow, free) {
-            return Ok(());
+            return Ok(Asked::Nothing);
         }
         let at_most = free().clamp(1, CLAIM_TASKS_MAX);
         let claimed = shared.store.write(ClaimWorkflowTasks(at(&self.workflows, shared, at_most))).await?;
         after_claim(shared, TaskKind::Workflow, claimed.len(), at_most);
         if claimed.is_empty() {
-            return Ok(());
+            return Ok(Asked::Database);
         }
         for (task, run) in load::runs(shared, claimed).await? {
             begin(shared, tracker, task, run);
         }
-        Ok(())
+        Ok(Asked::Database)
     }
 
     async fn take_activity_tasks(
         &self,
         shared: &Arc<Shared>,
         tracker: &TaskTracker,
-    ) -> Result<(), store::Error> {
+    ) -> Result<Asked, store::Error> {
         if !has_place(shared, TaskKind::Activity, || shared.slots_free()) {
-            return Ok(());
+            return Ok(Asked::Nothing);
         }
         // The slots are reserved before the claim, because a runner might fill them meanwhile; but only half of them,
         // so that runners find some for activities that they can start without waiting on the task queue.
@@ -240,20 +254,20 @@ impl Claims {
         if slots.is_empty() {
             // Runners took the slots first; the next one that becomes free triggers a claim.
             shared.due.set_starved(TaskKind::Activity, true);
-            return Ok(());
+            return Ok(Asked::Nothing);
         }
         let at_most = slots.len();
         let claimed = shared.store.write(ClaimActivityTasks(at(&self.activities, shared, at_most))).await?;
         slots.truncate(claimed.len());
         after_claim(shared, TaskKind::Activity, claimed.len(), at_most);
         if claimed.is_empty() {
-            return Ok(());
+            return Ok(Asked::Database);
         }
         let attempts = attempt::load(shared, claimed).await?;
         for (attempt, slot) in attempts.into_iter().zip(slots) {
             attempt::spawn(shared, tracker, Prepared::new(shared, attempt, slot));
         }
-        Ok(())
+        Ok(Asked::Database)
     }
 }
 

@@ -37,6 +37,8 @@ use self::{
     publisher::Publisher,
     subscriber::Subscriber,
 };
+use crate::log::outage::Outages;
+
 use super::{
     Bus, Health, LISTENER_BUFFER_MESSAGES, Subscription, Topic,
     topics::{Topics, Upstream},
@@ -114,19 +116,21 @@ impl RedisBus {
         let topics = Topics::new(Upstream::Down, LISTENER_BUFFER_MESSAGES);
         let dropped_messages = Arc::new(AtomicU64::new(0));
         let links = watch::Sender::new(Links::default());
+        let address = &client.get_connection_info().addr();
+        let outages = Arc::new(Outages::new(format!("Redis at {address}")));
 
         let publisher = Publisher {
             client: client.clone(),
             options: options.clone(),
             waiting,
             dropped_messages: Arc::clone(&dropped_messages),
-            link: Link::new(Side::Publisher, links.clone()),
+            link: Link::new(Side::Publisher, links.clone(), Arc::clone(&outages)),
         };
         let subscriber = Subscriber {
             client,
             options: options.clone(),
             topics: Arc::clone(&topics),
-            link: Link::new(Side::Subscriber, links.clone()),
+            link: Link::new(Side::Subscriber, links.clone(), outages),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(publisher.run());

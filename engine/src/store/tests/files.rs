@@ -161,7 +161,7 @@ async fn refuses(store: &Store, found: &str) {
 /// Waits until the writer of the store has given the file back.
 async fn close(store: Store) {
     let handle = store.writer.clone();
-    let identity = store.target.clone();
+    let identity = store.connector.target.clone();
     drop(store);
     drop(handle);
     let crate::store::database::Target::Sqlite { file } = identity else { panic!("a file") };

@@ -5,6 +5,7 @@ mod connections;
 mod failover;
 mod files;
 mod lists;
+mod reaching;
 mod standby;
 mod starts;
 mod steps;

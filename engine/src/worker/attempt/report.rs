@@ -7,13 +7,15 @@ use tokio::sync::oneshot;
 use super::{End, Execution};
 use crate::{
     activity::{ActivityClose, CloseOutcome},
-    chain,
     clock::Timestamp,
     hint,
-    log::{self, AfterAttempt, AttemptOf, RunOf},
+    log::{self, AfterAttempt, AttemptOf, RunOf, outage::Duty},
     store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ReportOutput, Wake},
     worker::runner::Input,
 };
+
+/// In the log lines of an outage.
+const REPORT: Duty = Duty::repeated("storing the end of an activity");
 
 impl Execution {
     /// Reports the end to the runner of the run if it is in this process, else to the inbox of the run.
@@ -85,15 +87,14 @@ impl Execution {
                 ActivityReport { lease: self.lease(), end: end.clone(), now: self.shared.clock.now() };
             match self.shared.store.write(report).await {
                 Ok(ReportOutput::Accepted(wake)) => {
+                    self.shared.store.succeeded(REPORT, self.shared.clock.now());
                     if let Some(wake) = wake {
                         self.wake(&wake, due.unwrap_or_else(|| self.shared.clock.now()));
                     }
                     return true;
                 }
                 Ok(ReportOutput::Refused) | Err(store::Error::Closed) => return false,
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "the end of an activity could not be stored; it is retried");
-                }
+                Err(error) => self.shared.store.failed(REPORT, &error, self.shared.clock.now()).await,
             }
             tokio::select! {
                 () = self.lost.cancelled() => return false,

@@ -13,7 +13,7 @@ use crate::{
     hint::{self, QueueHint, WorkerHint},
     history::WorkflowExecutionTerminated,
     ids::{EventId, TaskQueue},
-    log,
+    log::{self, outage::Duty},
     model::WorkflowStatus,
     store::{self, CloseOutput, CloseRun, StepOutput, TaskKind},
     worker::{
@@ -21,6 +21,9 @@ use crate::{
         poller,
     },
 };
+
+/// In the log lines of an outage. The run continues from its last committed step.
+const COMMIT: Duty = Duty::single("committing a step of a run");
 
 /// A commit in progress.
 pub(super) struct Committing {
@@ -77,10 +80,14 @@ impl Runner {
                 return self.abandon().await;
             }
             Err(error) => {
-                tracing::warn!(
-                    error = %chain(&error),
-                    "a step of a run could not be committed; the run continues from its last committed step"
-                );
+                if error.is_unavailable() {
+                    self.shared.store.failed(COMMIT, &error, self.shared.clock.now()).await;
+                } else {
+                    tracing::error!(
+                        error = %chain(&error),
+                        "a step of a run could not be committed; the run continues from its last committed step"
+                    );
+                }
                 self.forsake(commit);
                 return self.abandon().await;
             }

@@ -30,7 +30,7 @@ use crate::{
     failure::Failure,
     history::{EventAttributes, EventType, HistoryEvent},
     ids::EventId,
-    log::{self, Retry},
+    log::{self, Retry, outage::Duty},
     machine::{Run, WorkflowTaskError},
     store::{
         self, ACTIVITY_CLOSED, ActivityLease, CANCEL_REQUESTED, ClaimedWorkflowTask, FailWorkflowTask,
@@ -42,6 +42,8 @@ use commits::Committed;
 use draft::Draft;
 use watchdog::Watchdog;
 
+/// In the log lines of an outage.
+const READ_INBOX: Duty = Duty::single("reading the messages of a run");
 /// Number of events after which a step is committed, even if more could be added.
 const STEP_EVENTS_MAX: usize = 1_000;
 /// Maximum delay before a failed workflow task is retried.
@@ -284,7 +286,7 @@ impl Runner {
         let messages = match self.shared.store.inboxes(&[self.task.run_id]).await {
             Ok(messages) => messages,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "the messages of a run could not be read; reading is retried");
+                self.shared.store.failed(READ_INBOX, &error, self.shared.clock.now()).await;
                 return Ok(());
             }
         };

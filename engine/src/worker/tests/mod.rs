@@ -237,7 +237,8 @@ async fn lost_workers_do_not_count_against_the_retry_policy() {
     for attempt in 1..=LOSSES {
         app.until(|| async {
             let pending = app.engine.client().pending_activities(&[run]).await.unwrap();
-            pending.iter().any(|activity| activity.attempt == attempt && activity.heartbeat.is_some())
+            // On a slow machine one more may be lost meanwhile.
+            pending.iter().any(|activity| activity.attempt >= attempt && activity.heartbeat.is_some())
         })
         .await;
         worker.kill();
