@@ -33,17 +33,17 @@ impl Args {
         let listener =
             Listener::bind(&self.address.address(&config.api.listen), super::PICK_ANOTHER_ADDRESS).await?;
         let engine = process::open(loaded, url).await?;
-        process::refuse_old_schema(&engine).await?;
+        process::refuse_old_schema(&engine, url).await?;
         if config.redis.url.is_none() {
             tracing::warn!(
                 "Redis is not configured (REDIS_URL): the API polls the database for the progress of workers"
             );
         }
 
-        let url = listener.url();
+        let address = listener.url();
         let mut services = Services::new(&engine, shutdown);
         process::serve(&mut services, &engine, config, verifier, listener);
-        output::announce(&url);
+        output::announce(&address);
         services.run().await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -28,15 +28,16 @@ impl Command {
     }
 
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-        let engine = process::open(loaded, process::database_url(loaded)?).await?;
+        let url = process::database_url(loaded)?;
+        let engine = process::open(loaded, url).await?;
         match self {
             Self::Up(_) => {
-                for name in process::migrate(&engine).await? {
+                for name in process::migrate(&engine, url).await? {
                     output::data(format_args!("done {name}"))?;
                 }
             }
             Self::Status(_) => {
-                let pending = engine.pending_migrations().await?;
+                let pending = process::pending(&engine, url).await?;
                 for name in &pending {
                     output::data(format_args!("to do {name}"))?;
                 }

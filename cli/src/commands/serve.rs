@@ -39,9 +39,9 @@ impl Args {
             Listener::bind(&self.address.address(&config.api.listen), super::PICK_ANOTHER_ADDRESS).await?;
         let engine = process::open(loaded, url).await?;
         if self.no_migrate {
-            process::refuse_old_schema(&engine).await?;
+            process::refuse_old_schema(&engine, url).await?;
         } else {
-            process::migrate(&engine).await?;
+            process::migrate(&engine, url).await?;
         }
 
         let url = listener.url();

@@ -4,6 +4,9 @@ use secrecy::ExposeSecret;
 
 use crate::config::{DatabaseUrl, Error, Loaded, PASSWORD_REMEDY, RedisUrl};
 
+/// SQLSTATE of a refused password.
+const WRONG_PASSWORD: &str = "28P01";
+
 /// The configured database.
 ///
 /// # Errors
@@ -40,36 +43,43 @@ pub(crate) async fn open(loaded: &Loaded, url: &DatabaseUrl) -> anyhow::Result<E
     Engine::open(options).await.map_err(|error| told(error, loaded, url))
 }
 
-/// The error with what it is about, and with the most frequent mistake if that was made.
+/// The error with what it is about, and with what to do about it.
 fn told(error: OpenError, loaded: &Loaded, url: &DatabaseUrl) -> anyhow::Error {
-    let (what, is_unencoded) = match &error {
-        OpenError::Store(
-            store::Error::File { .. } | store::Error::InUse { .. } | store::Error::Location { .. },
-        ) => {
-            return error.into();
-        }
-        OpenError::Store(error) => {
-            let is_refused = chain(error).to_string().contains("password authentication failed");
-            (
-                format!("the database {} cannot be used", url.masked()),
-                url.has_unencoded_password() || is_refused,
-            )
-        }
+    match error {
+        OpenError::Store(error) => told_of_store(error, url),
         OpenError::Bus(_) => {
             let redis = loaded.config.redis.url.as_ref();
-            let shown = redis.map(RedisUrl::masked).unwrap_or_default();
-            (format!("Redis at {shown} cannot be used"), redis.is_some_and(RedisUrl::has_unencoded_password))
+            let what = format!("Redis at {} cannot be used", redis.map(RedisUrl::masked).unwrap_or_default());
+            if redis.is_some_and(RedisUrl::has_unencoded_password) {
+                return anyhow::anyhow!("{what}: {}; {PASSWORD_REMEDY}", chain(&error));
+            }
+            anyhow::Error::new(error).context(what)
         }
-    };
-    if is_unencoded {
-        return anyhow::anyhow!("{what}: {}; {PASSWORD_REMEDY}", chain(&error));
     }
-    anyhow::Error::new(error).context(what)
+}
+
+/// An error of the database: which one it is, what was found, and what to do.
+fn told_of_store(error: store::Error, url: &DatabaseUrl) -> anyhow::Error {
+    if matches!(error, store::Error::File { .. } | store::Error::InUse { .. } | store::Error::Location { .. })
+    {
+        return error.into();
+    }
+    let what = format!("the database {} cannot be used", url.masked());
+    let may_be_unencoded = url.has_unencoded_password() || error.code().as_deref() == Some(WRONG_PASSWORD);
+    let remedies: Vec<&str> =
+        error.remedy().into_iter().chain(may_be_unencoded.then_some(PASSWORD_REMEDY)).collect();
+    if remedies.is_empty() {
+        return anyhow::Error::new(error).context(what);
+    }
+    anyhow::anyhow!("{what}: {}; {}", chain(&error), remedies.join("; "))
 }
 
 /// Applies all pending migrations and returns their names.
-pub(crate) async fn migrate(engine: &Engine) -> anyhow::Result<Vec<String>> {
-    let pending = pending(engine).await?;
+///
+/// # Errors
+/// When the database takes no writes, or is of a later version.
+pub(crate) async fn migrate(engine: &Engine, url: &DatabaseUrl) -> anyhow::Result<Vec<String>> {
+    let pending = writable(engine, url).await?;
     if !pending.is_empty() {
         engine.migrate().await.context("a migration of the database failed")?;
     }
@@ -79,17 +89,25 @@ pub(crate) async fn migrate(engine: &Engine) -> anyhow::Result<Vec<String>> {
 /// Refuses to run on tables of an older version.
 ///
 /// # Errors
-/// When migrations are pending.
-pub(crate) async fn refuse_old_schema(engine: &Engine) -> anyhow::Result<()> {
-    let pending = pending(engine).await?;
-    anyhow::ensure!(
-        pending.is_empty(),
-        "the database has pending migrations ({}); run `ctutor migrate up` first",
-        pending.join(", ")
-    );
-    Ok(())
+/// When migrations are pending, or the database takes no writes, or is of a later version.
+pub(crate) async fn refuse_old_schema(engine: &Engine, url: &DatabaseUrl) -> anyhow::Result<()> {
+    let pending = writable(engine, url).await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(told_of_store(store::Error::NotMigrated { pending }, url))
 }
 
-async fn pending(engine: &Engine) -> anyhow::Result<Vec<String>> {
-    engine.pending_migrations().await.context("the pending migrations of the database cannot be read")
+/// The pending migrations of a database that takes writes.
+async fn writable(engine: &Engine, url: &DatabaseUrl) -> anyhow::Result<Vec<String>> {
+    engine.takes_writes().await.map_err(|error| told_of_store(error, url))?;
+    pending(engine, url).await
+}
+
+/// The pending migrations.
+///
+/// # Errors
+/// When they cannot be read, or the database is of a later version.
+pub(crate) async fn pending(engine: &Engine, url: &DatabaseUrl) -> anyhow::Result<Vec<String>> {
+    engine.pending_migrations().await.map_err(|error| told_of_store(error, url))
 }

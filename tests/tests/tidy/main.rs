@@ -7,6 +7,7 @@ mod crates;
 mod error_pages;
 mod imports;
 mod log_causes;
+mod log_page;
 mod migrations;
 mod rooms;
 mod sources;

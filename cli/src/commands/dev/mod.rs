@@ -51,7 +51,7 @@ impl Args {
         let listen = self.address.address(&config.api.listen);
         let listener = Listener::bind(&listen, &remedy(&listen)).await?;
         let engine = process::open(loaded, &database).await?;
-        process::migrate(&engine).await?;
+        process::migrate(&engine, &database).await?;
 
         let welcome = Welcome {
             url: listener.url(),

@@ -26,7 +26,7 @@ impl Args {
         let shutdown = shutdown::on_signals()?;
         let worker = WorkerPart::new(&loaded.config).await?;
         let engine = process::open(loaded, url).await?;
-        process::refuse_old_schema(&engine).await?;
+        process::refuse_old_schema(&engine, url).await?;
         if loaded.config.redis.url.is_none() {
             tracing::warn!(
                 "Redis is not configured (REDIS_URL): the worker polls the database for new tasks"
