@@ -78,10 +78,14 @@ fn configured(loaded: &Loaded) -> anyhow::Result<Option<Found>> {
 
 fn read(path: &Path) -> anyhow::Result<Found> {
     let shown = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Error::one(format!("the token secret `{shown}` cannot be read: {error}")))?;
-    // Editors and `echo` add a line end that is not part of the secret.
-    let secret = JwtSecret::try_from(text.trim_end_matches(['\r', '\n']).to_owned()).map_err(|fault| {
+    let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Error::one(format!(
+            "the token secret `{shown}` is not text in UTF-8; write random bytes as digits, as \
+             `openssl rand -hex 32` does"
+        )),
+        _ => Error::one(format!("the token secret `{shown}` cannot be read: {error}")),
+    })?;
+    let secret = JwtSecret::try_from(text).map_err(|fault| {
         Error::one(format!(
             "the token secret `{shown}` is not valid: {fault}; it must be a string of at least 32 bytes"
         ))
@@ -130,7 +134,7 @@ mod tests {
         let path = loaded.config.data.join(FILE_NAME);
         let made = fs::read_to_string(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(&loaded.config.data).unwrap().count(), 1);
+        assert_eq!(loaded.config.data.read_dir().unwrap().count(), 1);
 
         find_or_create(&loaded).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), made);
@@ -155,6 +159,9 @@ mod tests {
         let variable = [("CTUTOR_JWT_SECRET_FILE", path.to_str().unwrap())];
         let error = find(&loaded(folder.path(), Environment::from(variable))).unwrap_err().to_string();
         assert!(error.contains("/short` is not valid: it has 5 bytes"), "{error}");
+        fs::write(&path, [0xff; 32]).unwrap();
+        let error = find(&loaded(folder.path(), Environment::from(variable))).unwrap_err().to_string();
+        assert!(error.contains("/short` is not text in UTF-8; write random bytes as digits"), "{error}");
         fs::remove_file(&path).unwrap();
         let error = require(&loaded(folder.path(), Environment::from(variable))).unwrap_err().to_string();
         assert!(error.contains("/short` cannot be read"), "{error}");

@@ -5,9 +5,9 @@ use ctutor_api::{
     transport::{self, HttpOptions},
 };
 use ctutor_engine::ids::WorkflowType;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer};
 
-use super::{Between, Config, Length, Timeout};
+use super::{Between, Config, Length, Timeout, list};
 
 /// `[api]`: where the API listens and what users may do.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +19,7 @@ pub(crate) struct Api {
     #[serde(deserialize_with = "workflow_types")]
     pub(crate) user_may_start: Vec<String>,
     /// Pages of other origins that browsers let call.
+    #[serde(deserialize_with = "origins")]
     pub(crate) cors_origins: Vec<Origin>,
     /// Request headers that those pages may send besides the usual ones.
     #[serde(deserialize_with = "headers")]
@@ -45,20 +46,21 @@ pub(crate) struct Api {
 
 /// Names of workflow types; `*` stands for all.
 fn workflow_types<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    names.iter().try_for_each(|name| WorkflowType::parse(name).map(|_| ()).map_err(D::Error::custom))?;
-    Ok(names)
+    let names = list::strings_or_all(deserializer)?;
+    list::parsed(&names, |name| WorkflowType::parse(name).map(|_| name.to_owned()))
+}
+
+fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Origin>, D::Error> {
+    list::parsed(&list::strings_or_all(deserializer)?, str::parse::<Origin>)
 }
 
 fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CorsHeaders, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
+    let names = list::strings_or_all(deserializer)?;
     if names.iter().any(|name| name == "*") {
         return Ok(CorsHeaders::Any);
     }
-    let read = |name: &String| {
-        name.parse().map_err(|_| D::Error::custom(format_args!("`{name}` is not a valid name of a header")))
-    };
-    names.iter().map(read).collect::<Result<_, _>>().map(CorsHeaders::Listed)
+    let read = |name: &str| name.parse().map_err(|_| format!("`{name}` is not a valid name of a header"));
+    list::parsed(&names, read).map(CorsHeaders::Listed)
 }
 
 /// A host, by name or number, and a port; port 0 takes a free one.
@@ -69,28 +71,75 @@ pub(crate) struct Listen {
     pub(crate) port: u16,
 }
 
-impl FromStr for Listen {
-    type Err = &'static str;
+/// Why a string is no such address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotListenable {
+    /// A URL, which has more than an address.
+    Url {
+        authority: String,
+    },
+    NoPort,
+    Port,
+    Bracket,
+    NoBrackets,
+    NoHost {
+        port: u16,
+    },
+    Host {
+        character: char,
+    },
+}
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
-        let port = port.parse().map_err(|_| "its port is not a number from 0 to 65535")?;
+impl FromStr for Listen {
+    type Err = NotListenable;
+
+    fn from_str(text: &str) -> Result<Self, NotListenable> {
+        let text = text.trim();
+        if let Some((_, rest)) = text.split_once("://") {
+            let authority = rest.split('/').next().unwrap_or_default().to_owned();
+            return Err(NotListenable::Url { authority });
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(NotListenable::NoPort)?;
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse().ok().filter(|_| is_number).ok_or(NotListenable::Port)?;
         let host = match host.strip_prefix('[') {
-            Some(inner) => inner.strip_suffix(']').ok_or("a bracket is missing")?,
-            None if host.contains(':') => return Err("an IPv6 address needs brackets"),
+            Some(inner) => inner.strip_suffix(']').ok_or(NotListenable::Bracket)?,
+            None if host.contains(':') => return Err(NotListenable::NoBrackets),
             None => host,
         };
-        if host.is_empty() || host.contains(char::is_whitespace) {
-            return Err("it has no host");
+        let is_odd = |character: &char| character.is_whitespace() || "/?#@[],*".contains(*character);
+        match host.chars().find(is_odd) {
+            _ if host.is_empty() => Err(NotListenable::NoHost { port }),
+            Some(character) => Err(NotListenable::Host { character }),
+            None => Ok(Self { host: host.to_owned(), port }),
         }
-        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for NotListenable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url { authority } => write!(f, "it is a URL; write `{authority}` without the rest"),
+            Self::NoPort => f.write_str("it has no port"),
+            Self::Port => f.write_str("its port is not a number from 0 to 65535"),
+            Self::Bracket => f.write_str("a bracket is missing"),
+            Self::NoBrackets => f.write_str("an IPv6 address needs brackets, such as `[::1]:8000`"),
+            Self::NoHost { port } => write!(
+                f,
+                "it has no host; write `0.0.0.0:{port}` or `[::]:{port}` for all addresses, `127.0.0.1:{port}` for \
+                 this machine only"
+            ),
+            Self::Host { character } => {
+                write!(f, "its host has the character {character:?}, which no host has")
+            }
+        }
     }
 }
 
 impl TryFrom<String> for Listen {
-    type Error = &'static str;
+    type Error = NotListenable;
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
+    fn try_from(text: String) -> Result<Self, NotListenable> {
         text.parse()
     }
 }
@@ -152,11 +201,23 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_address_is_refused() {
-        for text in
-            ["", "8000", ":8000", "localhost", "localhost:", "localhost:65536", "::1:80", "[::1:80", "a b:1"]
-        {
-            assert!(text.parse::<Listen>().is_err(), "{text}");
+    fn a_wrong_address_is_refused_with_its_fault() {
+        for (text, fault) in [
+            ("", "no port"),
+            ("8000", "no port"),
+            (":8000", "write `0.0.0.0:8000` or `[::]:8000` for all addresses"),
+            ("localhost", "no port"),
+            ("localhost:", "not a number"),
+            ("localhost:65536", "not a number"),
+            ("localhost:+80", "not a number"),
+            ("::1:80", "brackets"),
+            ("[::1:80", "a bracket is missing"),
+            ("a b:1", "the character ' '"),
+            ("*:80", "the character '*'"),
+            ("http://127.0.0.1:8000/", "it is a URL; write `127.0.0.1:8000`"),
+        ] {
+            let error = text.parse::<Listen>().unwrap_err().to_string();
+            assert!(error.contains(fault), "{text}: {error}");
         }
     }
 }

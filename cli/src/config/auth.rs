@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::fmt;
 
 use ctutor_api::{
     TokenSigner, TokenVerifier,
@@ -7,7 +7,7 @@ use ctutor_api::{
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Name;
+use super::{Name, Place};
 
 /// `[auth]`: how callers prove who they are.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,7 +16,7 @@ pub(crate) struct Auth {
     /// Signs and checks tokens.
     pub(crate) jwt_secret: Option<JwtSecret>,
     /// A file that holds it.
-    pub(crate) jwt_secret_file: Option<PathBuf>,
+    pub(crate) jwt_secret_file: Option<Place>,
     /// Issuer that tokens must name (`iss`).
     pub(crate) issuer: Option<Name>,
     /// Audience that tokens must name (`aud`).
@@ -27,6 +27,13 @@ pub(crate) struct Auth {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct JwtSecret(SecretString);
+
+/// Why a string is no such secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weak {
+    Blank,
+    Short { bytes: usize },
+}
 
 impl Auth {
     /// Makes tokens with a secret.
@@ -61,12 +68,25 @@ impl Auth {
 }
 
 impl TryFrom<String> for JwtSecret {
-    type Error = String;
+    type Error = Weak;
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.len() < SECRET_BYTES_MIN {
-            return Err(format!("it has {} bytes", text.len()));
+    fn try_from(text: String) -> Result<Self, Weak> {
+        // Editors, `echo` and mounted files add a line end that is not part of the secret. With it, the same secret
+        // in a variable and in a file would be two.
+        let secret = text.trim_end_matches(['\r', '\n']);
+        match secret.len() {
+            _ if secret.trim().is_empty() => Err(Weak::Blank),
+            bytes if bytes < SECRET_BYTES_MIN => Err(Weak::Short { bytes }),
+            _ => Ok(Self(secret.to_owned().into())),
         }
-        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for Weak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blank => f.write_str("it is blank"),
+            Self::Short { bytes } => write!(f, "it has {bytes} bytes"),
+        }
     }
 }

@@ -4,7 +4,7 @@ use ctutor_engine::store::{DatabaseOptions, Location};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Between, Length, mask, password};
+use super::{Between, Timeout, mask, password};
 
 /// `[database]`: where everything durable is.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,9 +15,9 @@ pub(crate) struct Database {
     /// Most connections for reading.
     pub(crate) read_connections_max: Between<1, 1000>,
     /// Longest wait for a free connection.
-    pub(crate) acquire_timeout: Length,
+    pub(crate) acquire_timeout: Timeout,
     /// Longest wait for the answer of a server.
-    pub(crate) statement_timeout: Length,
+    pub(crate) statement_timeout: Timeout,
 }
 
 /// Where the database is.
@@ -65,7 +65,13 @@ impl TryFrom<String> for DatabaseUrl {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         // A URL that cannot be understood is not repeated: it may hold a password all the same.
+        let text = text.trim();
         let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| text.starts_with(scheme));
-        if known { Ok(Self::Url(text.into())) } else { Err("its scheme is not known") }
+        match text {
+            "" => Err("it is blank"),
+            "sqlite:" => Err("it has no path"),
+            text if known => Ok(Self::Url(text.into())),
+            _ => Err("its scheme is not known"),
+        }
     }
 }

@@ -30,9 +30,10 @@ impl Environment {
         Ok(Self(known))
     }
 
-    /// The value of a variable. An empty one counts as not set: compose files and scripts pass on empty ones.
+    /// The value of a variable. An empty one counts as not set: compose files and scripts pass on empty ones. One of
+    /// blanks is a mistake that the check of its key names.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
 

@@ -40,6 +40,9 @@ fn describe(error: &figment::Error) -> String {
     let key = Key::find(&path).or_else(|| Key::find(path.rsplit_once('.').map_or("", |(list, _)| list)));
     let Some(key) = key else { return format!("`{path}` (from {source}) is not valid: {}", error.kind) };
     let fault = match &error.kind {
+        Fault::InvalidType(Actual::Str(text), _) if key.kind == Kind::Number && has_unit(text) => {
+            format!("it is string {text:?}, with a unit; write the number alone, without separators")
+        }
         Fault::Message(message) => message.clone(),
         // What was found may be a secret in a wrong place.
         Fault::InvalidType(..) | Fault::InvalidValue(..)
@@ -51,6 +54,11 @@ fn describe(error: &figment::Error) -> String {
         _ => "it has another type".to_owned(),
     };
     format!("`{}` (from {source}) is not valid: {fault}; it must be {}", key.path, key.allowed)
+}
+
+/// Whether it is a number with more behind it: `2MiB`, `10s`, `1_000`.
+fn has_unit(text: &str) -> bool {
+    text.trim().starts_with(|character: char| character.is_ascii_digit())
 }
 
 fn found(fault: &Fault) -> String {

@@ -64,7 +64,12 @@ pub(crate) static KEYS: LazyLock<Vec<Key>> =
     LazyLock::new(|| [COMMON, GRAPHQL_KEYS, STREAMS_KEYS, WEBSOCKET_KEYS, OTHERS].concat());
 
 const COMMON: &[Key] = &[
-    Key::new("namespace", &["CTUTOR_NAMESPACE"], Kind::Text, "a name of at most 100 bytes"),
+    Key::new(
+        "namespace",
+        &["CTUTOR_NAMESPACE"],
+        Kind::Text,
+        "a name of at most 100 bytes, without control characters, and without blanks around it",
+    ),
     Key::new("data", &["CTUTOR_DATA"], Kind::Text, "a path"),
     Key::new(
         "database.url",
@@ -77,21 +82,26 @@ const COMMON: &[Key] = &[
         &["CTUTOR_DATABASE_READ_CONNECTIONS_MAX"],
         |database: &Database| &database.read_connections_max,
     ),
-    Key::new("database.acquire_timeout", &["CTUTOR_DATABASE_ACQUIRE_TIMEOUT"], Kind::Text, LENGTH),
-    Key::new("database.statement_timeout", &["CTUTOR_DATABASE_STATEMENT_TIMEOUT"], Kind::Text, LENGTH),
+    Key::of::<Timeout>("database.acquire_timeout", &["CTUTOR_DATABASE_ACQUIRE_TIMEOUT"]),
+    Key::of::<Timeout>("database.statement_timeout", &["CTUTOR_DATABASE_STATEMENT_TIMEOUT"]),
     Key::new("redis.url", &["REDIS_URL"], Kind::Url, "`redis://`, `rediss://` or `redis+unix://` …"),
     Key::new("auth.jwt_secret", &["CTUTOR_JWT_SECRET"], Kind::Secret, "a string of at least 32 bytes"),
     Key::new("auth.jwt_secret_file", &["CTUTOR_JWT_SECRET_FILE"], Kind::Text, "a path"),
     Key::new("auth.issuer", &["CTUTOR_JWT_ISSUER"], Kind::Text, NAME),
     Key::new("auth.audience", &["CTUTOR_JWT_AUDIENCE"], Kind::Text, NAME),
     Key::new("api.listen", &["CTUTOR_LISTEN"], Kind::Text, "`HOST:PORT`"),
-    Key::new("api.user_may_start", &["CTUTOR_USER_MAY_START"], Kind::List, "a list of workflow types"),
+    Key::new(
+        "api.user_may_start",
+        &["CTUTOR_USER_MAY_START"],
+        Kind::List,
+        "a list of workflow types, or `*` alone for all",
+    ),
     Key::new("api.cors_origins", &["CTUTOR_CORS_ORIGINS"], Kind::List, ORIGINS),
     Key::new(
         "api.cors_headers",
         &["CTUTOR_CORS_HEADERS"],
         Kind::List,
-        "a list of names of headers, or `*` for all",
+        "a list of names of headers, or `*` alone for all",
     ),
     Key::of::<Timeout>("api.cors_max_age", &["CTUTOR_CORS_MAX_AGE"]),
     Key::new("api.drain_timeout", &["CTUTOR_DRAIN_TIMEOUT"], Kind::Text, LENGTH),
@@ -129,9 +139,9 @@ const OTHERS: &[Key] = &[
         "testing.read_only_folders",
         &["CTUTOR_TESTING_READ_ONLY_FOLDERS"],
         Kind::List,
-        "a list of paths",
+        "a list of paths of folders, each from `/` on",
     ),
-    Key::new("testing.control_group", &["CTUTOR_TESTING_CONTROL_GROUP"], Kind::Text, "a path"),
+    Key::new("testing.control_group", &["CTUTOR_TESTING_CONTROL_GROUP"], Kind::Text, "a path from `/` on"),
     Key::of_field("testing.cores_per_test", &["CTUTOR_TESTING_CORES_PER_TEST"], |testing: &Testing| {
         &testing.cores_per_test
     }),
@@ -222,7 +232,7 @@ const PERMISSION: &str = "`refused` or `allowed`";
 
 const NAME: &str = "a string that is not blank, without control characters";
 
-const ORIGINS: &str = "a list of origins such as `https://console.example.com` or `https://*.example.com`, or `*` for every page";
+const ORIGINS: &str = "a list of origins such as `https://console.example.com` or `https://*.example.com`, or `*` alone for every page";
 
 const LENGTH: &str = "a length of time such as `500ms`, `10s` or `1h30m`";
 

@@ -118,10 +118,7 @@ impl Provider for Layer {
 fn read(kind: Kind, text: &str) -> Value {
     match kind {
         Kind::Number => text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
-        Kind::List => {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Value::from(items.map(Value::from).collect::<Vec<_>>())
-        }
+        Kind::List => Value::from(text.split(',').map(Value::from).collect::<Vec<_>>()),
         Kind::Text | Kind::Url | Kind::Secret => Value::from(text),
     }
 }

@@ -37,6 +37,9 @@ impl TryFrom<String> for Filter {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.trim().is_empty() {
+            return Err("it is blank".to_owned());
+        }
         EnvFilter::try_new(&text).map_err(|error| format!("`{text}` has {error}"))?;
         Ok(Self(text))
     }

@@ -16,11 +16,13 @@ mod kind;
 mod layer;
 mod length;
 mod limits;
+mod list;
 mod loaded;
 mod log;
 mod mask;
 mod name;
 mod password;
+mod place;
 mod redis;
 mod section;
 mod show;
@@ -30,8 +32,6 @@ mod worker;
 
 #[cfg(test)]
 mod tests;
-
-use std::path::PathBuf;
 
 use ctutor_engine::ids::Namespace;
 use serde::{Deserialize, Deserializer, de};
@@ -54,6 +54,7 @@ pub(crate) use self::{
     log::{Format, Log},
     name::Name,
     password::REMEDY as PASSWORD_REMEDY,
+    place::{AbsolutePlace, Place},
     redis::{Redis, RedisUrl},
     testing::Testing,
     timeout::Timeout,
@@ -71,7 +72,7 @@ pub(crate) struct Config {
     #[serde(deserialize_with = "namespace")]
     pub(crate) namespace: Namespace,
     /// Where `ctutor dev` keeps its files.
-    pub(crate) data: PathBuf,
+    pub(crate) data: Place,
     pub(crate) database: Database,
     pub(crate) redis: Redis,
     pub(crate) auth: Auth,
@@ -87,5 +88,10 @@ pub(crate) struct Config {
 }
 
 fn namespace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Namespace, D::Error> {
-    Namespace::parse(String::deserialize(deserializer)?).map_err(de::Error::custom)
+    let text = String::deserialize(deserializer)?;
+    if text.trim() != text && !text.trim().is_empty() {
+        // Processes with and without it would not see each other's workflows.
+        return Err(de::Error::custom("it begins or ends with a space or a line end"));
+    }
+    Namespace::parse(text).map_err(de::Error::custom)
 }

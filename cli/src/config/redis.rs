@@ -32,6 +32,7 @@ impl TryFrom<String> for RedisUrl {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
+        let text = text.trim();
         let known = ["redis://", "rediss://", "redis+unix://", "unix://"];
         if known.iter().any(|scheme| text.starts_with(scheme)) {
             Ok(Self(text.into()))

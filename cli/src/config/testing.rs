@@ -1,23 +1,20 @@
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use ctutor_git::{LocalSources, UrlPrefix};
 use ctutor_sandbox::Policy;
 use ctutor_workflows::testing::plan::Maxima;
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{Between, Length};
+use super::{AbsolutePlace, Between, Length, Place, list};
 
 /// `[testing]`: how a worker tests what students hand in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Testing {
     /// Mirrors of repositories, and temporary folders.
-    pub(crate) cache_folder: Option<PathBuf>,
+    pub(crate) cache_folder: Option<Place>,
     /// Secrets, one file each.
-    pub(crate) secrets_folder: Option<PathBuf>,
+    pub(crate) secrets_folder: Option<Place>,
     /// Where the repositories may lie that tests name; anywhere when it is empty.
     #[serde(deserialize_with = "url_prefixes")]
     pub(crate) sources: Vec<UrlPrefix>,
@@ -26,9 +23,10 @@ pub(crate) struct Testing {
     /// Whether students' programs run where nothing can be confined.
     pub(crate) unconfined: Permission,
     /// Folders that confined programs see beside the system's.
-    pub(crate) read_only_folders: Vec<PathBuf>,
+    #[serde(deserialize_with = "folders")]
+    pub(crate) read_only_folders: Vec<AbsolutePlace>,
     /// A control group (version 2) in which the tests of a worker get groups of their own.
-    pub(crate) control_group: Option<PathBuf>,
+    pub(crate) control_group: Option<AbsolutePlace>,
     /// Cores that each test may use.
     pub(crate) cores_per_test: Between<1, 1_024>,
     /// Most tests at once; as many as there are processors when not set.
@@ -79,10 +77,10 @@ impl Testing {
     pub(crate) fn options(&self, data: &Path) -> ctutor_workflows::Options {
         let mut options = ctutor_workflows::Options::below(data);
         if let Some(folder) = &self.cache_folder {
-            options.cache_folder.clone_from(folder);
+            options.cache_folder = folder.to_path_buf();
         }
         if let Some(folder) = &self.secrets_folder {
-            options.secrets_folder.clone_from(folder);
+            options.secrets_folder = folder.to_path_buf();
         }
         options.git = self.git();
         options.maxima = Maxima {
@@ -101,8 +99,9 @@ impl Testing {
             Permission::Refused => Policy::Confined,
             Permission::Allowed => Policy::AllowUnconfined,
         };
-        options.sandbox_read_only.clone_from(&self.read_only_folders);
-        options.sandbox_cgroup.clone_from(&self.control_group);
+        options.sandbox_read_only =
+            self.read_only_folders.iter().map(|folder| folder.to_path_buf()).collect();
+        options.sandbox_cgroup = self.control_group.as_ref().map(|folder| folder.to_path_buf());
         options.cores_per_test = self.cores_per_test.as_usize();
         options
     }
@@ -131,12 +130,12 @@ fn mebibytes(count: u32) -> u64 {
 }
 
 fn url_prefixes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<UrlPrefix>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
     // What is malformed is not repeated: it may hold a password.
-    let parse = |(number, text): (usize, &String)| {
-        text.parse().map_err(|fault| D::Error::custom(format_args!("item {number}: {fault}")))
-    };
-    (1..).zip(&texts).map(parse).collect()
+    list::parsed(&list::strings(deserializer)?, str::parse::<UrlPrefix>)
+}
+
+fn folders<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AbsolutePlace>, D::Error> {
+    list::parsed(&list::strings(deserializer)?, |text| AbsolutePlace::try_from(text.to_owned()))
 }
 
 /// The activities that these times are part of have time limits of their own.

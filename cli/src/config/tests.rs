@@ -109,10 +109,10 @@ fn origins_headers_and_bounds_are_checked_with_the_remedy() {
         let told = fault("", [(name, value)]);
         assert!(told.contains(name) && told.contains(remedy), "{told}");
     }
-    let all =
-        load("", [("CTUTOR_CORS_ORIGINS", "*, HTTPS://Console.Example.com:443/")], Flags::default()).unwrap();
-    let origins: Vec<_> = all.config.api.cors_origins.iter().map(ToString::to_string).collect();
-    assert_eq!(origins, ["*", "https://console.example.com"]);
+    let written = "null, HTTPS://Console.Example.com:443/";
+    let loaded = load("", [("CTUTOR_CORS_ORIGINS", written)], Flags::default()).unwrap();
+    let origins: Vec<_> = loaded.config.api.cors_origins.iter().map(ToString::to_string).collect();
+    assert_eq!(origins, ["null", "https://console.example.com"]);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn lists_and_secrets_come_from_the_environment() {
     let loaded = load(
         "",
         [
-            ("CTUTOR_TASK_QUEUES", " a, b,,a "),
+            ("CTUTOR_TASK_QUEUES", " a, b,a "),
             ("CTUTOR_JWT_SECRET", secret),
             ("DATABASE_URL", "postgres://ada:s3cret@db/ctutor"),
             ("REDIS_URL", ""),
@@ -154,6 +154,70 @@ fn lists_and_secrets_come_from_the_environment() {
     assert!(loaded.config.redis.url.is_none(), "an empty variable counts as not set");
     let debug = format!("{:?}", loaded.config);
     assert!(!debug.contains("s3cret") && !debug.contains(secret), "{debug}");
+}
+
+#[test]
+fn what_says_nothing_clear_is_refused() {
+    let blank_secret = " ".repeat(40);
+    for (name, value, fault) in [
+        ("CTUTOR_TASK_QUEUES", "a,,b", "item 2 is blank"),
+        ("CTUTOR_TASK_QUEUES", "a,b,", "item 3 is blank"),
+        ("CTUTOR_CORS_ORIGINS", ",", "item 1 is blank"),
+        ("CTUTOR_CORS_HEADERS", "x-a, ,x-b", "item 2 is blank"),
+        ("CTUTOR_USER_MAY_START", "a,,b", "item 2 is blank"),
+        ("CTUTOR_TESTING_SOURCES", "https://a.example/,", "item 2 is blank"),
+        (
+            "CTUTOR_CORS_ORIGINS",
+            "*,https://a.example",
+            "item 1 is `*`, which stands for all: write `*` alone",
+        ),
+        ("CTUTOR_CORS_HEADERS", "x-a,*", "item 2 is `*`"),
+        ("CTUTOR_USER_MAY_START", "a,*", "item 2 is `*`"),
+        ("CTUTOR_CORS_ORIGINS", "https://a.example,b.example", "item 2: `b.example` has no scheme"),
+        ("CTUTOR_NAMESPACE", " a", "begins or ends with a space"),
+        ("CTUTOR_NAMESPACE", "a\n", "begins or ends with a space or a line end"),
+        ("CTUTOR_NAMESPACE", " ", "blank"),
+        ("CTUTOR_JWT_SECRET", " ", "it is blank"),
+        ("CTUTOR_JWT_SECRET", &blank_secret, "it is blank"),
+        ("CTUTOR_TOKEN", " ", "it is blank"),
+        ("CTUTOR_LOG", " ", "it is blank"),
+        ("CTUTOR_DATA", " ", "it is blank"),
+        ("CTUTOR_DATA", "/srv/ctutor\n", "it has a control character, such as a line end"),
+        ("CTUTOR_TESTING_READ_ONLY_FOLDERS", "/opt,opt/x", "item 2: `opt/x` is relative"),
+        ("CTUTOR_TESTING_CONTROL_GROUP", "ctutor", "`ctutor` is relative"),
+        ("CTUTOR_DATABASE_ACQUIRE_TIMEOUT", "0s", "is zero"),
+        ("CTUTOR_DATABASE_STATEMENT_TIMEOUT", "2d", "is longer than a day"),
+        ("CTUTOR_WORKER_CONCURRENCY", "10k", "with a unit; write the number alone"),
+        ("DATABASE_URL", "sqlite:", "it has no path"),
+    ] {
+        let told = fault_of(name, value);
+        assert!(told.starts_with('`') && told.contains(name) && told.contains(fault), "{value:?}: {told}");
+    }
+    let told = fault("[worker]\ntask_queues = ['a', ' ']\n", []);
+    assert!(told.contains("item 2 is blank"), "{told}");
+}
+
+fn fault_of(name: &str, value: &str) -> String {
+    fault("", [(name, value)])
+}
+
+#[test]
+fn line_ends_around_secrets_and_urls_are_no_part_of_them() {
+    use secrecy::ExposeSecret;
+    let secret = "0123456789abcdef0123456789abcdef";
+    let mounted = format!("{secret}\r\n");
+    let variables = [
+        ("CTUTOR_JWT_SECRET", mounted.as_str()),
+        ("DATABASE_URL", "postgres://db/ctutor\n"),
+        ("REDIS_URL", "redis://cache\n"),
+    ];
+    let config = load("", variables, Flags::default()).unwrap().config;
+    let signer = config.auth.signer(config.auth.jwt_secret.as_ref().unwrap()).unwrap();
+    let token = signer.create("a", ctutor_api::Role::User, std::time::Duration::from_secs(60)).unwrap();
+    let plain = ctutor_api::TokenVerifier::new(&secret.to_owned().into()).unwrap();
+    plain.verify(&token).unwrap();
+    assert_eq!(config.database.url.unwrap().masked(), "postgres://db/ctutor");
+    assert_eq!(config.redis.url.unwrap().0.expose_secret(), "redis://cache");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use ctutor_engine::ids::TaskQueue;
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{Between, Length, Name};
+use super::{Between, Length, Name, list};
 
 /// `[worker]`: what a worker serves.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,10 +19,9 @@ pub(crate) struct Worker {
 }
 
 fn task_queues<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<TaskQueue>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
+    let names = list::strings(deserializer)?;
     let mut queues = Vec::with_capacity(names.len());
-    for name in &names {
-        let queue = TaskQueue::parse(name.trim()).map_err(D::Error::custom)?;
+    for queue in list::parsed(&names, |name| TaskQueue::parse(name))? {
         if !queues.contains(&queue) {
             queues.push(queue);
         }
