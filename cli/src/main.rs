@@ -50,6 +50,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let loaded = Loaded::load(cli.config.as_deref(), Environment::of_process()?, cli.flags())?;
     logging::init(&loaded.config, &loaded.environment);
+    for unknown in loaded.environment.unknown() {
+        tracing::warn!(variable = unknown.name, "{unknown}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

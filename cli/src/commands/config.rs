@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use crate::{
     args::{ClientArgs, ListenArgs, ProcessArgs, SecretArgs, WorkerArgs},
-    config::{Flags, Loaded},
+    config::{self, Flags, Loaded},
     output,
 };
 
@@ -11,6 +11,9 @@ pub(crate) struct Args {
     /// Print JSON instead of TOML
     #[arg(long)]
     json: bool,
+    /// Print the defaults, with the meaning and the environment variable of each key
+    #[arg(long, conflicts_with = "json")]
+    defaults: bool,
     #[command(flatten)]
     process: ProcessArgs,
     #[command(flatten)]
@@ -33,7 +36,9 @@ impl Args {
     }
 
     pub(super) fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-        if self.json {
+        if self.defaults {
+            output::data(config::DEFAULTS.trim_end())?;
+        } else if self.json {
             output::json(&loaded.to_json())?;
         } else {
             output::data(loaded.to_toml().trim_end())?;

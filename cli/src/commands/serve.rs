@@ -32,6 +32,7 @@ impl Args {
 
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let config = &loaded.config;
+        loaded.check_worker_folders()?;
         let url = process::database_url(loaded)?;
         let verifier = config.auth.verifier(&secret::require(loaded)?.secret)?;
         let shutdown = shutdown::on_signals()?;

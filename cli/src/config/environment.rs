@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, ffi::OsString};
 
-use super::{Error, KEYS};
+use super::{Error, keys::is_read};
 
 /// The environment variables, read once.
 #[derive(Debug, Clone, Default)]
@@ -21,13 +21,18 @@ impl Environment {
             let name = name.to_string_lossy().into_owned();
             match value.into_string() {
                 Ok(value) => _ = known.insert(name, value),
-                Err(_) if KEYS.iter().any(|key| key.env.contains(&name.as_str())) => {
+                Err(_) if is_read(&name) => {
                     return Err(Error::one(format!("the value of {name} is not valid UTF-8")));
                 }
                 Err(_) => {}
             }
         }
         Ok(Self(known))
+    }
+
+    /// All variables whose values are text, with these.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of a variable. An empty one counts as not set: compose files and scripts pass on empty ones. One of
@@ -55,6 +60,7 @@ mod tests {
             let value = OsString::from_vec(b"data-\xff".to_vec());
             Environment::of_variables([(name.into(), value)].into_iter())
         };
+        assert!(read("CTUTOR_CONFIG").is_err());
         assert_eq!(
             read("CTUTOR_DATA").unwrap_err().to_string(),
             "the value of CTUTOR_DATA is not valid UTF-8"

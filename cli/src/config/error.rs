@@ -53,6 +53,11 @@ fn describe(error: &figment::Error) -> String {
         Fault::UnknownVariant(word, _) => format!("the word `{word}` is unknown"),
         _ => "it has another type".to_owned(),
     };
+    of_key(key, source, &fault)
+}
+
+/// A fault of the value of a key.
+pub(super) fn of_key(key: &Key, source: &str, fault: &str) -> String {
     format!("`{}` (from {source}) is not valid: {fault}; it must be {}", key.path, key.allowed)
 }
 

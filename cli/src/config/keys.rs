@@ -59,6 +59,14 @@ impl Key {
     }
 }
 
+/// The variable that names the file of the configuration.
+pub(super) const FILE_VARIABLE: &str = "CTUTOR_CONFIG";
+
+/// Whether the configuration reads the variable.
+pub(super) fn is_read(name: &str) -> bool {
+    name == FILE_VARIABLE || KEYS.iter().any(|key| key.env.contains(&name))
+}
+
 /// All keys, in the order of `default.toml`.
 pub(crate) static KEYS: LazyLock<Vec<Key>> =
     LazyLock::new(|| [COMMON, GRAPHQL_KEYS, STREAMS_KEYS, WEBSOCKET_KEYS, OTHERS].concat());

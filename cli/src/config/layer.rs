@@ -8,7 +8,7 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use super::{DEFAULTS, Environment, Error, KEYS, Key, Kind, flags::Flag};
+use super::{DEFAULTS, Environment, Error, KEYS, Key, Kind, flags::Flag, near};
 
 /// Where a value comes from. A later variant wins over an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,8 +159,11 @@ fn unknown_key(path: &str, shown: &str) -> String {
         known.dedup();
     }
     let known = known.join(", ");
+    let meant = near::of_path(path).map_or_else(String::new, |key| format!("; did you mean `{}`?", key.path));
     match section {
-        Some(section) => format!("unknown key `{path}` in `{shown}`; known in `[{section}]` are: {known}"),
-        None => format!("unknown key `{path}` in `{shown}`; known are: {known}"),
+        Some(section) => {
+            format!("unknown key `{path}` in `{shown}`{meant}; known in `[{section}]` are: {known}")
+        }
+        None => format!("unknown key `{path}` in `{shown}`{meant}; known are: {known}"),
     }
 }

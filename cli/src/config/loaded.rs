@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 
 use super::{
-    Config, Environment, Error, Flags, KEYS,
+    Config, Environment, Error, Flags, KEYS, Key, error,
+    keys::FILE_VARIABLE,
     layer::{Layer, Source},
 };
 
@@ -54,6 +55,15 @@ impl Loaded {
         self.layers.iter().rfind(|layer| layer.has(path)).map(|layer| &layer.source)
     }
 
+    /// What is wrong with the value of a key, with its source.
+    pub(super) fn fault(&self, path: &str, fault: &str) -> String {
+        let source = self.source(path).map_or_else(String::new, ToString::to_string);
+        match Key::find(path) {
+            Some(key) => error::of_key(key, &source, fault),
+            None => format!("`{path}` (from {source}) is not valid: {fault}"),
+        }
+    }
+
     /// Whether somebody set the key.
     pub(crate) fn is_explicit(&self, path: &str) -> bool {
         self.source(path).is_some_and(|source| source.rank() > Source::Default.rank())
@@ -83,7 +93,7 @@ fn find_file(file: Option<&Path>, environment: &Environment, flags: &Flags) -> O
     if let Some(path) = file {
         return Some(path.to_owned());
     }
-    if let Some(path) = environment.get("CTUTOR_CONFIG") {
+    if let Some(path) = environment.get(FILE_VARIABLE) {
         return Some(path.into());
     }
     let here = PathBuf::from(FILE_NAME);

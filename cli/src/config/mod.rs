@@ -10,6 +10,7 @@ mod database;
 mod environment;
 mod error;
 mod flags;
+mod folders;
 mod graphql;
 mod keys;
 mod kind;
@@ -21,6 +22,7 @@ mod loaded;
 mod log;
 mod mask;
 mod name;
+mod near;
 mod password;
 mod place;
 mod redis;
@@ -28,6 +30,7 @@ mod section;
 mod show;
 mod testing;
 mod timeout;
+mod unknown;
 mod worker;
 
 #[cfg(test)]

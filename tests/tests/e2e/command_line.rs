@@ -164,6 +164,29 @@ fn what_is_misused_or_not_there_is_told_with_its_exit_code() {
     assert_eq!(finish(&["--version"]).status, 0);
 }
 
+#[test]
+fn a_variable_that_sets_nothing_is_told_and_not_refused() {
+    let shown = Ctutor::new(["config"]).env("CTUTOR_WORKER_CONCURENCY", "7").finish().unwrap();
+    assert_eq!(shown.status, 0, "{shown:?}");
+    let told = "CTUTOR_WORKER_CONCURENCY is unknown and has no effect; did you mean CTUTOR_WORKER_CONCURRENCY?";
+    assert!(shown.stderr.contains(told), "{shown:?}");
+    let known = Ctutor::new(["config", "--defaults"]).env("CTUTOR_WORKER_CONCURRENCY", "7").finish().unwrap();
+    assert!(known.status == 0 && known.stderr.is_empty(), "{known:?}");
+    assert!(known.stdout.contains("CTUTOR_WORKER_CONCURRENCY, --concurrency"), "{known:?}");
+}
+
+#[test]
+fn a_worker_says_which_of_its_folders_is_none() {
+    for command in [&["dev", "--listen", "127.0.0.1:0"][..], &["worker", "check", "--language", "bash"]] {
+        let refused = Ctutor::new(command)
+            .env("CTUTOR_TESTING_READ_ONLY_FOLDERS", "/usr,/nowhere/python")
+            .finish()
+            .unwrap();
+        assert_eq!(refused.status, MISUSED, "{refused:?}");
+        assert!(refused.stderr.contains("item 2: `/nowhere/python` does not exist"), "{refused:?}");
+    }
+}
+
 fn finish(args: &[&str]) -> Finished {
     Ctutor::new(args).finish().unwrap()
 }

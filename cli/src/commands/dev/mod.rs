@@ -44,6 +44,7 @@ impl Args {
 
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let config = &loaded.config;
+        loaded.check_worker_folders()?;
         let secret = secret::find_or_create(loaded)?.secret;
         let (signer, verifier) = (config.auth.signer(&secret)?, config.auth.verifier(&secret)?);
         let database = database(loaded)?;

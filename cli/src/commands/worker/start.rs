@@ -22,6 +22,7 @@ impl Args {
     }
 
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        loaded.check_worker_folders()?;
         let url = process::database_url(loaded)?;
         let shutdown = shutdown::on_signals()?;
         let worker = WorkerPart::new(&loaded.config).await?;

@@ -49,6 +49,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        loaded.check_worker_folders()?;
         let languages = language::chosen(&self.language)?;
         let options = loaded.config.testing.options(&loaded.config.data);
         let sandbox = match Sandbox::detect(options.sandbox_options()).await {

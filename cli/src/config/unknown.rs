@@ -1,0 +1,95 @@
+//! Variables that look like ours and set nothing.
+//!
+//! They are told and not refused: the environment is shared. Kubernetes and Docker put variables there for a service
+//! of this name, and a newer version that was rolled back has left its own.
+
+use std::fmt;
+
+use super::{
+    Environment,
+    keys::is_read,
+    near::{self, PREFIX},
+};
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnknownVariable<'a> {
+    pub(crate) name: &'a str,
+    meant: Option<&'static str>,
+}
+
+/// Variables of the tests of ctutor, which developers may have set.
+const OF_TESTS: [&str; 4] =
+    ["CTUTOR_BIN", "CTUTOR_SIMULATION_SEED", "CTUTOR_TEST_DATABASE_URL", "CTUTOR_TEST_REDIS_URL"];
+
+impl Environment {
+    /// The variables that begin like ours and that nothing reads, by name.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = UnknownVariable<'_>> {
+        let ours = self.all().filter(|(name, _)| name.to_ascii_uppercase().starts_with(PREFIX));
+        let unknown = ours.filter(|(name, value)| {
+            !value.is_empty() && !is_read(name) && !OF_TESTS.contains(name) && !is_of_service(name, value)
+        });
+        unknown.map(|(name, _)| {
+            let meant = near::of_variable(name).and_then(|key| key.env.first().copied());
+            UnknownVariable { name, meant }
+        })
+    }
+}
+
+impl fmt::Display for UnknownVariable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, meant } = self;
+        write!(f, "the environment variable {name} is unknown and has no effect; ")?;
+        match meant {
+            Some(meant) => write!(f, "did you mean {meant}?"),
+            None => f.write_str("remove it, or take one of those that `ctutor config --defaults` names"),
+        }
+    }
+}
+
+/// Whether Kubernetes or Docker made it for a service: `CTUTOR_API_SERVICE_HOST`, `CTUTOR_PORT=tcp://10.0.0.1:80`,
+/// `CTUTOR_PORT_80_TCP_ADDR`.
+fn is_of_service(name: &str, value: &str) -> bool {
+    let is_address = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+    let of_port = name.split_once("_PORT_").map_or("", |(_, rest)| rest);
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && is_address)
+        || of_port.starts_with(|character: char| character.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sets_nothing_is_told_with_what_may_be_meant() {
+        let environment = Environment::from([
+            ("CTUTOR_WORKER_CONCURENCY", "3"),
+            ("CTUTOR_WORKER_CONCURRENCY", "3"),
+            ("CTUTOR_NICKNAME_OF_SERVER", "s3cret"),
+            ("CTUTOR_EMPTY", ""),
+            ("CTUTOR_CONFIG", "x"),
+            ("CTUTOR_TESTING_FILES_MAX", "1"),
+            ("CTUTOR_BIN", "x"),
+            ("CTUTOR_SERVICE_HOST", "10.0.0.1"),
+            ("CTUTOR_SERVICE_PORT_HTTP", "80"),
+            ("CTUTOR_PORT", "tcp://10.0.0.1:80"),
+            ("CTUTOR_API_PORT_80_TCP_ADDR", "10.0.0.1"),
+            ("ctutor_url", "http://a"),
+            ("OTHER", "x"),
+        ]);
+        let told: Vec<String> = environment.unknown().map(|unknown| unknown.to_string()).collect();
+        assert_eq!(
+            told,
+            [
+                "the environment variable CTUTOR_NICKNAME_OF_SERVER is unknown and has no effect; remove it, or take \
+                 one of those that `ctutor config --defaults` names",
+                "the environment variable CTUTOR_WORKER_CONCURENCY is unknown and has no effect; did you mean \
+                 CTUTOR_WORKER_CONCURRENCY?",
+                "the environment variable ctutor_url is unknown and has no effect; did you mean CTUTOR_URL?",
+            ]
+        );
+    }
+}
