@@ -1,7 +1,7 @@
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use reqwest::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// Why a call to the API failed.
 #[derive(Debug, thiserror::Error)]
@@ -10,9 +10,10 @@ pub(crate) enum Error {
     #[error("no ctutor at {url}; start one with `ctutor dev`, or name another with `--url` or CTUTOR_URL")]
     Unreachable { url: String },
     /// Nobody can be reached there.
-    #[error("no connection to {url} can be made{}", remedy(source))]
+    #[error("no connection to {url} can be made{}", obstacle.remedy())]
     NoConnection {
         url: String,
+        obstacle: Obstacle,
         #[source]
         source: reqwest::Error,
     },
@@ -30,8 +31,21 @@ pub(crate) enum Error {
     #[error("the stream ended before the workflow execution did")]
     NoEnd,
     /// Somebody else answered.
-    #[error("{url} answered {status} {}", without_graphql(*status))]
-    NotOurs { url: String, status: StatusCode },
+    #[error("{url} answered {status} {}", without_graphql(*status, media.as_deref()))]
+    NotOurs {
+        url: String,
+        status: StatusCode,
+        /// Type of what it sent, if it says one.
+        media: Option<String>,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The address leads elsewhere.
+    #[error(
+        "{url} answered {status} and leads to {location}; if the API is there, name that URL with `--url` or CTUTOR_URL; \
+         if that is a login page, name a URL that reaches the API without it"
+    )]
+    Redirected { url: String, status: StatusCode, location: String },
     /// The token was refused.
     #[error("{token} was refused: {message}; {remedy}")]
     Unauthenticated { token: String, message: String, remedy: &'static str },
@@ -62,21 +76,34 @@ impl Error {
         if is_refused(&source) {
             return Self::Unreachable { url };
         }
-        if source.is_connect() { Self::NoConnection { url, source } } else { Self::Lost { url, source } }
+        let obstacle = Obstacle::of(&source);
+        if source.is_connect() || obstacle.is_tls() {
+            return Self::NoConnection { url, obstacle, source };
+        }
+        Self::Lost { url, source }
     }
 
     /// Whether the same call may succeed a little later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. }
-            | Self::NoConnection { .. }
-            | Self::Lost { .. }
-            | Self::Cut { .. }
-            | Self::NoEnd => true,
-            // A proxy whose server is away.
-            Self::NotOurs { status, .. } => status.is_server_error(),
+            // What is wrong with TLS stays wrong until somebody changes it.
+            Self::NoConnection { obstacle, .. } => !obstacle.is_tls(),
+            Self::Unreachable { .. } | Self::Lost { .. } | Self::Cut { .. } | Self::NoEnd => true,
+            // A proxy whose server is away, or that lets few requests pass.
+            Self::NotOurs { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Graphql(errors) => errors.iter().any(|error| error.code() == Some("UNAVAILABLE")),
             _ => false,
+        }
+    }
+
+    /// How long the server asks to wait before the next try.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::NotOurs { retry_after, .. } => *retry_after,
+            Self::Graphql(errors) => errors.iter().find_map(|error| error.extensions.retry_after),
+            _ => None,
         }
     }
 
@@ -96,29 +123,71 @@ impl Error {
     }
 }
 
-/// What to do about a connection that cannot be made, where the reason shows it.
-fn remedy(source: &reqwest::Error) -> &'static str {
-    let causes = std::iter::successors(std::error::Error::source(source), |cause| cause.source());
-    let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    if text.contains("dns error") {
-        " (check the host name in `--url` or CTUTOR_URL)"
-    } else if text.contains("InvalidContentType") {
-        " (the server does not use TLS there; try `http://` instead of `https://`)"
-    } else if text.contains("certificate") {
-        " (this machine does not trust the certificate of the server)"
-    } else {
-        ""
+/// Why a connection cannot be made, where that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The host has no address.
+    Name,
+    /// Something else than TLS speaks there.
+    NoTls,
+    /// The certificate is not trusted.
+    Certificate,
+    /// Another fault of TLS.
+    Tls,
+    Other,
+}
+
+impl Obstacle {
+    fn of(source: &reqwest::Error) -> Self {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source);
+        while let Some(error) = cause {
+            match error.downcast_ref() {
+                Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+                    return Self::NoTls;
+                }
+                Some(rustls::Error::InvalidCertificate(_)) => return Self::Certificate,
+                Some(_) => return Self::Tls,
+                None if error.to_string() == "dns error" => return Self::Name,
+                None => {}
+            }
+            // An I/O error gives as its source what is below the error in it, and not that error.
+            cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+                Some(inner) => Some(inner),
+                None => error.source(),
+            };
+        }
+        Self::Other
+    }
+
+    fn is_tls(self) -> bool {
+        matches!(self, Self::NoTls | Self::Certificate | Self::Tls)
+    }
+
+    /// What to do about it.
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Name => " (check the host name in `--url` or CTUTOR_URL)",
+            Self::NoTls => " (the server does not use TLS there; try `http://` instead of `https://`)",
+            Self::Certificate => {
+                " (this machine does not trust the certificate of the server; add its authority to those of the machine, \
+                 or to a file that SSL_CERT_FILE names)"
+            }
+            Self::Tls | Self::Other => "",
+        }
     }
 }
 
 /// What an answer that is not GraphQL means.
-fn without_graphql(status: StatusCode) -> &'static str {
-    match status {
+fn without_graphql(status: StatusCode, media: Option<&str>) -> String {
+    let found = media.map_or_else(String::new, |media| format!("with `{media}` and "));
+    let meaning = match status {
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            "without GraphQL; the server, or a proxy in front of it, is unavailable: try again later"
+            "the server, or a proxy in front of it, is unavailable: try again later"
         }
-        _ => "without GraphQL; is it the URL of a ctutor server?",
-    }
+        StatusCode::TOO_MANY_REQUESTS => "too many requests came: try again later",
+        _ => "is it the URL of a ctutor server, and is there no login page in front of it?",
+    };
+    format!("{found}without GraphQL; {meaning}")
 }
 
 /// Whether nobody listens where the request went.
@@ -149,6 +218,12 @@ pub(crate) struct GraphqlError {
 #[derive(Debug, Clone, Default, Deserialize)]
 struct Extensions {
     code: Option<String>,
+    #[serde(default, rename = "retryAfterSeconds", deserialize_with = "seconds")]
+    retry_after: Option<Duration>,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<u32>::deserialize(deserializer)?.map(|seconds| Duration::from_secs(seconds.into())))
 }
 
 impl GraphqlError {

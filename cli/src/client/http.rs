@@ -1,8 +1,12 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use ctutor_engine::clock::{Clock, SystemClock};
 use futures_util::{Stream, StreamExt, stream};
-use reqwest::{RequestBuilder, Response, StatusCode, Url, header};
+use reqwest::{
+    RequestBuilder, Response, StatusCode, Url, header,
+    redirect::{Action, Attempt, Policy},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -10,6 +14,7 @@ use super::{
     Credentials, Error,
     error::GraphqlError,
     exact::{self, Exact},
+    retry_after,
     sse::{Decoder, Event},
 };
 use crate::config::Loaded;
@@ -57,8 +62,9 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(SILENCE_MAX)
+            .redirect(Policy::custom(follow_redirect))
             .user_agent(concat!("ctutor/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&url.0) {
+        if url.is_loopback() {
             // A proxy of the environment is for the world outside.
             http = http.no_proxy();
         }
@@ -104,9 +110,9 @@ impl Client {
         let response = self.send(request).await?;
         let media = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !media.is_some_and(|media| media.starts_with("text/event-stream")) {
+            let not_ours = self.not_ours(&response);
             self.data_of(response).await?;
-            let (url, status) = (self.url.clone(), StatusCode::OK);
-            return Err(Error::NotOurs { url, status }.into());
+            return Err(not_ours.into());
         }
         Ok(self.clone().items(response))
     }
@@ -123,15 +129,32 @@ impl Client {
     }
 
     async fn data_of(&self, response: Response) -> Result<Value, Error> {
-        let status = response.status();
+        let not_ours = self.not_ours(&response);
         let bytes = response.bytes().await.map_err(|source| Error::Lost { url: self.url.clone(), source })?;
         let Some(answer) = std::str::from_utf8(&bytes).ok().and_then(|text| Answer::read(text).ok()) else {
-            return Err(Error::NotOurs { url: self.url.clone(), status });
+            return Err(not_ours);
         };
-        self.check(answer, status)
+        self.check(answer)?.ok_or(not_ours)
     }
 
-    fn check(&self, answer: Answer, status: StatusCode) -> Result<Value, Error> {
+    /// What an answer is that has no GraphQL in it.
+    fn not_ours(&self, response: &Response) -> Error {
+        let (url, status) = (self.url.clone(), response.status());
+        let text = |name| Some(response.headers().get(name)?.to_str().ok()?.trim().to_owned());
+        if let Some(location) = text(header::LOCATION).filter(|_| status.is_redirection()) {
+            // Without its query, in which a login page has what it must not lose.
+            let location = location.split(['?', '#']).next().unwrap_or_default().to_owned();
+            return Error::Redirected { url, status, location };
+        }
+        let retry_after =
+            text(header::RETRY_AFTER).and_then(|value| retry_after::read(&value, SystemClock.now()));
+        let media = text(header::CONTENT_TYPE)
+            .and_then(|media| Some(media.split(';').next()?.trim().to_ascii_lowercase()));
+        Error::NotOurs { url, status, media, retry_after }
+    }
+
+    /// The data of an answer that tells no error, if there is some.
+    fn check(&self, answer: Answer) -> Result<Option<Value>, Error> {
         if let Some(refusal) = answer.errors.iter().find(|error| error.code() == Some("UNAUTHENTICATED")) {
             let token = self.credentials.source().to_owned();
             let (message, remedy) = (refusal.message.clone(), self.credentials.remedy());
@@ -140,7 +163,7 @@ impl Client {
         if !answer.errors.is_empty() {
             return Err(Error::Graphql(answer.errors));
         }
-        answer.data.ok_or(Error::NotOurs { url: self.url.clone(), status })
+        Ok(answer.data)
     }
 
     fn items(self, response: Response) -> impl Stream<Item = Result<Value, Error>> {
@@ -178,7 +201,13 @@ impl Events {
     fn read(&self, data: &str) -> Result<Value, Error> {
         let answer =
             Answer::read(data).map_err(|source| Error::Answer { url: self.client.url.clone(), source })?;
-        self.client.check(answer, StatusCode::OK)
+        let nothing = || Error::NotOurs {
+            url: self.client.url.clone(),
+            status: StatusCode::OK,
+            media: Some("text/event-stream".to_owned()),
+            retry_after: None,
+        };
+        self.client.check(answer)?.ok_or_else(nothing)
     }
 
     async fn receive(&mut self) -> Result<Vec<Event>, Error> {
@@ -190,6 +219,21 @@ impl Events {
     }
 }
 
+/// Most places that an address may lead to in turn.
+const REDIRECTS_MAX: usize = 5;
+
+/// Follows what keeps the method and the host: any other redirect would turn the operation into a GET without it, or
+/// send it to a place that the user did not name.
+fn follow_redirect(attempt: Attempt<'_>) -> Action {
+    let keeps_method =
+        matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    let keeps_host = attempt.previous().last().is_some_and(|from| from.host() == attempt.url().host());
+    if keeps_method && keeps_host && attempt.previous().len() <= REDIRECTS_MAX {
+        return attempt.follow();
+    }
+    attempt.stop()
+}
+
 /// The GraphQL endpoint below an address. An address that names it already is taken as it is.
 fn endpoint(url: &Url) -> Url {
     let mut endpoint = url.clone();
@@ -197,11 +241,6 @@ fn endpoint(url: &Url) -> Url {
     let path = if path.ends_with("/graphql") { path.to_owned() } else { format!("{path}/graphql") };
     endpoint.set_path(&path);
     endpoint
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -217,19 +256,6 @@ mod tests {
             ("https://example.org/graphql", "https://example.org/graphql"),
         ] {
             assert_eq!(endpoint(&Url::parse(url).unwrap()).as_str(), expected);
-        }
-    }
-
-    #[test]
-    fn addresses_of_this_machine_are_known() {
-        for (url, expected) in [
-            ("http://localhost:8000", true),
-            ("http://127.0.0.2", true),
-            ("http://[::1]:80", true),
-            ("http://example.org", false),
-            ("http://10.0.0.1", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
         }
     }
 }

@@ -5,6 +5,7 @@ mod error;
 pub(crate) mod exact;
 mod http;
 mod model;
+mod retry_after;
 mod sse;
 mod target;
 mod token;

@@ -1,10 +1,7 @@
-use std::fmt;
-
-use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::mask;
+use super::ApiUrl;
 
 /// `[client]`: the ctutor that commands talk to.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,29 +29,5 @@ impl TryFrom<String> for Token {
             token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Self(token.to_owned().into())),
             _ => Err("it has a space or another character that no token has"),
         }
-    }
-}
-
-/// The address of a ctutor, without the path of its endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct ApiUrl(pub(crate) Url);
-
-impl fmt::Display for ApiUrl {
-    /// As it may be shown.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(mask::url(self.0.as_str()).trim_end_matches('/'))
-    }
-}
-
-impl TryFrom<String> for ApiUrl {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let url = Url::parse(&text).map_err(|error| error.to_string())?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err("its scheme is not known".to_owned());
-        }
-        Ok(Self(url))
     }
 }

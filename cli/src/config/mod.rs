@@ -3,6 +3,7 @@
 //! Nothing else reads the environment. `default.toml` documents every key; [`KEYS`] says where each may come from.
 
 mod api;
+mod api_url;
 mod auth;
 mod between;
 mod client;
@@ -41,6 +42,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub(crate) use self::{
     api::{Api, Listen},
+    api_url::ApiUrl,
     auth::{Auth, JwtSecret},
     between::Between,
     client::Client,

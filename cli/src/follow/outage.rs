@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ctutor_engine::clock::Timestamp;
 
-use crate::config::Length;
+use crate::{client::Error, config::Length};
 
 /// How often the user is told that the server is still away.
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
@@ -22,6 +22,8 @@ pub(crate) struct Outage {
     retry_for: Duration,
     /// Why the last try failed.
     error: String,
+    /// How long the server asked to wait then.
+    retry_after: Option<Duration>,
 }
 
 impl Outage {
@@ -33,6 +35,7 @@ impl Outage {
             wait: RETRY_WAITS.0,
             retry_for,
             error: error.to_string(),
+            retry_after: retry_after(error),
         }
     }
 
@@ -44,6 +47,7 @@ impl Outage {
     /// Takes the reason of a further failure.
     pub(crate) fn failed_again(&mut self, error: &anyhow::Error) {
         self.error = error.to_string();
+        self.retry_after = retry_after(error);
         self.wait = (self.wait * 2).min(RETRY_WAITS.1);
     }
 
@@ -62,10 +66,12 @@ impl Outage {
         self.tell_at
     }
 
-    /// When it is tried again, unless that is too late.
+    /// When it is tried again, unless that is too late. A server that asks for more time than is left is tried at the
+    /// end of it.
     pub(crate) fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
         let at = now + self.wait;
-        (at <= self.give_up_at).then_some(at)
+        let asked = self.retry_after.map(|length| (now + length).min(self.give_up_at));
+        (at <= self.give_up_at).then(|| asked.map_or(at, |asked| at.max(asked)))
     }
 
     /// When the last try must have ended.
@@ -77,6 +83,10 @@ impl Outage {
     pub(crate) fn gave_up(&self) -> anyhow::Error {
         anyhow::anyhow!("gave up after trying again for {}: {}", Length(self.retry_for), self.error)
     }
+}
+
+fn retry_after(error: &anyhow::Error) -> Option<Duration> {
+    error.downcast_ref::<Error>()?.retry_after()
 }
 
 fn seconds(length: Duration) -> Length {
@@ -107,6 +117,21 @@ mod tests {
             ]
         );
         assert!(now <= outage.give_up_at() && now.0 > 19_000, "{now}");
+    }
+
+    #[test]
+    fn a_server_is_given_the_time_that_it_asks_for() {
+        let busy = |seconds| {
+            let retry_after = Some(Duration::from_secs(seconds));
+            let (url, status) = ("http://a".to_owned(), reqwest::StatusCode::TOO_MANY_REQUESTS);
+            Error::NotOurs { url, status, media: None, retry_after }.into()
+        };
+        let mut outage = Outage::new(Timestamp(0), Duration::from_secs(25), &busy(7));
+        assert_eq!(outage.next_try(Timestamp(0)), Some(Timestamp(7_000)));
+        outage.failed_again(&busy(3_600));
+        assert_eq!(outage.next_try(Timestamp(7_000)), Some(Timestamp(25_000)));
+        outage.failed_again(&busy(0));
+        assert_eq!(outage.next_try(Timestamp(7_000)), Some(Timestamp(7_800)));
     }
 
     #[test]

@@ -1,0 +1,150 @@
+//! What commands make of answers that a ctutor does not give, but that a proxy in front of it does.
+
+#![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Command, Output},
+    thread::{self, JoinHandle},
+};
+
+const STARTED: &str =
+    r#"{"data": {"startWorkflow": {"created": true, "userErrors": [], "workflow": {"id": "wfr_1"}}}}"#;
+
+/// Gives these answers, one a connection, and then the heads of the requests.
+fn serve(answers: Vec<String>) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let answer = |answer: String| {
+            let (mut client, _) = listener.accept().unwrap();
+            let head = read(&mut client);
+            client.write_all(answer.as_bytes()).unwrap();
+            head
+        };
+        answers.into_iter().map(answer).collect()
+    });
+    (url, server)
+}
+
+/// Reads a request and gives its head in lower case.
+fn read(client: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let mut buffer = [0; 4096];
+        let length = client.read(&mut buffer).unwrap();
+        bytes.extend_from_slice(&buffer[..length]);
+        let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        let head_and_body = text.split_once("\r\n\r\n");
+        let is_whole = head_and_body.is_some_and(|(head, body)| {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            body.len() >= length.map_or(0, |length| length.parse().unwrap())
+        });
+        if is_whole || length == 0 {
+            return head_and_body.map_or_else(|| text.clone(), |(head, _)| head.to_owned());
+        }
+    }
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
+fn started() -> String {
+    answer("200 OK", "content-type: application/graphql-response+json\r\n", STARTED)
+}
+
+fn start(url: &str, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctutor"));
+    command.args(["workflow", "start", "x", "--json", "--token", "t", "--url", url]).args(more);
+    command.output().unwrap()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_password_in_the_address_is_refused_and_not_repeated() {
+    for url in ["http://ada:s3cret@127.0.0.1:1", "http://ada:s3/cret@127.0.0.1:1", "ada:s3cret@127.0.0.1:1"] {
+        let refused = start(url, &[]);
+        assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
+        assert!(told(&refused).contains("(from flag --url) is not valid: it has a user or a password"));
+        assert!(!told(&refused).contains("s3cret") && !told(&refused).contains("s3/cret"));
+    }
+    let (url, server) = serve(vec![started()]);
+    assert!(start(&url, &[]).status.success());
+    let head = server.join().unwrap().remove(0);
+    assert_eq!(head.matches("\r\nauthorization:").count(), 1, "{head}");
+}
+
+#[test]
+fn a_busy_server_is_tried_again_when_it_says() {
+    let past = "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let (url, server) = serve(vec![
+        answer("429 Too Many Requests", "retry-after: 0\r\n", ""),
+        answer("503 Service Unavailable", past, "<p>soon</p>"),
+        answer("502 Bad Gateway", "", ""),
+        started(),
+    ]);
+    let output = start(&url, &["--retry-for", "1h"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(told(&output).contains("429 Too Many Requests without GraphQL; too many requests came"));
+    let heads = server.join().unwrap();
+    assert_eq!(heads.len(), 4);
+}
+
+#[test]
+fn a_login_page_is_no_api() {
+    let (url, server) =
+        serve(vec![answer("302 Found", "location: https://login.example/?next=s3cret\r\n", "")]);
+    let output = start(&url, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(
+        told(&output).contains("answered 302 Found and leads to https://login.example/; if the API is there")
+    );
+    assert!(!told(&output).contains("s3cret"));
+    server.join().unwrap();
+
+    let (url, server) =
+        serve(vec![answer("200 OK", "content-type: text/html; charset=utf-8\r\n", "<p>log in</p>")]);
+    let output = start(&url, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(
+        told(&output).contains("answered 200 OK with `text/html` and without GraphQL"),
+        "{}",
+        told(&output)
+    );
+    server.join().unwrap();
+}
+
+#[test]
+fn an_api_that_moved_on_its_host_is_followed() {
+    let moved = answer("308 Permanent Redirect", "location: /ctutor/graphql\r\n", "");
+    let (url, server) = serve(vec![moved, started()]);
+    let output = start(&url, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let heads = server.join().unwrap();
+    assert!(heads[1].starts_with("post /ctutor/graphql ") && heads[1].contains("authorization: bearer t"));
+}
+
+#[test]
+fn a_fault_of_tls_is_not_tried_again() {
+    // It answers the beginning of TLS, which has no end of a head, when the client closes or with its first bytes.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        client.write_all(answer("400 Bad Request", "", "").as_bytes()).unwrap();
+        // Until the client has read it: closed with unread bytes, the connection would be reset.
+        let _ = client.read_to_end(&mut Vec::new());
+    });
+    let output = start(&url, &["--retry-for", "1h"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("try `http://` instead of `https://`"), "{}", told(&output));
+    assert!(!told(&output).contains("trying again"), "{}", told(&output));
+    server.join().unwrap();
+}
