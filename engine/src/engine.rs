@@ -163,6 +163,7 @@ impl Engine {
             clock: self.clock.clone(),
             namespace: self.namespace.clone(),
             options: MaintenanceOptions::default(),
+            worker_seen_within: self.client.limits().worker_seen_within,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    client::StartWorkflow,
+    client::{Limits, StartWorkflow},
     clock::Clock as _,
     registry::Registry,
     testing::{
@@ -211,6 +211,18 @@ async fn workers_are_not_called_lost_before_they_could_be_seen_after_a_pause() {
     app.until(|| async { !lost().is_empty() }).await;
     let lost = lost();
     assert!(only(&lost)["unseen_ms"].as_i64().unwrap() >= 3_610_000, "{lost:#?}");
+}
+
+#[tokio::test]
+async fn a_worker_counts_as_lost_when_callers_do_not_see_it_any_more() {
+    let limits = Limits { worker_seen_within: Duration::from_secs(40), ..Limits::default() };
+    let (app, lines) = (App::new().await.with_limits(limits), LogLines::catch());
+    app.worker().await.kill();
+    app.worker().await.stop(&app.clock).await;
+    let _maintenance = app.maintenance();
+    let lost = || lines.containing("was lost; it was last seen ");
+    app.until(|| async { !lost().is_empty() }).await;
+    assert!(only(&lost())["unseen_ms"].as_i64().unwrap() >= 40_000, "{:?}", lost());
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl LostWorkers {
         self.next_look = Some(now + service.options.unserved_interval);
         // A worker of this process is alive. Why it does not renew its leases is another line.
         let local = service.store.local_workers();
-        let unseen_since = now - service.options.worker_seen_within;
+        let unseen_since = now - service.worker_seen_within;
         let is_unseen =
             |worker: &&WorkerInfo| worker.last_seen_at < unseen_since && !local.contains(&worker.worker_id);
         let is_new = |worker: &&WorkerInfo| !self.reported.contains_key(&worker.worker_id);

@@ -59,8 +59,6 @@ pub struct MaintenanceOptions {
     pub unserved_interval: Duration,
     /// How long a task waits without a worker before that is logged.
     pub unserved_after: Duration,
-    /// A worker that was not seen for this long counts as lost.
-    pub worker_seen_within: Duration,
     /// How long idempotency keys are kept.
     pub request_retention: Duration,
     /// How long the row of a worker that was lost is kept.
@@ -74,7 +72,6 @@ impl Default for MaintenanceOptions {
             sweep_interval: Duration::from_secs(600),
             unserved_interval: Duration::from_secs(5),
             unserved_after: Duration::from_secs(10),
-            worker_seen_within: Duration::from_secs(10),
             request_retention: Duration::from_secs(24 * 3600),
             worker_retention: Duration::from_secs(60),
         }
@@ -89,6 +86,8 @@ pub struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) namespace: Namespace,
     pub(crate) options: MaintenanceOptions,
+    /// A worker that was not seen for this long counts as lost, as callers are told.
+    pub(crate) worker_seen_within: Duration,
 }
 
 impl Service {

@@ -56,7 +56,7 @@ impl Unserved {
         if waiting.is_empty() && self.reported.is_empty() {
             return Ok(());
         }
-        let seen_since = now - service.options.worker_seen_within;
+        let seen_since = now - service.worker_seen_within;
         let workers = service.store.workers(&service.namespace, seen_since).await?;
         let mut unserved = BTreeSet::new();
         for tasks in &waiting {

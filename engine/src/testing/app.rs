@@ -68,6 +68,14 @@ impl App {
         Self { engine, elsewhere, clock, counted: Arc::default(), database }
     }
 
+    /// With other limits in this process.
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
+        let (store, clock) = (self.database.store.clone(), Arc::new(self.clock.clone()));
+        let bus = Arc::new(InProcessBus::new());
+        self.engine = Engine::assemble(store, bus, clock, Namespace::trusted("default"), limits);
+        self
+    }
+
     /// The engine of another process that no hint reaches.
     pub(crate) fn without_bus(&self) -> Engine {
         let (store, clock) = (self.database.store.clone(), Arc::new(self.clock.clone()));
