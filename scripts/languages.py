@@ -21,8 +21,13 @@ def cell(check):
     if check["status"] == "works":
         return f"works, {check['seconds']:.1f} s"
     if check["status"] == "fails":
-        return (check["reason"] or "fails").split(":")[0].replace("|", "/")
+        return plain((check["reason"] or "fails").split(":")[0].replace("|", "/"))
     return check["status"]
+
+
+def plain(text):
+    """The text without what controls a terminal: a program under test wrote it."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def main():
@@ -43,7 +48,8 @@ def main():
         # Only the beginning: some name the machine that built them, too.
         version = next((check["version"] for check in checks.values() if check["version"]), "-")
         cells = " | ".join(cell(checks[size]) for size in sizes)
-        print(f"| {title} | {version.splitlines()[0].split(' (built')[0].replace('|', '/')[:60]} | {cells} |")
+        version = plain(version.splitlines()[0].split(" (built")[0].replace("|", "/")[:60])
+        print(f"| {title} | {version} | {cells} |")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ impl Args {
         } else if self.json {
             output::json(&loaded.to_json())?;
         } else {
-            output::data(loaded.to_toml().trim_end())?;
+            output::data(output::visible(loaded.to_toml().trim_end()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

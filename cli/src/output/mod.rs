@@ -20,7 +20,7 @@ pub(crate) use self::{
     shell::quoted,
     table::Table,
     time::{clock_time, date_and_time},
-    visible::{in_one_line, pretty_json, visible},
+    visible::{in_one_line, pretty_json, visible, visible_xml},
 };
 
 /// Prints data as it is: strings from outside must be passed through [`visible()`].

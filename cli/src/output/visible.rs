@@ -1,8 +1,6 @@
 //! Strings from outside, made safe to print: what a user or a student's program wrote must not control the terminal
 //! of the reader.
 
-use std::fmt::Write;
-
 use serde_json::Value;
 
 use crate::client::Exact;
@@ -28,15 +26,30 @@ pub(super) fn compact_json(value: &Value) -> String {
     escaped(&Exact(value).compact())
 }
 
+/// XML that people may look at. For programs it has the same strings.
+pub(crate) fn visible_xml(xml: &str) -> String {
+    with_escapes(
+        xml,
+        |character| steers(character) && !matches!(character, '\n' | '\t' | '\r'),
+        |number| format!("&#x{number:x};"),
+    )
+}
+
 /// Escapes characters that JSON allows in its strings but that control a terminal.
 fn escaped(json: &str) -> String {
-    let mut escaped = String::with_capacity(json.len());
-    for character in json.chars() {
-        if steers(character) && character != '\n' {
-            // Writing to a `String` cannot fail.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
-        } else {
-            escaped.push(character);
+    with_escapes(
+        json,
+        |character| steers(character) && character != '\n',
+        |number| format!("\\u{number:04x}"),
+    )
+}
+
+fn with_escapes(text: &str, is_escaped: fn(char) -> bool, escape: fn(u32) -> String) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            character if is_escaped(character) => escaped += &escape(character.into()),
+            character => escaped.push(character),
         }
     }
     escaped
@@ -60,6 +73,11 @@ mod tests {
         assert_eq!(visible(HOSTILE), "a\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}1m\u{fffd}\u{fffd}b");
         assert_eq!(visible("ä 中 🙂\r\n\tb\n"), "ä 中 🙂\n\tb\n");
         assert_eq!(in_one_line(" a\r\nb\tc\n"), "a b c");
+    }
+
+    #[test]
+    fn xml_has_the_same_strings_without_controls() {
+        assert_eq!(visible_xml("<a b=\"\u{9b}1m\">\u{202e}ä\n\t</a>"), "<a b=\"&#x9b;1m\">&#x202e;ä\n\t</a>");
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Args {
         let report: Report = client.decode(stored.clone())?;
         let text = match self.format() {
             Format::Text => text(&report, if self.output.is_none() { output::width() } else { None }),
-            Format::Junit => junit::to_xml(&report),
+            Format::Junit => output::visible_xml(&junit::to_xml(&report)),
             Format::Json => output::pretty_json(stored),
         };
         match self.output {

@@ -137,7 +137,8 @@ async fn check(
         return Ok(Finding::missing(language, memory, &program));
     }
     let version = run(&["sh", "-c", &language.version]).await?;
-    let version_text = version.stdout.text().trim().to_owned();
+    // Some color it although nobody looks at a terminal.
+    let version_text = console::strip_ansi_codes(version.stdout.text().trim()).into_owned();
     if !version.exit.is_success() && version.stderr.text().contains("ModuleNotFoundError") {
         return Ok(Finding::missing(language, memory, &language.title));
     }
