@@ -100,7 +100,7 @@ impl Service {
         }
         let mut next_sweep = self.clock.now();
         let mut unserved = Unserved::default();
-        let mut watch = Watch::new(self.options.worker_seen_within, self.clock.now());
+        let mut watch = Watch::new(self.worker_seen_within, self.clock.now());
         while !shutdown.is_cancelled() {
             // What is lost is judged as of this time, even if the process is stopped for a while in the middle of it.
             let now = self.clock.now();
