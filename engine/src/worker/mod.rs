@@ -21,7 +21,6 @@ mod due;
 mod eager;
 mod heartbeats;
 mod leases;
-mod load;
 mod options;
 mod poller;
 mod runner;
