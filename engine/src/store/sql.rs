@@ -147,9 +147,8 @@ impl Tx<'_> {
 ///
 /// A former primary goes on answering reads with what was true before a failover, and a session does not tell whom it
 /// leads to. But a read-only server refuses this with SQLSTATE 25006 in the very statement, without a further round
-/// trip and without an instant in between. Of all tables this one is altered the least.
-const ON_A_PRIMARY: &str =
-    "on_a_primary AS (UPDATE seaql_migrations SET applied_at = applied_at WHERE false)";
+/// trip and without an instant in between. Of the tables that every login may update, this one is altered the least.
+const ON_A_PRIMARY: &str = "on_a_primary AS (UPDATE worker SET draining = draining WHERE false)";
 
 /// Most new sessions that one read tries. More than one, as a session may have been on its way to the former primary
 /// when the others were discarded.
