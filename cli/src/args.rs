@@ -11,14 +11,16 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct ProcessArgs {
     /// Database: `postgres://…` or `sqlite:PATH`; use DATABASE_URL to hide a password from other users
+    /// [env: DATABASE_URL]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 
     /// Redis server that carries hints between processes, `redis://…`; without it they poll the database
+    /// [env: REDIS_URL]
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
 
-    /// The isolated set of workflows to serve [default: default]
+    /// The isolated set of workflows to serve [env: CTUTOR_NAMESPACE] [default: default]
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
 }
@@ -27,6 +29,7 @@ pub(crate) struct ProcessArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SecretArgs {
     /// File with the secret that signs tokens; there is no flag for the secret itself, because other users could see it
+    /// [env: CTUTOR_JWT_SECRET_FILE]
     #[arg(long, value_name = "PATH")]
     jwt_secret_file: Option<String>,
 }
@@ -37,11 +40,11 @@ pub(crate) struct AddressArgs {
     #[command(flatten)]
     listen: ListenArgs,
 
-    /// Port to listen on; 0 selects a free port [default: 8000]
+    /// Port to listen on; 0 selects a free port [default: that of the address]
     #[arg(long, value_name = "NUMBER", conflicts_with = "listen")]
     port: Option<u16>,
 
-    /// Host to listen on [default: 127.0.0.1]
+    /// Host to listen on [default: that of the address]
     #[arg(long, value_name = "HOST", conflicts_with = "listen")]
     host: Option<String>,
 }
@@ -49,7 +52,7 @@ pub(crate) struct AddressArgs {
 /// The flag that sets the address in the configuration.
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// Address to listen on; port 0 selects a free port [default: 127.0.0.1:8000]
+    /// Address to listen on; port 0 selects a free port [env: CTUTOR_LISTEN] [default: 127.0.0.1:8000]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }
@@ -57,15 +60,16 @@ pub(crate) struct ListenArgs {
 /// Flags of the commands that run a worker.
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// Task queues to serve, separated by commas
+    /// Task queues to serve, in order of precedence, separated by commas [env: CTUTOR_TASK_QUEUES] [default: those that
+    /// ctutor's workflows use]
     #[arg(long, visible_alias = "task-queues", value_name = "NAMES", value_delimiter = ',')]
     queues: Option<Vec<String>>,
 
-    /// Maximum number of concurrent activities [default: 100]
+    /// Maximum number of concurrent activities [env: CTUTOR_WORKER_CONCURRENCY] [default: 100]
     #[arg(long, value_name = "NUMBER")]
     concurrency: Option<u32>,
 
-    /// Name of the worker in lists and logs [default: process ID and host]
+    /// Name of the worker in lists and logs [env: CTUTOR_WORKER_IDENTITY] [default: process ID and host]
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,
 }
@@ -101,11 +105,12 @@ impl TargetArgs {
 /// Flags of the commands that call the API.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArgs {
-    /// URL of the ctutor server [default: http://127.0.0.1:8000]
+    /// URL of the ctutor server [env: CTUTOR_URL] [default: http://127.0.0.1:8000]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// Bearer token to send; use CTUTOR_TOKEN to hide it from other users
+    /// Bearer token to send; use CTUTOR_TOKEN to hide it from other users [env: CTUTOR_TOKEN]
+    /// [default: one that is made with the secret in the data directory]
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
 }

@@ -11,18 +11,19 @@ use crate::{commands::Command, config::Flags};
 #[command(name = "ctutor", version, propagate_version = true, max_term_width = 110)]
 pub(crate) struct Cli {
     /// Configuration file to read instead of `./ctutor.toml` or `ctutor.toml` in the data directory
+    /// [env: CTUTOR_CONFIG]
     #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     pub(crate) config: Option<PathBuf>,
 
-    /// Directory for the embedded database and the token secret [default: .ctutor]
+    /// Directory for the embedded database and the token secret [env: CTUTOR_DATA] [default: .ctutor]
     #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     data: Option<String>,
 
-    /// Log filter, such as `warn,ctutor=debug`
+    /// Log filter, such as `warn,ctutor=debug` [env: CTUTOR_LOG or RUST_LOG] [default: warn,ctutor=info]
     #[arg(long, global = true, value_name = "FILTER", help_heading = GLOBAL)]
     log: Option<String>,
 
-    /// Log format: text or json
+    /// Log format: text or json [env: CTUTOR_LOG_FORMAT] [default: text]
     #[arg(long, global = true, value_name = "FORMAT", help_heading = GLOBAL)]
     log_format: Option<String>,
 
@@ -46,10 +47,12 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::CommandFactory;
 
     use super::*;
-    use crate::config::{Environment, Loaded};
+    use crate::config::{DEFAULTS, Environment, Loaded};
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -59,6 +62,37 @@ mod tests {
     fn load(line: &str) -> Loaded {
         let cli = Cli::try_parse_from(line.split(' ')).unwrap();
         Loaded::load(cli.config.as_deref(), Environment::default(), cli.flags()).unwrap()
+    }
+
+    /// Every command below this one, with its name.
+    fn commands(command: &clap::Command) -> Vec<&clap::Command> {
+        let below = command.get_subcommands().flat_map(commands);
+        std::iter::once(command).chain(below).collect()
+    }
+
+    #[test]
+    fn a_flag_that_sets_a_key_names_its_variable_in_the_help() {
+        let mut named = BTreeSet::new();
+        let mut cli = Cli::command();
+        cli.build();
+        for command in commands(&cli) {
+            for flag in command.get_arguments().filter_map(|argument| Some((argument.get_long()?, argument)))
+            {
+                let (long, argument) = flag;
+                let documented = format!(", --{long}");
+                let Some(line) = DEFAULTS.lines().find(|line| line.ends_with(&documented)) else { continue };
+                let (before, _) = line.rsplit_once(&documented).unwrap();
+                let variables = before.rsplit(['.', '#']).next().unwrap().trim();
+                let help = argument.get_help().unwrap().to_string();
+                assert!(
+                    help.contains(&format!("[env: {variables}]")),
+                    "{} --{long}: {help}",
+                    command.get_name()
+                );
+                named.insert(long.to_owned());
+            }
+        }
+        assert_eq!(named.len(), DEFAULTS.matches(", --").count(), "{named:?}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
 
-    /// How long the token is valid
+    /// How long the token is valid, such as `30m` or `7d`
     #[arg(long, value_name = "LENGTH", default_value = "1h")]
     ttl: Length,
 

@@ -43,15 +43,15 @@ pub(crate) struct Args {
     #[arg(long, visible_alias = "task-queue", value_name = "NAME")]
     queue: Option<String>,
 
-    /// Higher runs first; -100 to 100
+    /// Priority from -100 to 100; higher runs first [default: 0]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     priority: Option<i32>,
 
-    /// Start after this delay, such as `5s`
+    /// Start after this delay, such as `5s` or `1h30m` [default: at once]
     #[arg(long, value_name = "LENGTH")]
     delay: Option<Length>,
 
-    /// Execution timeout, such as `10m` [default: that of the type]
+    /// Execution timeout, such as `10m` or `1h30m` [default: that of the type]
     #[arg(long, value_name = "LENGTH")]
     timeout: Option<Length>,
 
