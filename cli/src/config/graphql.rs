@@ -4,6 +4,7 @@ use serde::Deserialize;
 use super::{
     Between, Kind, Timeout,
     section::{Allowed, Setting, section},
+    timeout::KEEP_ALIVE_SECONDS_MAX,
 };
 
 section! {
@@ -54,7 +55,7 @@ section! {
     /// `[streams]`: subscriptions over HTTP (server-sent events).
     Streams, STREAMS_KEYS, "streams" {
         /// Time between two comments that keep a silent stream open.
-        keep_alive_interval: Timeout, "CTUTOR_STREAMS_KEEP_ALIVE_INTERVAL";
+        keep_alive_interval: Timeout<KEEP_ALIVE_SECONDS_MAX>, "CTUTOR_STREAMS_KEEP_ALIVE_INTERVAL";
         /// Events that wait for a slow client.
         queue_events_max: Between<1, 100_000>, "CTUTOR_STREAMS_QUEUE_EVENTS_MAX";
         /// Time for room in a full queue.

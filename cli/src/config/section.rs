@@ -1,6 +1,6 @@
 //! Sections whose keys are told once: name, type and variable. The type says what may stand there.
 
-use super::{Between, Kind, Timeout};
+use super::{Between, Kind, Timeout, timeout::KEEP_ALIVE_SECONDS_MAX};
 
 /// What may stand at a key, for error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,13 @@ impl<const MIN: u32, const MAX: u32> Setting for Between<MIN, MAX> {
 impl<T: Setting> Setting for Option<T> {
     const KIND: Kind = T::KIND;
     const ALLOWED: Allowed = T::ALLOWED;
+}
+
+impl Setting for Timeout<KEEP_ALIVE_SECONDS_MAX> {
+    const KIND: Kind = Kind::Text;
+    const ALLOWED: Allowed = Allowed::Words(
+        "a length of time from `1ms` to `30s`, because clients take a stream that is silent for 40 s for dead",
+    );
 }
 
 impl Setting for Timeout {
