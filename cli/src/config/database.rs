@@ -69,7 +69,6 @@ impl TryFrom<String> for DatabaseUrl {
         let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| text.starts_with(scheme));
         match text {
             "" => Err("it is blank"),
-            "sqlite:" => Err("it has no path"),
             text if known => Ok(Self::Url(text.into())),
             _ => Err("its scheme is not known"),
         }
