@@ -51,8 +51,8 @@ mod tests {
     #[test]
     fn a_slip_leads_to_the_key() {
         for (name, path) in [
-            ("CTUTOR_WORKER_CONCURENCY", Some("worker.concurrency")),
-            ("CTUTOR_JWT_SERCET", Some("auth.jwt_secret")),
+            ("CTUTOR_WORKERS_CONCURRENCY", Some("worker.concurrency")),
+            ("CTUTOR_JWT_SECRETS", Some("auth.jwt_secret")),
             ("ctutor_url", Some("client.url")),
             ("CTUTOR_API_LISTEN", Some("api.listen")),
             ("CTUTOR_DATABASE_URL", Some("database.url")),
@@ -62,7 +62,7 @@ mod tests {
             assert_eq!(of_variable(name).map(|key| key.path), path, "{name}");
         }
         for (name, path) in [
-            ("worker.concurency", Some("worker.concurrency")),
+            ("workers.concurrency", Some("worker.concurrency")),
             ("worker.listen", Some("api.listen")),
             ("worker.slots", None),
             ("nonsense", None),

@@ -239,9 +239,9 @@ fn unknown_keys_of_the_file_are_named() {
         fault.contains("unknown key `nonsense` in `ctutor.toml`; known are: namespace, data, database, ")
     );
     assert!(fault.contains("unknown key `extra` in `ctutor.toml`"));
-    let slip = super::tests::fault("[worker]\nconcurency = 1\n", []);
+    let slip = super::tests::fault("[worker]\ntask_queue = 1\n", []);
     assert!(
-        slip.contains("`worker.concurency` in `ctutor.toml`; did you mean `worker.concurrency`?"),
+        slip.contains("`worker.task_queue` in `ctutor.toml`; did you mean `worker.task_queues`?"),
         "{slip}"
     );
 }

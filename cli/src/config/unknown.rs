@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn what_sets_nothing_is_told_with_what_may_be_meant() {
         let environment = Environment::from([
-            ("CTUTOR_WORKER_CONCURENCY", "3"),
+            ("CTUTOR_WORKERS_CONCURRENCY", "3"),
             ("CTUTOR_WORKER_CONCURRENCY", "3"),
             ("CTUTOR_NICKNAME_OF_SERVER", "s3cret"),
             ("CTUTOR_EMPTY", ""),
@@ -86,7 +86,7 @@ mod tests {
             [
                 "the environment variable CTUTOR_NICKNAME_OF_SERVER is unknown and has no effect; remove it, or take \
                  one of those that `ctutor config --defaults` names",
-                "the environment variable CTUTOR_WORKER_CONCURENCY is unknown and has no effect; did you mean \
+                "the environment variable CTUTOR_WORKERS_CONCURRENCY is unknown and has no effect; did you mean \
                  CTUTOR_WORKER_CONCURRENCY?",
                 "the environment variable ctutor_url is unknown and has no effect; did you mean CTUTOR_URL?",
             ]

@@ -166,10 +166,10 @@ fn what_is_misused_or_not_there_is_told_with_its_exit_code() {
 
 #[test]
 fn a_variable_that_sets_nothing_is_told_and_not_refused() {
-    let shown = Ctutor::new(["config"]).env("CTUTOR_WORKER_CONCURENCY", "7").finish().unwrap();
+    let shown = Ctutor::new(["config"]).env("CTUTOR_WORKERS_CONCURRENCY", "7").finish().unwrap();
     assert_eq!(shown.status, 0, "{shown:?}");
     let told =
-        "CTUTOR_WORKER_CONCURENCY is unknown and has no effect; did you mean CTUTOR_WORKER_CONCURRENCY?";
+        "CTUTOR_WORKERS_CONCURRENCY is unknown and has no effect; did you mean CTUTOR_WORKER_CONCURRENCY?";
     assert!(shown.stderr.contains(told), "{shown:?}");
     let known = Ctutor::new(["config", "--defaults"]).env("CTUTOR_WORKER_CONCURRENCY", "7").finish().unwrap();
     assert!(known.status == 0 && known.stderr.is_empty(), "{known:?}");
