@@ -7,10 +7,9 @@
 
 use std::io::{self, BufRead, BufWriter, Write};
 
-use async_graphql::Variables;
 use ctutor_api::transport::{Judge, guard::Limits, validation::Schema};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,8 +17,7 @@ struct Request {
     document: String,
     #[serde(default)]
     operation_name: Option<String>,
-    #[serde(default)]
-    variables: Variables,
+    variables: Box<RawValue>,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,9 +26,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = BufWriter::new(io::stdout().lock());
     for line in io::stdin().lock().lines() {
         let Request { document, operation_name, variables } = serde_json::from_str(&line?)?;
-        let verdict = match judge.judge(&document, operation_name.as_deref(), variables) {
-            Ok(variables) => json!({ "variables": variables }),
-            Err(errors) => json!({ "errors": errors }),
+        let verdict = match judge.judge(&document, operation_name.as_deref(), variables.get()) {
+            Ok(variables) => format!(r#"{{"variables":{variables}}}"#),
+            Err(errors) => json!({ "errors": errors }).to_string(),
         };
         writeln!(out, "{verdict}")?;
     }

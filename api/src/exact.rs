@@ -7,45 +7,48 @@
 //! - binary data is JSON text, such as a payload of an answer.
 
 use async_graphql::{Name, Value, Variables};
-use ctutor_engine::payload::{Payload, strict};
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::Error as _,
-    ser::{Error as _, SerializeMap, SerializeSeq},
+use ctutor_engine::payload::{
+    Payload,
+    exact::{self, Form, is_canonical},
+    strict,
 };
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer, ser::Error as _};
 
-/// The variables of a request, as they were written.
-#[derive(Debug, Default)]
-pub(crate) struct ExactVariables(pub(crate) Variables);
-
-impl<'de> Deserialize<'de> for ExactVariables {
-    /// Refuses a repeated key, and a number that would be rounded, with the place.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Option::<Box<RawValue>>::deserialize(deserializer)?;
-        let Some(text) = text.as_deref().map(RawValue::get) else { return Ok(Self::default()) };
-        let numbers = strict::check(text).map_err(|fault| {
-            let mut place = "variables".to_owned();
-            for step in &fault.path {
-                place.push('.');
-                place.push_str(step);
-            }
-            D::Error::custom(format_args!("`{place}`: {fault}"))
-        })?;
-        if numbers.iter().all(|number| is_canonical(number)) {
-            return serde_json::from_str(text).map(Self).map_err(D::Error::custom);
-        }
-        // For the refusal of what is not an object.
-        serde_json::from_str::<Variables>(text).map_err(D::Error::custom)?;
-        let mut value = serde_json::from_str(text).map_err(D::Error::custom)?;
-        respell(&mut value, &mut numbers.into_iter());
-        Ok(Self(Variables::from_value(value)))
+/// The variables of a request, as they were written, from the JSON text of an object or null.
+///
+/// Whether a number must be kept depends on its type, so that none is refused here.
+///
+/// # Errors
+/// What would be lost, such as a repeated key, with its place.
+pub(crate) fn variables(text: &str) -> Result<Variables, strict::Fault> {
+    let numbers = strict::check_but_numbers(text)?;
+    let grammar = |_| strict::Fault { path: Vec::new(), kind: strict::FaultKind::Grammar };
+    if numbers.iter().all(|number| is_canonical(number)) {
+        let variables: Option<Variables> = serde_json::from_str(text).map_err(grammar)?;
+        return Ok(variables.unwrap_or_default());
     }
+    let mut value = serde_json::from_str(&with_zeros(text, &numbers)).map_err(grammar)?;
+    respell(&mut value, &mut numbers.into_iter());
+    Ok(Variables::from_value(value))
 }
 
-/// Whether the library's value prints the number in the same way.
-pub(crate) fn is_canonical(number: &str) -> bool {
-    number.parse::<serde_json::Number>().is_ok_and(|parsed| parsed.to_string() == number)
+/// The text with zeros in place of the numbers that are not canonical: the parser refuses some of them.
+fn with_zeros(text: &str, numbers: &[&str]) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut end = 0;
+    for number in numbers.iter().filter(|number| !is_canonical(number)) {
+        let start = number.as_ptr() as usize - text.as_ptr() as usize;
+        replaced.push_str(&text[end..start]);
+        replaced.push('0');
+        end = start + number.len();
+    }
+    replaced.push_str(&text[end..]);
+    replaced
+}
+
+/// The number of a document or of variables, if it is one whose spelling the library does not keep.
+pub(crate) fn spelled(name: &str) -> Option<&str> {
+    name.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(name)
 }
 
 /// Gives the numbers of a value the spelling of its text, whose order is that of the value: no key appears twice.
@@ -78,32 +81,17 @@ pub(crate) struct Exact<'a>(pub(crate) &'a Value);
 
 impl Serialize for Exact<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Enum(name) if name.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
-                raw(name, serializer)
-            }
-            Value::Binary(bytes) => raw(std::str::from_utf8(bytes).map_err(S::Error::custom)?, serializer),
-            Value::List(items) => {
-                let mut sequence = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    sequence.serialize_element(&Self(item))?;
-                }
-                sequence.end()
-            }
+        let form = match self.0 {
+            Value::Enum(name) if spelled(name).is_some() => Form::Text(name.as_str()),
+            Value::Binary(bytes) => Form::Text(std::str::from_utf8(bytes).map_err(S::Error::custom)?),
+            Value::List(items) => Form::Array(items.iter().map(Exact)),
             Value::Object(fields) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
-                for (name, field) in fields {
-                    map.serialize_entry(name, &Exact(field))?;
-                }
-                map.end()
+                Form::Object(fields.iter().map(|(name, field)| (name.as_str(), Exact(field))))
             }
-            plain => plain.serialize(serializer),
-        }
+            plain => Form::Plain(plain),
+        };
+        exact::write(form, serializer)
     }
-}
-
-fn raw<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serde_json::from_str::<&RawValue>(text).map_err(S::Error::custom)?.serialize(serializer)
 }
 
 #[cfg(test)]
@@ -111,7 +99,8 @@ mod tests {
     use super::*;
 
     fn through(text: &str) -> Result<String, String> {
-        let ExactVariables(variables) = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let place = |fault: &strict::Fault| format!("`{}`: {fault}", fault.path.join("."));
+        let variables = variables(text).map_err(|fault| place(&fault))?;
         Ok(payload(&variables.into_value()).unwrap().as_str().to_owned())
     }
 
@@ -119,6 +108,7 @@ mod tests {
     fn variables_keep_the_spelling_of_their_numbers() {
         for text in [
             r#"{"a":[1E2,{"z":-0,"y":[2.50,"1E2"],"b":1e-07}],"b":18446744073709551615,"c":100.0}"#,
+            r#"{"a":[1e400,18446744073709551616,"é",-1e-400,0.1234567890123456789],"b":-0.0,"c":7}"#,
             r#"{"a":{"ä":"\u0000","":null,"x":[true,[],{}]}}"#,
             "{}",
         ] {
@@ -130,21 +120,13 @@ mod tests {
     #[test]
     fn what_would_be_lost_is_refused_with_its_place() {
         for (text, place) in [
-            (
-                r#"{"input":{"input":{"x":[0,18446744073709551616]}}}"#,
-                "`variables.input.input.x.1`: the number",
-            ),
-            (
-                r#"{"input":{"memo":{"a":1,"\u0061":2}}}"#,
-                "`variables.input.memo.a`: the key `a` appears twice",
-            ),
-            (r#"{"a":1,"a":2}"#, "`variables.a`: the key `a` appears twice"),
-            (r#"{"a":"\udc00"}"#, "`variables.a`: the string has an escape"),
+            (r#"{"input":{"memo":{"a":1,"\u0061":2}}}"#, "`input.memo.a`: the key `a` appears twice"),
+            (r#"{"a":1,"a":2}"#, "`a`: the key `a` appears twice"),
+            (r#"{"a":"\udc00"}"#, "`a`: the string has an escape"),
         ] {
             let message = through(text).unwrap_err();
             assert!(message.starts_with(place), "{message}");
         }
-        assert!(through("[1E2]").is_err() && through("1E2").is_err() && through("\"a\"").is_err());
     }
 
     #[test]

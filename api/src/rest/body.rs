@@ -1,7 +1,10 @@
-use std::{collections::BTreeMap, fmt::Display, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::body::Body;
-use ctutor_engine::payload::{Payload, strict};
+use ctutor_engine::payload::{
+    Payload, strict,
+    syntax::{self, SyntaxError},
+};
 
 use super::error::Error;
 use crate::transport;
@@ -41,18 +44,21 @@ pub(super) async fn object(body: Body, bounds: Bounds, known: &[&str]) -> Result
 
 /// The fields of an object. A value that a parser would lose is refused with its path.
 fn read(bytes: &[u8]) -> Result<Fields, Error> {
-    let not_json = |error: &dyn Display| Error::invalid("body", format!("the body is not JSON: {error}"));
-    let text = std::str::from_utf8(bytes).map_err(|_| not_json(&"it is not encoded in UTF-8"))?;
+    let refused = |message: String| Error::invalid("body", message);
+    let not_json = |fault: SyntaxError| refused(format!("the body is not JSON: {fault}"));
+    let text = syntax::text(bytes).map_err(not_json)?;
     if text.trim().is_empty() {
-        return Err(Error::invalid("body", "the body is empty; it must be a JSON object"));
+        return Err(refused("the body is empty, expected a JSON object".to_owned()));
     }
-    let payload = Payload::parse(text).map_err(|error| not_json(&error))?;
-    if !payload.is_object() {
-        return Err(Error::invalid("body", "the body must be a JSON object"));
-    }
-    strict::check(text).map_err(|fault| {
-        let field = fault.path.join(".");
-        Error::invalid(&field, format!("`{field}`: {fault}"))
+    let checked = strict::check(text).map_err(|fault| match syntax::find(text) {
+        // Rules beyond the grammar can be broken only by what is JSON.
+        Some(fault) => not_json(fault),
+        None => {
+            let field = fault.path.join(".");
+            Error::invalid(&field, format!("`{field}`: {fault}"))
+        }
     })?;
-    payload.decode().map_err(|error| not_json(&error))
+    checked
+        .fields()
+        .ok_or_else(|| refused(format!("the body is {}, expected a JSON object", syntax::kind(text))))
 }

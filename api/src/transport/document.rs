@@ -9,11 +9,13 @@ use async_graphql::parser::types::{
 use async_graphql::{Extensions, Name, Positioned, Request, ServerError, Variables};
 use async_graphql_value::{ConstValue, Value};
 
+use crate::exact::Exact;
+
 use super::error::RequestError;
 use super::guard::{self, Limits};
 use super::options::DocumentsOptions;
-use super::params::Params;
-use super::validation::{Schema, Verdict, lift_root};
+use super::params::{self, Params};
+use super::validation::{Schema, Verdict, lift_root, operations_mut};
 
 /// A request with its parsed document in it.
 pub(super) struct Prepared {
@@ -49,7 +51,7 @@ impl Judge {
         Self(Documents::new(rules, limits, DocumentsOptions::default()))
     }
 
-    /// Returns the variables as the executor gets them.
+    /// Takes the variables as JSON text, and returns them as the executor gets them, as JSON text too.
     ///
     /// # Errors
     ///
@@ -58,12 +60,15 @@ impl Judge {
         &self,
         document: &str,
         operation_name: Option<&str>,
-        variables: Variables,
-    ) -> Result<Variables, Vec<ServerError>> {
+        variables: &str,
+    ) -> Result<String, Vec<ServerError>> {
+        let refused = |error: params::Error| vec![error.into_server_error()];
+        let variables = params::variables("variables", variables).map_err(refused)?;
         let (query, operation_name) = (document.to_owned(), operation_name.map(str::to_owned));
         let extensions = Extensions::default();
         let prepared = self.0.prepare(Params { query, operation_name, variables, extensions });
-        prepared.map(|prepared| prepared.request.variables).map_err(RequestError::into_server_errors)
+        let variables = prepared.map_err(RequestError::into_server_errors)?.request.variables.into_value();
+        Ok(serde_json::to_string(&Exact(&variables)).expect("JSON comes out as it went in"))
     }
 }
 
@@ -112,8 +117,9 @@ impl Documents {
         if is_kept && let Some(judged) = self.lock().get(text, &self.options) {
             return Ok(judged);
         }
-        let (document, _) = guard::parse(text, &self.limits)?;
+        let (mut document, _) = guard::parse(text, &self.limits)?;
         let verdict = self.rules.validate(&document).map_err(RequestError::Invalid)?;
+        self.rules.settle_numbers(&mut document);
         let judged = Arc::new(Judged { document, verdict });
         if is_kept {
             self.lock().insert(text.into(), judged.clone(), &self.options);
@@ -189,15 +195,16 @@ fn leave_out(document: &mut ExecutableDocument, absent: &HashSet<Name>, given: &
         matches!(value, Value::Variable(name) if absent.contains(name))
             || (INTROSPECTION_LISTS.contains(&field) && argument == "includeDeprecated" && is_null(value))
     };
-    let operations: Vec<&mut OperationDefinition> = match &mut document.operations {
-        DocumentOperations::Single(operation) => vec![&mut operation.node],
-        DocumentOperations::Multiple(operations) => {
-            operations.values_mut().map(|operation| &mut operation.node).collect()
-        }
-    };
-    let mut stack: Vec<&mut SelectionSet> =
-        operations.into_iter().map(|operation| &mut operation.selection_set.node).collect();
-    stack.extend(document.fragments.values_mut().map(|fragment| &mut fragment.node.selection_set.node));
+    for operation in operations_mut(document) {
+        leave_out_within(&mut operation.selection_set.node, &is_left_out);
+    }
+    for fragment in document.fragments.values_mut() {
+        leave_out_within(&mut fragment.node.selection_set.node, &is_left_out);
+    }
+}
+
+fn leave_out_within(set: &mut SelectionSet, is_left_out: &dyn Fn(&str, &str, &Value) -> bool) {
+    let mut stack = vec![set];
     while let Some(set) = stack.pop() {
         for selection in &mut set.items {
             match &mut selection.node {

@@ -94,7 +94,6 @@ fn guard_error(error: &guard::Error) -> ServerError {
         guard::Error::Syntax { .. } | guard::Error::UnterminatedString { .. } => {
             coded_at(code::GRAPHQL_PARSE_FAILED, error.to_string(), error.pos())
         }
-        guard::Error::Number { .. } => coded_at(code::BAD_USER_INPUT, error.to_string(), error.pos()),
         _ => coded_at(code::GRAPHQL_VALIDATION_FAILED, error.to_string(), error.pos()),
     }
 }

@@ -2,13 +2,18 @@
 
 use std::fmt;
 
-use async_graphql::{Extensions, Request, Variables};
+use async_graphql::{Extensions, Request, ServerError, Value, Variables};
 use axum::http::Uri;
-use serde::{Deserialize, Deserializer, de, de::DeserializeOwned};
+use ctutor_engine::payload::{
+    strict,
+    syntax::{self, SyntaxError},
+};
+use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
+use super::error::{code, coded, set_extension};
 use super::query_string::{self, NotUtf8};
-use crate::exact::ExactVariables;
+use crate::exact;
 
 /// One request, not yet looked into.
 #[derive(Debug)]
@@ -39,57 +44,132 @@ pub(super) enum Body {
 /// Why parameters are refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("the request body is not valid UTF-8")]
-    Encoding,
-    #[error("the request body is empty")]
+    #[error("the request body is empty, expected a JSON object such as `{{\"query\": \"{{ … }}\"}}`")]
     BodyEmpty,
-    #[error("the request body is not a valid GraphQL request: {0}")]
-    Body(#[source] serde_json::Error),
+    #[error("{what} is not JSON: {fault}")]
+    Syntax { what: &'static str, fault: SyntaxError },
+    #[error("{what} has a key with an escape that is not a character, such as `\\ud800` alone")]
+    Key { what: &'static str },
+    #[error("{what} is {found}, expected {expected}")]
+    Kind { what: &'static str, found: &'static str, expected: &'static str },
+    #[error("{what} has no `query`, expected the text of the document there")]
+    QueryMissing { what: &'static str },
+    #[error(
+        "{what} has the key `{key}` twice, the second time at line {line}, column {column}; send it once"
+    )]
+    KeyRepeated { what: &'static str, key: &'static str, line: usize, column: usize },
+    #[error("`{key}` is {found}, expected {expected}, at line {line}, column {column}")]
+    Field { key: &'static str, found: &'static str, expected: &'static str, line: usize, column: usize },
+    #[error("`{}`: {fault}", place(.name, &.fault.path))]
+    Variables { name: &'static str, fault: strict::Fault },
     #[error(transparent)]
     ParameterEncoding(#[from] NotUtf8),
     #[error("the query string has no parameter `query`")]
-    QueryMissing,
+    ParameterMissing,
     #[error("parameter `{name}` is given more than once")]
     ParameterRepeated { name: &'static str },
-    #[error("parameter `{name}` must be a JSON object or null")]
-    ParameterNotObject { name: &'static str },
-    #[error("parameter `{name}` is not a valid JSON object: {source}")]
-    Parameter { name: &'static str, source: serde_json::Error },
     #[error("expected at least one request in the batch, found none")]
     BatchEmpty,
-    #[error("a batch may contain at most {allowed} requests")]
-    BatchTooLarge { allowed: usize },
+    #[error("the batch has {found} requests, at most {allowed} are allowed; send several smaller ones")]
+    BatchTooLarge { found: usize, allowed: usize },
 }
+
+fn place(name: &str, path: &[String]) -> String {
+    [name].into_iter().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(".")
+}
+
+impl Error {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::BatchTooLarge { .. } => code::BATCH_TOO_LARGE,
+            _ => code::BAD_REQUEST,
+        }
+    }
+
+    /// The error as it is sent. A fault in a variable names the variable and the way to it.
+    pub(super) fn into_server_error(self) -> ServerError {
+        let mut error = coded(self.code(), self.to_string());
+        if let Self::Variables { name: "variables", fault } = &self
+            && let Some((variable, path)) = fault.path.split_first()
+        {
+            set_extension(&mut error, "variable", variable.as_str());
+            set_extension(
+                &mut error,
+                "path",
+                Value::List(path.iter().map(|step| step.as_str().into()).collect()),
+            );
+        }
+        error
+    }
+}
+
+const BODY: &str = "the request body";
+const REQUEST: &str = "a request of the batch";
 
 /// Reads the body of a POST.
 pub(super) fn from_body(bytes: &[u8], batch_requests_max: usize) -> Result<Body, Error> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Error::Encoding)?;
-    if text.trim().is_empty() {
-        return Err(Error::BodyEmpty);
+    let text = syntax::text(bytes).map_err(|fault| Error::Syntax { what: BODY, fault })?;
+    match text.trim_start().as_bytes().first() {
+        None => Err(Error::BodyEmpty),
+        Some(b'[') => batch(text, batch_requests_max).map(Body::Batch),
+        Some(_) => from_text(BODY, text).map(Body::Single),
     }
-    if !text.trim_start().starts_with('[') {
-        return serde_json::from_str(text).map(Body::Single).map_err(Error::Body);
-    }
-    let requests: Vec<Params> = serde_json::from_str(text).map_err(Error::Body)?;
+}
+
+fn batch(text: &str, requests_max: usize) -> Result<Vec<Params>, Error> {
+    let requests: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| not_json(BODY, text))?;
     match requests.len() {
         0 => Err(Error::BatchEmpty),
-        found if found > batch_requests_max => Err(Error::BatchTooLarge { allowed: batch_requests_max }),
-        _ => Ok(Body::Batch(requests)),
+        found if found > requests_max => Err(Error::BatchTooLarge { found, allowed: requests_max }),
+        _ => requests.iter().map(|request| read(REQUEST, text, request.get())).collect(),
     }
+}
+
+/// Reads the parameters from the text of an object.
+pub(super) fn from_text(what: &'static str, text: &str) -> Result<Params, Error> {
+    read(what, text, text)
+}
+
+/// Reads a part of a text, so that places are those of the whole.
+fn read(what: &'static str, whole: &str, part: &str) -> Result<Params, Error> {
+    if !part.trim_start().starts_with('{') {
+        if let Some(fault) = syntax::find(part) {
+            return Err(Error::Syntax { what, fault });
+        }
+        let expected = "a JSON object with the `query` of a request";
+        return Err(Error::Kind { what, found: syntax::kind(part), expected });
+    }
+    let fields = Fields::read(what, whole, part)?;
+    Ok(Params {
+        query: fields.text("query")?.ok_or(Error::QueryMissing { what })?,
+        operation_name: fields.text("operationName")?.filter(|name| !name.is_empty()),
+        variables: fields
+            .object("variables")?
+            .map_or_else(|| Ok(Variables::default()), |text| variables("variables", text))?,
+        extensions: fields.object("extensions")?.map_or_else(|| Ok(Extensions::default()), extensions)?,
+    })
 }
 
 /// Reads the query string of a GET.
 pub(super) fn from_uri(uri: &Uri) -> Result<Params, Error> {
     let mut parameters = query_string::parameters(uri)?;
-    let query = take(&mut parameters, "query")?.ok_or(Error::QueryMissing)?;
+    let query = take(&mut parameters, "query")?.ok_or(Error::ParameterMissing)?;
     let operation_name = take(&mut parameters, "operationName")?;
-    let variables = take(&mut parameters, "variables")?;
-    let extensions = take(&mut parameters, "extensions")?;
+    let given = take(&mut parameters, "variables")?.filter(|text| !text.is_empty());
+    let extra = take(&mut parameters, "extensions")?.filter(|text| !text.is_empty());
     Ok(Params {
         query,
         operation_name: operation_name.filter(|name| !name.is_empty()),
-        variables: json_parameter::<ExactVariables>("variables", variables.as_deref())?.0,
-        extensions: json_parameter::<Nullable<Extensions>>("extensions", extensions.as_deref())?.0,
+        variables: given.map_or_else(
+            || Ok(Variables::default()),
+            |text| {
+                object_parameter("parameter `variables`", &text).and_then(|()| variables("variables", &text))
+            },
+        )?,
+        extensions: extra.map_or_else(
+            || Ok(Extensions::default()),
+            |text| object_parameter("parameter `extensions`", &text).and_then(|()| extensions(&text)),
+        )?,
     })
 }
 
@@ -102,77 +182,126 @@ fn take(parameters: &mut Vec<(String, String)>, name: &'static str) -> Result<Op
     }
 }
 
-/// The parameters as an object has them. Unknown ones are let pass, as the specification asks for.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Fields {
-    query: String,
-    #[serde(default)]
-    operation_name: Option<String>,
-    #[serde(default, deserialize_with = "object")]
-    variables: ExactVariables,
-    #[serde(default, deserialize_with = "object")]
-    extensions: Nullable<Extensions>,
-}
-
-fn json_parameter<T: Default + for<'de> Deserialize<'de>>(
-    name: &'static str,
-    text: Option<&str>,
-) -> Result<T, Error> {
-    match text {
-        None | Some("") => Ok(T::default()),
-        Some(text) if !is_object_or_null(text) => Err(Error::ParameterNotObject { name }),
-        Some(text) => serde_json::from_str(text).map_err(|source| Error::Parameter { name, source }),
+fn object_parameter(what: &'static str, text: &str) -> Result<(), Error> {
+    match syntax::find(text) {
+        Some(fault) => Err(Error::Syntax { what, fault }),
+        None if is_object_or_null(text) => Ok(()),
+        None => Err(Error::Kind { what, found: syntax::kind(text), expected: OBJECT }),
     }
 }
+
+/// Reads variables from the JSON text of an object or null.
+pub(super) fn variables(name: &'static str, text: &str) -> Result<Variables, Error> {
+    exact::variables(text).map_err(|fault| Error::Variables { name, fault })
+}
+
+fn extensions(text: &str) -> Result<Extensions, Error> {
+    let fault = |_| strict::Fault { path: Vec::new(), kind: strict::FaultKind::Grammar };
+    let read: Result<Option<Extensions>, _> = serde_json::from_str(text);
+    match read {
+        Ok(extensions) => Ok(extensions.unwrap_or_default()),
+        // What is JSON and not a value of the library has a fault of this kind.
+        Err(error) => {
+            let fault = strict::check(text).err().unwrap_or_else(|| fault(error));
+            Err(Error::Variables { name: "extensions", fault })
+        }
+    }
+}
+
+const OBJECT: &str = "a JSON object or null";
 
 fn is_object_or_null(text: &str) -> bool {
     let text = text.trim();
     text == "null" || text.starts_with('{')
 }
 
-/// Reads a field that must be an object or null, for which the parser has words of its own.
-fn object<'de, T: Default + DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    let text = Box::<RawValue>::deserialize(deserializer)?;
-    if !is_object_or_null(text.get()) {
-        return Err(de::Error::custom("`variables` and `extensions` must each be a JSON object or null"));
-    }
-    serde_json::from_str::<T>(text.get()).map_err(de::Error::custom)
+/// The error for text that a parser has refused.
+fn not_json(what: &'static str, text: &str) -> Error {
+    syntax::find(text).map_or(Error::Key { what }, |fault| Error::Syntax { what, fault })
 }
 
-/// A value for which `null` stands for its default.
-#[derive(Default)]
-struct Nullable<T>(T);
+/// The parameters as an object has them, each as text. Unknown ones are let pass, as the specification asks for.
+struct Fields<'a> {
+    whole: &'a str,
+    known: Vec<(&'static str, &'a RawValue)>,
+}
 
-impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Nullable<T> {
+const KEYS: [&str; 4] = ["query", "operationName", "variables", "extensions"];
+
+impl<'a> Fields<'a> {
+    fn read(what: &'static str, whole: &'a str, part: &'a str) -> Result<Self, Error> {
+        let Entries(entries) = serde_json::from_str(part).map_err(|_| not_json(what, part))?;
+        let mut fields = Self { whole, known: Vec::new() };
+        for (name, value) in entries {
+            let Some(key) = KEYS.into_iter().find(|key| *key == name) else { continue };
+            if fields.get(key).is_some() {
+                let (line, column) = syntax::place_of(whole, value.get());
+                return Err(Error::KeyRepeated { what, key, line, column });
+            }
+            fields.known.push((key, value));
+        }
+        Ok(fields)
+    }
+
+    fn get(&self, key: &str) -> Option<&'a str> {
+        self.known.iter().find(|(known, _)| *known == key).map(|(_, value)| value.get())
+    }
+
+    /// A string; null is as good as none.
+    fn text(&self, key: &'static str) -> Result<Option<String>, Error> {
+        let Some(text) = self.get(key).filter(|text| *text != "null" || key == "query") else {
+            return Ok(None);
+        };
+        serde_json::from_str(text).map(Some).map_err(|_| {
+            let expected = match key {
+                "query" => "a string",
+                _ => "a string or null",
+            };
+            let found = match syntax::kind(text) {
+                "a string" => "a string with an escape that is not a character",
+                kind => kind,
+            };
+            self.misfit(key, text, found, expected)
+        })
+    }
+
+    /// The text of an object.
+    fn object(&self, key: &'static str) -> Result<Option<&'a str>, Error> {
+        match self.get(key) {
+            Some(text) if !is_object_or_null(text) => Err(self.misfit(key, text, syntax::kind(text), OBJECT)),
+            text => Ok(text),
+        }
+    }
+
+    fn misfit(&self, key: &'static str, text: &str, found: &'static str, expected: &'static str) -> Error {
+        let (line, column) = syntax::place_of(self.whole, text);
+        Error::Field { key, found, expected, line, column }
+    }
+}
+
+/// All fields of an object in their order, repeated ones too.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default).map(Self)
+        deserializer.deserialize_map(EntriesVisitor)
     }
 }
 
-/// Takes objects only: derived code would also take a list of the fields in their order.
-impl<'de> Deserialize<'de> for Params {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
+struct EntriesVisitor;
 
-struct ObjectVisitor;
-
-impl<'de> de::Visitor<'de> for ObjectVisitor {
-    type Value = Params;
+impl<'de> de::Visitor<'de> for EntriesVisitor {
+    type Value = Entries<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with the parameters of a request")
+        f.write_str("an object")
     }
 
-    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Params, A::Error> {
-        let fields = Fields::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        Ok(Params {
-            query: fields.query,
-            operation_name: fields.operation_name.filter(|name| !name.is_empty()),
-            variables: fields.variables.0,
-            extensions: fields.extensions.0,
-        })
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
     }
 }

@@ -67,10 +67,8 @@ impl Refusal {
             Self::Method | Self::MutationByGet => code::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge { .. } => code::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => code::REQUEST_TIMEOUT,
-            Self::Params(params::Error::BatchTooLarge { .. }) => code::BATCH_TOO_LARGE,
-            Self::BodyBroken | Self::Params(_) | Self::SubscriptionWithoutStream | Self::Upgrade(_) => {
-                code::BAD_REQUEST
-            }
+            Self::Params(error) => error.code(),
+            Self::BodyBroken | Self::SubscriptionWithoutStream | Self::Upgrade(_) => code::BAD_REQUEST,
             Self::TooManyStreams { .. } => code::TOO_MANY_OPERATIONS,
             Self::Origin => code::ORIGIN_NOT_ALLOWED,
         }
@@ -87,9 +85,13 @@ impl Refusal {
 
     /// A GraphQL answer with one error and no data.
     pub(super) fn into_response(self, media: Media) -> Response<Body> {
-        let reply = Reply::request_error(coded(self.code(), self.to_string()));
-        let mut response = json_response(self.status(), media, reply.to_json());
-        if let Some((name, value)) = self.extra_header() {
+        let (status, header) = (self.status(), self.extra_header());
+        let error = match self {
+            Self::Params(error) => error.into_server_error(),
+            other => coded(other.code(), other.to_string()),
+        };
+        let mut response = json_response(status, media, Reply::request_error(error).to_json());
+        if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }
         response

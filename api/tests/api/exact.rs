@@ -78,9 +78,28 @@ async fn what_cannot_be_kept_is_refused_with_its_place_on_every_way_in() {
     let root = api.admin();
     for (value, place) in REFUSED {
         for field in ["input", "memo", "searchAttributes"] {
-            let (status, answer) = post(&root, "/graphql", start_body(field, value)).await;
-            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
-            assert!(answer.contains(&format!("`variables.input.{field}.{place}`: the ")), "{answer}");
+            let (_, answer) = post(&root, "/graphql", start_body(field, value)).await;
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            let (error, extensions) = (&answer["errors"][0], &answer["errors"][0]["extensions"]);
+            let message = error["message"].as_str().unwrap();
+            // Besides the key there are quotes only around what is no number.
+            let (code, said) = match value.matches('"').count() {
+                2 => ("BAD_USER_INPUT", "expected a number that fits a 64-bit integer or a double"),
+                _ => ("BAD_REQUEST", "`: the "),
+            };
+            assert!(message.contains(said), "{message}");
+            let path: Vec<String> = extensions["path"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|step| step.to_string().replace('"', ""))
+                .collect();
+            assert_eq!(
+                (&extensions["code"], &extensions["variable"]),
+                (&json!(code), &json!("input")),
+                "{error}"
+            );
+            assert_eq!(path.join("."), format!("{field}.{place}"), "{error}");
         }
         let body = format!(r#"{{"task_name":"echo","parameters":{value}}}"#);
         let (status, answer) = post(&root, "/tasks/submit", body).await;
@@ -90,12 +109,12 @@ async fn what_cannot_be_kept_is_refused_with_its_place_on_every_way_in() {
     }
     let query: String = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("query", "query ($id: ID!) { node(id: $id) { id } }")
-        .append_pair("variables", r#"{"id":"x","more":[1e-400]}"#)
+        .append_pair("variables", r#"{"id":"x","more":[{"a":1,"a":2}]}"#)
         .finish();
     let response = root.request(Method::GET, &format!("/graphql?{query}")).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     let answer = response.text().await.unwrap();
-    assert!(answer.contains("`variables.more.0`: the number `1e-400`"), "{answer}");
+    assert!(answer.contains("`variables.more.0.a`: the key `a` appears twice"), "{answer}");
     let (status, _) =
         post(&root, "/tasks/submit", r#"{"task_name":"echo","task_name":"x"}"#.to_owned()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
@@ -126,20 +145,46 @@ async fn a_long_key_is_shortened_where_a_fault_is_told() {
 }
 
 #[tokio::test]
-async fn a_literal_that_would_change_is_refused_where_it_stands() {
+async fn a_literal_comes_out_as_it_was_written_or_is_refused_where_it_stands() {
     let api = Api::start().await;
     let root = api.admin();
-    for number in ["1E2", "-0", "18446744073709551616", "1e-400", "2.50"] {
-        let query =
-            format!("mutation {{ startWorkflow(input: {{type: \"echo\", input: {number}}}) {{ created }} }}");
-        let error = root.error(&query, json!({})).await;
+    let start = |input: &str| {
+        format!(
+            "mutation {{ startWorkflow(input: {{type: \"mirror\", input: {{a: {input}}}}}) {{ workflow {{ input }} }} }}"
+        )
+    };
+    let kept = "[1E2,-0,2.50,1e-07,18446744073709551615,100.0,{b:-2.5}]";
+    let (_, answer) = post(&root, "/graphql", json!({ "query": start(kept) }).to_string()).await;
+    assert!(answer.contains(&kept.replace("b:", "\"b\":")), "{answer}");
+    for number in ["18446744073709551616", "1e-400", "1e400", "0.1234567890123456789"] {
+        let error = root.error(&start(&format!("[{number}]")), json!({})).await;
         assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
-        assert_eq!(error["locations"][0]["column"], 55);
+        assert_eq!(error["extensions"]["argument"], "input");
+        assert_eq!(error["extensions"]["path"], json!(["input", "a", 0]));
+        assert_eq!(error["locations"][0]["column"], 33);
         assert!(error["message"].as_str().unwrap().contains(number), "{error}");
     }
-    let query = "mutation { startWorkflow(input: {type: \"mirror\", input: {a: [1, -2.5, 100.0]}}) { workflow { input } } }";
-    assert_eq!(
-        root.data(query, json!({})).await["startWorkflow"]["workflow"]["input"]["a"],
-        json!([1, -2.5, 100.0])
-    );
+}
+
+#[tokio::test]
+async fn a_number_is_an_id_or_an_integer_however_it_is_written() {
+    let api = Api::start().await;
+    let root = api.admin();
+    for id in ["-0", "123456789012345678901234567890", "7"] {
+        assert_eq!(
+            root.data(&format!("{{ node(id: {id}) {{ id }} }}"), json!({})).await["node"],
+            Value::Null
+        );
+        let query = "query ($id: ID!) { node(id: $id) { id } }";
+        let body = format!(r#"{{"query":"{query}","variables":{{"id":{id}}}}}"#);
+        assert_eq!(post(&root, "/graphql", body).await.1, r#"{"data":{"node":null}}"#);
+    }
+    let query = "query ($id: ID! = 123456789012345678901234567890) { nodes(ids: [$id, -0]) { id } }";
+    assert_eq!(root.data(query, json!({})).await["nodes"], json!([null, null]));
+    let error = root.error("{ workflows(first: -0) { totalCount } }", json!({})).await;
+    assert_eq!(error["message"], "`first` is 0, expected 1 to 100");
+    for wrong in ["1.0", "1e1", "123456789012345678901234567890"] {
+        let error = root.error(&format!("{{ workflows(first: {wrong}) {{ totalCount }} }}"), json!({})).await;
+        assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{error}");
+    }
 }

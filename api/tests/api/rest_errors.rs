@@ -27,12 +27,41 @@ async fn a_wrong_submission_is_refused_and_nothing_is_stored() {
         assert!(message.contains(part), "{body}: {message}");
         assert_eq!(error["detail"], message);
     }
-    for text in ["", "{", "null", "\u{feff}{}"] {
-        let request = root.request(Method::POST, "/tasks/submit").body(text);
-        assert_eq!(answer(request).await.0, StatusCode::BAD_REQUEST, "{text:?}");
+    for (text, told) in [
+        (" ", "the body is empty, expected a JSON object"),
+        ("null", "the body is null, expected a JSON object"),
+        ("[{\"task_name\": \"echo\"}]", "the body is an array, expected a JSON object"),
+        ("\"echo\"", "the body is a string, expected a JSON object"),
+        (
+            "{",
+            "the body is not JSON: expected a key in double quotes or `}`, found the end of the text (the `{` of line 1,",
+        ),
+        (
+            "{\"a\":{\"b\":1",
+            "the body is not JSON: expected `,` or `}`, found the end of the text (the `{` of line 1, column 6",
+        ),
+        (
+            "{\"a\":[1,]}",
+            "the body is not JSON: expected a JSON value, found `]` at line 1, column 9; remove the comma in",
+        ),
+        (
+            "\u{feff}{}",
+            "the body is not JSON: expected a JSON value, found a byte order mark (U+FEFF) at line 1, column 1",
+        ),
+        (
+            "{\"a\":\n-Infinity}",
+            "the body is not JSON: expected a JSON value, found `-` at line 2, column 1; JSON has finite",
+        ),
+        (
+            "{\"task_name\":\"a\",\"task_name\":\"b\"}",
+            "`task_name`: the key `task_name` appears twice in one object",
+        ),
+    ] {
+        let (status, error) = answer(root.request(Method::POST, "/tasks/submit").body(text)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{text:?}");
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(told), "{text:?}: {message}");
     }
-    let (_, error) = answer(root.request(Method::POST, "/tasks/submit").body(" ")).await;
-    assert_eq!(error["error"]["message"], "the body is empty; it must be a JSON object");
     assert_eq!(root.get("/tasks").await.1["total"], 0);
 }
 

@@ -60,6 +60,8 @@ fn steps_grow_with_the_text_only() {
 #[test]
 fn nested_braces_do_not_reach_the_parser() {
     assert_eq!(exceeded(&"{".repeat(100_000)), (Limit::Nesting, 51, 50));
+    let told = check(&"{".repeat(100_000)).unwrap_err().to_string();
+    assert!(told.starts_with("the document has at least 51 nested brackets, at most 50"), "{told}");
     assert_eq!(exceeded(&format!("{{a(b:{})}}", "[".repeat(99_000))), (Limit::Nesting, 51, 50));
     assert_eq!(exceeded(&"{a".repeat(40_000)), (Limit::Nesting, 51, 50));
     assert_eq!(exceeded(&format!("query($a:{}", "[".repeat(9_000))), (Limit::Nesting, 51, 50));

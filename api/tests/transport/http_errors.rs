@@ -184,6 +184,66 @@ async fn parameters_of_get_must_have_their_shapes() {
     }
 }
 
+/// Bodies that are no request, and how the answer begins.
+const WRONG_BODIES: &[(&str, &str)] = &[
+    ("", "the request body is empty, expected a JSON object such as `{\"query\": \"{ … }\"}`"),
+    (
+        "{",
+        "the request body is not JSON: expected a key in double quotes or `}`, found the end of the text (the `{` of \
+         line 1, column 1 is open) at line 1, column 2",
+    ),
+    (
+        "{\"query\": \"{ hello }\",\n}",
+        "the request body is not JSON: expected a key in double quotes, found `}` at line 2, column 1; remove the comma \
+         in front of it",
+    ),
+    (
+        "{'query': '{ hello }'}",
+        "the request body is not JSON: expected a key in double quotes or `}`, found `'` at line 1, column 2; JSON has \
+         strings in double quotes",
+    ),
+    (
+        "\u{feff}{\"query\": \"{ hello }\"}",
+        "the request body is not JSON: expected a JSON value, found a byte order mark (U+FEFF) at line 1, column 1; \
+         save the text as UTF-8 without it",
+    ),
+    (
+        "{\"query\": \"{ hello }\", \"variables\": {\"a\": NaN}}",
+        "the request body is not JSON: expected a JSON value, found `NaN` at line 1, column 43; JSON has finite numbers \
+         only; send null or a string",
+    ),
+    (
+        "{\"query\": \"{ a }\",\n \"query\": \"{ hello }\"}",
+        "the request body has the key `query` twice, the second time at line 2, column 11; send it once",
+    ),
+    ("\"{ hello }\"", "the request body is a string, expected a JSON object with the `query` of a request"),
+    (
+        "{ hello }",
+        "the request body is not JSON: expected a key in double quotes or `}`, found `hello` at line 1, column 3",
+    ),
+    ("[]", "expected at least one request in the batch, found none"),
+    ("[1]", "a request of the batch is a number, expected a JSON object with the `query` of a request"),
+    ("{}", "the request body has no `query`, expected the text of the document there"),
+    ("{\"query\": 1}", "`query` is a number, expected a string, at line 1, column 11"),
+    ("{\"query\": null}", "`query` is null, expected a string, at line 1, column 11"),
+    (
+        "{\"query\":\"{ hello }\",\"variables\":[]}",
+        "`variables` is an array, expected a JSON object or null, at line 1, column 34",
+    ),
+    (
+        "{\"query\":\"{ hello }\",\"extensions\":1}",
+        "`extensions` is a number, expected a JSON object or null, at line 1, column 35",
+    ),
+    (
+        "{\"query\":\"{ hello }\",\"operationName\":1}",
+        "`operationName` is a number, expected a string or null, at line 1, column 38",
+    ),
+    (
+        "{\"query\":\"{ hello }\",\"variables\":{\"a\":1,\"a\":2}}",
+        "`variables.a`: the key `a` appears twice in one object",
+    ),
+];
+
 #[tokio::test]
 async fn wrong_shapes_are_told_in_plain_words() {
     let server = server().await;
@@ -191,20 +251,26 @@ async fn wrong_shapes_are_told_in_plain_words() {
         let (_, answer) = json_of(request).await;
         answer["errors"][0]["message"].as_str().unwrap().to_owned()
     };
-    for (body, told) in [
-        ("", "the request body is empty"),
-        (r#"{"query":"{ hello }","variables":[]}"#, "must each be a JSON object or null"),
-        (r#"{"query":"{ hello }","extensions":1}"#, "must each be a JSON object or null"),
-        (r#"{"query":"{ hello }","variables":{"a":1,"a":2}}"#, "`variables.a`: the key `a` appears twice"),
-    ] {
-        let request = post(&server).header("content-type", "application/json").body(body);
-        let found = message(request).await;
-        assert!(found.contains(told) && !found.contains("sequence"), "{found}");
+    for (body, told) in WRONG_BODIES {
+        let request = post(&server).header("content-type", "application/json").body(*body);
+        assert!(message(request).await.starts_with(told), "{body}: {told}");
     }
+    let utf16: Vec<u8> = "{\"query\":\"{ hello }\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let request = post(&server).header("content-type", "application/json").body(utf16);
+    let told = "the request body is not JSON: expected text in UTF-8, found UTF-16 at line 1, column 1; encode it in UTF-8";
+    assert_eq!(message(request).await, told);
     let found = message(get(&server, &[("variables", "{}")])).await;
     assert_eq!(found, "the query string has no parameter `query`");
-    let found = message(get(&server, &[("query", "{ hello }"), ("variables", "[]")])).await;
-    assert_eq!(found, "parameter `variables` must be a JSON object or null");
+    for (text, told) in [
+        ("[]", "parameter `variables` is an array, expected a JSON object or null"),
+        (
+            "{",
+            "parameter `variables` is not JSON: expected a key in double quotes or `}`, found the end of the text",
+        ),
+    ] {
+        let found = message(get(&server, &[("query", "{ hello }"), ("variables", text)])).await;
+        assert!(found.starts_with(told), "{found}");
+    }
 }
 
 #[tokio::test]

@@ -12,9 +12,8 @@ const SCHEMA: &str = include_str!("../../../tests/conformance/validation.graphql
 
 fn judge(document: &str, variables: &str) -> Result<Value, Value> {
     let schema = Schema::parse(SCHEMA).unwrap();
-    let variables = serde_json::from_str(variables).unwrap();
     match Judge::new(schema, Limits::default()).judge(document, None, variables) {
-        Ok(variables) => Ok(json!(variables)),
+        Ok(variables) => Ok(serde_json::from_str(&variables).unwrap()),
         Err(errors) => Err(json!(errors)),
     }
 }
@@ -80,8 +79,12 @@ fn definitions_must_be_told_apart() {
             "1:22 a subscription cannot select introspection at its root",
         ),
         (
+            "subscription { fed { __typename } born @skip(if: true) { id } }",
+            "1:40 a subscription cannot skip or include fields at its root",
+        ),
+        (
             "subscription { born @include(if: true) { id } }",
-            "1:21 a subscription cannot skip or include its only field",
+            "1:21 a subscription cannot skip or include fields at its root",
         ),
     ] {
         assert_eq!(invalid(document), said, "{document}");
@@ -103,6 +106,10 @@ fn variables_must_fit_their_positions() {
             "1:35 variable `$a` of type `ID` cannot stand where `ID!` is expected",
         ),
         (
+            "query ($a: Int) { any(value: [[$a]]) }",
+            "1:30 variable `$a` of type `Int` cannot stand where `Any` is expected",
+        ),
+        (
             "query ($a: [Level]) { ...F } fragment F on Query { beings(levels: $a) { id } }",
             "1:67 variable `$a` of type `[Level]` cannot stand where `[Level!]!` is expected",
         ),
@@ -114,6 +121,34 @@ fn variables_must_fit_their_positions() {
         assert_eq!(invalid(document), said, "{document}");
     }
     judge("query ($a: ID = 1) { pet(key: { id: $a }) { __typename } }", "{}").unwrap();
+}
+
+#[test]
+fn numbers_stand_for_what_their_types_say() {
+    let document = "query ($id: ID!, $int: Int, $float: Float, $any: Any) {
+        being(id: $id) { id } count(of: $int, by: $float, ok: true) any(value: $any) }";
+    let variables =
+        r#"{"id":123456789012345678901234567890,"int":1E2,"float":0.1234567890123456789,"any":[1E2]}"#;
+    let schema = Schema::parse(SCHEMA).unwrap();
+    let judged = Judge::new(schema, Limits::default()).judge(document, None, variables).unwrap();
+    let coerced =
+        r#"{"any":[1E2],"float":0.12345678901234568,"id":"123456789012345678901234567890","int":100}"#;
+    assert_eq!(judged, coerced);
+    let errors =
+        judge("query ($a: Any) { any(value: $a) }", r#"{"a":{"b":[1E2,18446744073709551616]}}"#).unwrap_err();
+    assert_eq!(
+        errors[0]["message"],
+        "`$a.b.1` is 18446744073709551616, expected a number that fits a 64-bit integer or a double (the nearest is \
+         `1.8446744073709552e+19`), or a string to keep all of it"
+    );
+    assert_eq!(errors[0]["extensions"]["path"], json!(["b", 1]));
+    for literal in ["of: -0", "by: 1E2", "by: -0", "by: 18446744073709551616", "by: 1e-400"] {
+        judge(&format!("{{ count({literal}, ok: true) }}"), "{}").expect(literal);
+    }
+    for literal in ["of: 1E2", "of: -0.0", "of: 18446744073709551616", "by: 1e400", "ok: -0"] {
+        judge(&format!("query ($ok: Boolean = true) {{ count({literal}, ok: $ok) }}"), "{}")
+            .expect_err(literal);
+    }
 }
 
 #[test]

@@ -4,12 +4,12 @@
 //! number that would print otherwise stands in a value as a string with a mark in front, which [`Exact`] takes off. A
 //! string that begins with the character of the mark gets another mark, so that nothing is taken for a number.
 
-use ctutor_engine::payload::strict;
-use serde::{
-    Serialize, Serializer,
-    ser::{Error, SerializeMap, SerializeSeq},
+use ctutor_engine::payload::{
+    exact::{self, Form, is_canonical},
+    strict,
 };
-use serde_json::{Number, Value, value::RawValue};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 const MARK: char = '\u{0}';
 const NUMBER: &str = "\u{0}number:";
@@ -23,10 +23,6 @@ pub(crate) fn read(text: &str) -> serde_json::Result<Value> {
     let respells = numbers.iter().any(|number| !is_canonical(number)) && count(&value) == numbers.len();
     mark(&mut value, &mut numbers.into_iter().filter(|_| respells));
     Ok(value)
-}
-
-fn is_canonical(number: &str) -> bool {
-    number.parse::<Number>().is_ok_and(|parsed| parsed.to_string() == number)
 }
 
 fn count(value: &Value) -> usize {
@@ -58,30 +54,18 @@ pub(crate) struct Exact<'a>(pub(crate) &'a Value);
 
 impl Serialize for Exact<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::String(text) => match (text.strip_prefix(NUMBER), text.strip_prefix(STRING)) {
-                (Some(number), _) => {
-                    serde_json::from_str::<&RawValue>(number).map_err(S::Error::custom)?.serialize(serializer)
-                }
-                (None, Some(text)) => serializer.serialize_str(text),
-                (None, None) => serializer.serialize_str(text),
+        let form = match self.0 {
+            Value::String(marked) => match marked.strip_prefix(NUMBER) {
+                Some(number) => Form::Text(number),
+                None => return serializer.serialize_str(marked.strip_prefix(STRING).unwrap_or(marked)),
             },
-            Value::Array(items) => {
-                let mut sequence = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    sequence.serialize_element(&Self(item))?;
-                }
-                sequence.end()
-            }
+            Value::Array(items) => Form::Array(items.iter().map(Exact)),
             Value::Object(fields) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
-                for (name, field) in fields {
-                    map.serialize_entry(name, &Exact(field))?;
-                }
-                map.end()
+                Form::Object(fields.iter().map(|(name, field)| (name.as_str(), Exact(field))))
             }
-            plain => plain.serialize(serializer),
-        }
+            plain => Form::Plain(plain),
+        };
+        exact::write(form, serializer)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     hint::{self, QueueHint},
     history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted, WorkflowExecutionTerminated},
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
-    payload::{Payload, strict},
+    payload::Payload,
     store::{self, LoadedRun, Replaces, Start, StartOutput, TaskKind},
 };
 
@@ -245,12 +245,11 @@ impl Client {
         if found > allowed {
             return Err(StartError::TooLarge { field, found, allowed });
         }
-        strict::check(payload.as_str()).map_err(|fault| StartError::Invalid {
+        payload.checked().map_err(|fault| StartError::Invalid {
             field,
             message: fault.to_string(),
             path: fault.path,
-        })?;
-        Ok(payload.clone())
+        })
     }
 
     fn object(&self, field: StartField, payload: &Payload) -> Result<Payload, StartError> {

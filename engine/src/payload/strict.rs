@@ -3,9 +3,14 @@
 //! Parsers read numbers as 64-bit integers or as doubles and keep the last of two equal keys. Text that would change
 //! its meaning on the way is refused here with the place; everything else is stored as it was written.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
 
-use super::number;
+use serde_json::value::RawValue;
+
+use super::{Payload, number};
 
 /// Arrays and objects inside each other. Readers of JSON stop at 128, and the payload stands inside other objects.
 pub const DEPTH_MAX: usize = 100;
@@ -80,17 +85,68 @@ pub fn shown(text: &str) -> String {
     text.chars().take(SHOWN_CHARS_MAX).chain(['…']).collect()
 }
 
-/// Checks JSON text and returns its numbers in the order in which they stand there.
+/// Text that keeps to the rules. Who has one need not check its parts again.
+#[derive(Debug)]
+pub struct Checked<'a>(&'a str);
+
+impl Checked<'_> {
+    /// The fields of an object, each as a payload that counts as checked; nothing for other values.
+    #[must_use]
+    pub fn fields(&self) -> Option<BTreeMap<String, Payload>> {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(self.0).ok()?;
+        let payload = |raw: &RawValue| Payload { text: raw.get().into(), is_checked: true };
+        Some(fields.into_iter().map(|(name, raw)| (name, payload(raw))).collect())
+    }
+}
+
+/// Checks JSON text.
 ///
 /// # Errors
 /// The first [`Fault`].
-pub fn check(text: &str) -> Result<Vec<&str>, Fault> {
-    let mut scan = Scan { text, at: 0, open: Vec::new(), numbers: Vec::new() };
-    scan.run().map_err(|kind| Fault { path: scan.path(), kind })?;
-    // The scan trusts the grammar; the library's parser, which copies nothing here, checks it.
+pub fn check(text: &str) -> Result<Checked<'_>, Fault> {
+    Scan::new(text, Numbers::Kept).finish()?;
+    check_grammar(text)?;
+    Ok(Checked(text))
+}
+
+/// Checks JSON text whose types are not known yet, and returns its numbers in the order in which they stand there: which
+/// of them must be kept is for the types to say, with [`check_number`].
+///
+/// # Errors
+/// The first [`Fault`] that has nothing to do with numbers.
+pub fn check_but_numbers(text: &str) -> Result<Vec<&str>, Fault> {
+    let numbers = Scan::new(text, Numbers::Any).finish()?;
+    check_grammar(text)?;
+    Ok(numbers)
+}
+
+/// Checks a number that a parser has taken.
+///
+/// # Errors
+/// [`FaultKind::Number`] if neither a 64-bit integer nor a double has its value.
+pub fn check_number(text: &str) -> Result<(), FaultKind> {
+    number::check(text).map_err(|nearest| FaultKind::Number { found: text.to_owned(), nearest })
+}
+
+impl Payload {
+    /// Checks a payload, unless it has been already.
+    ///
+    /// # Errors
+    /// The first [`Fault`].
+    pub fn checked(&self) -> Result<Self, Fault> {
+        if !self.is_checked {
+            // That it is JSON is known of every payload.
+            Scan::new(&self.text, Numbers::Kept).finish()?;
+        }
+        Ok(Self { text: self.text.clone(), is_checked: true })
+    }
+}
+
+/// The scan trusts the grammar; the library's parser, which copies nothing here, checks it.
+fn check_grammar(text: &str) -> Result<(), Fault> {
     serde_json::from_str::<serde::de::IgnoredAny>(text)
-        .map_err(|_| Fault { path: Vec::new(), kind: FaultKind::Grammar })?;
-    Ok(scan.numbers)
+        .map(|_| ())
+        .map_err(|_| Fault { path: Vec::new(), kind: FaultKind::Grammar })
 }
 
 /// The numbers of JSON text in the order in which they stand there, whatever they mean.
@@ -111,8 +167,16 @@ pub fn numbers(text: &str) -> Vec<&str> {
     numbers
 }
 
+/// Whether numbers must survive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    Kept,
+    Any,
+}
+
 struct Scan<'a> {
     text: &'a str,
+    rule: Numbers,
     at: usize,
     open: Vec<Open>,
     numbers: Vec<&'a str>,
@@ -125,6 +189,16 @@ enum Open {
 }
 
 impl<'a> Scan<'a> {
+    fn new(text: &'a str, rule: Numbers) -> Self {
+        Self { text, rule, at: 0, open: Vec::new(), numbers: Vec::new() }
+    }
+
+    /// The numbers of the text.
+    fn finish(mut self) -> Result<Vec<&'a str>, Fault> {
+        self.run().map_err(|kind| Fault { path: self.path(), kind })?;
+        Ok(self.numbers)
+    }
+
     fn run(&mut self) -> Result<(), FaultKind> {
         while let Some(byte) = self.text.as_bytes().get(self.at) {
             match byte {
@@ -192,7 +266,9 @@ impl<'a> Scan<'a> {
 
     fn number(&mut self) -> Result<(), FaultKind> {
         let found = leading_number(&self.text[self.at..]);
-        number::check(found).map_err(|nearest| FaultKind::Number { found: found.to_owned(), nearest })?;
+        if self.rule == Numbers::Kept {
+            check_number(found)?;
+        }
         self.numbers.push(found);
         self.at += found.len();
         Ok(())
@@ -257,7 +333,21 @@ mod tests {
              `1.8446744073709552e+19`); send it as a string to keep all of it"
         );
         assert_eq!(fault(r#"["18446744073709551616", 2.50, -0, 1E2]"#), None);
-        assert_eq!(check("[-0, {\"a\": 1E2}]").unwrap(), ["-0", "1E2"]);
+        assert_eq!(check_but_numbers("[-0, {\"a\": 1e400}]").unwrap(), ["-0", "1e400"]);
+    }
+
+    #[test]
+    fn what_was_checked_is_not_checked_again() {
+        let checked = check(r#"{"a":[1E2],"b":{"c":1}}"#).unwrap();
+        let fields = checked.fields().unwrap();
+        assert!(fields.values().all(|field| field.is_checked));
+        assert_eq!(fields["a"].as_str(), "[1E2]");
+        assert_eq!(check("[1]").unwrap().fields(), None);
+        let wrong = Payload::parse(r#"{"a":1,"a":2}"#).unwrap();
+        assert!(!wrong.is_checked && wrong.checked().is_err());
+        let right = Payload::parse("[1]").unwrap().checked().unwrap();
+        assert!(right.is_checked);
+        assert_eq!(right, Payload::parse("[1]").unwrap());
     }
 
     #[test]

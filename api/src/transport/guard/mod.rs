@@ -147,7 +147,7 @@ impl fmt::Display for Limit {
 #[non_exhaustive]
 pub enum Error {
     /// The document asks for more than a limit allows.
-    #[error("the document has {} {limit}, at most {allowed} are allowed", Told(*.found))]
+    #[error("the document has {} {limit}, at most {allowed} are allowed", Told(*limit, *found))]
     Exceeded {
         /// Which limit.
         limit: Limit,
@@ -165,18 +165,6 @@ pub enum Error {
     /// A string or block string does not end.
     #[error("unterminated string at line {line}, column {column}")]
     UnterminatedString {
-        /// One-based line.
-        line: usize,
-        /// One-based column, counted in characters.
-        column: usize,
-    },
-    /// A number would not come out as it was written.
-    #[error(
-        "the number `{number}` at line {line}, column {column} would be changed; send it in a variable, or as a string"
-    )]
-    Number {
-        /// The number.
-        number: String,
         /// One-based line.
         line: usize,
         /// One-based column, counted in characters.
@@ -230,7 +218,6 @@ impl Error {
     pub(super) fn pos(&self) -> Option<Pos> {
         match *self {
             Self::UnterminatedString { line, column }
-            | Self::Number { line, column, .. }
             | Self::Syntax { line, column, .. }
             | Self::Repeated { line, column, .. }
             | Self::AnonymousOperation { line, column } => Some(Pos { line, column }),
@@ -254,11 +241,16 @@ pub fn parse(text: &str, limits: &Limits) -> Result<(ExecutableDocument, Cost), 
 pub(super) const TOLD_MAX: u64 = 1_000_000_000;
 
 /// A count as it is told.
-struct Told(u64);
+struct Told(Limit, u64);
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 > TOLD_MAX { write!(f, "more than {TOLD_MAX}") } else { self.0.fmt(f) }
+        match self {
+            Self(_, found) if *found > TOLD_MAX => write!(f, "more than {TOLD_MAX}"),
+            // The lexer stops there.
+            Self(Limit::Tokens | Limit::Nesting, found) => write!(f, "at least {found}"),
+            Self(_, found) => found.fmt(f),
+        }
     }
 }
 

@@ -13,11 +13,11 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Pos, Positioned, indexmap};
 use async_graphql_value::Value;
+use ctutor_engine::payload::exact::is_canonical;
 
 use super::Error;
-use super::lexer::{Kind, Token, excerpt};
+use super::lexer::{Kind, Token};
 use super::text::{BadEscape, unescape, unindent};
-use crate::exact::is_canonical;
 
 type Arguments = Vec<(Positioned<Name>, Positioned<Value>)>;
 
@@ -27,7 +27,7 @@ type Arguments = Vec<(Positioned<Name>, Positioned<Value>)>;
 ///
 /// # Errors
 ///
-/// [`Error::Syntax`], [`Error::Number`], [`Error::Repeated`], [`Error::AnonymousOperation`], [`Error::NoOperation`].
+/// [`Error::Syntax`], [`Error::Repeated`], [`Error::AnonymousOperation`], [`Error::NoOperation`].
 pub(super) fn parse(tokens: &[Token<'_>]) -> Result<ExecutableDocument, Error> {
     let mut parser = Parser { tokens, at: 0, fault: None };
     let mut definitions = Definitions::default();
@@ -343,7 +343,7 @@ impl<'a> Parser<'_, 'a> {
             _ => {}
         }
         let value = match kind {
-            Kind::Int(text) | Kind::Float(text) => number(text, pos)?,
+            Kind::Int(text) | Kind::Float(text) => number(text),
             Kind::String(raw) => Value::String(unescape(raw).map_err(|BadEscape(escape)| {
                 Error::syntax(pos, format!("`{escape}` is not a valid escape in a string"))
             })?),
@@ -390,11 +390,11 @@ enum Constant {
     No,
 }
 
-/// The tree keeps numbers as 64-bit integers or doubles and forgets how they were written. In variables they are kept
-/// as they are; a literal that would come out in another form is refused.
-fn number(text: &str, Pos { line, column }: Pos) -> Result<Value, Error> {
+/// The tree keeps numbers as 64-bit integers or doubles and forgets how they were written. One that would come out in
+/// another form becomes an enum value, see `exact`: what it stands for, its position says.
+fn number(text: &str) -> Value {
     match text.parse() {
-        Ok(number) if is_canonical(text) => Ok(Value::Number(number)),
-        _ => Err(Error::Number { number: excerpt(text).to_owned(), line, column }),
+        Ok(number) if is_canonical(text) => Value::Number(number),
+        _ => Value::Enum(Name::new(text)),
     }
 }

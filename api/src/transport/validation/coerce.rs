@@ -6,6 +6,7 @@ use async_graphql::{Name, Number, ServerError, Value, Variables};
 
 use super::super::error::{code, coded_at};
 use super::misfit::{self, Found, Holder, Misfit, shown};
+use super::numbers;
 use super::schema::{Inputs, NamedType, Schema};
 
 /// The largest integer up to which a floating-point number tells integers apart.
@@ -61,8 +62,11 @@ impl Schema {
 
     fn coerce_named(&self, name: &Name, value: Value) -> Result<Value, Misfit> {
         match self.get(name) {
-            Some(NamedType::Scalar { description, check }) => coerce_scalar(name, *check, value)
-                .map_err(|value| Misfit::new(shown(&value), misfit::scalar(name, description.as_deref()))),
+            Some(NamedType::Scalar { description, check }) => {
+                numbers::check_variable(name, &value)?;
+                coerce_scalar(name, *check, value)
+                    .map_err(|value| Misfit::new(shown(&value), misfit::scalar(name, description.as_deref())))
+            }
             Some(NamedType::Enum(values)) => match value {
                 Value::String(name) if values.iter().any(|value| *value == *name) => Ok(Value::String(name)),
                 value => Err(Misfit::new(shown(&value), format!("one of {}", misfit::list(values)))),
@@ -116,6 +120,9 @@ impl Schema {
 fn coerce_scalar(name: &str, check: Option<super::ScalarCheck>, value: Value) -> Result<Value, Value> {
     // A number whose spelling the library does not keep comes as an enum value, see `exact`.
     let value = match (name, value) {
+        ("ID", Value::Enum(spelled)) if numbers::is_long_integer(&spelled) => {
+            Value::String(spelled.as_str().to_owned())
+        }
         ("Int" | "ID" | "Float", Value::Enum(spelled)) => match spelled.parse() {
             Ok(number) => Value::Number(number),
             Err(_) => Value::Enum(spelled),

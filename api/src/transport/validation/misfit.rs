@@ -106,6 +106,12 @@ pub(super) fn shown(value: &Value) -> Found {
     }
 }
 
+/// What a custom scalar takes in place of a number that would not be kept.
+pub(super) fn number(nearest: Option<&str>) -> String {
+    let nearest = nearest.map(|nearest| format!(" (the nearest is `{nearest}`)")).unwrap_or_default();
+    format!("a number that fits a 64-bit integer or a double{nearest}, or a string to keep all of it")
+}
+
 pub(super) fn int() -> String {
     format!("an integer from {} to {}", i32::MIN, i32::MAX)
 }

@@ -16,6 +16,7 @@
 mod coerce;
 mod definition;
 mod misfit;
+mod numbers;
 mod operation;
 mod overlap;
 mod schema;
@@ -29,6 +30,7 @@ use super::error::{code, coded_at};
 use super::reply::ERRORS_MAX;
 use definition::Definition;
 
+pub(super) use numbers::operations_mut;
 pub use schema::{ScalarCheck, Schema};
 pub(super) use subscription::lift_root;
 

@@ -89,14 +89,9 @@ enum Allowed {
 
 fn allow(variable: &VariableDefinition, place: Place<'_>) -> Allowed {
     let (ty, expected) = (&variable.var_type.node, place.ty);
-    let takes_null = expected.nullable && !place.is_one_of;
-    let needs_default = ty.nullable && !takes_null;
+    let needs_default = ty.nullable && !place.takes_null;
     let has_default = place.has_default || default(variable).is_some_and(|default| *default != Value::Null);
-    let within = |ty: &Type| match needs_default {
-        true => is_base_within(&ty.base, &expected.base),
-        false => is_within(ty, expected),
-    };
-    match (needs_default, within(ty)) {
+    match (needs_default, is_base_within(&ty.base, &expected.base)) {
         (false, true) => Allowed::Always,
         (true, true) if has_default => Allowed::UnlessNull,
         _ if place.is_one_of && expected.nullable => Allowed::Never(format!("`{expected}!`")),

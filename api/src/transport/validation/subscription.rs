@@ -21,7 +21,9 @@ pub(super) fn check(
     }
     let root = Root::of(document, &operation.node.selection_set.node);
     if let Some(pos) = root.conditional {
-        errors.add(pos, "a subscription cannot skip or include its only field".to_owned());
+        // What is left of the fields is not known without the variables.
+        errors.add(pos, "a subscription cannot skip or include fields at its root".to_owned());
+        return;
     }
     let mut fields = root.fields.iter();
     let Some(first) = fields.next() else { return };

@@ -8,6 +8,7 @@ use async_graphql::{Name, Pos, Value as Constant};
 use async_graphql_value::Value;
 
 use super::misfit::{self, Found, Misfit, shown};
+use super::numbers;
 use super::schema::{Input, Inputs, NamedType, Schema};
 
 /// A variable at a position.
@@ -23,13 +24,22 @@ pub(super) struct Usage<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) ty: &'a Type,
+    /// Whether null may stand there.
+    pub(super) takes_null: bool,
     pub(super) has_default: bool,
     /// Whether it is the field of an object that takes exactly one, so that it must not be null.
     pub(super) is_one_of: bool,
 }
 
+impl<'a> Place<'a> {
+    /// A position that only its type says something of.
+    fn of(ty: &'a Type) -> Self {
+        Self { ty, takes_null: ty.nullable, has_default: false, is_one_of: false }
+    }
+}
+
 /// What tells the kinds of positions apart.
-type PlaceKey = (*const Type, bool, bool);
+type PlaceKey = (*const Type, bool, bool, bool);
 
 /// The variables of a definition. A variable that stands a thousand times in the same list counts once.
 #[derive(Debug, Default)]
@@ -58,7 +68,7 @@ impl<'a> Usages<'a> {
         let mut check = Check { schema, note: |variable, place| self.note(variable, place, pos) };
         match input {
             Some(Input { ty, default }) => {
-                let place = Place { ty, has_default: default.is_some(), is_one_of: false };
+                let place = Place { has_default: default.is_some(), ..Place::of(ty) };
                 let result = check.value(place, value);
                 if result.is_err() {
                     // The walk has stopped at the misfit; the variables behind it are used all the same.
@@ -74,7 +84,9 @@ impl<'a> Usages<'a> {
     }
 
     fn note(&mut self, variable: &'a Name, place: Option<Place<'a>>, pos: Pos) {
-        let kind = place.map(|place| (std::ptr::from_ref(place.ty), place.has_default, place.is_one_of));
+        let kind = place.map(|place| {
+            (std::ptr::from_ref(place.ty), place.takes_null, place.has_default, place.is_one_of)
+        });
         if self.seen.insert((variable, kind)) {
             self.list.push(Usage { variable, pos, place });
         }
@@ -89,7 +101,7 @@ impl<'a> Usages<'a> {
 pub(super) fn check_constant(schema: &Schema, ty: &Type, value: &Constant) -> Result<(), Misfit> {
     let value = value.clone().into_value();
     let mut check = Check { schema, note: |_, _| {} };
-    check.value(Place { ty, has_default: false, is_one_of: false }, &value)
+    check.value(Place::of(ty), &value)
 }
 
 struct Check<'s, F> {
@@ -111,20 +123,18 @@ impl<'s, F> Check<'s, F> {
             (_, Value::Null) if ty.nullable => Ok(()),
             (_, Value::Null) => Err(Misfit::new(Constant::Null, format!("a value of `{ty}`, not null"))),
             (BaseType::List(item), Value::List(values)) => {
-                let item = Place { ty: item, has_default: false, is_one_of: false };
+                let item = Place::of(item);
                 values.iter().enumerate().try_for_each(|(index, value)| {
                     self.value(item, value).map_err(|misfit| misfit.below(index))
                 })
             }
             // One item stands for a list of one.
-            (BaseType::List(item), _) => {
-                self.value(Place { ty: item, has_default: false, is_one_of: false }, value)
-            }
-            (BaseType::Named(name), _) => self.named(name, value),
+            (BaseType::List(item), _) => self.value(Place::of(item), value),
+            (BaseType::Named(name), _) => self.named(place, name, value),
         }
     }
 
-    fn named<'v>(&mut self, name: &Name, value: &'v Value) -> Result<(), Misfit>
+    fn named<'v>(&mut self, place: Place<'s>, name: &Name, value: &'v Value) -> Result<(), Misfit>
     where
         F: FnMut(&'v Name, Option<Place<'s>>),
     {
@@ -132,8 +142,9 @@ impl<'s, F> Check<'s, F> {
         let schema = self.schema;
         match schema.get(name) {
             Some(NamedType::Scalar { description, check }) => {
+                numbers::check_literal(name, value)?;
                 let is_taken = takes(name, value).unwrap_or_else(|| {
-                    self.anything(value);
+                    self.within_scalar(place, value);
                     // The variables in it are not known yet.
                     let constant = value.clone().into_const_with(|_| Ok::<_, Infallible>(Constant::Null));
                     check.is_none_or(|check| constant.is_ok_and(|value| check(&value)))
@@ -168,7 +179,9 @@ impl<'s, F> Check<'s, F> {
                 let value = shown(&without_variables(value));
                 return Err(Misfit::new(value, misfit::known(fields)).below(name.as_str()));
             };
-            let place = Place { ty: &field.ty, has_default: field.default.is_some(), is_one_of };
+            let takes_null = field.ty.nullable && !is_one_of;
+            let has_default = field.default.is_some();
+            let place = Place { ty: &field.ty, takes_null, has_default, is_one_of };
             self.value(place, value).map_err(|misfit| misfit.below(name.as_str()))?;
         }
         if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
@@ -180,6 +193,20 @@ impl<'s, F> Check<'s, F> {
                 Err(Misfit::new(Constant::Null, allowed).below(name.as_str()))
             }
             None => Ok(()),
+        }
+    }
+
+    /// Notes the variables of a value in a custom scalar. What stands in a list there is taken for values of the same
+    /// scalar, as graphql-js does; of the fields of an object nothing is known.
+    fn within_scalar<'v>(&mut self, place: Place<'s>, value: &'v Value)
+    where
+        F: FnMut(&'v Name, Option<Place<'s>>),
+    {
+        let item = Place { takes_null: true, ..Place::of(place.ty) };
+        match value {
+            Value::Variable(name) => (self.note)(name, Some(item)),
+            Value::List(items) => items.iter().for_each(|value| self.within_scalar(place, value)),
+            other => self.anything(other),
         }
     }
 
@@ -202,6 +229,7 @@ fn takes(scalar: &str, value: &Value) -> Option<bool> {
     Some(match (scalar, value) {
         ("Int", Value::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
         ("ID", Value::Number(number)) => number.is_i64() || number.is_u64(),
+        ("Int" | "ID" | "Float", Value::Enum(name)) => numbers::literal(scalar, name).is_some(),
         ("Float", Value::Number(_))
         | ("ID" | "String", Value::String(_))
         | ("Boolean", Value::Boolean(_)) => true,

@@ -223,7 +223,7 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
         self.say(Control::Text(FromServer::Pong { payload }.to_text()))
     }
 
-    fn subscribe(&mut self, id: &str, params: Result<Box<Params>, String>) -> Result<(), Ending> {
+    fn subscribe(&mut self, id: &str, params: Result<Box<Params>, ServerError>) -> Result<(), Ending> {
         let Some(ready) = &self.ready else { return Err(Close::unauthorized().into()) };
         let operations_max = self.service.options.websocket.operations_max;
         let generation = match self.operations.begin(id, operations_max) {
@@ -236,9 +236,9 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
         };
         let params = match params {
             Ok(params) => *params,
-            Err(reason) => {
+            Err(error) => {
                 self.operations.finish(id, generation);
-                return self.refuse_operation(id, coded(code::BAD_REQUEST, reason));
+                return self.refuse_operation(id, error);
             }
         };
         let outlet = Outlet { id: id.into(), generation, queue: self.queue.clone() };

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use async_graphql::ServerError;
 use axum::extract::ws::Utf8Bytes;
+use ctutor_engine::payload::syntax;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::super::params::Params;
+use super::super::error::{code, coded};
+use super::super::params::{self, Params};
 use super::super::reply::{Reply, to_json};
 
 /// The longest id that a client may choose.
@@ -22,7 +24,7 @@ pub(super) enum FromClient {
     /// The parameters, or why they are refused: that concerns this operation alone.
     Subscribe {
         id: String,
-        params: Result<Box<Params>, String>,
+        params: Result<Box<Params>, ServerError>,
     },
     Complete {
         id: String,
@@ -67,8 +69,10 @@ impl FromClient {
         if !text.trim_start().starts_with('{') {
             return Err("expected a message that is a JSON object".to_owned());
         }
-        let message: Envelope<'_> =
-            serde_json::from_str(text).map_err(|error| format!("a message cannot be read: {error}"))?;
+        let message: Envelope<'_> = serde_json::from_str(text).map_err(|error| match syntax::find(text) {
+            Some(fault) => format!("the message is not JSON: {fault}"),
+            None => format!("a message cannot be read: {error}"),
+        })?;
         match &*message.kind {
             "connection_init" => object_payload(message.payload).map(Self::ConnectionInit),
             "ping" => {
@@ -86,11 +90,10 @@ impl FromClient {
 
 fn subscribe(message: Envelope<'_>) -> Result<FromClient, String> {
     let id = id(message.id)?;
-    let payload = message.payload.ok_or_else(|| "`subscribe` has no payload".to_owned());
+    let payload = message.payload.ok_or_else(|| coded(code::BAD_REQUEST, "`subscribe` has no payload"));
     let params = payload.and_then(|payload| {
-        serde_json::from_str(payload.get())
-            .map(Box::new)
-            .map_err(|error| format!("the payload of `subscribe` is not a request: {error}"))
+        let params = params::from_text("the payload of `subscribe`", payload.get());
+        params.map(Box::new).map_err(params::Error::into_server_error)
     });
     Ok(FromClient::Subscribe { id, params })
 }
