@@ -5,6 +5,7 @@ pub mod auth;
 mod exact;
 mod fault;
 pub mod graphql;
+mod list_bounds;
 mod metrics;
 mod origin;
 mod playground;
@@ -16,6 +17,7 @@ mod thinned;
 pub mod transport;
 
 pub use auth::{Principal, Role, TokenSigner, TokenVerifier};
+pub use list_bounds::ListBounds;
 pub use origin::{Origin, OriginError};
 pub use policy::Policy;
 pub use server::{Cors, CorsHeaders, Options, Server, serve};

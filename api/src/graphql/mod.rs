@@ -8,6 +8,7 @@ pub mod input;
 mod loader;
 mod mutation;
 mod page;
+mod page_sizes;
 mod query;
 pub mod scalar;
 mod subscription;
@@ -24,17 +25,36 @@ pub use page::{Connection, Edge, PageInfo};
 pub use query::Query;
 pub use subscription::Subscription;
 
-use crate::{app::App, transport::validation};
+use crate::{ListBounds, app::App, transport::validation};
 use extension::{Around, Bounds};
 
 /// The schema with its data.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// The schema, ready to be served. Must be called within a Tokio runtime.
-pub(crate) fn schema(app: Arc<App>, complexity_max: usize, response_bytes_max: usize) -> Schema {
+///
+/// No page has more items than the engine gives.
+pub(crate) fn schema(
+    app: Arc<App>,
+    lists: ListBounds,
+    complexity_max: usize,
+    response_bytes_max: usize,
+) -> Schema {
     let loaders = loader::Loaders::new(&app.client);
+    let limits = app.client.limits();
+    let pages = page_sizes::PageSizes {
+        items_max: lists.page_items_max.min(limits.page_items_max),
+        history_items_max: limits.history_page_items_max,
+    };
     let bounds = Bounds { complexity_max, response_bytes_max };
-    builder().extension(Around(bounds)).data(bounds).data(loaders).data(app).finish()
+    builder()
+        .extension(Around(bounds, pages))
+        .data(bounds)
+        .data(lists)
+        .data(pages)
+        .data(loaders)
+        .data(app)
+        .finish()
 }
 
 /// The rules that documents must keep before the schema executes them.

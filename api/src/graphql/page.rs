@@ -1,23 +1,17 @@
 //! Pages of lists.
 
-use std::{fmt, ops::RangeInclusive};
-
-use async_graphql::{ComplexObject, Error, OutputType, SimpleObject};
+use async_graphql::{ComplexObject, Context, Error, ErrorExtensions, OutputType, SimpleObject};
 
 use super::{
     cursor::{self, Cursor},
     error::{bad_argument, coded},
+    page_sizes::{List, PageSizes},
     types::{Activity, HistoryEvent, TaskQueue, Worker, WorkflowType},
 };
 use crate::transport::code;
 
 /// Counting a list stops here.
 pub(super) const COUNT_MAX: u32 = 10_001;
-
-/// How many items a page of most lists may have.
-pub(super) const PAGE_ITEMS: RangeInclusive<u32> = 1..=100;
-/// How many events a page of a history may have.
-pub(super) const HISTORY_PAGE_ITEMS: RangeInclusive<u32> = 1..=500;
 
 /// Position of a page within its list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, SimpleObject)]
@@ -81,28 +75,28 @@ pub struct Edge<T: OutputType> {
     pub cursor: String,
 }
 
-/// Checks the size of a page.
+/// The size of a page of a list: what was asked for, or the default as far as the configuration allows it.
 ///
 /// # Errors
 /// When it is not within the allowed range, telling the argument, what was found and what is allowed.
 pub(super) fn page_size(
+    ctx: &Context<'_>,
     argument: &'static str,
     found: Option<i32>,
     default: u32,
-    allowed: &RangeInclusive<u32>,
+    list: List,
 ) -> Result<u32, Error> {
-    let Some(found) = found else { return Ok(default) };
-    match u32::try_from(found) {
-        Ok(size) if allowed.contains(&size) => Ok(size),
-        _ => Err(bad_argument(argument, found, Range(allowed))),
-    }
+    checked(argument, found, default, ctx.data_unchecked::<PageSizes>().max(list))
 }
 
-struct Range<'a>(&'a RangeInclusive<u32>);
-
-impl fmt::Display for Range<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} to {}", self.0.start(), self.0.end())
+fn checked(argument: &'static str, found: Option<i32>, default: u32, max: u32) -> Result<u32, Error> {
+    let Some(found) = found else { return Ok(default.min(max)) };
+    match u32::try_from(found) {
+        Ok(size) if (1..=max).contains(&size) => Ok(size),
+        _ => {
+            let error = bad_argument(argument, found, format_args!("1 to {max}"));
+            Err(error.extend_with(|_, extensions| extensions.set("max", max)))
+        }
     }
 }
 
@@ -118,11 +112,12 @@ pub(super) fn exclusive(one: &str, other: &str) -> Error {
 pub(super) fn page_cost<E>(
     size: Result<Option<i32>, E>,
     default: u32,
-    allowed: &RangeInclusive<u32>,
+    list: List,
     child_complexity: usize,
 ) -> usize {
+    let max = PageSizes::of_validation(list);
     let size = size.ok().flatten().map_or(default, |size| u32::try_from(size).unwrap_or(0));
-    let size = usize::try_from(size.min(*allowed.end())).unwrap_or(usize::MAX);
+    let size = usize::try_from(size.min(max)).unwrap_or(usize::MAX);
     size.saturating_mul(child_complexity).saturating_add(1)
 }
 
@@ -174,28 +169,36 @@ mod tests {
 
     #[test]
     fn sizes_outside_the_range_are_refused_with_what_was_found_and_is_allowed() {
-        assert_eq!(page_size("first", None, 20, &PAGE_ITEMS).unwrap(), 20);
-        assert_eq!(page_size("first", Some(1), 20, &PAGE_ITEMS).unwrap(), 1);
-        assert_eq!(page_size("first", Some(100), 20, &PAGE_ITEMS).unwrap(), 100);
+        assert_eq!(checked("first", None, 20, 100).unwrap(), 20);
+        assert_eq!(checked("first", None, 20, 7).unwrap(), 7);
+        assert_eq!(checked("first", Some(1), 20, 100).unwrap(), 1);
+        assert_eq!(checked("first", Some(100), 20, 100).unwrap(), 100);
         for wrong in [0, -1, 101, 1_001, i32::MIN, i32::MAX] {
-            let error = page_size("first", Some(wrong), 20, &PAGE_ITEMS).unwrap_err();
+            let error = checked("first", Some(wrong), 20, 100).unwrap_err();
             assert_eq!(error.message, format!("`first` is {wrong}, expected 1 to 100"));
             let extensions = error.extensions.unwrap();
             assert_eq!(extensions.get("code"), Some(&"BAD_USER_INPUT".into()));
             assert_eq!(extensions.get("argument"), Some(&"first".into()));
             assert_eq!(extensions.get("found"), Some(&wrong.into()));
             assert_eq!(extensions.get("allowed"), Some(&"1 to 100".into()));
+            assert_eq!(extensions.get("max"), Some(&100.into()));
         }
     }
 
-    #[test]
-    fn the_cost_of_a_page_is_bounded_and_cannot_overflow() {
-        let cost = |size, child| page_cost(Ok::<_, ()>(size), 20, &PAGE_ITEMS, child);
-        assert_eq!(cost(None, 3), 61);
-        assert_eq!(cost(Some(5), 3), 16);
-        assert_eq!(cost(Some(-5), 3), 1);
-        assert_eq!(cost(Some(i32::MAX), 3), 301);
-        assert_eq!(cost(Some(2), usize::MAX), usize::MAX);
-        assert_eq!(page_cost(Err("left out"), 20, &PAGE_ITEMS, 3), 61);
+    #[tokio::test]
+    async fn the_cost_of_a_page_is_bounded_and_cannot_overflow() {
+        let sizes = PageSizes { items_max: 100, history_items_max: 500 };
+        sizes
+            .within(async {
+                let cost = |size, child| page_cost(Ok::<_, ()>(size), 20, List::Items, child);
+                assert_eq!(cost(None, 3), 61);
+                assert_eq!(cost(Some(5), 3), 16);
+                assert_eq!(cost(Some(-5), 3), 1);
+                assert_eq!(cost(Some(i32::MAX), 3), 301);
+                assert_eq!(cost(Some(2), usize::MAX), usize::MAX);
+                assert_eq!(page_cost(Err("left out"), 20, List::Items, 3), 61);
+                assert_eq!(page_cost(Ok::<_, ()>(Some(i32::MAX)), 20, List::History, 3), 1_501);
+            })
+            .await;
     }
 }

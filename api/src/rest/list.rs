@@ -20,8 +20,7 @@ use super::{
 /// The count of tasks stops here.
 const TOTAL_MAX: u32 = 1_000_000;
 
-/// Most tasks of a response, unless the configured page size is smaller.
-const LIMIT_MAX: u32 = 1_000;
+/// Tasks of a response when nothing is said, unless the configured page size is smaller.
 const LIMIT_DEFAULT: u32 = 100;
 
 /// Runs in memory at once: until they are cut to rows, each has its whole input and result.
@@ -44,7 +43,7 @@ pub(super) async fn list(
 ) -> Result<Json<Tasks>, Error> {
     let parameters = query::known(parameters, &["limit", "offset", "status"])?;
     let (client, caller) = (&twin.app.client, principal.caller());
-    let limit_max = client.limits().page_items_max.min(LIMIT_MAX);
+    let limit_max = client.limits().page_items_max;
     let limit = query::number(&parameters, "limit", 1..=limit_max)?;
     let limit = limit.unwrap_or(LIMIT_DEFAULT.min(limit_max));
     let offset = query::number(&parameters, "offset", 0..=i32::MAX.unsigned_abs())?.unwrap_or(0);

@@ -57,7 +57,7 @@ impl Server {
         transport_options.websocket.origins =
             transport_options.websocket.origins.and(options.cors.origins.iter().cloned());
         let (graphql, gauges) = transport::router(
-            graphql::schema(app.clone(), options.complexity_max, response_bytes_max),
+            graphql::schema(app.clone(), options.lists, options.complexity_max, response_bytes_max),
             graphql::rules(),
             verifier.clone(),
             transport_options,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::Cors;
-use crate::{Policy, transport};
+use crate::{ListBounds, Policy, transport};
 
 /// How the API behaves.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Options {
     pub response_bytes_max: usize,
     /// Highest cost of one GraphQL operation, page sizes times the fields of their items: 20,000.
     pub complexity_max: usize,
+    /// Bounds on lists in arguments and answers of GraphQL.
+    pub lists: ListBounds,
     /// Longest wait for the end of a task over REST that a caller may ask for: 5 min.
     pub wait_max: Duration,
     /// Time for the database to answer `/readyz` and `/metrics`: 2 s.
@@ -36,6 +38,7 @@ impl Default for Options {
             cors: Cors::default(),
             response_bytes_max: 16 * 1024 * 1024,
             complexity_max: 20_000,
+            lists: ListBounds::default(),
             wait_max: Duration::from_secs(300),
             health_timeout: Duration::from_secs(2),
             connections_max: 10_000,

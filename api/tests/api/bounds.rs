@@ -1,5 +1,7 @@
 //! What an answer may cost, and what is said when that is too much.
 
+use ctutor_api::{ListBounds, Options};
+use ctutor_engine::client::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::Api;
@@ -14,7 +16,7 @@ fn aliases(count: usize, selection: &str) -> String {
 
 #[tokio::test]
 async fn the_payloads_of_an_answer_are_bounded_together() {
-    let api = Api::start_with(ctutor_api::Options { response_bytes_max: 0, ..Default::default() }).await;
+    let api = Api::start_with(Options { response_bytes_max: 0, ..Default::default() }).await;
     let root = api.admin();
     let text = "x".repeat(MEBIBYTE);
     let run = root.started(json!({ "type": "echo", "workflowId": "w", "input": { "text": text } })).await;
@@ -33,7 +35,7 @@ async fn the_payloads_of_an_answer_are_bounded_together() {
 
 #[tokio::test]
 async fn each_item_of_a_stream_has_a_bound_of_its_own_and_its_events_fit() {
-    let api = Api::start_with(ctutor_api::Options { response_bytes_max: 0, ..Default::default() }).await;
+    let api = Api::start_with(Options { response_bytes_max: 0, ..Default::default() }).await;
     let root = api.admin();
     let text = "x".repeat(2 * MEBIBYTE - 1_000);
     let run = root.started(json!({ "type": "repeating", "input": { "text": text, "times": 3 } })).await;
@@ -73,5 +75,66 @@ async fn a_page_costs_what_it_asks_for() {
             json!({ "code": "DOCUMENT_TOO_COMPLEX", "limit": "COMPLEXITY", "found": found, "allowed": 20_000 }),
             "{dear}"
         );
+    }
+}
+
+#[tokio::test]
+async fn lists_are_as_long_as_the_configuration_says() {
+    let lists = ListBounds {
+        page_items_max: 150,
+        node_ids_max: 2,
+        filter_depth_max: 2,
+        filters_max: 3,
+        filter_values_max: 1,
+    };
+    let limits = Limits { history_page_items_max: 600, ..Limits::default() };
+    let options = Options { lists, complexity_max: 1_000_000, ..Options::default() };
+    let api = Api::start_within(options, limits).await;
+    let root = api.admin();
+    root.started(json!({ "type": "echo", "workflowId": "w" })).await;
+    for (query, max) in [
+        ("{ workflows(first: N) { totalCount } }", 150),
+        ("{ workflows(last: N) { totalCount } }", 150),
+        ("{ workers(first: N) { totalCount } }", 150),
+        ("{ taskQueues(first: N) { nodes { workers(first: N) { totalCount } } } }", 150),
+        ("{ workflowTypes(first: N) { totalCount } }", 150),
+        ("{ workflow(workflowId: \"w\") { activities(first: N) { totalCount } } }", 150),
+        ("{ workflow(workflowId: \"w\") { history(first: N) { totalCount } } }", 600),
+    ] {
+        root.data(&query.replace('N', &max.to_string()), json!({})).await;
+        for wrong in [max + 1, i32::MAX] {
+            let error = root.error(&query.replace('N', &wrong.to_string()), json!({})).await;
+            assert_eq!(error["extensions"]["allowed"], format!("1 to {max}"), "{query}");
+            assert_eq!(error["extensions"]["max"], max, "{query}");
+        }
+    }
+    for (query, allowed) in [
+        ("{ nodes(ids: [1, 2, 3]) { id } }", "at most 2 IDs"),
+        ("{ workflows(filter: { and: { and: {} } }) { totalCount } }", "at most 2 levels of nested filters"),
+        ("{ workflows(filter: { or: [{}, {}, {}] }) { totalCount } }", "at most 3 filters"),
+        ("{ workflows(filter: { types: [\"a\", \"b\"] }) { totalCount } }", "at most 1 values of a list"),
+    ] {
+        let error = root.error(query, json!({})).await;
+        assert_eq!(error["extensions"]["allowed"], allowed, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_default_size_keeps_to_a_smaller_maximum() {
+    let lists = ListBounds { page_items_max: 1, ..ListBounds::default() };
+    let limits = Limits { history_page_items_max: 1, ..Limits::default() };
+    let api = Api::start_within(Options { lists, ..Options::default() }, limits).await;
+    let root = api.admin();
+    for id in ["a", "b"] {
+        root.started(json!({ "type": "echo", "workflowId": id })).await;
+    }
+    let query = "{ workflows { nodes { history { nodes { sequence } } } } workflowTypes { nodes { name } } }";
+    let data = root.data(query, json!({})).await;
+    for nodes in [
+        &data["workflows"]["nodes"],
+        &data["workflows"]["nodes"][0]["history"]["nodes"],
+        &data["workflowTypes"]["nodes"],
+    ] {
+        assert_eq!(nodes.as_array().map(Vec::len), Some(1), "{data}");
     }
 }

@@ -1,6 +1,6 @@
 //! The operations of the API that commands use. Answers that a command prints as JSON are kept as they came.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Client, Connection, Error, Target, UserError, model::Count, target::Reading};
@@ -82,7 +82,8 @@ impl Client {
         first: u32,
         after: Option<&str>,
     ) -> anyhow::Result<Connection<Value>> {
-        self.field(WORKFLOWS, json!({"filter": filter, "first": first, "after": after}), "workflows").await
+        let variables = |first| json!({"filter": filter, "first": first, "after": after});
+        self.page(WORKFLOWS, "workflows", first, variables).await
     }
 
     /// One page of the history of a run, by its global id.
@@ -96,8 +97,8 @@ impl Client {
         struct Node {
             history: Connection<Value>,
         }
-        let node: Option<Node> =
-            self.field(HISTORY, json!({"id": id, "first": first, "after": after}), "node").await?;
+        let variables = |first| json!({"id": id, "first": first, "after": after});
+        let node: Option<Node> = self.page(HISTORY, "node", first, variables).await?;
         Ok(node.ok_or_else(|| Error::NotFound(id.to_owned()))?.history)
     }
 
@@ -121,6 +122,23 @@ impl Client {
     /// All registered workflow types.
     pub(crate) async fn workflow_types(&self) -> anyhow::Result<Vec<Value>> {
         self.all(WORKFLOW_TYPES, "workflowTypes").await
+    }
+
+    /// Asks for a page of this many items, and if the server is configured for smaller ones, for the largest it gives.
+    async fn page<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        field: &str,
+        items: u32,
+        variables: impl Fn(u32) -> Value,
+    ) -> anyhow::Result<T> {
+        match self.field(document, variables(items), field).await {
+            Err(error) => match error.downcast_ref().and_then(Error::page_items_max) {
+                Some(max) if max < items => self.field(document, variables(max), field).await,
+                _ => Err(error),
+            },
+            found => found,
+        }
     }
 
     async fn all(&self, document: &str, field: &str) -> anyhow::Result<Vec<Value>> {

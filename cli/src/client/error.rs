@@ -112,6 +112,14 @@ impl Error {
         matches!(self, Self::Unreachable { .. } | Self::NoConnection { .. })
     }
 
+    /// The largest page that the server gives, if it has refused a larger one.
+    pub(super) fn page_items_max(&self) -> Option<u32> {
+        match self {
+            Self::Graphql(errors) => errors.iter().find_map(|error| error.extensions.max),
+            _ => None,
+        }
+    }
+
     /// Whether the API says that the thing is not there.
     pub(crate) fn is_not_found(&self) -> bool {
         match self {
@@ -220,6 +228,8 @@ struct Extensions {
     code: Option<String>,
     #[serde(default, rename = "retryAfterSeconds", deserialize_with = "seconds")]
     retry_after: Option<Duration>,
+    /// The largest value that an argument takes.
+    max: Option<u32>,
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -281,6 +291,15 @@ mod tests {
             json!({"message": "no", "path": ["workflows", 0, "id"], "extensions": {"code": "INTERNAL"}});
         assert_eq!(error(full).to_string(), "INTERNAL: no (at workflows.0.id)");
         assert_eq!(error(json!({"message": "no"})).to_string(), "no");
+    }
+
+    #[test]
+    fn a_page_that_is_too_large_tells_the_largest() {
+        let extensions = json!({"code": "BAD_USER_INPUT", "argument": "first", "found": 100, "max": 7});
+        let too_large = error(json!({"message": "no", "extensions": extensions}));
+        assert_eq!(Error::Graphql(vec![too_large]).page_items_max(), Some(7));
+        let other = error(json!({"message": "no", "extensions": {"code": "INTERNAL"}}));
+        assert_eq!(Error::Graphql(vec![other]).page_items_max(), None);
     }
 
     #[test]

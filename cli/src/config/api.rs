@@ -164,6 +164,7 @@ impl Config {
             },
             response_bytes_max: api.response_bytes_max.as_usize(),
             complexity_max: graphql.complexity_max.as_usize(),
+            lists: graphql.lists(),
             wait_max: api.result_wait_max.0,
             health_timeout: api.health_timeout.0,
             connections_max: api.connections_max.as_usize(),

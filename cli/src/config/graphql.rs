@@ -1,4 +1,7 @@
-use ctutor_api::transport::{DocumentsOptions, Introspection, SseOptions, guard::Limits, websocket};
+use ctutor_api::{
+    ListBounds,
+    transport::{DocumentsOptions, Introspection, SseOptions, guard::Limits, websocket},
+};
 use serde::Deserialize;
 
 use super::{
@@ -14,6 +17,16 @@ section! {
         introspection: Switch, "CTUTOR_GRAPHQL_INTROSPECTION";
         /// Pages times what is asked of their items, in one operation.
         complexity_max: Between<100, 10_000_000>, "CTUTOR_GRAPHQL_COMPLEXITY_MAX";
+        /// Items of a page, except for histories.
+        page_items_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_PAGE_ITEMS_MAX";
+        /// IDs of one `nodes`.
+        node_ids_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_NODE_IDS_MAX";
+        /// Levels of filters within filters.
+        filter_depth_max: Between<1, 50>, "CTUTOR_GRAPHQL_FILTER_DEPTH_MAX";
+        /// Filters of a list in all.
+        filters_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_FILTERS_MAX";
+        /// Values of one list of a filter.
+        filter_values_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_FILTER_VALUES_MAX";
         /// Requests of a batch.
         batch_requests_max: Between<1, 1_000>, "CTUTOR_GRAPHQL_BATCH_REQUESTS_MAX";
         /// Bytes of a request's body.
@@ -107,6 +120,16 @@ impl Graphql {
         match self.introspection {
             Switch::Enabled => Introspection::Enabled,
             Switch::Disabled => Introspection::Disabled,
+        }
+    }
+
+    pub(crate) fn lists(&self) -> ListBounds {
+        ListBounds {
+            page_items_max: self.page_items_max.get(),
+            node_ids_max: self.node_ids_max.as_usize(),
+            filter_depth_max: self.filter_depth_max.as_usize(),
+            filters_max: self.filters_max.as_usize(),
+            filter_values_max: self.filter_values_max.as_usize(),
         }
     }
 

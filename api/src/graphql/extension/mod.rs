@@ -16,12 +16,14 @@ use async_graphql::{
 
 pub(super) use bounds::{Bounds, charge};
 
+use super::page_sizes::PageSizes;
+
 #[derive(Debug)]
-pub(super) struct Around(pub(super) Bounds);
+pub(super) struct Around(pub(super) Bounds, pub(super) PageSizes);
 
 impl ExtensionFactory for Around {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self(self.0))
+        Arc::new(Self(self.0, self.1))
     }
 }
 
@@ -32,7 +34,7 @@ impl Extension for Around {
         ctx: &ExtensionContext<'_>,
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
-        let result = next.run(ctx).await?;
+        let result = self.1.within(next.run(ctx)).await?;
         self.0.check(&result)?;
         Ok(result)
     }

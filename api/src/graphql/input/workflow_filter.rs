@@ -1,16 +1,14 @@
 use async_graphql::{Error, InputObject};
 use ctutor_engine::client;
 
-use crate::graphql::{error::bad_argument, scalar::DateTime, types::WorkflowStatus};
+use crate::{
+    ListBounds,
+    graphql::{error::bad_argument, scalar::DateTime, types::WorkflowStatus},
+};
 
-/// Filters within filters.
-const DEPTH_MAX: usize = 4;
-/// Filters in all.
-const FILTERS_MAX: usize = 50;
-/// Values of one list.
-const VALUES_MAX: usize = 100;
-
-/// Filter for runs. A run must meet all given conditions. At most 50 filters in total, nested at most 4 deep.
+/// Filter for runs. A run must meet all given conditions. The configuration of the server sets how many filters there may
+/// be in total (`graphql.filters_max`, by default 50), how deep they may be nested (`graphql.filter_depth_max`, by default
+/// 4) and how many values a list may have (`graphql.filter_values_max`, by default 100).
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct WorkflowFilter {
     /// Status is one of these.
@@ -49,18 +47,26 @@ impl WorkflowFilter {
     ///
     /// # Errors
     /// When it is too deep or too large.
-    pub(in crate::graphql) fn into_engine(self) -> Result<client::WorkflowFilter, Error> {
+    pub(in crate::graphql) fn into_engine(
+        self,
+        bounds: &ListBounds,
+    ) -> Result<client::WorkflowFilter, Error> {
         let mut filters = 0;
-        self.convert(1, &mut filters)
+        self.convert(bounds, 1, &mut filters)
     }
 
-    fn convert(self, depth: usize, filters: &mut usize) -> Result<client::WorkflowFilter, Error> {
+    fn convert(
+        self,
+        bounds: &ListBounds,
+        depth: usize,
+        filters: &mut usize,
+    ) -> Result<client::WorkflowFilter, Error> {
         *filters += 1;
-        bound("levels of nested filters", depth, DEPTH_MAX)?;
-        bound("filters", *filters, FILTERS_MAX)?;
+        bound("levels of nested filters", depth, bounds.filter_depth_max)?;
+        bound("filters", *filters, bounds.filters_max)?;
         let statuses = self.statuses.unwrap_or_default();
         let types = self.types.unwrap_or_default();
-        bound("values of a list", statuses.len().max(types.len()), VALUES_MAX)?;
+        bound("values of a list", statuses.len().max(types.len()), bounds.filter_values_max)?;
         for (field, text) in [
             ("workflowId", self.workflow_id.as_deref()),
             ("workflowIdPrefix", self.workflow_id_prefix.as_deref()),
@@ -70,7 +76,10 @@ impl WorkflowFilter {
         }
         types.iter().try_for_each(|name| searchable("types", name))?;
         let mut inner = |list: Option<Vec<Self>>| -> Result<Vec<_>, Error> {
-            list.unwrap_or_default().into_iter().map(|filter| filter.convert(depth + 1, filters)).collect()
+            list.unwrap_or_default()
+                .into_iter()
+                .map(|filter| filter.convert(bounds, depth + 1, filters))
+                .collect()
         };
         Ok(client::WorkflowFilter {
             and: inner(self.and)?,
@@ -140,7 +149,7 @@ mod tests {
             ),
         ] {
             let nested = WorkflowFilter { or: Some(vec![filter]), ..WorkflowFilter::default() };
-            let message = nested.into_engine().unwrap_err().message;
+            let message = nested.into_engine(&ListBounds::default()).unwrap_err().message;
             assert!(message.starts_with(&format!("`filter.{field}` is ")), "{message}");
             assert!(message.contains("U+0000"), "{message}");
         }
@@ -148,17 +157,20 @@ mod tests {
 
     #[test]
     fn filters_are_bounded_in_depth_and_size() {
-        assert!(nested(DEPTH_MAX).into_engine().is_ok());
-        let error = nested(DEPTH_MAX + 1).into_engine().unwrap_err();
-        assert_eq!(error.message, "`filter` is 5, expected at most 4 levels of nested filters");
+        let bounds =
+            ListBounds { filter_depth_max: 3, filters_max: 7, filter_values_max: 5, ..ListBounds::default() };
+        let read = |filter: WorkflowFilter| filter.into_engine(&bounds);
+        assert!(read(nested(3)).is_ok());
+        let error = read(nested(4)).unwrap_err();
+        assert_eq!(error.message, "`filter` is 4, expected at most 3 levels of nested filters");
 
         let wide = |width| WorkflowFilter { or: Some(vec![nested(1); width]), ..WorkflowFilter::default() };
-        assert!(wide(FILTERS_MAX - 1).into_engine().is_ok());
-        assert!(wide(FILTERS_MAX).into_engine().is_err());
+        assert!(read(wide(6)).is_ok());
+        assert!(read(wide(7)).is_err());
 
         let types =
             |count| WorkflowFilter { types: Some(vec![String::new(); count]), ..WorkflowFilter::default() };
-        assert!(types(VALUES_MAX).into_engine().is_ok());
-        assert!(types(VALUES_MAX + 1).into_engine().is_err());
+        assert!(read(types(5)).is_ok());
+        assert!(read(types(6)).is_err());
     }
 }

@@ -5,7 +5,7 @@ use ctutor_engine::ids::{EventId, RunId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    Principal,
+    ListBounds, Principal,
     app::App,
     graphql::{
         error::{bad_argument, store_fault},
@@ -15,8 +15,6 @@ use crate::{
     },
 };
 
-/// Most ids of one `nodes`.
-const NODES_MAX: usize = 100;
 /// Most queries at a time for one `nodes`.
 const CONCURRENT_QUERIES_MAX: usize = 4;
 
@@ -39,10 +37,14 @@ impl NodeQuery {
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Global IDs of the objects, at most 100.")] ids: Vec<ID>,
+        #[graphql(
+            desc = "Global IDs of the objects. The configuration of the server sets the maximum: `graphql.node_ids_max`, by default 100."
+        )]
+        ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
-        if ids.len() > NODES_MAX {
-            return Err(bad_argument("ids", ids.len(), format_args!("at most {NODES_MAX} IDs")));
+        let max = ctx.data_unchecked::<ListBounds>().node_ids_max;
+        if ids.len() > max {
+            return Err(bad_argument("ids", ids.len(), format_args!("at most {max} IDs")));
         }
         fetch(ctx, &ids).await
     }

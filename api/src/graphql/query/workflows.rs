@@ -4,13 +4,14 @@ use async_graphql::{Context, Error, Object, Result};
 use ctutor_engine::client::{self, PageDirection, PageRequest};
 
 use crate::{
-    Principal,
+    ListBounds, Principal,
     app::App,
     graphql::{
         cursor::{self, RunCursor},
         error::store_fault,
         input::{WorkflowFilter, WorkflowOrder},
-        page::{PAGE_ITEMS, PageInfo, either_size, exclusive, page_cost, page_size},
+        page::{PageInfo, either_size, exclusive, page_cost, page_size},
+        page_sizes::List,
         types::{WorkflowExecutionConnection, WorkflowExecutionEdge},
     },
 };
@@ -30,18 +31,18 @@ impl WorkflowsQuery {
                 __ctx.param_value(__variables_definition, __field, "first", None),
                 __ctx.param_value(__variables_definition, __field, "last", None),
             ),
-            20, &PAGE_ITEMS, child_complexity
+            20, List::Items, child_complexity
         )"#)]
     async fn workflows(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Return the first runs of the list, from 1 to 100. Defaults to 20 if `last` is not given either."
+            desc = "Return the first runs of the list, at least 1. The configuration of the server sets the maximum: `graphql.page_items_max`, by default 100. If `last` is not given either, defaults to 20, or to the maximum if that is smaller."
         )]
         first: Option<i32>,
         #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
         #[graphql(
-            desc = "Return the last runs of the list, from 1 to 100. Cannot be combined with `first`."
+            desc = "Return the last runs of the list, at least 1 and at most as many as `first`. Cannot be combined with `first`."
         )]
         last: Option<i32>,
         #[graphql(desc = "Return runs before this cursor.")] before: Option<String>,
@@ -49,8 +50,8 @@ impl WorkflowsQuery {
         #[graphql(desc = "Sort order of the list.")] order_by: Option<WorkflowOrder>,
     ) -> Result<WorkflowExecutionConnection> {
         let order = order_by.map(client::WorkflowOrder::from).unwrap_or_default();
-        let page = PageArguments { first, after, last, before }.request(order)?;
-        let filter = filter.unwrap_or_default().into_engine()?;
+        let page = PageArguments { first, after, last, before }.request(ctx, order)?;
+        let filter = filter.unwrap_or_default().into_engine(ctx.data_unchecked::<ListBounds>())?;
         let caller = ctx.data_unchecked::<Principal>().caller();
         let client = &ctx.data_unchecked::<Arc<App>>().client;
         let found = client.list(&caller, &filter, order, &page).await.map_err(|error| store_fault(&error))?;
@@ -66,7 +67,7 @@ struct PageArguments {
 }
 
 impl PageArguments {
-    fn request(self, order: client::WorkflowOrder) -> Result<PageRequest, Error> {
+    fn request(self, ctx: &Context<'_>, order: client::WorkflowOrder) -> Result<PageRequest, Error> {
         let is_backward = match (&self.first, &self.last) {
             (Some(_), Some(_)) => return Err(exclusive("first", "last")),
             (None, None) => self.before.is_some(),
@@ -76,13 +77,13 @@ impl PageArguments {
             if self.after.is_some() {
                 return Err(exclusive("after", if self.last.is_some() { "last" } else { "before" }));
             }
-            let items = page_size("last", self.last, PAGE_ITEMS_DEFAULT, &PAGE_ITEMS)?;
+            let items = page_size(ctx, "last", self.last, PAGE_ITEMS_DEFAULT, List::Items)?;
             return page_request(items, PageDirection::Backward, ("before", self.before), order);
         }
         if self.before.is_some() {
             return Err(exclusive("before", "first"));
         }
-        let items = page_size("first", self.first, PAGE_ITEMS_DEFAULT, &PAGE_ITEMS)?;
+        let items = page_size(ctx, "first", self.first, PAGE_ITEMS_DEFAULT, List::Items)?;
         page_request(items, PageDirection::Forward, ("after", self.after), order)
     }
 }

@@ -10,7 +10,8 @@ use super::Worker;
 use crate::graphql::{
     id::NodeId,
     loader::Loaders,
-    page::{Connection, PAGE_ITEMS, page_cost, page_size, slice},
+    page::{Connection, page_cost, page_size, slice},
+    page_sizes::List,
     scalar::Duration,
 };
 
@@ -52,15 +53,18 @@ impl TaskQueue {
     /// Live workers that serve the queue, oldest first.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
-            20, &PAGE_ITEMS, child_complexity
+            20, List::Items, child_complexity
         )"#)]
     async fn workers(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, from 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
+        #[graphql(
+            desc = "Page size, at least 1. The configuration of the server sets the maximum: `graphql.page_items_max`, by default 100. Defaults to 20, or to the maximum if that is smaller."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Worker>> {
-        let size = page_size("first", first, 20, &PAGE_ITEMS)?;
+        let size = page_size(ctx, "first", first, 20, List::Items)?;
         let workers = ctx.data_unchecked::<Loaders>().workers().await?;
         let serving: Vec<_> = workers.into_iter().filter(|worker| self.is_served_by(worker.get())).collect();
         slice(serving, Worker::place, size, after.as_deref())

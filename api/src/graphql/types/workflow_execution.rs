@@ -11,7 +11,8 @@ use crate::{
         error::store_fault,
         id::NodeId,
         loader::Loaders,
-        page::{Connection, Edge, HISTORY_PAGE_ITEMS, PAGE_ITEMS, PageInfo, page_cost, page_size, slice},
+        page::{Connection, Edge, PageInfo, page_cost, page_size, slice},
+        page_sizes::List,
         scalar::{DateTime, Duration, Json},
     },
 };
@@ -126,16 +127,19 @@ impl WorkflowExecution {
     /// History events up to `historyLength`, oldest first. `totalCount` counts all events, even if `types` is given.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
-            100, &HISTORY_PAGE_ITEMS, child_complexity
+            100, List::History, child_complexity
         )"#)]
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, from 1 to 500.", default_with = "Some(100)")] first: Option<i32>,
+        #[graphql(
+            desc = "Page size, at least 1. The configuration of the server sets the maximum: `limits.history_page_items_max`, by default 500. Defaults to 100, or to the maximum if that is smaller."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
         #[graphql(desc = "Return only events of these types.")] types: Option<Vec<HistoryEventType>>,
     ) -> Result<Connection<HistoryEvent>> {
-        let size = page_size("first", first, 100, &HISTORY_PAGE_ITEMS)?;
+        let size = page_size(ctx, "first", first, 100, List::History)?;
         let after = match after {
             Some(after) => EventCursor::decode_of("after", &after, self.0.run_id)?,
             None => 0,
@@ -150,16 +154,19 @@ impl WorkflowExecution {
     /// Activities of the run, in the order in which they were scheduled.
     #[graphql(complexity = r#"page_cost(
             __ctx.param_value(__variables_definition, __field, "first", None),
-            50, &PAGE_ITEMS, child_complexity
+            50, List::Items, child_complexity
         )"#)]
     async fn activities(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Page size, from 1 to 100.", default_with = "Some(50)")] first: Option<i32>,
+        #[graphql(
+            desc = "Page size, at least 1. The configuration of the server sets the maximum: `graphql.page_items_max`, by default 100. Defaults to 50, or to the maximum if that is smaller."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Return items after this cursor.")] after: Option<String>,
         #[graphql(desc = "Return only activities in these states.")] statuses: Option<Vec<ActivityStatus>>,
     ) -> Result<Connection<Activity>> {
-        let size = page_size("first", first, 50, &PAGE_ITEMS)?;
+        let size = page_size(ctx, "first", first, 50, List::Items)?;
         let mut activities = ctx.data_unchecked::<Loaders>().activities(self.0.run_id).await?;
         if let Some(statuses) = statuses.filter(|statuses| !statuses.is_empty()) {
             activities.retain(|activity| statuses.contains(&activity.get().status.into()));

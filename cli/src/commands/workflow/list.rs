@@ -10,7 +10,7 @@ use crate::{
     output::{self, Table, date_and_time},
 };
 
-/// The largest page that the API gives.
+/// The largest page that is asked for.
 const PAGE_ITEMS_MAX: u32 = 100;
 
 #[derive(Debug, clap::Args)]
