@@ -34,7 +34,21 @@ export class Generator {
     for (const fragment of this.fragments) {
       texts.splice(random.below(texts.length + 1), 0, fragment.text);
     }
-    return { document: texts.join("\n"), variables: this.variables(operations[0]), operationName: operations[0].name };
+    return {
+      document: this.joined(texts),
+      variables: this.variables(operations[0]),
+      operationName: operations[0].name,
+    };
+  }
+
+  /** The definitions as one text, in some documents with more of what a lexer passes over: commas, comments, marks. */
+  joined(definitions) {
+    const { random } = this;
+    if (!random.chance(0.1)) {
+      return definitions.join("\n");
+    }
+    const between = random.pick([",", ",,", ' # a comment: { } " $\n', "\r\n", "\t", "\uFEFF"]);
+    return `${random.pick(["", "\uFEFF", ",", "#\n"])}${definitions.join(between)}${between}`;
   }
 
   operation(index, isNamed) {
@@ -62,6 +76,18 @@ export class Generator {
 
   subscriptionRoot(root, scope) {
     const field = () => this.field(this.random.pick(Object.values(root.getFields())), 0, scope, true);
+    if (this.random.chance(0.06)) {
+      const condition = `@${this.random.pick(["skip", "include"])}(if: ${this.random.pick(["true", "false"])})`;
+      return this.random.pick([
+        `__typename`,
+        `${field()} __typename`,
+        `${field()} ${field()}`,
+        `a: __typename ${condition}`,
+        `...${condition} { ${field()} }`,
+        `... { __typename ${condition} } ${field()}`,
+        `__schema { queryType { name } }`,
+      ]);
+    }
     if (this.random.chance(0.3)) {
       return `... on ${root.name} { ${field()} }`;
     }
@@ -69,11 +95,14 @@ export class Generator {
   }
 
   selection(type, depth, scope) {
-    const { random } = this;
+    const { random, schema } = this;
     const items = [];
     const fields = isUnionType(type) ? [] : Object.values(type.getFields());
     const simple = fields.filter((field) => isLeafType(getNamedType(field.type)));
     const wanted = 1 + random.below(4);
+    if (type === schema.getQueryType() && random.chance(0.05)) {
+      items.push(this.introspection());
+    }
     for (let n = 0; n < wanted; n += 1) {
       const isDeep = depth < DEPTH_MAX;
       const choice = random.next();
@@ -92,6 +121,46 @@ export class Generator {
     return `{ ${items.join(random.pick([" ", "\n", ", "]))} }`;
   }
 
+  /** A look at the schema, with fragments on the types of introspection. */
+  introspection() {
+    const { random, schema } = this;
+    const on = (name) => schema.getType(name);
+    const scope = { variables: new Map(), isFragment: true };
+    const leaves = (name) => {
+      const simple = Object.values(on(name).getFields()).filter((field) => isLeafType(getNamedType(field.type)));
+      return Array.from({ length: 1 + random.below(3) }, () => random.pick(simple).name).join(" ");
+    };
+    const below = (depth) => {
+      const choice = random.next();
+      if (depth > 2 || choice < 0.2) {
+        return leaves("__Type");
+      }
+      if (choice < 0.4) {
+        return `... on ${random.pick(["__Type", "__Type", "__Type", "__Field", "Query"])} { ${below(depth + 1)} }`;
+      }
+      if (choice < 0.6) {
+        return `${leaves("__Type")} ofType { ${below(depth + 1)} }`;
+      }
+      if (choice < 0.8) {
+        const deprecated = random.pick([
+          "",
+          "(includeDeprecated: true)",
+          "(includeDeprecated: null)",
+          "(includeDeprecated: 1)",
+        ]);
+        return `fields${deprecated} { ${leaves("__Field")} type { ${leaves("__Type")} } }`;
+      }
+      const name = `F${this.fragments.length}`;
+      const fragment = { name, on: on("__Type"), scope };
+      this.fragments.push(fragment);
+      fragment.text = `fragment ${name} on __Type { ${below(depth + 1)} }`;
+      return `...${name}`;
+    };
+    return random.chance(0.5)
+      ? `__schema { ${random.pick(["types", "queryType", "mutationType"])} { ${below(0)} } directives { ${leaves("__Directive")} } }`
+      : `${random.chance(0.3) ? "a: " : ""}__type(name: ${random.pick(['"Cat"', '"Nothing"', "null", "1"])}) { ${below(0)} }`;
+  }
+
   fragment(type, depth, scope) {
     const { random, schema } = this;
     const on = isAbstractType(type) ? random.pick([type, ...schema.getPossibleTypes(type)]) : type;
@@ -101,7 +170,7 @@ export class Generator {
       for (const [key, variable] of fragment.scope.variables) {
         scope.variables.set(key, variable);
       }
-      return `...${fragment.name}${this.condition(scope)}`;
+      return `...${fragment.name}${this.condition(scope)}${this.tags(scope, 0.05)}`;
     }
     const condition = on === type && random.chance(0.5) ? "" : ` on ${on.name}`;
     return `...${condition}${this.condition(scope)} ${this.selection(on, depth + 1, scope)}`;
@@ -111,8 +180,24 @@ export class Generator {
     const scope = { variables: new Map(), isFragment: true };
     const name = `F${this.fragments.length}`;
     const fragment = { name, on, scope };
-    fragment.text = `fragment ${name} on ${on.name} ${this.selection(on, depth + 1, scope)}`;
     this.fragments.push(fragment);
+    let selection = this.selection(on, depth + 1, scope);
+    // A chain of fragments, whose last spreads the first one in some documents: a cycle of up to four.
+    const length = this.random.chance(0.15) ? 1 + this.random.below(3) : 0;
+    for (let n = 0, last = fragment; n < length; n += 1) {
+      const link = { name: `F${this.fragments.length}`, on, scope };
+      this.fragments.push(link);
+      const back = n === length - 1 && this.random.chance(0.3) ? ` ...${name}` : "";
+      const uses = this.random.chance(0.1) ? " a: __typename @skip(if: $undefined)" : "";
+      link.text = `fragment ${link.name} on ${on.name} { __typename${back}${uses} }`;
+      if (last === fragment) {
+        selection = selection.replace(/\}$/, `...${link.name} }`);
+      } else {
+        last.text = last.text.replace(/\}$/, `...${link.name} }`);
+      }
+      last = link;
+    }
+    fragment.text = `fragment ${name} on ${on.name} ${selection}`;
     return fragment;
   }
 
@@ -122,9 +207,22 @@ export class Generator {
     const alias = random.chance(field.args.length ? 0.8 : 0.15) ? `${field.name}${random.below(1000)}: ` : "";
     const given = field.args.filter((arg) => isRequiredArgument(arg) || random.chance(0.4));
     const args = given.map((arg) => `${arg.name}: ${this.value(scope, arg.type, 0, arg.defaultValue !== undefined)}`);
-    const text = `${alias}${field.name}${args.length ? `(${args.join(", ")})` : ""}${isOnly ? "" : this.condition(scope)}`;
+    const text = `${alias}${field.name}${args.length ? `(${args.join(", ")})` : ""}${isOnly ? "" : this.condition(scope)}${this.tags(scope, 0.04)}`;
     const named = getNamedType(field.type);
     return isCompositeType(named) ? `${text} ${this.selection(named, depth + 1, scope)}` : text;
+  }
+
+  /** Directives that may be repeated, and some that may not. */
+  tags(scope, share) {
+    const { random, schema } = this;
+    if (!schema.getDirective("tag") || !random.chance(share)) {
+      return "";
+    }
+    const name = schema.getDirective("tag").args[0].type;
+    const tag = () =>
+      ` @tag(name: ${this.value(scope, name, 0)}${random.chance(0.3) ? `, level: ${random.pick(["LOW", "null", "NO"])}` : ""})`;
+    const once = random.chance(0.1) ? ` @once${random.chance(0.3) ? " @once" : ""}` : "";
+    return `${Array.from({ length: 1 + random.below(3) }, tag).join("")}${once}`;
   }
 
   condition(scope) {
@@ -189,7 +287,9 @@ export class Generator {
       if (random.chance(0.2) && !isListType(getNullableType(type.ofType))) {
         return this.literal(type.ofType, depth + 1, inner);
       }
-      const items = Array.from({ length: random.below(3) }, () => inner(type.ofType, false, false));
+      const items = Array.from({ length: random.below(3) }, () =>
+        random.chance(0.03) ? random.pick(["null", '"LOW"', "1", "[null]", "{}"]) : inner(type.ofType, false, false),
+      );
       return `[${items.join(random.pick([", ", " "]))}]`;
     }
     if (isEnumType(type)) {
@@ -216,16 +316,25 @@ export class Generator {
 
   scalar(name) {
     const { random } = this;
-    const strings = ['"a"', '""', '"ä 😀 \\n \\u00e4"', '"""block\n  text"""', '"# , {"'];
+    const strings = [
+      '"a"',
+      '""',
+      '"ä 😀 \\n \\u00e4"',
+      '"""block\n  text"""',
+      '"""\n\n    a \\""" b\n\t  c\r\n  """',
+      '"""\\u{1F600} \\n"""',
+      '"# , {"',
+      '"\\u{1F600}\\uD83D\\uDE00\\u{0000041}"',
+    ];
     switch (name) {
       case "Int":
-        return random.pick(["0", "-1", "7", "2147483647", "-2147483648"]);
+        return random.pick(["0", "-1", "7", "2147483647", "-2147483648", "-0"]);
       case "Float":
-        return random.pick(["1", "0.5", "-2.25", "7"]);
+        return random.pick(["1", "0.5", "-2.25", "7", "-0", "1E2", "2.50", "1e-400", "123456789012345678901234567890"]);
       case "Boolean":
         return random.pick(["true", "false"]);
       case "ID":
-        return random.pick(["1", '"x"', "9007199254740991", '""']);
+        return random.pick(["1", '"x"', "9007199254740991", '""', "-0", "123456789012345678901234567890"]);
       case "String":
         return random.pick(strings);
       default:
@@ -237,6 +346,8 @@ export class Generator {
           '"x"',
           '[1, "a", null]',
           "{ a: { b: [X] }, c: null }",
+          "[[[[[[{ a: [[[[]]]] }]]]]]]",
+          "[1E2, -0, 2.50]",
           ...strings,
         ]);
     }
@@ -267,8 +378,13 @@ export class Generator {
         "1",
         "1.0",
         "1.5",
+        "1e3",
+        "-0.0",
+        '"1"',
         '"x"',
         '"LOW"',
+        '"low"',
+        "false",
         "true",
         "[]",
         "[null]",
@@ -302,9 +418,9 @@ export class Generator {
     }
     switch (type.name) {
       case "Int":
-        return random.pick(["0", "-1", "1.0", "1e2", "2147483647"]);
+        return random.pick(["0", "-1", "1.0", "1e2", "1E+2", "-0", "100e-2", "2147483647"]);
       case "Float":
-        return random.pick(["1", "0.5", "-2e3"]);
+        return random.pick(["1", "0.5", "-2e3", "2.50", "1e-400"]);
       case "Boolean":
         return random.pick(["true", "false"]);
       case "ID":

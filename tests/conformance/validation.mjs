@@ -46,9 +46,11 @@ const STRICTER = [
   // Our bounds on documents.
   (error) => error.extensions.code === "DOCUMENT_TOO_COMPLEX",
   // Numbers that would not come out as they are written.
-  (error) => error.message.includes("would be changed"),
+  (error) => error.message.includes("a number that fits a 64-bit integer or a double"),
+  // Fields of introspection that graphql-js has before an edition of the specification has them.
+  (error) => /^type `__Directive` has no field `(isDeprecated|deprecationReason)`$/.test(error.message),
   // A rule of the edition of September 2025.
-  (error) => error.message === "a subscription cannot skip or include its only field",
+  (error) => error.message === "a subscription cannot skip or include fields at its root",
 ];
 
 /**
@@ -161,7 +163,7 @@ const run = spawnSync(program, [schemaPath], {
   timeout: 300_000,
 });
 if (run.status !== 0) {
-  console.error(run.error ?? run.stderr);
+  console.error(run.stderr || run.error);
   process.exit(2);
 }
 const ours = run.stdout
