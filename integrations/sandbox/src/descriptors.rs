@@ -3,9 +3,9 @@
 /// On which bubblewrap reads the filters of system calls, this and the next.
 pub(crate) const FIRST_FILTER: i32 = 3;
 /// On which the launcher tells of the start; its script has the number too.
-pub(crate) const STATUS: i32 = 6;
+pub(crate) const STATUS: i32 = 7;
 /// On which bubblewrap reads its options.
-pub(crate) const OPTIONS: i32 = 7;
+pub(crate) const OPTIONS: i32 = 8;
 
 /// Keeps what this process has inherited from whoever started it from the commands. All that this process opens itself is closed in them anyway, but a socket or a log file
 /// that a supervisor or a shell has left open would reach the programs of students.

@@ -18,9 +18,9 @@ use std::io::{self, PipeReader, PipeWriter, Read};
 /// What the shell runs, called with the command line. Bash would end with the failure, before it opens the descriptor
 /// again.
 pub(crate) const SCRIPT: &str = r#"[ -z "${BASH_VERSION-}" ] || shopt -s execfail 2>/dev/null
-trap 'echo failed >&6' EXIT
-echo ready >&6
-{ exec "$@"; } 6>&-
+trap 'echo failed >&7' EXIT
+echo ready >&7
+{ exec "$@"; } 7>&-
 exit"#;
 /// More than the shell ever says.
 const TOLD_BYTES_MAX: u64 = 64;

@@ -7,6 +7,7 @@ mod cores;
 mod descriptors;
 mod disk;
 mod etc;
+mod kernel_memory;
 mod launcher;
 mod machine_view;
 mod open_file;

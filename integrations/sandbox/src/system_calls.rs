@@ -24,7 +24,7 @@ use crate::descriptors;
 pub(crate) const KNOWN: bool = true;
 
 /// Filters are tried one after the other; the one that refuses wins.
-const FILTERS: usize = 3;
+const FILTERS: usize = 4;
 
 /// Of a second set of numbers for the same calls, which some kernels for x86-64 understand.
 #[cfg(target_arch = "x86_64")]
@@ -64,6 +64,9 @@ const NOT_THERE: [c_long; 22] = [
     libc::SYS_userfaultfd,
 ];
 
+/// The call has no effect, and no error.
+const DONE: i32 = 0;
+
 /// A network namespace cuts off these; a `vsock`, for one, reaches the machine that runs a virtual one.
 const DOMAINS: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
@@ -82,6 +85,8 @@ impl Filters {
             compile(libc::EPERM, not_permitted.chain([namespaces])).map_err(invalid)?,
             compile(libc::ENOSYS, NOT_THERE.into_iter().map(|call| (call, Vec::new()))).map_err(invalid)?,
             compile(libc::EAFNOSUPPORT, sockets.into_iter()).map_err(invalid)?,
+            compile(DONE, [(libc::SYS_setsockopt, vec![enlarges_socket().map_err(invalid)?])].into_iter())
+                .map_err(invalid)?,
         ]))
     }
 
@@ -156,6 +161,16 @@ fn makes_user_namespace() -> Result<SeccompRule, seccompiler::BackendError> {
         SeccompCmpOp::MaskedEq(flag),
         flag,
     )?])
+}
+
+/// How much waits in a Unix socket before its sender has to: nothing tells how much does, so it stays what the system
+/// gives. A program is told that it was done, as it is by the kernel when that sets less than was asked for.
+fn enlarges_socket() -> Result<SeccompRule, seccompiler::BackendError> {
+    let is = |argument, number: i32| {
+        let number = u64::from(number.unsigned_abs());
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number)
+    };
+    SeccompRule::new(vec![is(1, libc::SOL_SOCKET)?, is(2, libc::SO_SNDBUF)?])
 }
 
 fn is_other_domain() -> Result<SeccompRule, seccompiler::BackendError> {

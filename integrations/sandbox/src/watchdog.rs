@@ -20,6 +20,7 @@ use crate::{
     Exit, Limits,
     confinement::OWN_PROCESSES,
     disk::{self, Breach},
+    kernel_memory,
     running_time::RunningTime,
     usage::{self, Process},
 };
@@ -32,6 +33,8 @@ const SAMPLE_SHARE: u32 = 4;
 /// Until the first process is seen. It appears about a millisecond after the start.
 const SEEK_EVERY: Duration = Duration::from_millis(1);
 const SEEK_TIMES: u32 = 100;
+/// How often the memory of the kernel is looked at.
+const KERNEL_EVERY: Duration = Duration::from_millis(100);
 const DISK_EVERY: Duration = Duration::from_millis(200);
 /// The limit of the kernel makes the program's `fork` fail, and should be reached first.
 const SLACK_PROCESSES: u64 = 6;
@@ -112,7 +115,8 @@ impl Watchdog {
                 break;
             }
         }
-        let mut disk_at = Instant::now();
+        let (mut disk_at, mut kernel_at) = (Instant::now(), Instant::now());
+        let mut kernel_bytes = 0;
         let mut pause = Duration::ZERO;
         while !stop.wait(pause) {
             let began = Instant::now();
@@ -120,7 +124,11 @@ impl Watchdog {
             if self.time.sample(&processes) > self.limits.wall {
                 return Some(Excess::Time);
             }
-            let memory_bytes = match self.sample(&processes) {
+            if began >= kernel_at {
+                kernel_bytes = self.kernel_bytes(&processes);
+                kernel_at = Instant::now() + KERNEL_EVERY.max(began.elapsed() * SAMPLE_SHARE);
+            }
+            let memory_bytes = match self.sample(&processes, kernel_bytes) {
                 Ok(memory_bytes) => memory_bytes,
                 Err(excess) => return Some(excess),
             };
@@ -138,8 +146,13 @@ impl Watchdog {
         None
     }
 
+    /// Where the command has no namespaces, those of the machine would count.
+    fn kernel_bytes(&self, processes: &[Process]) -> u64 {
+        processes.first().filter(|_| self.first.is_some()).map_or(0, kernel_memory::bytes)
+    }
+
     /// Returns the memory that is in use.
-    fn sample(&self, processes: &[Process]) -> Result<u64, Excess> {
+    fn sample(&self, processes: &[Process], kernel_bytes: u64) -> Result<u64, Excess> {
         let tasks: usize = processes.iter().map(|process| process.threads.len()).sum();
         let tasks_max = self.limits.processes.saturating_add(OWN_PROCESSES);
         if tasks as u64 >= tasks_max {
@@ -151,7 +164,8 @@ impl Watchdog {
         if processes.iter().any(|process| process.own_cpu() >= self.limits.cpu) {
             self.seen.cpu_spent.store(true, Ordering::Relaxed);
         }
-        let memory_bytes = usage::memory_bytes(processes, self.limits.memory_bytes / 2);
+        let enough = (self.limits.memory_bytes / 2).saturating_sub(kernel_bytes);
+        let memory_bytes = usage::memory_bytes(processes, enough).saturating_add(kernel_bytes);
         if memory_bytes > self.limits.memory_bytes { Err(Excess::Memory) } else { Ok(memory_bytes) }
     }
 }

@@ -28,6 +28,54 @@ signal.pause()
     assert_eq!(outcome.exit, Exit::MemoryLimit, "{outcome:?}");
 }
 
+/// Each of them can fill hundreds of such places. What waits in them counts while the program does.
+#[tokio::test]
+async fn memory_that_the_kernel_holds_for_a_program_counts() {
+    let many = "
+import os, signal, socket, sys
+SIZE = 1 << 26
+def fill(socket):
+    socket.setblocking(False)
+    try:
+        while True: socket.send(b'x' * 60000)
+    except BlockingIOError: pass
+kept = []
+";
+    let unix = "
+for _ in range(8):
+    if os.fork() == 0: break
+while len(kept) < 200:
+    kept += socket.socketpair()
+    for one in kept[-2:]:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SIZE); fill(one)
+signal.pause()
+";
+    let udp = "
+while len(kept) < 200:
+    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); kept.append(one)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIZE)
+    one.bind(('127.0.0.1', 0)); one.connect(one.getsockname())
+    for _ in range(300): one.send(b'x' * 60000)
+signal.pause()
+";
+    let names = "
+for number in range(400_000): open(f'/tmp/{number}', 'w').close()
+signal.pause()
+";
+    for script in [unix, udp, names] {
+        let script = format!("{many}{script}");
+        let (_, outcome) = run_with(|limits| limits.memory_bytes = 200 << 20, &script).await;
+        assert_eq!(outcome.exit, Exit::MemoryLimit, "{script}\n{outcome:?}");
+    }
+    let few = "
+while len(kept) < 200: kept += socket.socketpair()
+for one in kept: fill(one)
+print(len(kept))
+";
+    let (_, outcome) = run_with(|limits| limits.memory_bytes = 200 << 20, &format!("{many}{few}")).await;
+    assert_eq!((outcome.exit, outcome.stdout.text().trim()), (Exit::Exited(0), "200"), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn memory_that_a_fork_shares_counts_once() {
     let script = "

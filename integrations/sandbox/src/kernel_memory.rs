@@ -1,0 +1,88 @@
+//! Memory of the kernel that a command holds without having it mapped: what waits in its sockets, and the names of files
+//! in its file systems in memory.
+//!
+//! A control group counts it exactly. Without one this does, from what the kernel tells of the command's namespaces.
+//! Of Unix sockets it tells only how many there are, so the filter of system calls keeps each at the size that the
+//! system gives it, and more of them than programs have count as if they were full. Pipes are bounded by the kernel
+//! itself (`fs.pipe-user-pages-soft`).
+
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
+
+use crate::usage::Process;
+
+/// Where queues are shown as `tx_queue:rx_queue`, both hexadecimal.
+const QUEUES: [&str; 6] = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6"];
+const QUEUES_FIELD: usize = 4;
+/// So many sockets do not count: programs have them, nearly always empty.
+const SOCKETS_FREE: u64 = 256;
+/// The kernel's default for `net.core.wmem_default`, which not every container shows.
+const SOCKET_BYTES: u64 = 212_992;
+/// An inode of a file system in memory, with its name.
+const INODE_BYTES: u64 = 1 << 10;
+
+/// What all processes in the namespaces of this one hold, in bytes.
+pub(crate) fn bytes(process: &Process) -> u64 {
+    let Some(thread) = process.threads.first() else { return 0 };
+    let names = ["tmp", "dev/shm"].map(|path| inodes(&thread.join("root"), path));
+    socket_bytes(&thread.join("net")) + names.iter().sum::<u64>() * INODE_BYTES
+}
+
+fn socket_bytes(net: &Path) -> u64 {
+    let read = |name: &str| fs::read_to_string(net.join(name)).unwrap_or_default();
+    let used = used(&read("sockstat"));
+    // Looking at queues takes the kernel a walk through all sockets of the machine.
+    if used == 0 {
+        return 0;
+    }
+    let queues: u64 = QUEUES.iter().map(|name| queued(&read(name))).sum();
+    let default = fs::read_to_string("/proc/sys/net/core/wmem_default");
+    let default = default.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(SOCKET_BYTES);
+    queues + queued_netlink(&read("netlink")) + used.saturating_sub(SOCKETS_FREE).saturating_mul(default)
+}
+
+/// The number in `sockets: used 12`.
+fn used(sockstat: &str) -> u64 {
+    let number = sockstat.lines().find_map(|line| line.strip_prefix("sockets: used ")?.trim().parse().ok());
+    number.unwrap_or(0)
+}
+
+fn queued(table: &str) -> u64 {
+    let queues = table.lines().skip(1).filter_map(|line| {
+        let (sent, received) = line.split_whitespace().nth(QUEUES_FIELD)?.split_once(':')?;
+        Some(u64::from_str_radix(sent, 16).ok()? + u64::from_str_radix(received, 16).ok()?)
+    });
+    queues.sum()
+}
+
+/// Its columns `Rmem` and `Wmem` are decimal.
+fn queued_netlink(table: &str) -> u64 {
+    let fields = table.lines().skip(1).flat_map(|line| line.split_whitespace().skip(4).take(2));
+    fields.filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+/// None are seen where the worker may not look, as root of a container without `CAP_SYS_PTRACE` may not.
+fn inodes(root: &Path, path: &str) -> u64 {
+    let folder = root.join(path);
+    // Until bubblewrap has changed its root, that is the machine's.
+    let device = |path: &Path| path.metadata().ok().map(|metadata| metadata.dev());
+    if device(&folder) == device(&Path::new("/").join(path)) {
+        return 0;
+    }
+    rustix::fs::statvfs(&folder).map_or(0, |room| room.f_files.saturating_sub(room.f_ffree))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_are_summed() {
+        assert_eq!(used("sockets: used 12\nTCP: inuse 3 orphan 0 tw 91 alloc 3 mem 140\n"), 12);
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when\n   \
+                     0: 0100007F:1F90 00000000:0000 0A 00000010:00000020 00:00000000 00000000\n";
+        assert_eq!(queued(table), 0x30);
+        let table = "sk               Eth Pid        Groups   Rmem     Wmem     Dump\n\
+                     0000000000000000 0   1094       00000000 100      20       0\n";
+        assert_eq!(queued_netlink(table), 120);
+    }
+}
