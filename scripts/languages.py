@@ -16,6 +16,25 @@ Checked on {system} with Linux {kernel}, {cores} cores, without a control group.
 Check your own worker with `ctutor worker check`: it says what is not installed and what to set.
 """
 
+NOTES = """## Larger programs
+
+Tried by hand at the default limits (512 MiB, 64 processes, 60 s, 64 MiB in `/tmp`), beside the small programs of the table:
+
+- Java as source file, with packages and a JAR file, with `-Xmx`, and `jshell`; Node.js with workers, a cluster, `fetch` and WebAssembly; Go with `net/http`, `go vet` and `go test`; R with `parallel` and plots; `make -j8`; C++20 with threads and ThreadSanitizer.
+- Local servers over TCP and Unix sockets, `::1`, joining a multicast group, SQLite with a write-ahead log, pseudoterminals, `Europe/Berlin` and the user's name work. `gdb`, `strace` and `valgrind` work.
+
+What does not, and what to do:
+
+| what | why | instead |
+| --- | --- | --- |
+| `go test -race` of a program with `net/http` | it compiles more than 64 MiB of packages to `/tmp` | test without `-race`; with `GOCACHE` and `GOTMPDIR` in folders of the test there is room, but a busy machine needs more than a minute |
+| a locale such as `de_DE.UTF-8` | the machine has not generated it | install `locales` and generate it on the worker; `C.UTF-8` is always there |
+| `tput` and `curses` without `TERM` | there is no terminal | set `TERM` in the test |
+| core dumps | their size is limited to 0 | run the program in `gdb` |
+| sending to `255.255.255.255` | there is no route but to the loopback interface | send to `127.0.0.1` |
+| larger send buffers (`SO_SNDBUF`) | each could hold memory that nothing counts; `setsockopt` succeeds without effect | wait until the socket is writable |
+"""
+
 
 def cell(check):
     if check["status"] == "works":
@@ -50,6 +69,7 @@ def main():
         cells = " | ".join(cell(checks[size]) for size in sizes)
         version = plain(version.splitlines()[0].split(" (built")[0].replace("|", "/")[:60])
         print(f"| {title} | {version} | {cells} |")
+    print(f"\n{NOTES}", end="")
 
 
 if __name__ == "__main__":
