@@ -151,8 +151,7 @@ impl Sandbox {
         };
         let program = program.to_string_lossy().into_owned();
         if start == Start::SetUpFailed {
-            let folder = command.cwd.display().to_string();
-            let reason = StartReason::WorkingFolder { folder };
+            let reason = StartReason::WorkingFolder;
             return Ok(Some(StartFinding::Cause(StartFailure { program, reason })));
         }
         let is_refused = start == Start::Refused;

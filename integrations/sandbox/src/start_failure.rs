@@ -68,9 +68,7 @@ pub enum StartReason {
         library: String,
     },
     /// The working directory of the command is not there, or may not be entered.
-    WorkingFolder {
-        folder: String,
-    },
+    WorkingFolder,
     /// The kernel did not start it, and nothing of the file tells why: too long a command line, for instance.
     Refused,
 }
@@ -110,11 +108,9 @@ impl fmt::Display for StartFailure {
             StartReason::LibraryNotFound { library } => {
                 write!(f, "`{program}` needs the library `{library}`, which is not installed")
             }
-            StartReason::WorkingFolder { folder } => {
-                write!(
-                    f,
-                    "`{program}` was to run in the folder `{folder}`, which does not exist or cannot be entered"
-                )
+            // Where that is on the worker is nothing for the author of a program.
+            StartReason::WorkingFolder => {
+                write!(f, "`{program}` was to run in a folder that does not exist or cannot be entered")
             }
             StartReason::Refused => write!(
                 f,

@@ -91,7 +91,7 @@ async fn a_program_that_is_not_there_is_told() {
     let mut command = place.command(&["true"]);
     command.cwd = place.work().join("missing");
     let outcome = place.run(&command).await;
-    assert!(outcome.detail.as_ref().unwrap().contains("missing`, which does not exist"), "{outcome:?}");
+    assert!(outcome.detail.as_ref().unwrap().contains("a folder that does not exist"), "{outcome:?}");
     assert_eq!(outcome.stderr.text(), "");
 }
 

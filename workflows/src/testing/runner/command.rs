@@ -179,7 +179,7 @@ fn judge(
 ) -> Result<(), (Status, String)> {
     let told = |reason: &str| told(reason, &bench.last_output(place, outcome, None));
     if let Some(failure) = not_started(outcome) {
-        return Err((Status::Completed, told(&place.hidden.hide(&failure.to_string()))));
+        return Err((Status::Completed, told(&failure.to_string())));
     }
     match outcome.exit {
         Exit::Exited(code) if code == test.exit_code => {}
