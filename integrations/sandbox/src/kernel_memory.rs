@@ -24,7 +24,15 @@ const INODE_BYTES: u64 = 1 << 10;
 pub(crate) fn bytes(process: &Process) -> u64 {
     let Some(thread) = process.threads.first() else { return 0 };
     let names = ["tmp", "dev/shm"].map(|path| inodes(&thread.join("root"), path));
-    socket_bytes(&thread.join("net")) + names.iter().sum::<u64>() * INODE_BYTES
+    let sockets = if has_own_network(thread) { socket_bytes(&thread.join("net")) } else { 0 };
+    sockets + names.iter().sum::<u64>() * INODE_BYTES
+}
+
+/// Until bubblewrap has made one, that is the machine's. Not known where the worker may not look.
+fn has_own_network(thread: &Path) -> bool {
+    let network = |thread: &Path| fs::read_link(thread.join("ns/net")).ok();
+    network(thread)
+        .is_some_and(|network_of_command| network(Path::new("/proc/self")) != Some(network_of_command))
 }
 
 fn socket_bytes(net: &Path) -> u64 {
@@ -73,7 +81,17 @@ fn inodes(root: &Path, path: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+
     use super::*;
+
+    #[test]
+    fn what_the_machine_holds_is_not_the_commands() {
+        let _held: Vec<UdpSocket> =
+            (0..2 * SOCKETS_FREE).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let not_confined_yet = Process { threads: vec!["/proc/thread-self".into()] };
+        assert_eq!(bytes(&not_confined_yet), 0);
+    }
 
     #[test]
     fn queues_are_summed() {
