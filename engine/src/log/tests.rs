@@ -219,7 +219,7 @@ async fn a_worker_counts_as_lost_when_callers_do_not_see_it_any_more() {
     let (app, lines) = (App::new().await.with_limits(limits), LogLines::catch());
     app.worker().await.kill();
     app.worker().await.stop(&app.clock).await;
-    let _maintenance = app.maintenance();
+    let _maintenance = app.maintenance_elsewhere();
     let lost = || lines.containing("was lost; it was last seen ");
     app.until(|| async { !lost().is_empty() }).await;
     assert!(only(&lost())["unseen_ms"].as_i64().unwrap() >= 40_000, "{:?}", lost());
