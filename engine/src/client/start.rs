@@ -260,7 +260,8 @@ impl Client {
     }
 
     async fn types(&self) -> Result<Arc<super::types::Types>, StartError> {
-        Ok(self.types.current(&self.store, &self.namespace, self.clock.now()).await?)
+        let types = self.types.current(&self.store, &self.namespace, self.clock.now()).await;
+        Ok(types.map_err(store::Error::before_any_write)?)
     }
 }
 

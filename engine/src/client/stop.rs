@@ -5,7 +5,7 @@ use crate::{
     hint::{self, WorkerHint},
     history::{WorkflowExecutionCancelRequested, WorkflowExecutionTerminated},
     ids::{EventId, RunId, WorkerId},
-    store::{CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun},
+    store::{self, CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun},
 };
 
 /// Maximum length of a reason in bytes.
@@ -81,7 +81,7 @@ impl Client {
     /// # Errors
     /// [`StopError::NotFound`], [`StopError::StillOpen`], [`StopError::Store`].
     pub async fn delete_workflow(&self, caller: &Caller, target: &WorkflowTarget) -> Result<(), StopError> {
-        let execution = self.describe(caller, target).await?.ok_or(StopError::NotFound)?;
+        let execution = self.target(caller, target).await?;
         if !execution.status.is_closed() {
             return Err(StopError::StillOpen);
         }
@@ -99,7 +99,12 @@ impl Client {
             let message = format!("a reason has at most {REASON_BYTES_MAX} bytes and no U+0000");
             return Err(StopError::InvalidReason { message });
         }
-        self.describe(caller, target).await?.ok_or(StopError::NotFound)
+        self.target(caller, target).await
+    }
+
+    async fn target(&self, caller: &Caller, target: &WorkflowTarget) -> Result<WorkflowExecution, StopError> {
+        let execution = self.describe(caller, target).await.map_err(store::Error::before_any_write)?;
+        execution.ok_or(StopError::NotFound)
     }
 
     /// The run as it is now.

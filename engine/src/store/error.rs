@@ -145,6 +145,15 @@ impl Error {
         if is_read_only(&error) { Self::ReadOnly } else { error.into() }
     }
 
+    /// The same, of a read after which something would have been written: where a read is refused as a write would be,
+    /// it is known that nothing was changed.
+    pub(crate) fn before_any_write(self) -> Self {
+        match &self {
+            Self::Database(source) if is_read_only(source) => Self::ReadOnly,
+            _ => self,
+        }
+    }
+
     /// Whether it does not pass without somebody who looks after the database.
     #[must_use]
     pub fn needs_operator(&self) -> bool {
