@@ -30,6 +30,9 @@ const OUT_OF_MEMORY_SCORE: &str = "1000";
 /// The reaper, the parent of the user namespace and the programs that lead to the command count as processes too.
 pub(crate) const OWN_PROCESSES: u64 = 3;
 
+/// Signals that wait, and timers, of all processes of a command: programs have a few.
+const SIGNALS_PENDING_MAX: u64 = 1024;
+
 /// How far commands are kept from the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confinement {
@@ -261,6 +264,9 @@ fn add_limits(line: &mut Line, limits: &Limits) {
         ("fsize", bounded(Resource::Fsize, limits.file_size_bytes)),
         ("nofile", bounded(Resource::Nofile, limits.open_files)),
         ("core", 0),
+        // Timers of POSIX take one each. All commands have the same user, and the kernel counts for each limit of a
+        // user namespace by itself.
+        ("sigpending", bounded(Resource::Sigpending, SIGNALS_PENDING_MAX)),
     ] {
         line.add([format!("--{name}={value}")]);
     }

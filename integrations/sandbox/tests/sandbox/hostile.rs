@@ -223,6 +223,23 @@ open('inside', 'w').write('fine')",
 }
 
 #[tokio::test]
+async fn signals_that_wait_are_bounded_for_each_command() {
+    let script = "
+import ctypes, signal
+libc = ctypes.CDLL(None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [40])
+queued = 0
+while queued < 5000 and libc.sigqueue(libc.getpid(), 40, None) == 0:
+    queued += 1
+print(queued)
+";
+    let place = Place::new().await;
+    let outcome = place.run(&place.python(script)).await;
+    let queued: u32 = String::from_utf8_lossy(&outcome.stdout.bytes).trim().parse().unwrap();
+    assert!((100..=1024).contains(&queued), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn links_lead_nowhere() {
     let place = Place::new().await;
     let secret = place.folder.path().join("secret");
