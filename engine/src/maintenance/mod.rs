@@ -94,42 +94,37 @@ impl Service {
     /// Runs until `shutdown`. Failures are logged and retried.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut lost_workers = LostWorkers::default();
-        if self.store.is_exclusive() {
-            // No other process can use this database, so workers of other processes that hold leases are dead.
-            self.told(TAKE_OVER, self.rescue(Scope::All, self.clock.now(), &mut lost_workers).await).await;
-        }
+        // No other process can use an exclusive database, so workers of other processes that hold leases are dead.
+        let mut scope = if self.store.is_exclusive() { Scope::All } else { Scope::Expired };
         let mut next_sweep = self.clock.now();
         let mut unserved = Unserved::default();
-        let mut watch = Watch::new(self.worker_seen_within, self.clock.now());
+        let mut watch = Watch::new(self.worker_seen_within, self.options.interval, self.clock.now());
         while !shutdown.is_cancelled() {
             // What is lost is judged as of this time, even if the process is stopped for a while in the middle of it.
             let now = self.clock.now();
             let is_sure = watch.is_sure(now);
-            let found = if is_sure {
-                self.rescue(Scope::Expired, now, &mut lost_workers).await
-            } else {
-                // Nothing is taken from anybody yet.
-                self.store.can_renew_leases(now).await
-            };
-            let mut all_well = self.told(LOST_WORKERS, found).await;
+            let mut answers = Answers::default();
             if is_sure {
-                all_well &= self.told(UNSEEN_WORKERS, lost_workers.look(&self, now).await).await;
-                all_well &= self.told(UNSERVED_TASKS, unserved.look(&self, now).await).await;
-            } else if all_well {
-                // They are put off, and hold up no end of an outage.
-                for duty in [UNSEEN_WORKERS, UNSERVED_TASKS, OLD_REQUESTS] {
+                let duty = if scope == Scope::All { TAKE_OVER } else { LOST_WORKERS };
+                let rescued = self.rescue(scope, now, &mut lost_workers).await;
+                if answers.take(self.told(duty, rescued).await) {
+                    scope = Scope::Expired;
+                }
+                answers.take(self.told(UNSEEN_WORKERS, lost_workers.look(&self, now).await).await);
+                answers.take(self.told(UNSERVED_TASKS, unserved.look(&self, now).await).await);
+                if now >= next_sweep
+                    && answers.take(self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await)
+                {
+                    next_sweep = now + self.options.sweep_interval;
+                }
+            } else if answers.take(self.told(LOST_WORKERS, self.store.can_renew_leases(now).await).await) {
+                // Nothing is taken from anybody yet. What is put off holds up no end of an outage.
+                for duty in [TAKE_OVER, UNSEEN_WORKERS, UNSERVED_TASKS, OLD_REQUESTS] {
                     self.store.succeeded(duty, now);
                 }
             }
-            all_well &= self.told(OVERDUE_RUNS, overdue_runs::end(&self).await).await;
-            if is_sure && now >= next_sweep {
-                let forgotten = self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await;
-                if forgotten {
-                    next_sweep = now + self.options.sweep_interval;
-                }
-                all_well &= forgotten;
-            }
-            watch.looked(all_well, self.clock.now());
+            answers.take(self.told(OVERDUE_RUNS, overdue_runs::end(&self).await).await);
+            watch.looked(answers.all_came, self.clock.now());
             let next = self.clock.now() + self.options.interval;
             tokio::select! {
                 () = shutdown.cancelled() => {}
@@ -178,12 +173,32 @@ impl Service {
         }
     }
 
-    /// Tells the log how a duty ended, and returns whether it succeeded.
-    async fn told(&self, duty: Duty, result: Result<(), store::Error>) -> bool {
+    /// Tells the log how a duty ended.
+    async fn told(&self, duty: Duty, result: Result<(), store::Error>) -> Result<(), store::Error> {
         match &result {
             Ok(()) => self.store.succeeded(duty, self.clock.now()),
             Err(error) => self.store.failed(duty, error, self.clock.now()).await,
         }
+        result
+    }
+}
+
+/// Whether the database answered in a look. That something stored is wrong is an answer, too.
+#[derive(Debug)]
+struct Answers {
+    all_came: bool,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self { all_came: true }
+    }
+}
+
+impl Answers {
+    /// Takes the end of a duty, and returns whether it was done.
+    fn take(&mut self, result: Result<(), store::Error>) -> bool {
+        self.all_came &= !result.as_ref().is_err_and(store::Error::is_unavailable);
         result.is_ok()
     }
 }
@@ -203,4 +218,19 @@ enum Scope {
     Expired,
     /// All tasks that no worker of this process holds.
     All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_database_that_does_not_answer_makes_a_look_unsure() {
+        let mut answers = Answers::default();
+        assert!(answers.take(Ok(())));
+        assert!(!answers.take(Err(store::Error::Panicked)));
+        assert!(answers.all_came, "something stored is wrong, and the rest is seen");
+        assert!(!answers.take(Err(store::Error::ReadOnly)));
+        assert!(!answers.all_came);
+    }
 }

@@ -20,6 +20,8 @@ use crate::clock::Timestamp;
 pub(super) struct Watch {
     /// The time in which a live worker renews its leases.
     seen_within: Duration,
+    /// Looks that are further apart do not follow each other.
+    apart_max: Duration,
     last_look: Timestamp,
     state: State,
 }
@@ -32,19 +34,27 @@ enum State {
 }
 
 impl Watch {
-    pub(super) fn new(seen_within: Duration, now: Timestamp) -> Self {
-        Self { seen_within, last_look: now, state: State::Sure }
+    /// Of looks that take place each `interval`.
+    pub(super) fn new(seen_within: Duration, interval: Duration, now: Timestamp) -> Self {
+        Self {
+            seen_within,
+            apart_max: (seen_within / 2).max(3 * interval),
+            last_look: now,
+            state: State::Sure,
+        }
     }
 
     /// Whether what is not seen now is lost.
     pub(super) fn is_sure(&mut self, now: Timestamp) -> bool {
-        if now.since(self.last_look) >= self.seen_within / 2 {
+        if now.since(self.last_look) >= self.apart_max {
             self.state = State::Blind;
         }
-        if let State::Waiting { until } = self.state
-            && now >= until
-        {
-            self.state = State::Sure;
+        if let State::Waiting { until } = &mut self.state {
+            // The clock may have been set back.
+            *until = (*until).min(now + self.seen_within);
+            if now >= *until {
+                self.state = State::Sure;
+            }
         }
         self.state == State::Sure
     }
@@ -69,7 +79,7 @@ mod tests {
     }
 
     fn watch() -> Watch {
-        Watch::new(Duration::from_secs(10), at(0))
+        Watch::new(Duration::from_secs(10), Duration::from_secs(1), at(0))
     }
 
     #[test]
@@ -101,5 +111,28 @@ mod tests {
             watch.looked(true, at(second));
         }
         assert!(watch.is_sure(at(3_610)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_delays_nothing() {
+        let mut watch = watch();
+        watch.looked(false, at(3_600));
+        watch.looked(true, at(3_601));
+        assert!(!watch.is_sure(at(1)));
+        watch.looked(true, at(1));
+        for second in 2..11 {
+            assert!(!watch.is_sure(at(second)), "{second}");
+            watch.looked(true, at(second));
+        }
+        assert!(watch.is_sure(at(11)));
+    }
+
+    #[test]
+    fn looks_that_follow_each_other_are_sure_however_short_a_worker_may_be_unseen() {
+        let mut watch = Watch::new(Duration::from_secs(1), Duration::from_secs(1), at(0));
+        for second in 1..5 {
+            assert!(watch.is_sure(at(second)), "{second}");
+            watch.looked(true, at(second));
+        }
     }
 }

@@ -173,6 +173,16 @@ enum Asked {
     Database,
 }
 
+impl Asked {
+    /// Whom two claims have asked, or the error of one that failed.
+    fn both<E>(one: Result<Self, E>, other: Result<Self, E>) -> Result<Self, E> {
+        Ok(match (one?, other?) {
+            (Self::Nothing, Self::Nothing) => Self::Nothing,
+            (Self::Database, _) | (_, Self::Database) => Self::Database,
+        })
+    }
+}
+
 /// The claims of this worker.
 struct Claims {
     workflows: Claim,
@@ -220,8 +230,7 @@ impl Claims {
             },
         );
         shared.mark_claim();
-        let nothing = workflows? == Asked::Nothing && activities? == Asked::Nothing;
-        Ok(if nothing { Asked::Nothing } else { Asked::Database })
+        Asked::both(workflows, activities)
     }
 
     async fn take_workflow_tasks(
@@ -330,7 +339,10 @@ fn shown(loaded: &Loaded, task: &ClaimedWorkflowTask) -> Shows {
 
 /// Reads on new sessions, and gives back what they do not show either.
 async fn read_again(shared: &Shared, mut stale: Vec<ClaimedWorkflowTask>) -> Result<Loaded, store::Error> {
-    shared.store.distrust_sessions();
+    // What new sessions did not show before is missing, whichever session reads.
+    if stale.iter().any(|task| task.attempt == 0) {
+        shared.store.distrust_sessions();
+    }
     let mut loaded = read(shared, &mut stale).await?;
     let runs = stale.iter().filter(|task| shown(&loaded, task) == Shows::All).count();
     if runs > 0 {
@@ -404,5 +416,19 @@ fn at(claim: &Claim, shared: &Shared, at_most: usize) -> Claim {
         now: shared.clock.now(),
         lease_expires_at: shared.lease_end(),
         ..claim.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_either_claim_is_told() {
+        use Asked::{Database, Nothing};
+        assert_eq!(Asked::both(Ok(Database), Err("lost")), Err("lost"));
+        assert_eq!(Asked::both(Err("lost"), Ok(Nothing)), Err("lost"));
+        assert_eq!(Asked::both::<()>(Ok(Nothing), Ok(Database)), Ok(Database));
+        assert_eq!(Asked::both::<()>(Ok(Nothing), Ok(Nothing)), Ok(Nothing));
     }
 }
