@@ -91,11 +91,15 @@ pub(super) fn check_subject(subject: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The first and the last millisecond that RFC 3339 can write.
+const YEAR_0: i64 = -62_167_219_200_000;
+const YEAR_9999: i64 = 253_402_300_799_999;
+
 /// The instant of a `NumericDate`: seconds since 1970, which may have a fraction.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the cast saturates, and an end that far away never comes"
+    reason = "the cast saturates, and a time that far away never comes"
 )]
 fn from_seconds(seconds: f64) -> Timestamp {
-    Timestamp((seconds * 1_000.0) as i64)
+    Timestamp(((seconds * 1_000.0) as i64).clamp(YEAR_0, YEAR_9999))
 }

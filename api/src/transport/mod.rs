@@ -87,6 +87,10 @@ pub fn router<E: Executor, A: Authenticate>(
     shutdown: CancellationToken,
 ) -> (Router, Gauges) {
     let gauges = Gauges::default();
+    let rules = match options.introspection {
+        Introspection::Enabled => rules,
+        Introspection::Disabled => rules.without_introspection(),
+    };
     let service = Arc::new(Service {
         executor,
         authenticator,
@@ -126,10 +130,7 @@ struct Service<E, A> {
 impl<E: Executor, A: Authenticate> Service<E, A> {
     /// Makes a request of a caller ready for execution.
     fn prepare(&self, caller: &A::Caller, params: Params) -> Result<Prepared, RequestError> {
-        let Prepared { mut request, operation_type } = self.documents.prepare(params)?;
-        if self.options.introspection == Introspection::Disabled {
-            request = request.disable_introspection();
-        }
+        let Prepared { request, operation_type } = self.documents.prepare(params)?;
         Ok(Prepared { request: self.authenticator.attach(caller, request), operation_type })
     }
 }

@@ -175,8 +175,20 @@ async fn null_asks_introspection_for_nothing_deprecated() {
 async fn introspection_can_be_turned_off() {
     let options = Options { introspection: Introspection::Disabled, ..Options::default() };
     let server = Server::start(options).await;
-    let (_, answer) = json_of(post(&server).json(&query("{ __schema { types { name } } }"))).await;
-    assert_eq!(answer.pointer("/data/__schema/types"), None, "{answer}");
+    for document in
+        ["{ __schema { types { name } } }", "{ ...f } fragment f on Query { __schema { types { name } } }"]
+    {
+        let (_, answer) = json_of(post(&server).json(&query(document))).await;
+        let error = &answer["errors"][0];
+        assert_eq!(
+            error["message"],
+            "`__schema` cannot be selected: introspection is disabled on this server"
+        );
+        assert_eq!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(answer.get("data"), None, "{answer}");
+    }
+    let (_, answer) = json_of(post(&server).json(&query("{ __typename }"))).await;
+    assert_eq!(answer, json!({ "data": { "__typename": "Query" } }));
 }
 
 #[tokio::test]

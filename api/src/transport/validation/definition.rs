@@ -169,7 +169,15 @@ impl<'a, 'e> Walk<'a, 'e> {
         let selections = &field.selection_set.node;
         let known = parent.and_then(|parent| self.schema.field(parent, name));
         if let (None, Some(parent)) = (known, parent) {
-            self.errors.add(pos, format!("type `{parent}` has no field `{name}`"));
+            let is_query = self.schema.root(OperationType::Query).is_some_and(|query| query == parent);
+            self.errors.add(
+                pos,
+                if is_query && schema::is_introspection(name) {
+                    format!("`{name}` cannot be selected: introspection is disabled on this server")
+                } else {
+                    format!("type `{parent}` has no field `{name}`")
+                },
+            );
         }
         let owner = format!("field `{name}`");
         self.arguments(&field.arguments, known.map(|known| &known.arguments), pos, &owner);

@@ -11,6 +11,11 @@ use async_graphql::{Name, Positioned, Value, parser};
 
 use super::super::guard::repeatable_directives;
 
+/// Whether a field of the query type tells of the schema.
+pub(super) fn is_introspection(field: &str) -> bool {
+    matches!(field, "__schema" | "__type")
+}
+
 /// The types that every schema has, and those of introspection.
 const SCALARS: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
 const INTROSPECTION: &str = include_str!("introspection.graphql");
@@ -134,6 +139,16 @@ impl Schema {
     pub fn with_scalar(mut self, name: &str, is_valid: ScalarCheck) -> Self {
         if let Some(NamedType::Scalar { check, .. }) = self.types.get_mut(name) {
             *check = Some(is_valid);
+        }
+        self
+    }
+
+    /// The schema of a server that does not tell it: `__schema` and `__type` are no fields of it, as in the rule
+    /// `NoSchemaIntrospectionCustomRule` of graphql-js. `__typename` stays.
+    #[must_use]
+    pub fn without_introspection(mut self) -> Self {
+        if let Some(NamedType::Object(fields)) = self.types.get_mut(&self.roots.query) {
+            fields.retain(|name, _| !is_introspection(name));
         }
         self
     }
