@@ -247,7 +247,7 @@ impl Client {
     /// # Errors
     /// [`store::Error`] if it does not.
     pub async fn ready(&self) -> Result<(), store::Error> {
-        self.store.ready().await?;
+        self.store.ready(self.clock.now()).await?;
         self.store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.map(|_| ())
     }
 

@@ -1,6 +1,9 @@
 //! Writes that failed: whether to try again, and what is known of the database since.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use sea_orm::DbErr;
 
@@ -8,18 +11,28 @@ use super::{
     Error,
     verdict::{self, Class, Retry, Verdict},
 };
+use crate::clock::Timestamp;
 
 /// Most tries of a transaction that the database gave up for another's sake.
 const TRANSIENT_TRIES_MAX: u32 = 5;
 /// Most tries of a transaction whose session turned out to be of no use.
 const NEW_SESSION_TRIES_MAX: u32 = 2;
 
+/// Between two writes that only find out whether the database is well again.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The write that failed last, if the database is to blame, until it is known to be well again.
 ///
 /// What only somebody who looks after it can mend, such as a full disk, may hit large writes and spare small ones. It
 /// has passed when a write that carries as much has succeeded.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Trouble(Arc<Mutex<Option<LastFailure>>>);
+pub(super) struct Trouble(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    last: Option<LastFailure>,
+    probed_at: Option<Timestamp>,
+}
 
 /// A write that failed, and how much it carried.
 #[derive(Debug, Clone)]
@@ -31,12 +44,23 @@ pub(super) struct LastFailure {
 
 impl Trouble {
     pub(super) fn get(&self) -> Option<LastFailure> {
-        self.last().clone()
+        self.known().last.clone()
+    }
+
+    /// Whether it is time to try a write only to find out. Who is told so is the one that does.
+    pub(super) fn probe_is_due(&self, now: Timestamp) -> bool {
+        let mut known = self.known();
+        // A clock that was set back must not put it off.
+        let is_due = known.probed_at.is_none_or(|at| now < at || now.since(at) >= PROBE_INTERVAL);
+        if is_due {
+            known.probed_at = Some(now);
+        }
+        is_due
     }
 
     /// A write failed because of the database.
     pub(super) fn failed(&self, error: &Error, size_bytes: usize) {
-        let mut last = self.last();
+        let last = &mut self.known().last;
         let size_bytes = match &*last {
             Some(before) if before.error.needs_operator() && !error.needs_operator() => return,
             Some(before) => before.size_bytes.max(size_bytes),
@@ -47,13 +71,13 @@ impl Trouble {
 
     /// A write succeeded.
     pub(super) fn succeeded(&self, size_bytes: impl FnOnce() -> usize) {
-        let mut last = self.last();
+        let last = &mut self.known().last;
         if last.as_ref().is_some_and(|last| !last.error.needs_operator() || size_bytes() >= last.size_bytes) {
             *last = None;
         }
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<LastFailure>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,13 +1,14 @@
 //! Whether requests make sense now.
 
 use ctutor_migration::{Migrator, MigratorTrait};
+use rand::{RngExt, SeedableRng, distr::Alphanumeric, rngs::Xoshiro256PlusPlus};
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use uuid::Uuid;
 
 use super::{
     Error, RenewLeases, Store,
     failed::LastFailure,
-    sql::Dialect,
+    sql::{Dialect, within},
     verdict::{self, Retry, Session},
 };
 use crate::{clock::Timestamp, ids::WorkerId};
@@ -30,40 +31,52 @@ impl Store {
     /// Whether the database answers, has the tables of this version, and takes writes, also where it is read from.
     ///
     /// After a write that failed because of the database, a write as large is tried here: on a server without traffic
-    /// nothing else would find out that the database is well again, and a small one may fit on a disk that is full.
+    /// nothing else would find out that the database is well again, and a small one may fit on a disk that is full. Who
+    /// asks often does not make it write often: what is known holds until it is time to try again.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Displaced`], [`Error::NotMigrated`], [`Error::ReadOnly`], [`Error::Database`].
-    pub(crate) async fn ready(&self) -> Result<(), Error> {
-        if !self.is_open() {
-            return Err(Error::Closed);
-        }
-        self.connector.target.check()?;
+    pub(crate) async fn ready(&self, now: Timestamp) -> Result<(), Error> {
+        self.is_at_its_place()?;
         let pending = self.pending_migrations().await?;
         if !pending.is_empty() {
             return Err(Error::NotMigrated { pending });
         }
         self.takes_writes().await?;
         self.can_read().await?;
-        if let Some(LastFailure { size_bytes, .. }) = self.writer.trouble().get() {
-            self.probe(size_bytes.min(PROBE_BYTES_MAX)).await?;
-            self.writer.trouble().succeeded(|| size_bytes);
+        let Some(LastFailure { error, size_bytes }) = self.writer.trouble().get() else { return Ok(()) };
+        if !self.writer.trouble().probe_is_due(now) {
+            return Err(error);
         }
-        Ok(())
+        self.probe(size_bytes).await
     }
 
     /// Whether a worker could renew its leases now.
     ///
+    /// The migrations do not matter: while versions take turns, the former one still has workers, and those that die
+    /// must be found.
+    ///
     /// # Errors
-    /// As [`Store::ready`]; what the renewal of a worker that does not exist meets.
+    /// [`Error::Closed`], [`Error::Displaced`], [`Error::ReadOnly`], [`Error::Database`]; what the renewal of a worker
+    /// that does not exist meets.
     pub(crate) async fn can_renew_leases(&self, now: Timestamp) -> Result<(), Error> {
-        self.ready().await?;
+        self.is_at_its_place()?;
+        self.takes_writes().await?;
+        self.can_read().await?;
         // The renewal finds no row, and does not notice a full disk.
         self.probe(1).await?;
         let nobody = WorkerId(Uuid::nil());
         let renewal =
             RenewLeases { worker_id: nobody, now, lease_expires_at: now, slots_used: 0, draining: true };
         self.write(renewal).await.map(|_| ())
+    }
+
+    /// Whether the writer lives, and a file is still at its path.
+    fn is_at_its_place(&self) -> Result<(), Error> {
+        if !self.is_open() {
+            return Err(Error::Closed);
+        }
+        self.connector.target.check()
     }
 
     /// Whether the server lets this process write, as a primary does.
@@ -121,16 +134,34 @@ impl Store {
         read.map(drop).map_err(Error::of_refusal)
     }
 
-    /// Writes as much, and takes it back. Not in one transaction: SQLite ends one by itself when the disk is full, and
-    /// the connection, which is the writer's, would not know.
+    /// Finds out whether the database takes as much, and remembers what it found. In a task of its own: whoever asks
+    /// may go away, as a client or a timeout does, and what is written must be taken back all the same.
     async fn probe(&self, size_bytes: usize) -> Result<(), Error> {
-        let backend = self.reader.dialect.backend();
+        let store = self.clone();
+        let probe = tokio::spawn(async move {
+            let found = store.write_and_take_back(size_bytes.min(PROBE_BYTES_MAX)).await;
+            match &found {
+                Ok(()) => store.writer.trouble().succeeded(|| size_bytes),
+                Err(error) if error.is_unavailable() => store.writer.trouble().failed(error, size_bytes),
+                Err(_) => {}
+            }
+            found
+        });
+        probe
+            .await
+            .unwrap_or_else(|error| Err(if error.is_panic() { Error::Panicked } else { Error::Closed }))
+    }
+
+    /// Not in one transaction: SQLite ends one by itself when the disk is full, and the connection, which is the
+    /// writer's, would not know.
+    async fn write_and_take_back(&self, size_bytes: usize) -> Result<(), Error> {
+        let (backend, patience) = (self.reader.dialect.backend(), self.reader.patience);
         let nobody = Uuid::nil();
-        let body = "x".repeat(size_bytes);
+        let body = incompressible(size_bytes);
         let write = || Statement::from_sql_and_values(backend, WRITE, [nobody.into(), body.as_str().into()]);
         let undo = || Statement::from_sql_and_values(backend, UNDO, [nobody.into()]);
-        self.asked(|| self.database.execute_raw(write())).await?;
-        self.asked(|| self.database.execute_raw(undo())).await?;
+        self.asked(|| within(patience, self.database.execute_raw(write()))).await?;
+        self.asked(|| within(patience, self.database.execute_raw(undo()))).await?;
         Ok(())
     }
 
@@ -149,4 +180,10 @@ impl Store {
         }
         Ok(ask().await?)
     }
+}
+
+/// A string that takes up as much on the disk: PostgreSQL and some file systems compress what repeats itself.
+pub(super) fn incompressible(size_bytes: usize) -> String {
+    let random = Xoshiro256PlusPlus::seed_from_u64(0);
+    random.sample_iter(Alphanumeric).take(size_bytes).map(char::from).collect()
 }

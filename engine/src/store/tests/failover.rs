@@ -4,8 +4,9 @@ use ctutor_tests::postgres::{Database, create_database};
 
 use super::NOW;
 use crate::{
+    clock::Timestamp,
     ids::RunId,
-    store::{DatabaseOptions, Error, Store, write::message::NewMessage},
+    store::{DatabaseOptions, Error, Store, readiness::incompressible, write::message::NewMessage},
 };
 
 /// A migrated database, and a store that was opened after a statement on it.
@@ -31,7 +32,7 @@ fn message() -> NewMessage {
 #[tokio::test]
 async fn sessions_that_are_read_only_after_a_failover_are_replaced_at_once() {
     let (database, store) = after("SET default_transaction_read_only = on").await;
-    assert!(matches!(store.ready().await, Err(Error::ReadOnly)));
+    assert!(matches!(store.ready(NOW).await, Err(Error::ReadOnly)));
     let error = store.write(message()).await.unwrap_err();
     assert!(matches!(error, Error::ReadOnly), "{error:?}");
     assert!(error.is_unavailable() && error.changed_nothing());
@@ -43,7 +44,7 @@ async fn sessions_that_are_read_only_after_a_failover_are_replaced_at_once() {
     // The sessions of the store stay as they are; only new ones can write.
     alter(&database, "RESET default_transaction_read_only");
     store.write(message()).await.unwrap();
-    assert!(store.ready().await.is_ok());
+    assert!(store.ready(NOW).await.is_ok());
 }
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn statements_that_the_server_cancels_are_unavailable() {
         }
         held.rollback().await.unwrap();
         store.write(message()).await.unwrap();
-        assert!(store.ready().await.is_ok());
+        assert!(store.ready(NOW).await.is_ok());
     }
 }
 
@@ -86,7 +87,7 @@ async fn a_write_goes_on_when_its_session_was_terminated() {
     database.sql(terminate).unwrap();
     store.write(message()).await.unwrap();
     database.sql(terminate).unwrap();
-    assert!(store.ready().await.is_ok());
+    assert!(store.ready(NOW).await.is_ok());
 }
 
 #[tokio::test]
@@ -104,9 +105,9 @@ async fn prepared_statements_that_no_longer_fit_are_prepared_again() {
 async fn a_database_without_its_tables_is_not_ready_and_recovers() {
     let (database, store) = after("RESET ALL").await;
     database.sql("ALTER TABLE seaql_migrations RENAME TO away").unwrap();
-    assert!(matches!(store.ready().await, Err(Error::NotMigrated { pending }) if !pending.is_empty()));
+    assert!(matches!(store.ready(NOW).await, Err(Error::NotMigrated { pending }) if !pending.is_empty()));
     database.sql("ALTER TABLE away RENAME TO seaql_migrations").unwrap();
-    assert!(store.ready().await.is_ok());
+    assert!(store.ready(NOW).await.is_ok());
 }
 
 #[tokio::test]
@@ -118,7 +119,7 @@ async fn a_server_without_traffic_finds_out_that_writes_work_again() {
     database.sql("ALTER TABLE away RENAME TO workflow_task").unwrap();
     assert!(store.writer.trouble().get().is_some());
     // Nobody writes, and the next look tries it out.
-    assert!(store.ready().await.is_ok());
+    assert!(store.ready(NOW).await.is_ok());
     assert!(store.writer.trouble().get().is_none());
 }
 
@@ -126,27 +127,71 @@ async fn a_server_without_traffic_finds_out_that_writes_work_again() {
 async fn a_full_disk_is_full_until_it_takes_as_much_as_it_refused() {
     let (database, store) = after("RESET ALL").await;
     let run_id = super::started(&store, "a").await;
-    let write =
-        |size_bytes| store.write(NewMessage { run_id, kind: "Any", body: "x".repeat(size_bytes), now: NOW });
-    // Small writes still fit.
+    let write = |size_bytes| {
+        store.write(NewMessage { run_id, kind: "Any", body: incompressible(size_bytes), now: NOW })
+    };
+    // Small writes still fit; what counts is what is stored, which may be compressed.
     for statement in [
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
-         'BEGIN RAISE EXCEPTION ''no space left'' USING ERRCODE = ''53100''; END'",
-        "CREATE TRIGGER full_disk BEFORE INSERT ON message FOR EACH ROW WHEN (length(NEW.body) > 100) \
+         'BEGIN IF (SELECT pg_column_size(body) FROM message WHERE run_id = NEW.run_id \
+         AND sequence = NEW.sequence) > 100000 \
+         THEN RAISE EXCEPTION ''no space left'' USING ERRCODE = ''53100''; END IF; RETURN NULL; END'",
+        "CREATE TRIGGER full_disk AFTER INSERT OR UPDATE ON message FOR EACH ROW \
          EXECUTE FUNCTION full_disk()",
     ] {
         database.sql(statement).unwrap();
     }
     assert!(write(200_000).await.unwrap_err().needs_operator());
-    for _ in 0..2 {
-        let error = store.ready().await.unwrap_err();
+    let at = |ms| Timestamp(NOW.0 + ms);
+    for now in [at(0), at(5_000)] {
+        let error = store.ready(now).await.unwrap_err();
         assert_eq!(sqlstate(&error).as_deref(), Some("53100"));
         write(10).await.unwrap();
     }
     database.sql("DROP TRIGGER full_disk ON message").unwrap();
-    store.ready().await.unwrap();
+    // Who asks again and again does not make it write again and again.
+    let error = store.ready(at(9_999)).await.unwrap_err();
+    assert_eq!(sqlstate(&error).as_deref(), Some("53100"));
+    store.ready(at(10_000)).await.unwrap();
     assert!(store.writer.trouble().get().is_none());
     assert_eq!(store.inboxes(&[run_id, RunId(uuid::Uuid::nil())]).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_written_to_find_out_is_taken_back_though_nobody_waits_for_it() {
+    let (database, store) = after("RESET ALL").await;
+    for statement in [
+        "CREATE TABLE undone (at timestamptz DEFAULT now())",
+        "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END'",
+        "CREATE FUNCTION undone() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN INSERT INTO undone DEFAULT VALUES; RETURN NULL; END'",
+        "CREATE TRIGGER hold BEFORE INSERT ON message FOR EACH ROW EXECUTE FUNCTION hold()",
+        "CREATE TRIGGER undone AFTER DELETE ON message FOR EACH ROW EXECUTE FUNCTION undone()",
+    ] {
+        database.sql(statement).unwrap();
+    }
+    let other = Store::connect(&DatabaseOptions::new(database.url())).await.unwrap();
+    let held = other.begin().await;
+    let hold = "SELECT pg_advisory_xact_lock(1)";
+    sea_orm::ConnectionTrait::execute_unprepared(&held, hold).await.unwrap();
+    let asking = store.clone();
+    let asking = tokio::spawn(async move { asking.can_renew_leases(NOW).await });
+    let waits = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until(&database, waits, "1").await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    held.rollback().await.unwrap();
+    until(&database, "SELECT count(*) FROM undone", "1").await;
+    assert_eq!(database.sql("SELECT count(*) FROM message").unwrap().trim(), "0");
+}
+
+/// Waits until a query has this result.
+async fn until(database: &Database, query: &str, expected: &str) {
+    while database.sql(query).unwrap().trim() != expected {
+        tokio::task::yield_now().await;
+    }
 }
 
 fn sqlstate(error: &Error) -> Option<String> {

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::NOW;
 use crate::store::{DatabaseOptions, Error, Store};
 
 async fn open(path: impl Into<PathBuf>) -> Result<Store, Error> {
@@ -131,7 +132,7 @@ async fn nothing_is_acknowledged_once_the_file_is_not_at_its_path() {
     let file = data.join("test.db");
     let store = opened(&file).await;
     super::started(&store, "before").await;
-    store.ready().await.unwrap();
+    store.ready(NOW).await.unwrap();
 
     fs::rename(&data, &away).unwrap();
     refuses(&store, "No such file").await;
@@ -145,11 +146,13 @@ async fn nothing_is_acknowledged_once_the_file_is_not_at_its_path() {
     fs::remove_dir_all(&data).unwrap();
     fs::rename(&away, &data).unwrap();
     super::started(&store, "after").await;
-    store.ready().await.unwrap();
+    store.ready(NOW).await.unwrap();
 }
 
 async fn refuses(store: &Store, found: &str) {
-    for error in [store.write(super::start("refused")).await.unwrap_err(), store.ready().await.unwrap_err()] {
+    for error in
+        [store.write(super::start("refused")).await.unwrap_err(), store.ready(NOW).await.unwrap_err()]
+    {
         assert!(error.is_unavailable() && error.needs_operator() && !error.changed_nothing(), "{error:?}");
         assert!(error.to_string().contains(found), "{error}");
     }

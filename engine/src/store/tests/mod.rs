@@ -4,6 +4,7 @@ mod activities;
 mod connections;
 mod failover;
 mod files;
+mod later_version;
 mod lists;
 mod reaching;
 mod standby;

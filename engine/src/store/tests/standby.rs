@@ -24,19 +24,19 @@ async fn sessions_that_lead_to_the_former_primary_read_nothing() {
     let found = pair.read_on_every_session(after).await;
     assert!(found.iter().all(|found| matches!(found, Ok(true))), "{found:?}");
     assert!(reads.iter().all(|read| read.as_ref().is_err_and(Error::is_unavailable)), "{reads:?}");
-    pair.store.ready().await.unwrap();
+    pair.store.ready(NOW).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_store_whose_new_sessions_cannot_read_what_is_written_is_not_ready() {
     let pair = Pair::start().await;
     let run_id = started(&pair.store, "a").await;
-    pair.store.ready().await.unwrap();
+    pair.store.ready(NOW).await.unwrap();
     // The writer stays where it is; what is opened now leads to the standby.
     pair.relay.lead_to(&pair.next);
     let reads = pair.read_on_every_session(run_id).await;
     assert!(reads.iter().any(|read| read.as_ref().is_err_and(Error::is_unavailable)), "{reads:?}");
-    assert!(matches!(pair.store.ready().await, Err(Error::ReadOnly)));
+    assert!(matches!(pair.store.ready(NOW).await, Err(Error::ReadOnly)));
     pair.relay.lead_to(&pair.former);
-    pair.store.ready().await.unwrap();
+    pair.store.ready(NOW).await.unwrap();
 }
