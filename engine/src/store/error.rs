@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
@@ -154,6 +154,17 @@ impl Error {
         }
     }
 
+    /// The same as an error of the driver, for where no others pass; [`Error::from`] makes it what it was.
+    pub(super) fn into_driver(self) -> DbErr {
+        DbErr::Conn(RuntimeErr::SqlxError(Arc::new(sqlx::Error::Io(io::Error::other(self)))))
+    }
+
+    /// What an error of the driver was before [`Error::into_driver`].
+    fn from_driver(error: &DbErr) -> Option<Self> {
+        let sqlx::Error::Io(error) = driver(error)? else { return None };
+        error.get_ref()?.downcast_ref().cloned()
+    }
+
     /// Whether it does not pass without somebody who looks after the database.
     #[must_use]
     pub fn needs_operator(&self) -> bool {
@@ -215,7 +226,7 @@ fn is_read_only(error: &DbErr) -> bool {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        Self::Database(Arc::new(error))
+        Self::from_driver(&error).unwrap_or_else(|| Self::Database(Arc::new(error)))
     }
 }
 

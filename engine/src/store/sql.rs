@@ -6,12 +6,13 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
-    QueryResult, Statement, Value, prelude::async_trait::async_trait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    Statement, Value, prelude::async_trait::async_trait,
 };
 use serde::Serialize;
 
 use super::{
+    Error,
     lock::FileLock,
     no_answer::no_answer,
     sessions::Sessions,
@@ -181,8 +182,8 @@ impl Reader {
         mut statement: Statement,
         read: impl Fn(Statement) -> F,
     ) -> Result<T, DbErr> {
-        if self.file.as_ref().is_some_and(|file| file.check().is_err()) {
-            return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed));
+        if let Some(file) = &self.file {
+            file.check().map_err(Error::into_driver)?;
         }
         if self.dialect == Dialect::Postgres {
             statement.sql = on_a_primary(statement.sql);

@@ -150,15 +150,17 @@ async fn nothing_is_acknowledged_once_the_file_is_not_at_its_path() {
 }
 
 async fn refuses(store: &Store, found: &str) {
-    for error in
-        [store.write(super::start("refused")).await.unwrap_err(), store.ready(NOW).await.unwrap_err()]
-    {
+    let nobody = crate::ids::RunId(uuid::Uuid::nil());
+    for error in [
+        store.write(super::start("refused")).await.unwrap_err(),
+        store.ready(NOW).await.unwrap_err(),
+        // A new session would read what is at the path now.
+        store.history(nobody, 0, 1, &[]).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Displaced { .. }), "{error:?}");
         assert!(error.is_unavailable() && error.needs_operator() && !error.changed_nothing(), "{error:?}");
         assert!(error.to_string().contains(found), "{error}");
     }
-    // A new session would read what is at the path now.
-    let nobody = crate::ids::RunId(uuid::Uuid::nil());
-    assert!(store.history(nobody, 0, 1, &[]).await.unwrap_err().is_unavailable());
 }
 
 /// Waits until the writer of the store has given the file back.
