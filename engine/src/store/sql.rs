@@ -149,6 +149,11 @@ impl Tx<'_> {
 /// A former primary goes on answering reads with what was true before a failover, and a session does not tell whom it
 /// leads to. But a read-only server refuses this with SQLSTATE 25006 in the very statement, without a further round
 /// trip and without an instant in between. Of the tables that every login may update, this one is altered the least.
+///
+/// It has a price. PostgreSQL makes no parallel plan for a statement that writes; the login needs the right to UPDATE
+/// the table; and the table is locked (ROW EXCLUSIVE) before those that are read, until the statement ends, or the
+/// transaction that it is in. A migration that locks this table and others therefore locks this one first, or it and
+/// a read can wait for each other: see `docs/CONTRIBUTING.md`.
 const ON_A_PRIMARY: &str = "on_a_primary AS (UPDATE worker SET draining = draining WHERE false)";
 
 /// Most new sessions that one read tries. More than one, as a session may have been on its way to the former primary
@@ -186,7 +191,9 @@ impl Reader {
             file.check().map_err(Error::into_driver)?;
         }
         if self.dialect == Dialect::Postgres {
-            statement.sql = on_a_primary(statement.sql);
+            let guarded = on_a_primary(&statement.sql);
+            debug_assert!(guarded.is_ok(), "{guarded:?}");
+            statement.sql = guarded?;
         }
         let mut tries = 0;
         loop {
@@ -212,12 +219,17 @@ impl Reader {
     }
 }
 
-fn on_a_primary(sql: String) -> String {
+/// The read, begun with [`ON_A_PRIMARY`]. One that cannot begin with it could be answered by a former primary, and is
+/// refused.
+pub(super) fn on_a_primary(sql: &str) -> Result<String, DbErr> {
     const RECURSIVE: &str = "WITH RECURSIVE ";
     if let Some(rest) = sql.strip_prefix(RECURSIVE) {
-        return format!("{RECURSIVE}{ON_A_PRIMARY}, {rest}");
+        return Ok(format!("{RECURSIVE}{ON_A_PRIMARY}, {rest}"));
     }
-    if sql.starts_with("SELECT ") { format!("WITH {ON_A_PRIMARY} {sql}") } else { sql }
+    if sql.starts_with("SELECT ") {
+        return Ok(format!("WITH {ON_A_PRIMARY} {sql}"));
+    }
+    Err(DbErr::Custom(format!("a read must begin with `SELECT ` or `{RECURSIVE}`, but is `{sql}`")))
 }
 
 /// Waits for a database no longer than its patience lasts: one that hangs counts as unavailable.
@@ -249,5 +261,21 @@ impl ConnectionTrait for Reader {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.on_a_whole_connection(statement, |statement| self.inner.query_all_raw(statement)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_that_cannot_ask_for_the_right_to_write_is_refused() {
+        let guarded = on_a_primary("WITH RECURSIVE a AS (SELECT 1) SELECT * FROM a").unwrap();
+        assert_eq!(guarded, format!("WITH RECURSIVE {ON_A_PRIMARY}, a AS (SELECT 1) SELECT * FROM a"));
+        assert_eq!(on_a_primary("SELECT 1").unwrap(), format!("WITH {ON_A_PRIMARY} SELECT 1"));
+        for sql in ["WITH a AS (SELECT 1) SELECT * FROM a", "select 1", "TABLE worker", "(SELECT 1)", ""] {
+            let error = Error::from(on_a_primary(sql).unwrap_err());
+            assert!(!error.is_unavailable(), "{sql}: {error:?}");
+        }
     }
 }

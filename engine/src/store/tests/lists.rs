@@ -255,23 +255,16 @@ async fn waiting_runs_are_found_without_reading_those_that_have_ended(store: &St
     try_join_all(run_ids.into_iter().map(|run_id| store.write(close(run_id)))).await.unwrap();
     one_of_each(store).await;
     let dialect = store.reader.dialect;
-    let explain = match dialect {
-        Dialect::Postgres => {
-            store.reader.rows("ANALYZE workflow_execution".into(), Vec::new()).await.unwrap();
-            "EXPLAIN"
-        }
-        Dialect::Sqlite => "EXPLAIN QUERY PLAN",
-    };
+    if dialect == Dialect::Postgres {
+        store.execute("ANALYZE workflow_execution").await;
+    }
     for what in WaitingFor::ALL {
         let page = PageRequest { items: 100, direction: PageDirection::Forward, cursor: None, offset: 0 };
         let filter = waiting(what, NOW);
         let select = listed(&namespace(), &everyone(), &filter, WorkflowOrder::default(), &page);
         let statement = select.build(dialect.backend());
         let values = statement.values.unwrap().0;
-        let rows = store.reader.rows(format!("{explain} {}", statement.sql), values).await.unwrap();
-        let column = if dialect == Dialect::Postgres { "QUERY PLAN" } else { "detail" };
-        let plan: Vec<String> = rows.iter().map(|row| row.try_get("", column).unwrap()).collect();
-        let plan = plan.join("\n");
+        let plan = store.plan(&statement.sql, values).await;
         let narrow = ["workflow_execution_by_status", "workflow_execution_open"];
         assert!(narrow.iter().any(|index| plan.contains(index)), "{what:?}:\n{plan}");
         let wide =

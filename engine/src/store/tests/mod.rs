@@ -15,6 +15,7 @@ mod waiting;
 use super::{
     ActivityLease, AfterStep, Claim, ClaimWorkflowTasks, ClaimedWorkflowTask, NewActivityTask, Start,
     StartOutput, Step, Store, TakenActivity,
+    sql::{Dialect, on_a_primary},
 };
 use crate::{
     clock::Timestamp,
@@ -179,5 +180,17 @@ impl Store {
     /// Changes the database behind the engine's back.
     pub(crate) async fn execute(&self, sql: &str) {
         sea_orm::ConnectionTrait::execute_unprepared(&self.database, sql).await.unwrap();
+    }
+
+    /// How the database goes about a read.
+    pub(crate) async fn plan(&self, sql: &str, values: Vec<sea_orm::Value>) -> String {
+        let (explain, column) = match self.reader.dialect {
+            Dialect::Postgres => (format!("EXPLAIN {}", on_a_primary(sql).unwrap()), "QUERY PLAN"),
+            Dialect::Sqlite => (format!("EXPLAIN QUERY PLAN {sql}"), "detail"),
+        };
+        let explain = sea_orm::Statement::from_sql_and_values(self.reader.dialect.backend(), explain, values);
+        let rows = sea_orm::ConnectionTrait::query_all_raw(&self.reader.inner, explain).await.unwrap();
+        let lines: Vec<String> = rows.iter().map(|row| row.try_get("", column).unwrap()).collect();
+        lines.join("\n")
     }
 }

@@ -64,7 +64,8 @@ async fn tasks_of_runs_that_sleep_are_not_gone_over(store: &Store) {
             if analyzed {
                 store.execute("ANALYZE").await;
             }
-            let plan = plan(store, &waiting_of(store.reader.dialect, kind, 10)).await;
+            let sql = waiting_of(store.reader.dialect, kind, 10);
+            let plan = store.plan(&sql, vec!["default".into(), NOW.0.into()]).await;
             let (strides, scans) = match store.reader.dialect {
                 Dialect::Postgres => {
                     ("(priority = lane.priority) AND (visible_at_ms <= ", ["Seq Scan on", "JIT"])
@@ -79,15 +80,4 @@ async fn tasks_of_runs_that_sleep_are_not_gone_over(store: &Store) {
             assert!(!scans.iter().any(|scan| plan.contains(scan)), "{plan}");
         }
     }
-}
-
-async fn plan(store: &Store, sql: &str) -> String {
-    let (explain, column) = match store.reader.dialect {
-        Dialect::Postgres => ("EXPLAIN", "QUERY PLAN"),
-        Dialect::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
-    };
-    let values = vec!["default".into(), NOW.0.into()];
-    let rows = store.reader.rows(format!("{explain} {sql}"), values).await.unwrap();
-    let lines: Vec<String> = rows.iter().map(|row| row.try_get("", column).unwrap()).collect();
-    lines.join("\n")
 }
