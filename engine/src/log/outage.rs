@@ -4,6 +4,12 @@
 //! Many parts of a process notice an outage, each at its own pace. They share one [`Outages`], so that the log tells of
 //! the outage and not of each of them. It is over when each part that failed has succeeded again, or has not tried for
 //! so long that nothing more is known of it: some work, such as one heartbeat, is not tried a second time.
+//!
+//! A [`Gravity::Defect`] is no outage, since the service answers: each has a line of its own, and those of one duty
+//! have at most one in [`DEFECT_INTERVAL`]. So a lasting defect hides no outage.
+//!
+//! Finding the cause of a failure may need the service itself. [`Outages::due`] therefore decides first whether there
+//! is a line to write, and only then is the cause looked for.
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +25,10 @@ const REMINDER_INTERVAL_MIN: Duration = Duration::from_secs(10);
 const REMINDER_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// An outage that lasts for longer than this needs somebody who looks, whatever its cause.
 const PASSES_WITHIN: Duration = Duration::from_secs(60);
+/// After this long without an answer nobody looks for a cause any more.
+const CAUSE_WITHIN: Duration = Duration::from_secs(10);
+/// Minimum interval between two lines about defects of one duty.
+const DEFECT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a part of the process does with the service.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +80,31 @@ pub(crate) struct Cause {
 pub(crate) struct Outages {
     /// What it is called, and where it is; without secrets.
     service: String,
-    current: Mutex<Option<Outage>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    outage: Option<Outage>,
+    /// By duty: when a defect was told last, and how many failures followed.
+    defects: BTreeMap<&'static str, (Timestamp, u64)>,
+    /// Lines of outages so far.
+    lines: u64,
+}
+
+/// A line that is due and not written yet.
+#[derive(Debug)]
+pub(crate) struct Line(u64);
+
+/// What the line tells.
+#[derive(Debug)]
+struct Pending {
+    serial: u64,
+    duty: Duty,
+    /// As far as it is known yet.
+    cause: Cause,
+    at: Timestamp,
+    is_first: bool,
 }
 
 #[derive(Debug)]
@@ -82,11 +116,12 @@ struct Outage {
     gravity: Gravity,
     remind_at: Timestamp,
     interval: Duration,
+    pending: Option<Pending>,
 }
 
 impl Outages {
     pub(crate) fn new(service: impl Into<String>) -> Self {
-        Self { service: service.into(), current: Mutex::new(None) }
+        Self { service: service.into(), known: Mutex::default() }
     }
 
     /// What it is called, and where it is.
@@ -96,65 +131,138 @@ impl Outages {
 
     /// Something failed.
     pub(crate) fn failed(&self, duty: Duty, cause: &Cause, now: Timestamp) {
-        let mut current = self.current();
-        let Some(outage) = &mut *current else {
-            *current = Some(Outage::begin(duty, cause, now));
-            drop(current);
-            return self.tell_begin(duty, cause);
-        };
+        if let Some(line) = self.due(duty, cause, now) {
+            self.tell(&line, None);
+        }
+    }
+
+    /// Something failed. If a line is due, whoever gets it calls [`Self::tell`], perhaps with a better cause. Until
+    /// then further failures are only counted.
+    pub(crate) fn due(&self, duty: Duty, cause: &Cause, now: Timestamp) -> Option<Line> {
+        let mut known = self.known();
+        if cause.gravity == Gravity::Defect {
+            self.on_defect(&mut known, duty, cause, now);
+            return None;
+        }
+        let Known { outage, lines, .. } = &mut *known;
+        let is_first = outage.is_none();
+        let outage = outage.get_or_insert_with(|| Outage::begin(cause.gravity, now));
         outage.failures += 1;
         outage.failing.insert(duty.name, (now, duty.counts_for));
         let is_worse = cause.gravity > outage.gravity;
-        if !is_worse && now < outage.remind_at {
-            return;
+        if let Some(pending) = &mut outage.pending {
+            // What is known to be worse is told without waiting for the other cause; and whoever looked for that may
+            // have been stopped.
+            let takes_over = is_worse || now.since(pending.at) >= CAUSE_WITHIN;
+            return takes_over.then(|| {
+                outage.gravity = cause.gravity;
+                pending.cause = cause.clone();
+                Line(pending.serial)
+            });
         }
-        outage.gravity = cause.gravity;
-        outage.interval = (outage.interval * 2).min(REMINDER_INTERVAL_MAX);
-        outage.remind_at = now + outage.interval;
-        self.tell_reminder(outage, cause, now);
+        if !is_first {
+            if !is_worse && now < outage.remind_at {
+                return None;
+            }
+            outage.gravity = cause.gravity;
+            outage.interval = (outage.interval * 2).min(REMINDER_INTERVAL_MAX);
+            outage.remind_at = now + outage.interval;
+        }
+        *lines += 1;
+        let serial = *lines;
+        outage.pending = Some(Pending { serial, duty, cause: cause.clone(), at: now, is_first });
+        Some(Line(serial))
+    }
+
+    /// Writes a line that is due, with this cause if it is a better one. Nothing happens if it was written meanwhile,
+    /// as when the outage has ended.
+    pub(crate) fn tell(&self, line: &Line, cause: Option<Cause>) {
+        let mut known = self.known();
+        let Some(outage) = &mut known.outage else { return };
+        let Some(mut pending) = outage.pending.take_if(|pending| pending.serial == line.0) else {
+            return;
+        };
+        if let Some(cause) = cause {
+            outage.gravity = outage.gravity.max(cause.gravity);
+            pending.cause = cause;
+        }
+        self.tell_pending(outage, &pending);
     }
 
     /// Something succeeded that may have failed before.
     pub(crate) fn succeeded(&self, duty: Duty, now: Timestamp) {
-        let mut current = self.current();
-        let Some(outage) = &mut *current else { return };
+        let mut known = self.known();
+        let Some(outage) = &mut known.outage else { return };
         outage.failing.remove(duty.name);
         outage.failing.retain(|_, (at, counts_for)| now.since(*at) < *counts_for);
         if outage.failing.is_empty()
-            && let Some(outage) = current.take()
+            && let Some(outage) = known.outage.take()
         {
+            // A begin comes before its end, also if its cause is still being looked for.
+            if let Some(pending) = outage.pending.as_ref().filter(|pending| pending.is_first) {
+                self.tell_pending(&outage, pending);
+            }
             self.tell_end(&outage, now);
         }
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<Outage>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_defect(&self, known: &mut Known, duty: Duty, cause: &Cause, now: Timestamp) {
+        if let Some((told_at, failures)) = known.defects.get_mut(duty.name)
+            && now.since(*told_at) < DEFECT_INTERVAL
+        {
+            *failures += 1;
+            return;
+        }
+        let (_, untold) = known.defects.insert(duty.name, (now, 0)).unwrap_or((now, 0));
+        self.tell_defect(duty, cause, untold + 1);
+    }
+
+    fn tell_pending(&self, outage: &Outage, pending: &Pending) {
+        let Pending { duty, cause, at, is_first, .. } = pending;
+        if *is_first {
+            self.tell_begin(*duty, cause);
+        } else {
+            self.tell_reminder(outage, cause, *at);
+        }
     }
 
     fn tell_begin(&self, duty: Duty, cause: &Cause) {
         let Self { service, .. } = self;
         let remedy = told(cause.remedy);
         let Duty { name, then, .. } = duty;
-        match cause.gravity {
-            Gravity::Passing => tracing::warn!(
+        if cause.gravity == Gravity::Passing {
+            tracing::warn!(
                 parent: None,
                 error = cause.error,
                 sqlstate = cause.code,
                 "{service} cannot be used: {name} failed{then}{remedy}"
-            ),
-            Gravity::Defect => tracing::error!(
-                parent: None,
-                error = cause.error,
-                sqlstate = cause.code,
-                "{service} cannot be used for everything: {name} failed{then}{remedy}"
-            ),
-            Gravity::Operator => tracing::error!(
+            );
+        } else {
+            tracing::error!(
                 parent: None,
                 error = cause.error,
                 sqlstate = cause.code,
                 "{service} cannot be used: {name} failed{then}{remedy}"
-            ),
+            );
         }
+    }
+
+    fn tell_defect(&self, duty: Duty, cause: &Cause, failures: u64) {
+        let Self { service, .. } = self;
+        let remedy = told(cause.remedy);
+        let Duty { name, then, .. } = duty;
+        let times = if failures == 1 { String::new() } else { format!(" {failures} times") };
+        tracing::error!(
+            parent: None,
+            error = cause.error,
+            sqlstate = cause.code,
+            failures,
+            "{service} cannot be used for everything: {name} failed{times}{then}{remedy}"
+        );
     }
 
     fn tell_reminder(&self, outage: &Outage, cause: &Cause, now: Timestamp) {
@@ -202,14 +310,15 @@ impl Outages {
 }
 
 impl Outage {
-    fn begin(duty: Duty, cause: &Cause, now: Timestamp) -> Self {
+    fn begin(gravity: Gravity, now: Timestamp) -> Self {
         Self {
             since: now,
-            failures: 1,
-            failing: BTreeMap::from([(duty.name, (now, duty.counts_for))]),
-            gravity: cause.gravity,
+            failures: 0,
+            failing: BTreeMap::new(),
+            gravity,
             remind_at: now + REMINDER_INTERVAL_MIN,
             interval: REMINDER_INTERVAL_MIN,
+            pending: None,
         }
     }
 }
@@ -307,6 +416,81 @@ mod tests {
             [
                 "WARN service 3 cannot be used: a heartbeat failed",
                 "INFO service 3 can be used again after 8.0 s and 2 failures",
+            ]
+        );
+    }
+
+    fn defect() -> Cause {
+        Cause { error: "no such column".into(), code: None, gravity: Gravity::Defect, remedy: None }
+    }
+
+    #[test]
+    fn a_defect_is_no_outage_and_hides_none() {
+        let lines = LogLines::catch();
+        let outages = Outages::new("service 4");
+        for second in 0..=60 {
+            outages.failed(CLAIM, &defect(), at(second));
+        }
+        outages.failed(RENEW, &refused(), at(61));
+        outages.failed(HEARTBEAT, &defect(), at(62));
+        outages.succeeded(RENEW, at(63));
+        assert_eq!(
+            told(&lines, "service 4"),
+            [
+                "ERROR service 4 cannot be used for everything: claiming failed; it is retried until it succeeds",
+                "ERROR service 4 cannot be used for everything: claiming failed 60 times; it is retried until it \
+                 succeeds",
+                "WARN service 4 cannot be used: renewing failed; it is retried until it succeeds",
+                "ERROR service 4 cannot be used for everything: a heartbeat failed",
+                "INFO service 4 can be used again after 2.0 s and 1 failure",
+            ]
+        );
+        assert_eq!(lines.containing("service 4")[1]["failures"], 60);
+    }
+
+    #[test]
+    fn a_cause_is_looked_for_only_when_a_line_is_due() {
+        let lines = LogLines::catch();
+        let outages = Outages::new("service 5");
+        let first = outages.due(CLAIM, &refused(), at(0)).unwrap();
+        assert!(outages.due(RENEW, &refused(), at(1)).is_none(), "the cause is being looked for");
+        assert!(outages.due(RENEW, &refused(), at(9)).is_none(), "the cause is being looked for");
+        outages.tell(&first, Some(wrong_password()));
+        outages.tell(&first, Some(wrong_password()));
+        let reminder = outages.due(CLAIM, &refused(), at(12)).unwrap();
+        outages.tell(&reminder, None);
+        assert!(outages.due(CLAIM, &refused(), at(13)).is_none(), "the next reminder is not due");
+        assert_eq!(
+            told(&lines, "service 5"),
+            [
+                "ERROR service 5 cannot be used: claiming failed; it is retried until it succeeds; correct the password",
+                "WARN service 5 still cannot be used after 12 s and 4 failures of claiming, renewing",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_whose_cause_is_still_looked_for_comes_before_the_end() {
+        let lines = LogLines::catch();
+        let outages = Outages::new("service 6");
+        let first = outages.due(CLAIM, &refused(), at(0)).unwrap();
+        outages.succeeded(CLAIM, at(1));
+        outages.tell(&first, Some(wrong_password()));
+        let second = outages.due(CLAIM, &refused(), at(2)).unwrap();
+        let worse = outages.due(RENEW, &wrong_password(), at(3)).unwrap();
+        outages.tell(&worse, None);
+        outages.tell(&second, Some(refused()));
+        assert!(outages.due(RENEW, &wrong_password(), at(12)).is_some());
+        let instead = outages.due(RENEW, &wrong_password(), at(22)).unwrap();
+        outages.tell(&instead, None);
+        assert_eq!(
+            told(&lines, "service 6"),
+            [
+                "WARN service 6 cannot be used: claiming failed; it is retried until it succeeds",
+                "INFO service 6 can be used again after 1.0 s and 1 failure",
+                "ERROR service 6 cannot be used: claiming failed; it is retried until it succeeds; correct the password",
+                "ERROR service 6 still cannot be used after 10 s and 4 failures of claiming, renewing; correct the \
+                 password",
             ]
         );
     }

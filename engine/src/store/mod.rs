@@ -29,7 +29,7 @@ use std::{
 };
 
 use ctutor_migration::{Migrator, MigratorTrait};
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 
 pub use database::DatabaseOptions;
 pub use error::Error;
@@ -153,23 +153,42 @@ impl Store {
         self.writer.closed().await;
     }
 
-    /// Tells the log that something failed because of the database, with the cause if the error hides it.
+    /// Tells the log that something failed because of the database, with the cause if the error hides it. Looking for
+    /// that may take seconds; work that must go on calls [`Self::failed_meanwhile`].
     pub(crate) async fn failed(&self, duty: Duty, error: &Error, now: Timestamp) {
-        if matches!(error, Error::Closed) {
-            return;
+        if let Some(search) = self.note_failure(duty, error, now) {
+            search.await;
         }
-        let cause = self.connector.cause(error).await;
-        let error = cause.as_ref().unwrap_or(error);
-        let gravity = if !error.is_unavailable() {
-            Gravity::Defect
-        } else if error.needs_operator() {
-            Gravity::Operator
-        } else {
-            Gravity::Passing
-        };
-        let (code, remedy) = (error.code(), error.remedy());
-        let cause = Cause { error: chain(error).to_string(), code, gravity, remedy };
-        self.outages.failed(duty, &cause, now);
+    }
+
+    /// As [`Self::failed`], without waiting until the cause is found.
+    pub(crate) fn failed_meanwhile(&self, duty: Duty, error: &Error, now: Timestamp) {
+        if let Some(search) = self.note_failure(duty, error, now) {
+            tokio::spawn(search);
+        }
+    }
+
+    /// Tells the log at once, or returns the search for the cause, after which it is told. The search opens a
+    /// connection, of which the server may have no more, so it is made for a line that is due and for nothing else.
+    fn note_failure(
+        &self,
+        duty: Duty,
+        error: &Error,
+        now: Timestamp,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        if matches!(error, Error::Closed) {
+            return None;
+        }
+        let line = self.outages.due(duty, &cause_of(error), now)?;
+        if !matches!(error, Error::Database(source) if matches!(**source, DbErr::ConnectionAcquire(_))) {
+            self.outages.tell(&line, None);
+            return None;
+        }
+        let (connector, outages, error) = (self.connector.clone(), self.outages.clone(), error.clone());
+        Some(async move {
+            let cause = connector.cause(&error).await;
+            outages.tell(&line, cause.as_ref().map(cause_of));
+        })
     }
 
     /// Tells the log that something succeeded that may have failed before.
@@ -197,4 +216,15 @@ impl Store {
     ) -> Result<impl Future<Output = Result<O::Output, Error>> + Send + use<O>, Error> {
         self.writer.enqueue(item).await
     }
+}
+
+fn cause_of(error: &Error) -> Cause {
+    let gravity = if !error.is_unavailable() {
+        Gravity::Defect
+    } else if error.needs_operator() {
+        Gravity::Operator
+    } else {
+        Gravity::Passing
+    };
+    Cause { error: chain(error).to_string(), code: error.code(), gravity, remedy: error.remedy() }
 }

@@ -138,7 +138,7 @@ impl Pump {
                         return PumpEnd::Fault;
                     }
                 }
-                output = stored(&mut self.storing) => self.on_stored(output).await,
+                output = stored(&mut self.storing) => self.on_stored(output),
                 () = clock.sleep_until(next) => {}
             }
         }
@@ -224,7 +224,7 @@ impl Pump {
         self.storing = Some(async move { store.write(heartbeat).await }.boxed());
     }
 
-    async fn on_stored(&mut self, output: Result<HeartbeatOutput, store::Error>) {
+    fn on_stored(&mut self, output: Result<HeartbeatOutput, store::Error>) {
         self.storing = None;
         match output {
             Ok(HeartbeatOutput::Alive) => {}
@@ -238,7 +238,7 @@ impl Pump {
                     self.lost.cancel();
                 }
             }
-            Err(error) => self.shared.store.failed(STORE, &error, self.shared.clock.now()).await,
+            Err(error) => self.shared.store.failed_meanwhile(STORE, &error, self.shared.clock.now()),
         }
     }
 }

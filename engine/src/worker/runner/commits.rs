@@ -81,7 +81,7 @@ impl Runner {
             }
             Err(error) => {
                 if error.is_unavailable() {
-                    self.shared.store.failed(COMMIT, &error, self.shared.clock.now()).await;
+                    self.shared.store.failed_meanwhile(COMMIT, &error, self.shared.clock.now());
                 } else {
                     tracing::error!(
                         error = %chain(&error),

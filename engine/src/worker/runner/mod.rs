@@ -286,7 +286,7 @@ impl Runner {
         let messages = match self.shared.store.inboxes(&[self.task.run_id]).await {
             Ok(messages) => messages,
             Err(error) => {
-                self.shared.store.failed(READ_INBOX, &error, self.shared.clock.now()).await;
+                self.shared.store.failed_meanwhile(READ_INBOX, &error, self.shared.clock.now());
                 return Ok(());
             }
         };
