@@ -4,7 +4,12 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{deadlines::expires_at, runner::Input, shared::Shared};
+use super::{
+    attempt::{self, Scheduled},
+    deadlines::expires_at,
+    runner::Input,
+    shared::Shared,
+};
 use crate::{
     ids::{EventId, RunId},
     log::outage::Duty,
@@ -15,6 +20,7 @@ use crate::{
 
 /// In the log lines of an outage.
 const RENEW: Duty = Duty::repeated("renewing leases");
+const GIVE_BACK: Duty = Duty::repeated("giving back tasks whose claim was not answered");
 
 /// Renews until `stop`.
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
@@ -25,10 +31,25 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = shared.clock.sleep_until(next) => {}
         }
-        match renew(&shared, &mut strays).await {
-            Ok(()) => shared.store.succeeded(RENEW, shared.clock.now()),
-            Err(error) => shared.store.failed(RENEW, &error, shared.clock.now()).await,
+        let renewed = renew(&shared).await;
+        tell(&shared, RENEW, renewed.as_ref().err()).await;
+        let Ok(held) = renewed else { continue };
+        // Read first: what a claim took may not be in memory before the claim has ended.
+        let claims = shared.claims();
+        if claims % 2 == 1 && claims == strays.claims {
+            continue;
         }
+        let given_back = give_strays_back(&shared, &mut strays, &held, claims).await;
+        tell(&shared, GIVE_BACK, given_back.as_ref().err()).await;
+    }
+}
+
+/// Tells the log how a duty ended.
+async fn tell(shared: &Shared, duty: Duty, error: Option<&store::Error>) {
+    let now = shared.clock.now();
+    match error {
+        None => shared.store.succeeded(duty, now),
+        Some(error) => shared.store.failed(duty, error, now).await,
     }
 }
 
@@ -43,7 +64,7 @@ struct Strays {
     claims: u64,
 }
 
-async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::Error> {
+async fn renew(shared: &Arc<Shared>) -> Result<store::Held, store::Error> {
     let asked_at = shared.clock.now();
     let renewal = RenewLeases {
         worker_id: shared.worker_id,
@@ -78,19 +99,15 @@ async fn renew(shared: &Arc<Shared>, strays: &mut Strays) -> Result<(), store::E
             None => {}
         }
     }
-    give_strays_back(shared, strays, &held).await
+    Ok(held)
 }
 
 async fn give_strays_back(
     shared: &Arc<Shared>,
     strays: &mut Strays,
     held: &store::Held,
+    claims: u64,
 ) -> Result<(), store::Error> {
-    // Read first: what a claim took may not be in memory before the claim has ended.
-    let claims = shared.claims();
-    if claims % 2 == 1 && claims == strays.claims {
-        return Ok(());
-    }
     let runs: HashSet<RunId> = {
         let at_hand = shared.runs();
         held.runs.keys().filter(|run_id| !at_hand.contains_key(run_id)).copied().collect()
@@ -121,17 +138,24 @@ async fn give_activities_back(
     if keys.is_empty() {
         return Ok(());
     }
-    let scheduled = shared.store.scheduled_activities(keys).await?;
+    let Scheduled { scheduled, unreadable } = attempt::scheduled(shared, keys).await?;
+    if keys.iter().any(|key| !scheduled.contains_key(key) && !unreadable.contains_key(key)) {
+        shared.store.distrust_sessions();
+    }
     for key in keys {
-        // Without its deadline it would wait for ever; the next renewal finds it again.
-        let Some(scheduled) = scheduled.get(key) else { continue };
-        let now = shared.clock.now();
         let lease = ActivityLease {
             run_id: key.0,
             scheduled_event_id: key.1,
             attempt: held.activities[key].0,
             owner: Some(shared.worker_id),
         };
+        if let Some(reason) = unreadable.get(key) {
+            attempt::put_off(shared, lease, None, reason).await?;
+            continue;
+        }
+        // Without its deadline it would wait for ever; the next renewal finds it again, and reads on new sessions.
+        let Some(scheduled) = scheduled.get(key) else { continue };
+        let now = shared.clock.now();
         let expires_at = expires_at(scheduled, now, now);
         let end = AttemptEnd::GiveBack { checkpoint: None, expires_at };
         shared.store.write(ActivityReport { lease, end, now }).await?;

@@ -40,6 +40,8 @@ pub(crate) enum AttemptEnd {
     },
     /// The same attempt again, as if it had not begun: its worker stops before it could do anything.
     GiveBack { checkpoint: Option<String>, expires_at: Option<Timestamp> },
+    /// The same attempt later, since what it needs cannot be read. Its deadline stays.
+    PutOff { visible_at: Timestamp, failure: String },
     /// Another attempt at once: the worker was lost, which is not the activity's fault.
     Lost { failure: String, expires_at: Option<Timestamp> },
     /// The activity has ended; the run gets this message.
@@ -64,7 +66,7 @@ impl Operation for ActivityReport {
                 failure.len() + checkpoint.as_ref().map_or(0, String::len)
             }
             AttemptEnd::GiveBack { checkpoint, .. } => checkpoint.as_ref().map_or(0, String::len),
-            AttemptEnd::Lost { failure, .. } => failure.len(),
+            AttemptEnd::PutOff { failure, .. } | AttemptEnd::Lost { failure, .. } => failure.len(),
             AttemptEnd::Close { body, .. } => body.len(),
         }
     }
@@ -83,7 +85,10 @@ async fn apply(tx: Tx<'_>, items: &[ActivityReport]) -> Result<Vec<ReportOutput>
         // The first report of an attempt decides; a second one in the same batch finds it decided.
         let Some(task_queue) = held.remove(&item.lease) else { continue };
         let AttemptEnd::Close { kind, body } = &item.end else {
-            again(tx, item).await?;
+            match &item.end {
+                AttemptEnd::PutOff { visible_at, failure } => put_off(tx, item, *visible_at, failure).await?,
+                _ => again(tx, item).await?,
+            }
             outputs[index] = ReportOutput::Accepted(Some(Wake::of_activity(&task_queue)));
             continue;
         };
@@ -115,6 +120,27 @@ async fn held(tx: Tx<'_>, items: &[ActivityReport]) -> Result<HashMap<ActivityLe
     rows.iter().map(|row| Ok((ActivityLease::read(row)?, row.try_get("", "task_queue")?))).collect()
 }
 
+async fn put_off(
+    tx: Tx<'_>,
+    item: &ActivityReport,
+    visible_at: Timestamp,
+    failure: &str,
+) -> Result<(), DbErr> {
+    tx.execute(
+        "UPDATE activity_task SET visible_at_ms = $1, owner = NULL, lease_expires_at_ms = NULL, \
+         started_at_ms = NULL, last_failure = $2 WHERE run_id = $3 AND scheduled_event_id = $4"
+            .to_owned(),
+        vec![
+            visible_at.0.into(),
+            failure.into(),
+            item.lease.run_id.0.into(),
+            item.lease.scheduled_event_id.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 async fn again(tx: Tx<'_>, item: &ActivityReport) -> Result<(), DbErr> {
     let (more, losses, visible_at, failure, checkpoint, expires_at) = match &item.end {
         AttemptEnd::Retry { visible_at, failure, checkpoint, expires_at } => {
@@ -126,7 +152,7 @@ async fn again(tx: Tx<'_>, item: &ActivityReport) -> Result<(), DbErr> {
         AttemptEnd::Lost { failure, expires_at } => {
             (1, 1, item.now, Some(failure.clone()), None, *expires_at)
         }
-        AttemptEnd::Close { .. } => return Ok(()),
+        AttemptEnd::PutOff { .. } | AttemptEnd::Close { .. } => return Ok(()),
     };
     tx.execute(
         "UPDATE activity_task SET attempt = attempt + $1, visible_at_ms = $2, owner = NULL, \

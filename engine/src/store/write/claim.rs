@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Operation;
 use crate::{
     clock::Timestamp,
-    ids::{EventId, RunId, WorkerId},
+    ids::{ActivityType, EventId, RunId, WorkerId},
     store::sql::{Tx, json},
 };
 
@@ -55,6 +55,7 @@ pub(crate) struct ClaimedWorkflowTask {
 pub(crate) struct ClaimedActivityTask {
     pub(crate) run_id: RunId,
     pub(crate) scheduled_event_id: EventId,
+    pub(crate) activity_type: ActivityType,
     pub(crate) attempt: u32,
     pub(crate) worker_losses: u32,
     pub(crate) cancel_requested: bool,
@@ -151,7 +152,7 @@ async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivity
          UPDATE activity_task SET owner = $1, lease_expires_at_ms = $2, worker_identity = $3, started_at_ms = $7, \
          heartbeat_sequence = 0, heartbeat_at_ms = NULL, progress = NULL \
          WHERE (run_id, scheduled_event_id) IN (SELECT run_id, scheduled_event_id FROM due) \
-         RETURNING run_id, scheduled_event_id, attempt, worker_losses, cancel_requested, checkpoint, \
+         RETURNING run_id, scheduled_event_id, activity_type, attempt, worker_losses, cancel_requested, checkpoint, \
          last_failure, scheduled_at_ms",
         types = tx.dialect.texts(6),
         skip = tx.dialect.skip_locked(),
@@ -160,6 +161,7 @@ async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivity
         Ok(ClaimedActivityTask {
             run_id: RunId(row.try_get::<Uuid>("", "run_id")?),
             scheduled_event_id: row.try_get("", "scheduled_event_id")?,
+            activity_type: ActivityType::trusted(row.try_get::<String>("", "activity_type")?),
             attempt: attempt(row.try_get("", "attempt")?),
             worker_losses: attempt(row.try_get("", "worker_losses")?),
             cancel_requested: row.try_get("", "cancel_requested")?,

@@ -1,6 +1,7 @@
 //! Workers on a manual clock.
 
 mod stale;
+mod unreadable;
 
 use std::sync::atomic::Ordering;
 
