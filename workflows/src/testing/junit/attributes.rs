@@ -11,7 +11,7 @@ use super::{
 };
 
 /// More attributes than this say nothing clear about a test.
-const STATES_MAX: usize = 20;
+const STATES_MAX: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct Attributes {

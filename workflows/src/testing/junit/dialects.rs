@@ -258,7 +258,7 @@ fn tests_of_another_suite_and_failures_that_tests_tell_do_not_count() {
         "<testsuite errors='1'><testcase name='a'/><testcase name='own'><error/></testcase></testsuite>",
         "<testsuites><testsuite name='S'><testcase name='a'/></testsuite><testsuite name='T'><testcase classname='T'><error/></testcase></testsuite></testsuites>",
         "<testsuites failures='1'><testsuite name='S' failures='0' errors='0' success='True'><testcase name='a'/></testsuite><testsuite name='T' failures='1' success='False'><testcase name='own' status='failed'/></testsuite></testsuites>",
-        "<testsuite skipped='1' disabled='2'><testcase name='a'/></testsuite>",
+        "<testsuite tests='3' skipped='1' disabled='2'><testcase name='a'/></testsuite>",
         "<testsuite failures='1'><summary failures='1'/><testcase name='a'/><testcase name='own'><failure/></testcase></testsuite>",
         "<testsuite failures='1'><testcase name='a'/><testcase name='own'><skipped type='todo'/><failure/></testcase></testsuite>",
         "<testsuite passed='0' skipped='1' status='passed'><testcase name='own'><skipped/></testcase></testsuite><testsuite><testcase name='a'/></testsuite>",
@@ -267,4 +267,126 @@ fn tests_of_another_suite_and_failures_that_tests_tell_do_not_count() {
         let cases = cases(report, report);
         assert_eq!(verdict_of(&cases, "a"), Passed, "{report}: {cases:#?}");
     }
+}
+
+/// Numbers of a suite with two tests that pass by themselves.
+#[test]
+fn numbers_that_the_tests_of_a_suite_do_not_tell_fail_them() {
+    let verdicts = |counts: &str| {
+        let suite =
+            format!("<testsuite name='S' {counts}><testcase name='a'/><testcase name='b'/></testsuite>");
+        let report = format!("<testsuites {counts}>{suite}</testsuites>");
+        [suite, report].map(|report| verdict_of(&cases(&report, &report), "a"))
+    };
+    for counts in [
+        "tests='2' passed='1'",
+        "tests='2' tests-passed='1'",
+        "passed='00'",
+        "successes='1'",
+        "executed='1'",
+        "ran='1'",
+        "tests='2' skipped='2'",
+        "skipped='1'",
+        "disabled='2'",
+        "not-run='2'",
+        "numIgnored='1'",
+        "inconclusive='1'",
+        "tests='3' skipped='2'",
+        "timeouts='1'",
+        "timedout='1'",
+        "invalid='1'",
+        "blocked='1'",
+        "unknown='1'",
+        "crashes='1.0'",
+    ] {
+        assert_eq!(verdicts(counts), [Failed, Failed], "{counts}");
+    }
+    for counts in [
+        "tests='2' passed='2' skipped='0' timeouts='0' invalid='0' blocked='0'",
+        "tests='4' passed='2' executed='2' skipped='2' disabled='1' not-run='2'",
+        "tests='1'",
+        "tests='5' passed='4'",
+        "success='1' valid='true' timeout='30' warnings='1' regressions='1'",
+        // MSTest.
+        "total='2' executed='2' passed='2' error='0' completed='0' inProgress='0' pending='0'",
+    ] {
+        assert_eq!(verdicts(counts), [Passed, Passed], "{counts}");
+    }
+}
+
+#[test]
+fn numbers_that_the_tests_of_a_suite_tell_in_some_way_fail_none() {
+    for report in [
+        "<testsuite tests='2' passed='1' skipped='1'><testcase name='a'/><testcase name='b'><skipped/></testcase></testsuite>",
+        // The skips of subtests, as pytest has them.
+        "<testsuite tests='2' skipped='2'><testcase name='a'/><testcase name='b'><skipped/><skipped/></testcase></testsuite>",
+        // NUnit 2 counts here what cannot be run, too.
+        "<testsuite not-run='1' invalid='1'><testcase name='a'/><testcase name='b' executed='False' result='NotRunnable'/></testsuite>",
+        "<testsuites skipped='2'><testsuite tests='3' skipped='2'><testcase name='a'/></testsuite></testsuites>",
+        "<testsuites skipped='2'><testsuite tests='1'><testcase name='a'/></testsuite><testsuite tests='0' skipped='2'/></testsuites>",
+        "<testsuites skipped='1'><testcase name='a'/><testsuite><skipped/><testcase name='b'><failure/></testcase></testsuite></testsuites>",
+        "<testsuite passed='1' flaky='1'><testcase name='a'/><testcase name='b'><flakyFailure/></testcase></testsuite>",
+        // What is untold in one suite is not untold in all.
+        "<testsuites skipped='1' passed='1'><testsuite name='S' skipped='1'><testcase name='b'/></testsuite><testsuite><testcase name='a'/></testsuite></testsuites>",
+    ] {
+        let cases = cases(report, report);
+        assert_eq!(verdict_of(&cases, "a"), Passed, "{report}: {cases:#?}");
+    }
+    // A number that one suite does not tell is no failure that another one counts.
+    let report = "<testsuites failures='1'><testsuite name='S' skipped='1'><testcase name='b'/></testsuite><testsuite><testcase name='a'/></testsuite></testsuites>";
+    assert_eq!(verdict_of(&cases(report, report), "a"), Failed);
+}
+
+#[test]
+fn words_for_states_are_names_of_attributes() {
+    let verdict = |said: &str| {
+        let report = format!("<testsuite><testcase name='a' {said}/></testsuite>");
+        verdict_of(&cases(&report, &report), "a")
+    };
+    for said in [
+        "timeout='true'",
+        "hasTimeout='yes'",
+        "segfault='true'",
+        "signal='11'",
+        "signal='SIGSEGV'",
+        "invalid='true'",
+        "ran='false'",
+        "run='false'",
+        "done='false'",
+        "started='false'",
+        "nok='true'",
+        "correct='false'",
+        "green='false'",
+        "leaked='true'",
+        "passed='00'",
+        "ok='0.0'",
+    ] {
+        assert_eq!(verdict(said), Failed, "{said}");
+    }
+    for said in ["excluded='true'", "filtered='1'", "inconclusive='true'", "xfail='true'"] {
+        assert_eq!(verdict(said), Skipped, "{said}");
+    }
+    for said in [
+        "timeout='30'",
+        "timeout='1'",
+        "timeout='-1'",
+        "timeout='5s'",
+        "timeout='false'",
+        "signal='0'",
+        "started='2026-01-05T08:00:00'",
+        "run='nightly'",
+        "run='3'",
+        "expected='false'",
+        "regression='true'",
+        "warning='true'",
+        "failures='0.0'",
+    ] {
+        assert_eq!(verdict(said), Passed, "{said}");
+    }
+    for said in ["ok='-1'", "passed='0.5'", "executed='-1'"] {
+        let fault = read(&format!("<testsuite><testcase name='a' {said}/></testsuite>")).unwrap_err();
+        assert!(fault.to_string().starts_with("unknown state"), "{said}: {fault}");
+    }
+    let report = "<testsuite><testcase name='a'><passed>-1</passed></testcase></testsuite>";
+    assert_eq!(verdict_of(&cases(report, report), "a"), Failed);
 }

@@ -5,12 +5,12 @@ use quick_xml::events::BytesStart;
 use super::{
     attributes::Attributes,
     meaning::{Said, of_test},
+    outcome::Outcome,
     read::{
         CASES_MAX, Case, DEPTH_MAX, Fault, RAW_BYTES_MAX, Reported, beginning, fail_all, printable, readable,
         shortened, skip_all,
     },
     suite::{Blame, Falls, Suite, Told},
-    unescape::unescape,
     words::{self, Kind, State, folded},
 };
 use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict, cap};
@@ -42,18 +42,6 @@ enum Element {
     Other,
 }
 
-/// An element like `failure`, with its text as it is written in XML.
-#[derive(Debug)]
-struct Outcome {
-    state: State,
-    /// Whether the test is not finished, so that its failure is expected.
-    is_todo: bool,
-    /// Whether the framework counts it twice.
-    is_twice: bool,
-    message: String,
-    raw: String,
-}
-
 /// A case that is being read.
 #[derive(Debug)]
 struct Draft {
@@ -66,6 +54,14 @@ struct Draft {
     message: String,
     /// How many of its elements tell a failure.
     failures: usize,
+    /// Whether it says anywhere that it was skipped.
+    is_skipped: bool,
+    /// How many of its elements say so.
+    skips: usize,
+    /// How many of its elements tell a failure before it passed.
+    flakes: usize,
+    /// A test within it that failed.
+    part: Option<String>,
     /// Whether it is no test, but stands for a suite that failed.
     of_suite: bool,
     /// If it has no name: whether it has a class.
@@ -116,7 +112,7 @@ impl Document {
             Some(Element::Suite(around)) => match words::element(name) {
                 // What failed outside of every test, in the preparation of a suite for instance.
                 Some(Kind::State(state @ (State::Failed | State::Skipped))) => {
-                    Element::Outcome(Outcome::new(state, attributes()?))
+                    Element::Outcome(outcome(state, attributes()?))
                 }
                 Some(Kind::Part) => {
                     around.hear_known(&attributes()?.said);
@@ -136,9 +132,9 @@ impl Document {
                     Some(Kind::State(State::Passed)) => {
                         let attributes = attributes()?;
                         case.hear(&attributes.said, line)?;
-                        Element::Outcome(Outcome::new(State::Passed, attributes))
+                        Element::Outcome(outcome(State::Passed, attributes))
                     }
-                    Some(Kind::State(state)) => Element::Outcome(Outcome::new(state, attributes()?)),
+                    Some(Kind::State(state)) => Element::Outcome(outcome(state, attributes()?)),
                     Some(Kind::Part) => {
                         case.hear(&attributes()?.said, line)?;
                         Element::Part(String::new())
@@ -198,7 +194,9 @@ impl Document {
             Some(Element::Case(draft)) => self.push(draft),
             Some(Element::Part(text)) => {
                 if let (Some(case), Some(state)) = (self.case(), words::value(&folded(&text))) {
-                    case.take(&Outcome { raw: text, ..Outcome::new(state, Attributes::default()) });
+                    let mut outcome = outcome(state, Attributes::default());
+                    outcome.raw = text;
+                    case.take(&outcome);
                 }
                 Ok(())
             }
@@ -232,21 +230,30 @@ impl Document {
         {
             around.absorb(&mut suite);
         }
-        match suite.close(self.told) {
+        let (start, before) = (suite.start(), self.told.skipped);
+        match suite.close(&mut self.told) {
             Falls::Nothing => {}
             Falls::Skipped(said) => {
                 let skipped = skip_all(&mut self.cases[first..], &said);
-                self.told.skipped += skipped;
+                self.told.skipped = self.told.skipped.max(before + skipped);
+                self.told.forget_passes(start);
             }
-            Falls::Failed(blame) => self.fall(first, &name, blame),
+            Falls::Failed(blame) => {
+                self.fall(first, &name, blame);
+                self.told.forget_passes(start);
+            }
             Falls::Untold { reason, failures } => {
                 let mut draft = Draft::of_suite(&name);
                 draft.see(State::Failed);
                 draft.failures = failures;
                 draft.message.clone_from(&reason);
                 draft.nameless = None;
+                let told = self.told.failures;
                 self.push(draft)?;
+                // What it counts too few or too many is not a failure that those around it count.
+                self.told.failures = told + failures;
                 self.fall(first, &name, Blame { reason, spreads: true });
+                self.told.forget_passes(start);
             }
         }
         Ok(())
@@ -314,6 +321,18 @@ impl Document {
         }
     }
 
+    /// Fails the test of which another one is a part.
+    fn fail_around(&mut self, part: &str) {
+        let open = self.open.iter_mut().rev().find_map(|(_, element)| match element {
+            Element::Case(case) => Some(case),
+            _ => None,
+        });
+        if let Some(case) = open {
+            case.see(State::Failed);
+            case.part.get_or_insert_with(|| format!("its part `{}` failed", shortened(part)));
+        }
+    }
+
     fn suite(&mut self) -> Option<&mut Suite> {
         self.open.iter_mut().rev().find_map(|(_, element)| match element {
             Element::Suite(suite) => Some(suite),
@@ -335,9 +354,16 @@ impl Document {
         }
         let has_failed = draft.verdict == Verdict::Failed;
         self.told.cases += 1;
-        self.told.failures += draft.failures.max(usize::from(has_failed));
-        self.told.skipped += usize::from(draft.verdict == Verdict::Skipped);
+        self.told.listed += usize::from(!draft.of_suite);
+        // A part that failed was told already.
+        let is_failure = has_failed && (draft.part.is_none() || draft.says.is_some());
+        self.told.failures += draft.failures.max(usize::from(is_failure));
+        self.told.skipped += draft.skips.max(usize::from(draft.is_skipped));
         self.told.passed += usize::from(draft.verdict == Verdict::Passed);
+        self.told.flaky += usize::from(draft.verdict == Verdict::Passed && draft.flakes > 0);
+        if has_failed && !draft.is_todo {
+            self.fail_around(&draft.name);
+        }
         let nameless = draft.nameless.filter(|_| has_failed && !draft.is_todo);
         let mut case = Case::from(draft);
         case.of_suite |= nameless.is_some();
@@ -350,6 +376,10 @@ impl Document {
     }
 }
 
+fn outcome(state: State, attributes: Attributes) -> Outcome {
+    Outcome::new(state, attributes.message, attributes.kind)
+}
+
 fn suite(attributes: Attributes, told: Told, line: usize) -> Result<Element, Fault> {
     let mut suite = Suite::new(attributes.name, told);
     for (attribute, word) in attributes.said {
@@ -359,37 +389,6 @@ fn suite(attributes: Attributes, told: Told, line: usize) -> Result<Element, Fau
         }
     }
     Ok(Element::Suite(suite))
-}
-
-impl Outcome {
-    fn new(state: State, attributes: Attributes) -> Self {
-        let Attributes { message, kind, .. } = attributes;
-        let is_todo = state == State::Skipped && folded(&kind) == "todo";
-        // Boost.Test counts a test that it ends early as an error and as a failure.
-        let is_twice = kind == "fatal error" || message == "unexpected exception";
-        let message = if message.is_empty() && state != State::Skipped { kind } else { message };
-        Self { state, is_todo, is_twice, message, raw: String::new() }
-    }
-
-    /// Its message and its text, the latter only if it says more.
-    fn told(&self) -> String {
-        let text = unescape(&self.raw);
-        let (message, text) = (self.message.trim(), text.trim());
-        match (message, text) {
-            (_, "") => message.to_owned(),
-            _ if text.starts_with(message) => text.to_owned(),
-            _ => format!("{message}\n{text}"),
-        }
-    }
-
-    /// What it says; an element for a test that passed may hold `false`.
-    fn state(&self) -> State {
-        match (self.state, folded(&self.raw).as_str()) {
-            (State::Passed, "0") => State::Failed,
-            (State::Passed, word) => words::value(word).unwrap_or(State::Passed),
-            (state, _) => state,
-        }
-    }
 }
 
 impl Draft {
@@ -419,6 +418,10 @@ impl Draft {
             says: None,
             message: String::new(),
             failures: 0,
+            is_skipped: false,
+            skips: 0,
+            flakes: 0,
+            part: None,
             of_suite: false,
             nameless: None,
         }
@@ -447,6 +450,7 @@ impl Draft {
 
     /// One failure outweighs whatever else is said.
     fn see(&mut self, state: State) {
+        self.is_skipped |= state == State::Skipped;
         self.verdict = match (state, self.verdict) {
             (State::Failed, _) | (_, Verdict::Failed) => Verdict::Failed,
             (State::Skipped, _) => Verdict::Skipped,
@@ -460,6 +464,8 @@ impl Draft {
         if matches!(state, State::Failed | State::Flaky) {
             self.failures += if outcome.is_twice { 2 } else { 1 };
         }
+        self.skips += usize::from(state == State::Skipped);
+        self.flakes += usize::from(state == State::Flaky);
         self.is_todo |= outcome.is_todo;
         if self.message.len() > MESSAGE_BYTES_MAX {
             return;
@@ -476,11 +482,11 @@ impl Draft {
 
 impl From<Draft> for Case {
     fn from(draft: Draft) -> Self {
-        let Draft { name, seconds, verdict, is_todo, says, mut message, of_suite, .. } = draft;
+        let Draft { name, seconds, verdict, is_todo, says, mut message, part, of_suite, .. } = draft;
         // Node tells how a test fails that is still to be done.
         let verdict = if is_todo { Verdict::Skipped } else { verdict };
         if message.is_empty() && verdict == Verdict::Failed {
-            message = says.unwrap_or_default();
+            message = says.or(part).unwrap_or_default();
         }
         let message = (!message.is_empty()).then(|| cap(&readable(beginning(&message, RAW_BYTES_MAX))));
         Self { name: printable(&name), verdict, message, seconds, of_suite }

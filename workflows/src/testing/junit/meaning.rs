@@ -1,10 +1,10 @@
 //! What the attributes of tests and suites say, under whatever name.
 //!
 //! The names of the tables are known with words before and behind them, too: `isFailed`, `error-count`, `numFailures`,
-//! `notPassed`. Another name in which one of these words stands, and any other whose value is plainly a failure, is not
+//! `notPassed`. So is each word for a state in `words`, in the singular and in the plural. Another name in which one of these words stands, and any other whose value is plainly a failure, is not
 //! guessed: its word is not known.
 
-use Meaning::{Code, Count, Flag, Moment, Truth, Word};
+use Meaning::{Code, Count, Flag, Mark, Moment, Total, Truth, Word};
 
 use super::words::{
     self,
@@ -31,7 +31,14 @@ pub(super) enum OfSuite {
     Failures(usize),
     /// So many tests ended with an error, which the number of failures does not include.
     Errors(usize),
-    NonePassed,
+    /// So many tests ended in another way that is a failure, which the number of failures may include.
+    Others(usize),
+    /// No more tests than these passed.
+    Passes(usize),
+    /// So many tests were skipped.
+    Skips(usize),
+    /// So many tests there are.
+    Tests(usize),
     Unknown,
 }
 
@@ -50,6 +57,10 @@ enum Meaning {
     Count(State),
     /// The exit status of a program, or a word for a state.
     Code,
+    /// A truth, or how many tests it is true of; the state is for true, and a test that has not passed has failed.
+    Mark(State),
+    /// How many tests there are.
+    Total,
 }
 
 const ATTRIBUTES: &[(Meaning, &[&str])] = &[
@@ -72,8 +83,28 @@ const ATTRIBUTES: &[(Meaning, &[&str])] = &[
     (Count(Failed), &["failed", "failure", "failures", "fail", "fails", "failing"]),
     (Count(Failed), &["error", "errors", "errored", "exception", "exceptions", "fatal", "crash", "crashes"]),
     (Code, &["exitcode", "exitstatus", "exitsignal", "returncode", "returnvalue", "retcode", "rc"]),
-    (Code, &["resultcode", "statuscode"]),
+    (Code, &["resultcode", "statuscode", "signal", "termsignal", "termsig", "signalnumber"]),
+    // As a value, `started` is a test that has not ended.
+    (Mark(Passed), &["started"]),
+    (Total, &["tests", "testcases", "cases", "total", "testcount", "testscount", "totalcount"]),
 ];
+
+/// Names with which 1 means true, and no number of tests.
+const TRUE_OF_ALL: &[&str] = &[
+    "success",
+    "successful",
+    "ok",
+    "valid",
+    "enabled",
+    "complete",
+    "completed",
+    "finished",
+    "done",
+    "good",
+    "green",
+    "correct",
+];
+const BEFORE_TRUTHS: &[&str] = &["is", "has", "have", "had", "was", "were", "did", "not", "non", "un", "no"];
 
 /// What may stand before or behind a name without changing what it means.
 const BEFORE: &[&str] = &[
@@ -122,15 +153,22 @@ pub(super) fn tells(name: &str) -> bool {
 }
 
 /// What an attribute of a test says of it.
-pub(super) fn of_test(name: &str, value: &str) -> Said {
-    let (name, value) = (folded(name), folded(value));
+pub(super) fn of_test(name: &str, written: &str) -> Said {
+    let (name, value) = (folded(name), folded(written));
     if value.is_empty() {
         return Said::Nothing;
     }
-    let Some(meaning) = known(&name) else { return of_unknown(&name, &value) };
-    let number = number(&value);
-    match (meaning, truth(&value)) {
+    let Some(meaning) = known(&name) else { return of_unknown(&name, written) };
+    let number = number(written);
+    match (meaning, truth(written)) {
         (Word, _) => words::value(&value).map_or(Said::Unknown, Said::State),
+        // A limit in seconds.
+        (Mark(_), _) if name == "timeout" && number.is_some() => Said::Nothing,
+        (Mark(Passed), Some(false)) => Said::State(Failed),
+        (Mark(Passed), None) if number.is_some_and(i64::is_negative) => Said::Unknown,
+        (Mark(state @ (Failed | Skipped)), Some(true)) => Said::State(state),
+        (Mark(_), Some(_)) => Said::Nothing,
+        (Mark(_) | Total, _) => of_unknown(&name, written),
         (Truth(state) | Moment(state), Some(false)) | (Flag(state) | Count(state), Some(true)) => {
             Said::State(state)
         }
@@ -139,8 +177,8 @@ pub(super) fn of_test(name: &str, value: &str) -> Said {
         // A number of failures, a message, or the reason for a skip.
         (Flag(state) | Count(state), None) => Said::State(state),
         // When it was executed or completed.
-        (Moment(_), None) if value.starts_with(|one: char| one.is_ascii_digit()) => Said::Nothing,
-        (Truth(_), None) if number.is_some() => Said::Nothing,
+        (Moment(_), None) if written.trim().starts_with(|one: char| one.is_ascii_digit()) => Said::Nothing,
+        (Truth(_), None) if number.is_some_and(i64::is_positive) => Said::Nothing,
         (Truth(_) | Moment(_), None) => match words::value(&value) {
             Some(state @ (Failed | Skipped)) => Said::State(state),
             _ => Said::Unknown,
@@ -155,34 +193,67 @@ pub(super) fn of_test(name: &str, value: &str) -> Said {
 
 /// What an attribute of a suite says of it. Numbers are of its tests.
 pub(super) fn of_suite(name: &str, value: &str) -> OfSuite {
-    let (folded_name, folded_value) = (folded(name), folded(value));
-    let number = number(&folded_value);
-    match (known(&folded_name), number) {
-        (Some(Count(_)), Some(count)) if bare(&folded_name).starts_with("fail") => OfSuite::Failures(count),
-        (Some(Count(_)), Some(count)) => OfSuite::Errors(count),
-        (Some(Truth(Failed)), Some(0)) => OfSuite::NonePassed,
-        (Some(Flag(Failed)), Some(1..)) => OfSuite::Failed,
-        (Some(Truth(_) | Moment(_) | Flag(_)), Some(_)) => OfSuite::Nothing,
-        _ => match of_test(name, value) {
-            Said::State(Failed) => OfSuite::Failed,
-            Said::State(Skipped) => OfSuite::Skipped,
-            Said::State(_) | Said::Nothing => OfSuite::Nothing,
-            // What is not known by name is mostly of the machine or the whole run.
-            Said::Unknown if known(&folded_name).is_none() => OfSuite::Nothing,
-            Said::Unknown => OfSuite::Unknown,
-        },
+    let folded_name = folded(name);
+    let Some(meaning) = known(&folded_name) else {
+        // What is not known by name is mostly of the machine or the whole run.
+        return match of_test(name, value) {
+            Said::State(state) => of_whole(state),
+            Said::Nothing | Said::Unknown => OfSuite::Nothing,
+        };
+    };
+    if let Some(number) = number(value)
+        && let Some(said) = of_number(meaning, &folded_name, number)
+    {
+        return said;
+    }
+    match of_test(name, value) {
+        Said::State(state) => of_whole(state),
+        Said::Nothing => OfSuite::Nothing,
+        Said::Unknown => OfSuite::Unknown,
     }
 }
 
+fn of_whole(state: State) -> OfSuite {
+    match state {
+        Failed => OfSuite::Failed,
+        Skipped => OfSuite::Skipped,
+        Passed | State::Flaky => OfSuite::Nothing,
+    }
+}
+
+/// What a number says of a suite; `None` if it is no number of tests.
+fn of_number(meaning: Meaning, name: &str, number: i64) -> Option<OfSuite> {
+    let bare = bare(name);
+    let is_true = number == 1
+        && (TRUE_OF_ALL.contains(&bare) || BEFORE_TRUTHS.iter().any(|part| name.starts_with(part)));
+    let Ok(count) = usize::try_from(number) else {
+        return matches!(meaning, Flag(_)).then_some(OfSuite::Unknown);
+    };
+    Some(match meaning {
+        Count(_) if bare.starts_with("fail") => OfSuite::Failures(count),
+        Count(_) => OfSuite::Errors(count),
+        Mark(Failed) if name == "timeout" => OfSuite::Nothing,
+        Flag(Failed) | Mark(Failed) => OfSuite::Others(count),
+        Flag(_) | Mark(Skipped) => OfSuite::Skips(count),
+        // MSTest counts here what has ended without a result.
+        Moment(Failed) if count == 0 => OfSuite::Nothing,
+        Truth(_) | Moment(_) | Mark(_) if is_true => OfSuite::Nothing,
+        Truth(_) | Moment(_) | Mark(_) => OfSuite::Passes(count),
+        Total => OfSuite::Tests(count),
+        Word | Code => return None,
+    })
+}
+
 /// What is plain of an attribute that no table has.
-fn of_unknown(name: &str, value: &str) -> Said {
+fn of_unknown(name: &str, written: &str) -> Said {
+    let value = &*folded(written);
     let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     let begins = |parts: &[&str]| parts.iter().any(|part| name.starts_with(part));
     let ends = |parts: &[&str]| parts.iter().any(|part| name.ends_with(part));
     if begins(OF_OTHERS) || ends(THINGS) {
         return Said::Nothing;
     }
-    let (truth, state) = (truth(value), words::value(value));
+    let (truth, state) = (truth(written), words::value(value));
     if has(OF_FAILURE) {
         return if truth == Some(false) || is_nothing(value) { Said::Nothing } else { Said::Unknown };
     }
@@ -198,28 +269,35 @@ fn of_unknown(name: &str, value: &str) -> Said {
 
 /// The meaning of a name in the tables, also behind a negation.
 fn known(name: &str) -> Option<Meaning> {
-    if let Some(meaning) = find(ATTRIBUTES, name) {
-        return Some(meaning);
-    }
-    let bare = bare(name);
-    find(ATTRIBUTES, bare).or_else(|| {
-        let rests = NEGATIONS.iter().filter_map(|negation| bare.strip_prefix(negation));
-        rests.filter_map(|rest| find(ATTRIBUTES, rest)).find_map(negated)
+    let of_tests = ["tests", "testcases", "cases"].into_iter().filter_map(|part| name.strip_prefix(part));
+    std::iter::once(name).chain(of_tests).find_map(|name| {
+        let bare = bare(name);
+        listed(bare).or_else(|| {
+            let rests = NEGATIONS.iter().filter_map(|negation| bare.strip_prefix(negation));
+            rests.filter_map(listed).find_map(negated)
+        })
     })
+}
+
+/// The meaning of a name without what stands before and behind it.
+fn listed(name: &str) -> Option<Meaning> {
+    find(ATTRIBUTES, name).or_else(|| words::name(name).map(Mark))
 }
 
 fn negated(meaning: Meaning) -> Option<Meaning> {
     match meaning {
         Truth(state) | Moment(state) => Some(Flag(state)),
         Flag(state) | Count(state) => Some(Truth(state)),
-        Word | Code => None,
+        Mark(Passed) => Some(Mark(Failed)),
+        Mark(_) => Some(Mark(Passed)),
+        Word | Code | Total => None,
     }
 }
 
 /// A name without what may stand before and behind it, or as much of that as makes it one of the tables.
 fn bare(name: &str) -> &str {
     let mut bare = name;
-    while find(ATTRIBUTES, bare).is_none() {
+    while listed(bare).is_none() {
         let before = BEFORE.iter().chain(BEFORE_NUMBERS).find_map(|part| bare.strip_prefix(part));
         let Some(rest) = before.or_else(|| BEHIND.iter().find_map(|part| bare.strip_suffix(part))) else {
             break;
@@ -232,22 +310,27 @@ fn bare(name: &str) -> &str {
     bare
 }
 
-fn truth(value: &str) -> Option<bool> {
-    match value {
-        "true" | "yes" | "1" | "on" => Some(true),
-        "false" | "no" | "0" | "off" => Some(false),
-        _ => None,
+fn truth(written: &str) -> Option<bool> {
+    match (number(written), &*folded(written)) {
+        (Some(0), _) => Some(false),
+        (Some(1), _) => Some(true),
+        (Some(_), _) => None,
+        (None, "true" | "yes" | "on") => Some(true),
+        (None, "false" | "no" | "off") => Some(false),
+        (None, _) => None,
     }
 }
 
 /// A value that says that there is nothing.
 fn is_nothing(value: &str) -> bool {
-    matches!(value, "none" | "null" | "nil" | "n/a" | "na" | "undefined") || number(value) == Some(0)
+    matches!(value, "none" | "null" | "nil" | "n/a" | "na" | "undefined")
 }
 
-/// A whole number, also one with a decimal part of zeros, whose point is left out.
-fn number(value: &str) -> Option<usize> {
-    value.parse().ok()
+/// A whole number, also one with a decimal part of zeros.
+pub(super) fn number(written: &str) -> Option<i64> {
+    let written: String = written.chars().filter(|one| !one.is_whitespace()).collect();
+    let (whole, rest) = written.split_once('.').unwrap_or((&written, ""));
+    if rest.bytes().any(|digit| digit != b'0') { None } else { whole.parse().ok() }
 }
 
 #[cfg(test)]
@@ -376,21 +459,28 @@ mod tests {
             ("errors", "01", OfSuite::Errors(1)),
             ("errors", "one", OfSuite::Failed),
             ("errors", "", OfSuite::Nothing),
-            ("skipped", "1", OfSuite::Nothing),
+            ("skipped", "1", OfSuite::Skips(1)),
             ("skipped", "true", OfSuite::Skipped),
-            ("passed", "0", OfSuite::NonePassed),
-            ("passed", "3", OfSuite::Nothing),
+            ("passed", "00", OfSuite::Passes(0)),
+            ("passed", "3", OfSuite::Passes(3)),
+            ("passed", "-1", OfSuite::Unknown),
+            ("success", "1", OfSuite::Nothing),
+            ("failures", "1.0", OfSuite::Failures(1)),
+            ("timeouts", "2", OfSuite::Others(2)),
+            ("timeout", "30", OfSuite::Nothing),
+            ("notRun", "2", OfSuite::Skips(2)),
+            ("completed", "0", OfSuite::Nothing),
             ("success", "False", OfSuite::Failed),
-            ("executed", "0", OfSuite::Nothing),
+            ("executed", "0", OfSuite::Passes(0)),
             ("executed", "False", OfSuite::Skipped),
-            ("aborted", "1", OfSuite::Failed),
-            ("aborted", "0", OfSuite::Nothing),
+            ("aborted", "1", OfSuite::Others(1)),
+            ("aborted", "0", OfSuite::Others(0)),
             ("result", "Failure", OfSuite::Failed),
             ("result", "shrug", OfSuite::Unknown),
             ("exit-code", "1", OfSuite::Failed),
             ("exit-code", "0", OfSuite::Nothing),
             ("hostname", "failed", OfSuite::Nothing),
-            ("tests", "3", OfSuite::Nothing),
+            ("tests", "3", OfSuite::Tests(3)),
         ] {
             assert_eq!(of_suite(name, value), expected, "{name}={value}");
         }

@@ -14,6 +14,7 @@ mod decode;
 mod dialects;
 mod document;
 mod meaning;
+mod outcome;
 mod read;
 mod seconds;
 mod suite;

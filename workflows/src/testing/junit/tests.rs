@@ -364,7 +364,10 @@ fn a_suite_that_failed_is_a_test_that_failed() {
 #[test]
 fn tests_in_tests_and_in_unknown_elements_are_read() {
     let text = "<testsuite name='s'><batch><testcase name='a'><testcase name='b'><failure/></testcase></testcase></batch></testsuite>";
-    assert_told(text, &[("s::b", Failed), ("s::a", Passed)]);
+    let messages = assert_told(text, &[("s::b", Failed), ("s::a", Failed)]);
+    assert_eq!(messages[1], "its part `s::b` failed");
+    let todo = text.replace("<failure/>", "<skipped type='todo'/><failure/>");
+    assert_told(&todo, &[("s::b", Skipped), ("s::a", Passed)]);
 }
 
 #[test]

@@ -26,8 +26,8 @@ const VALUES: &[(State, &[&str])] = &[
     ),
     // Truths as states.
     (Passed, &["true", "yes"]),
-    // Playwright.
-    (Passed, &["expected"]),
+    // Playwright; graders of exercises.
+    (Passed, &["expected", "correct"]),
     // The test ran: GoogleTest `run` and `completed`, Bazel, NUnit 2 `executed`. Elements say what came of it.
     (Passed, &["run", "ran", "completed", "complete", "executed", "finished", "done"]),
     // xUnit.net, RSpec, Playwright and Jest of a test that passed at another attempt.
@@ -38,6 +38,8 @@ const VALUES: &[(State, &[&str])] = &[
     (Failed, &["error", "errored", "err", "errors", "fatal", "exception", "invalid", "notrunnable"]),
     // Allure, Catch2, Boost.Test, Robot, TestNG.
     (Failed, &["broken", "aborted", "abort", "crashed", "crash", "killed", "panic", "panicked", "segfault"]),
+    // Sanitizers and graders; `unknown` Allure.
+    (Failed, &["segfaulted", "leaked", "deadlock", "incorrect", "wrong", "unknown"]),
     // CTest, nextest, Playwright, Bazel, MSTest.
     (
         Failed,
@@ -71,6 +73,28 @@ const VALUES: &[(State, &[&str])] = &[
     (Skipped, &["bpass", "bfail", "bxpass", "bxfail"]),
     // Failures that were expected: pytest, unittest, Automake, testthat, ExUnit.
     (Skipped, &["xfail", "xfailed", "expectedfailure", "expectedfail", "kfail", "knownfail", "knownfailure"]),
+];
+
+/// Values that say something else when an attribute has them for its name.
+const NO_NAMES: &[&str] = &[
+    // Truths, and words for nothing.
+    "true",
+    "yes",
+    "false",
+    "no",
+    "na",
+    "none",
+    // What is compared.
+    "expected",
+    // Kinds of tests and of their history, and repetitions of one that passed.
+    "regression",
+    "fixed",
+    "flaky",
+    "passedonretry",
+    "warnpassed",
+    // What is printed beside a result.
+    "warning",
+    "warned",
 ];
 
 const ELEMENTS: &[(State, &[&str])] = &[
@@ -225,6 +249,13 @@ pub(super) enum Kind {
 /// What a word says as the value of `status`, `result` and the like.
 pub(super) fn value(folded: &str) -> Option<State> {
     find(VALUES, folded)
+}
+
+/// What it says if an attribute with this name is true: a word for a state, or its plural.
+pub(super) fn name(folded: &str) -> Option<State> {
+    let singulars = [Some(folded), folded.strip_suffix('s'), folded.strip_suffix("es")];
+    let words = singulars.into_iter().flatten().filter(|word| !NO_NAMES.contains(word));
+    words.filter_map(value).next()
 }
 
 /// What an element within a test is; `None` for one that is not known.
