@@ -310,6 +310,12 @@ impl<'a> Bench<'a> {
         self.budget.elapsed()
     }
 
+    /// The files of the reference that lie outside the folder of the tests.
+    pub(super) fn placed_files(&self) -> impl Iterator<Item = &Path> {
+        let files = self.tests.files.iter().map(PathBuf::as_path);
+        files.filter(|file| !is_below(file, &self.plan.tests))
+    }
+
     pub(super) fn has_tests(&self) -> bool {
         self.tests.files.iter().any(|file| is_below(file, &self.plan.tests))
     }

@@ -147,3 +147,160 @@ for manager in gc.get_objects():
         assert_is_caught(&source).await;
     }
 }
+
+const CASES: &str = "
+import unittest
+import pytest
+import answer
+
+def check(found): assert found == 42
+
+class Cases(unittest.TestCase):
+    def tearDown(self): self.addCleanup(int)
+    def test_a(self): self.assertEqual(answer.find(), 42)
+    def test_b(self): self.assertEqual(answer.find(), 42)
+
+@pytest.fixture
+def expected(): return 42
+def test_fixture(expected): assert answer.find() == expected
+def test_helper(): check(answer.find())
+";
+
+/// No test passes. With `is_caught`, because it was noticed; else because it was without effect.
+async fn assert_cases_fail(source: &str, is_caught: bool) {
+    let mut place = Place::with_answer(source).await;
+    place.write("reference/tests/test_answer.py", CASES);
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (0, 4, 0), "{source}\n{report:#?}");
+    assert_eq!(message(&report, "test_b").contains("tampered"), is_caught, "{source}\n{report:#?}");
+}
+
+#[tokio::test]
+async fn what_judges_the_reports_cannot_be_replaced() {
+    let by_name =
+        "import __main__\n__main__.conclude = lambda *_: ('passed', None, [])\ndef find(): return 0\n";
+    assert_cases_fail(by_name, false).await;
+    for (name, code) in [
+        ("conclude", "lambda *_: ('passed', None, [])"),
+        ("has_passed_unexpectedly", "lambda *_: True"),
+        ("is_innocent", "lambda *_: is_students or True"),
+    ] {
+        let by_search = format!(
+            "
+import gc
+def find():
+    for value in gc.get_objects():
+        if type(value).__name__ == 'function' and value.__name__ == '{name}':
+            def around(is_students):
+                return {code}
+            code = {code}
+            for new in (code, around(None)):
+                try: value.__code__ = new.__code__
+                except ValueError: pass
+    return 0
+"
+        );
+        assert_cases_fail(&by_search, true).await;
+    }
+    let by_attribute = "
+import gc, unittest
+for value in gc.get_objects():
+    if type(value).__name__ == 'Probe':
+        value._unchanged = lambda *_: True
+unittest.TestCase.assertEqual = unittest.TestCase.assertTrue = lambda *_: None
+def find(): return 0
+";
+    assert_cases_fail(by_attribute, true).await;
+}
+
+/// Runs `code` with each local variable of the functions that called the submission.
+fn with_callers(code: &str) -> String {
+    format!(
+        "
+import sys, unittest
+class Forgetful(list):
+    def append(self, item): pass
+def find():
+    frame = sys._getframe()
+    while frame:
+        for value in list(frame.f_locals.values()):
+            {code}
+        frame = frame.f_back
+    return 0
+"
+    )
+}
+
+#[tokio::test]
+async fn unittest_cannot_be_told_by_the_submission_how_a_test_ended() {
+    for code in [
+        "if hasattr(value, 'addUnexpectedSuccess'): value._excinfo = Forgetful()",
+        "if hasattr(value, 'addUnexpectedSuccess'): value.addUnexpectedSuccess(None); value._excinfo = Forgetful(value._excinfo)",
+        "if hasattr(value, 'addUnexpectedSuccess'): value.addFailure = lambda *_: None",
+        "if isinstance(value, unittest.TestCase): value.assertEqual = lambda *_: None",
+        "if isinstance(value, unittest.TestCase): type(value).assertEqual = lambda *_: None",
+        "if isinstance(value, unittest.TestCase): value.__class__ = type('Cases', (type(value),), {'assertEqual': print})",
+    ] {
+        let mut place = Place::with_answer(&with_callers(code)).await;
+        place.write("reference/tests/test_answer.py", CASES);
+        let report = place.test().await.unwrap();
+        assert_eq!(counts(&report), (0, 4, 0), "{code}\n{report:#?}");
+        assert!(message(&report, "test_b").contains("tampered"), "{code}\n{report:#?}");
+    }
+    let announced =
+        with_callers("if hasattr(value, 'addUnexpectedSuccess'): value.addUnexpectedSuccess(None); break");
+    assert_cases_fail(&announced, false).await;
+    let expected =
+        "import unittest\nunittest.TestCase.__unittest_expecting_failure__ = True\ndef find(): return 0\n";
+    assert_cases_fail(expected, true).await;
+}
+
+#[tokio::test]
+async fn what_the_reference_tests_with_cannot_be_replaced() {
+    for code in [
+        "import unittest\n    for kind in unittest.TestCase.__subclasses__():\n        if kind.__name__ == 'Cases': kind.assertEqual = lambda *_: None",
+        "import sys\n    sys.modules['test_answer'].check = lambda *_: None",
+        "import sys\n    sys.modules['test_answer'].check.__code__ = (lambda *_: None).__code__",
+        "import gc\n    for value in gc.get_objects():\n        if type(value).__name__ == 'FixtureDef' and value.argname == 'expected': value.func = lambda: 0",
+    ] {
+        assert_cases_fail(&format!("def find():\n    {code}\n    return 0\n"), true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_reference_may_replace_what_it_tests_with() {
+    let tests = "
+import unittest
+from unittest import mock
+import pytest
+import answer
+
+def check(found): assert found == 42
+def strict(found): assert found == 42 and type(found) is int
+def test_patched():
+    with mock.patch(__name__ + '.check'): check(0)
+
+@pytest.fixture(autouse=True)
+def patched(monkeypatch): monkeypatch.setattr('test_answer.check', answer.text)
+
+@pytest.fixture(scope='module', autouse=True)
+def stricter():
+    global check
+    check = strict
+
+class Base(unittest.TestCase):
+    def make(self): raise NotImplementedError
+    def same(self): raise NotImplementedError
+
+class Cases(Base):
+    @classmethod
+    def setUpClass(cls):
+        cls.make = staticmethod(answer.find)
+        cls.same = lambda self: self.assertEqual(self.make(), 42)
+    def setUp(self): self.assertEqual = super().assertEqual
+    def test_a(self): self.same()
+    @mock.patch.object(unittest.TestCase, 'assertTrue')
+    def test_b(self, assert_true): self.assertTrue(False)
+";
+    assert_judged("", tests, (3, 0, 0)).await;
+}

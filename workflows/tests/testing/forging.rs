@@ -123,13 +123,13 @@ while frame:
             "{forge}
 import gc, os
 for value in gc.get_objects():
-    if type(value).__name__ == 'Probe':
-        tell = value._tell
+    if type(value).__name__ == 'function' and value.__code__.co_varnames[:2] == ('event', 'details'):
+        tell = value
         {what}"
         )
     };
     for what in [
-        "for test in list(value._wanted): tell('done', test=test, result='passed', message=None, duration=0)",
+        "for test in ['tests/test_answer.py::test_right']: tell('done', test=test, result='passed', message=None, duration=0)",
         "forge(tell, 'passed', 'passed')",
         "forge(tell, 'passed', 'passed'); tell('finished', code=0); os._exit(0)",
         // They run on, and their true results come after.

@@ -242,3 +242,45 @@ text = find
         assert!(message(&report, "test_right").contains("tampered"), "{report:#?}");
     }
 }
+
+#[tokio::test]
+async fn a_plugin_of_the_reference_may_lie_outside_the_folder_of_the_tests() {
+    let plugin = "
+import pytest
+@pytest.fixture
+def right(): return 42
+def pytest_runtest_setup(item): pass
+";
+    let case = "import unittest, answer\nclass Case(unittest.TestCase):\n    def test_case(self): self.assertEqual(answer.find(), 42)\n";
+    for (tests, reference_file, folder) in
+        [("tests", "course_plugin.py", "."), ("tests/unit", "tests/helpers/", "tests/helpers")]
+    {
+        for (answer, expected) in [(RIGHT, (2, 0, 0)), (WRONG, (0, 2, 0))] {
+            let mut place = Place::with_answer(answer).await;
+            std::fs::remove_file(place.path("reference/tests/test_answer.py")).unwrap();
+            let plan = format!(
+                "runner = 'pytest'\nstudent_files = ['answer.py']\nreference_files = ['{reference_file}']\ntests = '{tests}'\nsolution = 'solution'\n"
+            );
+            place.write("reference/ctutor-test.toml", &plan);
+            place.write("reference/solution/answer.py", RIGHT);
+            place.write(&format!("reference/{folder}/course_plugin.py"), plugin);
+            place.write(&format!("reference/{folder}/course_case.py"), case);
+            place.write(
+                &format!("reference/{tests}/conftest.py"),
+                &format!("import sys\nsys.path.insert(0, {folder:?})\npytest_plugins = ['course_plugin']\n"),
+            );
+            let mut test =
+                "import answer\ndef test_plugin(right): assert answer.find() == right\n".to_owned();
+            // The first plan names a single file.
+            test += if reference_file.ends_with('/') {
+                "from course_case import Case\n"
+            } else {
+                "import unittest\nclass Case(unittest.TestCase):\n    def test_case(self): self.assertEqual(answer.find(), 42)\n"
+            };
+            place.write(&format!("reference/{tests}/test_more.py"), &test);
+            let report = place.test().await.unwrap();
+            assert_eq!(counts(&report), expected, "{reference_file}\n{report:#?}");
+            assert!(!message(&report, "test_plugin").contains("tampered"), "{report:#?}");
+        }
+    }
+}

@@ -15,9 +15,11 @@
 //! not see the nonce, the tests lie read-only over its files, its configuration is ignored, and a process that ends
 //! early has reported nothing. Before or after each test, in random order, a canary runs that has to fail; the tests and
 //! their plugins do not notice it. Code that makes everything pass, or that reports results of its own, is detected
-//! here, outside of its process. Code written against this very runner, which reads the order from the interpreter's memory, can still
-//! forge results, and an object that claims to be equal to everything need not forge any. Where that matters, compare
-//! from outside: the runners `command` and `junit` can start the student's program as a separate process.
+//! here, outside of its process. What the submission replaces of pytest, of the tests or of the probe is looked for in
+//! its process, before and after each test. Code written against this very runner, which reads the order from the
+//! interpreter's memory, can still forge results, and an object that claims to be equal to everything need not forge
+//! any. Where that matters, compare from outside: the runners `command` and `junit` can start the student's program as
+//! a separate process.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -45,6 +47,7 @@ use crate::testing::{
 
 const PROBE: &str = include_str!("pytest_probe.py");
 const CANARY: &str = include_str!("pytest_canary.py");
+const GUARD: &str = include_str!("pytest_guard.py");
 /// An own file, because pytest would otherwise look for one among the student's.
 const INI: &str = "[pytest]\n";
 /// How long the interpreter and pytest may take to start, on a machine that is busy.
@@ -346,23 +349,28 @@ fn prepare(
 ) -> Result<ctutor_sandbox::Command, Broken> {
     let probe = bench.tool("probe.py", PROBE)?;
     let canary = bench.tool("canary.py", CANARY)?;
+    let guard = bench.tool("guard.py", GUARD)?;
     let ini = bench.tool("pytest.ini", INI)?;
     let argv = ["python3".to_owned(), "-I".to_owned(), "-B".to_owned(), probe.display().to_string()];
     let wall = orders.budget.remaining();
     let mut command = bench.command(place, &argv, wall);
     command.limits.wall = wall;
-    command.binds.extend([probe, canary.clone(), ini.clone()].map(ctutor_sandbox::Bind::ReadOnly));
+    command
+        .binds
+        .extend([probe, canary.clone(), guard.clone(), ini.clone()].map(ctutor_sandbox::Bind::ReadOnly));
     command.env.insert("PYTEST_DISABLE_PLUGIN_AUTOLOAD".into(), "1".into());
     command.env.insert("PYTHONHASHSEED".into(), "0".into());
     let text = json!({
         "nonce": session.nonce,
         "mode": orders.mode,
         "canary": canary,
+        "guard": guard,
         "ini": ini,
         "paths": orders.paths,
         "wanted": orders.wanted,
         "canary_first": session.canary_first(),
         "tests": bench.plan.tests.trim_end_matches('/'),
+        "placed": bench.placed_files().map(Path::to_string_lossy).collect::<Vec<_>>(),
         "absent": absent(bench, &place.path),
         "stand_ins": stand_ins(bench, orders.whose),
     });

@@ -25,33 +25,26 @@ CORE = {
 LAST_FAILURE = ("last_type", "last_value", "last_traceback", "last_exc")
 
 
-class Canaries:
-    """They are made before a test runs, so that code that looks for tests in memory finds them among the others."""
+def canaries_of(session, probe, is_students):
+    """Returns a function that runs the canary of an item.
 
-    def __init__(self, session, probe, is_students):
-        hooks = Hooks(session.config.pluginmanager, probe, is_students)
-        self._is_students = is_students
-        self._recursion_limit = sys.getrecursionlimit()
-        self._of = {id(item): (item, canary_of(item, hooks), parts_of(item)) for item in session.items}
+    They are made before a test runs, so that code that looks for tests in memory finds them among the others.
+    """
+    hooks = Hooks(session.config.pluginmanager, probe, is_students)
+    limit_before = sys.getrecursionlimit()
+    canaries = {id(item): (item, canary_of(item, hooks)) for item in session.items}
 
-    def is_untouched(self, item):
-        """Whether what an item runs is what it was, or has been replaced by the reference or by a library."""
-        _, _, before = self._of.get(id(item), (None, None, None))
-        return before is not None and all(
-            old is new or self._is_innocent(new) for old, new in zip(before, parts_of(item))
-        )
-
-    def run(self, item):
-        """Runs the canary of an item, and leaves everything as it was."""
-        _, canary, _ = self._of[id(item)]
+    def run(item):
+        """Leaves everything as it was."""
+        _, canary = canaries[id(item)]
         current = os.environ.get("PYTEST_CURRENT_TEST")
         last = {name: getattr(sys, name) for name in LAST_FAILURE if hasattr(sys, name)}
         limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, self._recursion_limit))
+        sys.setrecursionlimit(max(limit, limit_before))
         try:
             runner.call_and_report(canary, "call")
         finally:
-            if limit < self._recursion_limit:
+            if limit < limit_before:
                 sys.setrecursionlimit(limit)
             os.environ.pop("PYTEST_CURRENT_TEST", None)
             if current is not None:
@@ -60,21 +53,7 @@ class Canaries:
                 vars(sys).pop(name, None)
             vars(sys).update(last)
 
-    def _is_innocent(self, part):
-        code = getattr(part, "__code__", part)
-        file = getattr(code, "co_filename", None)
-        return part is None or file is not None and not self._is_students(file)
-
-
-def parts_of(item):
-    """The functions that an item runs, and their code."""
-    functions = [vars(item).get("runtest"), type(item).runtest]
-    if isinstance(item, pytest.Function):
-        # Unittest's are looked up in the class, and forgotten at the end.
-        owner = item.cls if isinstance(item, TestCaseFunction) else None
-        functions += [vars(item).get("_obj"), getattr(owner, item.originalname, None)]
-    functions = [getattr(function, "__func__", function) for function in functions]
-    return functions + [getattr(function, "__code__", None) for function in functions]
+    return run
 
 
 class Hooks:

@@ -6,7 +6,8 @@ a closure. The reader ignores every line without it: that is output of some prog
 
 Each test is told twice under the same name: once as it is, and once as a canary (`pytest_canary.py`), which fails. The
 orders say which of the two comes first. Only the reader judges: a canary that passes, or a result that arrives out of
-order, is a sign that the student's code has changed how tests are run or reported.
+order, is a sign that the student's code has changed how tests are run or reported. Whether it has changed functions of
+pytest, of the tests or of this runner is looked at besides (`pytest_guard.py`).
 
 The result of a test is concluded from all reports that pytest and its plugins send between the start and the end of
 its protocol. There may be more than the usual three: one for each subtest, and those of attempts that a plugin of the
@@ -66,10 +67,23 @@ class Seen:
         return self.outcome not in ("passed", "failed", "skipped")
 
 
-def has_passed_unexpectedly(call, report):
+class Around:
+    """What stands in for the setup or the teardown of a canary, which has neither."""
+
+    outcome = "passed"
+    subtest = None
+    message = None
+    repeats = False
+
+    def __init__(self, when):
+        self.when = when
+
+
+def has_passed_unexpectedly(call, report, is_expected):
     """Whether a test has failed only because it was expected to fail, by `xfail(strict=True)` or by unittest.
 
-    The message alone does not tell: `pytest.fail` makes the same.
+    The message alone does not tell: `pytest.fail` makes the same. Nor does unittest's method, which the submission can
+    call as well: `is_expected` says whether a decorator of the reference told unittest so.
     """
     from _pytest.unittest import TestCaseFunction
 
@@ -77,6 +91,8 @@ def has_passed_unexpectedly(call, report):
         return False
     if call.excinfo is None:
         return isinstance(report.longrepr, str) and report.longrepr.startswith("[XPASS(strict)]")
+    if not is_expected:
+        return False
     frame = getattr(call.excinfo.tb, "tb_frame", None)
     return frame is not None and frame.f_code is TestCaseFunction.addUnexpectedSuccess.__code__
 
@@ -154,48 +170,7 @@ def left_out(item):
     return None
 
 
-def remember_libraries():
-    """Returns a function that tells whether the libraries of the tests are still as they are now."""
-    from types import FunctionType
-
-    def belongs(module):
-        return module.partition(".")[0] in ("pytest", "_pytest", "pluggy", "unittest")
-
-    kinds = (FunctionType, classmethod, staticmethod, property, type)
-    modules = [module for name, module in list(sys.modules.items()) if belongs(name)]
-    owners = modules + list({
-        value: None
-        for module in modules
-        for value in vars(module).values()
-        if isinstance(value, type) and belongs(value.__module__)
-    })
-    parts = [
-        (vars(owner), name, value, value.__code__ if isinstance(value, FunctionType) else None)
-        for owner in owners
-        for name, value in vars(owner).items()
-        # What they import from elsewhere, as a clock, may be replaced in good faith.
-        # A property does not say whose it is.
-        if isinstance(value, kinds) and belongs(getattr(value, "__module__", None) or "pytest")
-    ]
-
-    def unchanged():
-        return all(
-            names.get(name) is value and (code is None or value.__code__ is code)
-            for names, name, value, code in parts
-        )
-
-    return unchanged
-
-
-def owned_by_student(file, root, tests):
-    """Whether a file came with the submission, which has no `conftest.py`. `tests` is the folder of the tests."""
-    def is_in(folder):
-        return os.path.join(root, file).startswith(os.path.join(folder, ""))
-
-    return is_in(root) and not is_in(os.path.join(root, tests)) and os.path.basename(file) != "conftest.py"
-
-
-def before_students_code(root, tests, then):
+def before_students_code(is_students, then):
     """Calls `then` once, before the first file of the student is executed or loaded."""
     pending = [then]
 
@@ -203,17 +178,17 @@ def before_students_code(root, tests, then):
         if not pending or event not in ("exec", "import"):
             return
         file = getattr(args[0], "co_filename", None) if event == "exec" else args[1]
-        if isinstance(file, str) and not file.startswith("<") and owned_by_student(file, root, tests):
+        if isinstance(file, str) and not file.startswith("<") and is_students(file):
             pending.pop()()
 
     sys.addaudithook(hook)
 
 
-def load_canaries(file):
-    """Returns the module of the canaries, which nothing else can import."""
+def load(file):
+    """Returns the module of another file of the runner, which nothing else can import."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("canary", file)
+    spec = importlib.util.spec_from_file_location("ctutor_runner", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -235,7 +210,7 @@ def executors_of(manager):
     return {**hooks, None: getattr(manager, "_inner_hookexec", None)}
 
 
-def repeats_tests(config, root, tests):
+def repeats_tests(config, root, is_students):
     """Whether a plugin repeats tests: one that is known to, or one of the reference that runs tests in its own way.
 
     Many plugins and files `conftest.py` attach something to reports or limit the time of a test. They are no reason to
@@ -244,185 +219,212 @@ def repeats_tests(config, root, tests):
     folder = os.path.join(root, "")
     return any(
         module.partition(".")[0] in REPEATING
-        or file.startswith(folder) and not owned_by_student(file, root, tests)
+        or file.startswith(folder) and not is_students(file)
         for module, file in files_of(config.hook.pytest_runtest_protocol)
     ) or any(
         module.partition(".")[0] in REPEATING for module, _ in files_of(config.hook.pytest_runtest_makereport)
     )
 
 
-class Probe:
-    def __init__(self, orders, tell):
-        self._wanted = set(orders["wanted"]) if orders["mode"] == "run" else None
-        self._canary_file = orders["canary"]
-        self._canary_first = set(orders["canary_first"])
-        self._absent = orders["absent"]
-        self._tests = orders["tests"]
-        self._root = os.getcwd()
-        self._tell = tell
-        self._unchanged = None
-        self._manager = None
-        self._executors = None
-        self._canaries = None
-        self._may_repeat = False
-        self._reports = None
-        self._unexpected = None
-        self._reasons = {}
+def absence(error, absent):
+    """Which file of the student would have been the module that was not found."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        for module, file in absent.items():
+            if f"{module}.".startswith(f"{error.name}.") or f"{error.name}.".startswith(f"{module}."):
+                return f"`{file}` is not in the submission"
+    return None
 
-    def pytest_load_initial_conftests(self):
-        # Pytest has changed itself by now, and no file of the student has been imported. Plugins that the reference's
-        # `conftest.py` loads may still change pytest in good faith, so that it is remembered as late as possible.
-        before_students_code(self._root, self._tests, self._remember)
 
-    def pytest_sessionstart(self, session):
-        self._remember()
-        self._manager = session.config.pluginmanager
-        self._executors = executors_of(self._manager)
-        self._may_repeat = repeats_tests(session.config, self._root, self._tests)
+def own_traceback(error, root):
+    """Without the frames of pytest and of the import system."""
+    import traceback
 
-    # What the decorator `pytest.hookimpl` sets.
-    pytest_sessionstart.pytest_impl = {"trylast": True}
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(root)]
+    return "".join(traceback.format_list(own) + traceback.format_exception_only(error)).rstrip()
 
-    def _remember(self):
-        if self._unchanged is None:
-            self._unchanged = remember_libraries()
 
-    def pytest_plugin_registered(self, plugin, manager):
-        # It may be gone again before the test ends.
-        hooks = manager.get_hookcallers(plugin) or []
-        if any(self._is_students(file) for hook in hooks for _, file in files_of(hook, plugin)):
-            self._tell("changed")
+def probe_of(orders, tell, guard, main_module):
+    """Returns the plugin. What it decides by lies in this function's variables: an attribute could be set."""
+    wanted = set(orders["wanted"]) if orders["mode"] == "run" else None
+    canaries_first = frozenset(orders["canary_first"])
+    absent = orders["absent"]
+    root = os.getcwd()
+    is_students = guard.origin(root, orders["tests"], orders["placed"])
+    reasons = {}
+    canary = manager = executors = libraries_unchanged = own_unchanged = None
+    later_unchanged = guard.watch((), None)
+    run_canary = is_untouched = has_own_instance = None
+    expected_to_fail = frozenset()
+    may_repeat = False
+    reports = unexpected = None
 
-    def pytest_collectstart(self, collector):
-        if type(collector).__name__ == "Module":
-            self._tell("loading", file=collector.nodeid)
+    def shown(text, size=4000):
+        text = str(text).replace(root, ".")
+        return text if len(text) <= size else text[:size] + " […]"
 
-    def pytest_exception_interact(self, node, call, report):
-        import pytest
+    def remember():
+        nonlocal libraries_unchanged
+        if libraries_unchanged is None:
+            libraries_unchanged = guard.watch_libraries(is_students)
 
-        error = call.excinfo.value
-        if isinstance(error, pytest.Collector.CollectError):
-            error = error.__cause__ or error
-        reason = self._absence(error)
-        if reason is None and isinstance(node, pytest.Collector) and error.__traceback__:
-            reason = self._own_traceback(error)
-        if reason is not None:
-            self._reasons[report.nodeid] = reason
-
-    def pytest_collectreport(self, report):
-        if report.failed:
-            message = self._reasons.pop(report.nodeid, None) or report.longreprtext
-            self._tell("load_failed", file=report.nodeid, message=self._shown(message))
-        elif report.skipped:
-            self._tell("load_skipped", file=report.nodeid, message=self._shown(reason_of(report)))
-
-    def pytest_collection_finish(self, session):
-        items = session.items
-        self._tell_changes()
-        reasons = {} if self._wanted is not None else {item.nodeid: left_out(item) for item in items}
-        self._tell(
-            "listed",
-            tests=[item.nodeid for item in items],
-            left_out={
-                test: {"by": reason[0], "message": self._shown(reason[1])} for test, reason in reasons.items() if reason
-            },
-        )
-        if self._wanted is None:
-            return
-        items[:] = [item for item in items if item.nodeid in self._wanted]
-        self._canaries = load_canaries(self._canary_file).Canaries(session, self, self._is_students)
-
-    pytest_collection_finish.pytest_impl = {"tryfirst": True}
-
-    def pytest_runtest_protocol(self, item):
-        self._tell_changes(item)
-        canary_first = item.nodeid in self._canary_first
-        if canary_first:
-            self._run_canary(item)
-        self._reports = []
-        self._reasons.pop(item.nodeid, None)
-        self._tell("started", test=item.nodeid)
-        outcome = yield
-        if outcome.excinfo is not None:
-            return
-        reports, self._reports = self._reports, None
-        result, message, skipped_subtests = conclude(reports, self._may_repeat)
-        if result == "failed":
-            message = self._reasons.get(item.nodeid) or message
-        self._tell_changes(item)
-        self._tell(
-            "done",
-            test=item.nodeid,
-            result=result,
-            message=message and self._shown(message),
-            skipped_subtests=skipped_subtests,
-            duration=sum(report.duration for report in reports if report.subtest is None),
-        )
-        if not canary_first:
-            self._run_canary(item)
-
-    # Around whatever plugins do, so that all reports lie within, and what they change for a while is as it was.
-    pytest_runtest_protocol.pytest_impl = {"hookwrapper": True, "tryfirst": True}
-
-    def _run_canary(self, item):
-        self._reports = []
-        self._tell("started", test=item.nodeid)
-        self._canaries.run(item)
-        reports, self._reports = self._reports, None
-        has_failed = [report.outcome for report in reports] == ["failed"]
-        self._tell("done", test=item.nodeid, result="failed" if has_failed else "passed", message=None, duration=0)
-
-    def pytest_runtest_makereport(self, item, call):
-        outcome = yield
-        if outcome.excinfo is None:
-            report = outcome.get_result()
-            self._unexpected = report if has_passed_unexpectedly(call, report) else None
-
-    pytest_runtest_makereport.pytest_impl = {"hookwrapper": True, "tryfirst": True}
-
-    def pytest_runtest_logreport(self, report):
-        if self._reports is not None:
-            self._reports.append(Seen(report, report is self._unexpected))
-
-    pytest_runtest_logreport.pytest_impl = {"tryfirst": True}
-
-    def _tell_changes(self, item=None):
-        is_touched = item is not None and not self._canaries.is_untouched(item)
-        if is_touched or not self._unchanged() or self._has_students_plugin():
-            self._tell("changed")
-
-    def _has_students_plugin(self):
+    def has_students_plugin():
         """Whether a function of the submission has a say in how tests are run or reported."""
-        executors = executors_of(self._manager)
-        return any(executors.get(name) != executor for name, executor in self._executors.items()) or any(
-            self._is_students(file)
-            for hook in list(vars(self._manager.hook).values())
+        now = executors_of(manager)
+        return any(now.get(name) != executor for name, executor in executors.items()) or any(
+            is_students(file)
+            for hook in list(vars(manager.hook).values())
             if hasattr(hook, "get_hookimpls")
             for _, file in files_of(hook)
         )
 
-    def _is_students(self, file):
-        return owned_by_student(file, self._root, self._tests)
+    def tell_changes(item=None):
+        is_touched = item is not None and not is_untouched(item)
+        is_changed = not (own_unchanged() and later_unchanged() and libraries_unchanged())
+        if is_touched or is_changed or has_students_plugin():
+            tell("changed")
 
-    def _absence(self, error):
-        """Which file of the student would have been the module that was not found."""
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            for module, file in self._absent.items():
-                if f"{module}.".startswith(f"{error.name}.") or f"{error.name}.".startswith(f"{module}."):
-                    return f"`{file}` is not in the submission"
-        return None
+    def tell_canary(item):
+        nonlocal reports
+        reports = []
+        tell("started", test=item.nodeid)
+        run_canary(item)
+        seen, reports = reports, None
+        # By the same way as the result of a test, so that what lets everything pass lets this pass as well.
+        result, _, _ = conclude([Around("setup"), *seen, Around("teardown")], False)
+        has_failed = result == "failed" and [one.outcome for one in seen] == ["failed"]
+        tell("done", test=item.nodeid, result="failed" if has_failed else "passed", message=None, duration=0)
 
-    def _own_traceback(self, error):
-        """Without the frames of pytest and of the import system."""
-        import traceback
+    def remember_own():
+        own = (main_module, guard, canary)
+        owners = [*own, type(plugin), *(value for module in own for value in vars(module).values() if is_own(value))]
+        return guard.watch(owners, lambda module: True, (remember, remember_own, shown, tell_canary, tell_changes))
 
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if frame.filename.startswith(self._root)]
-        return "".join(traceback.format_list(own) + traceback.format_exception_only(error)).rstrip()
+    class Probe:
+        def pytest_load_initial_conftests(self):
+            nonlocal canary, own_unchanged
+            canary = load(orders["canary"])
+            own_unchanged = remember_own()
+            # Pytest has changed itself by now, and no file of the student has been imported. Plugins that the
+            # reference's `conftest.py` loads may still change pytest in good faith, so that it is remembered as late
+            # as possible.
+            before_students_code(is_students, remember)
 
-    def _shown(self, text, size=4000):
-        text = str(text).replace(self._root, ".")
-        return text if len(text) <= size else text[:size] + " […]"
+        def pytest_sessionstart(self, session):
+            nonlocal manager, executors, may_repeat
+            remember()
+            manager = session.config.pluginmanager
+            executors = executors_of(manager)
+            may_repeat = repeats_tests(session.config, root, is_students)
+
+        # What the decorator `pytest.hookimpl` sets.
+        pytest_sessionstart.pytest_impl = {"trylast": True}
+
+        def pytest_plugin_registered(self, plugin, manager):
+            # It may be gone again before the test ends.
+            hooks = manager.get_hookcallers(plugin) or []
+            if any(is_students(file) for hook in hooks for _, file in files_of(hook, plugin)):
+                tell("changed")
+
+        def pytest_collectstart(self, collector):
+            if type(collector).__name__ == "Module":
+                tell("loading", file=collector.nodeid)
+
+        def pytest_exception_interact(self, node, call, report):
+            import pytest
+
+            error = call.excinfo.value
+            if isinstance(error, pytest.Collector.CollectError):
+                error = error.__cause__ or error
+            reason = absence(error, absent)
+            if reason is None and isinstance(node, pytest.Collector) and error.__traceback__:
+                reason = own_traceback(error, root)
+            if reason is not None:
+                reasons[report.nodeid] = reason
+
+        def pytest_collectreport(self, report):
+            if report.failed:
+                message = reasons.pop(report.nodeid, None) or report.longreprtext
+                tell("load_failed", file=report.nodeid, message=shown(message))
+            elif report.skipped:
+                tell("load_skipped", file=report.nodeid, message=shown(reason_of(report)))
+
+        def pytest_collection_finish(self, session):
+            nonlocal run_canary, is_untouched, has_own_instance, expected_to_fail, later_unchanged
+            items = session.items
+            tell_changes()
+            left = {} if wanted is not None else {item.nodeid: left_out(item) for item in items}
+            tell(
+                "listed",
+                tests=[item.nodeid for item in items],
+                left_out={
+                    test: {"by": reason[0], "message": shown(reason[1])} for test, reason in left.items() if reason
+                },
+            )
+            if wanted is None:
+                return
+            items[:] = [item for item in items if item.nodeid in wanted]
+            is_untouched, has_own_instance = guard.watch_items(items, is_students)
+            expected_to_fail = guard.expecting_failure(items, is_students)
+            run_canary = canary.canaries_of(session, self, is_students)
+            later_unchanged = guard.watch((), None, (libraries_unchanged, is_untouched, has_own_instance, run_canary))
+
+        pytest_collection_finish.pytest_impl = {"tryfirst": True}
+
+        def pytest_runtest_protocol(self, item):
+            nonlocal reports
+            tell_changes(item)
+            canary_first = item.nodeid in canaries_first
+            if canary_first:
+                tell_canary(item)
+            reports = []
+            reasons.pop(item.nodeid, None)
+            tell("started", test=item.nodeid)
+            outcome = yield
+            if outcome.excinfo is not None:
+                return
+            seen, reports = reports, None
+            result, message, skipped_subtests = conclude(seen, may_repeat)
+            if result == "failed":
+                message = reasons.get(item.nodeid) or message
+            tell_changes(item)
+            tell(
+                "done",
+                test=item.nodeid,
+                result=result,
+                message=message and shown(message),
+                skipped_subtests=skipped_subtests,
+                duration=sum(report.duration for report in seen if report.subtest is None),
+            )
+            if not canary_first:
+                tell_canary(item)
+
+        # Around whatever plugins do, so that all reports lie within, and what they change for a while is as it was.
+        pytest_runtest_protocol.pytest_impl = {"hookwrapper": True, "tryfirst": True}
+
+        def pytest_runtest_makereport(self, item, call):
+            nonlocal unexpected
+            if call.when == "call" and not has_own_instance(item):
+                tell("changed")
+            outcome = yield
+            if outcome.excinfo is None:
+                report = outcome.get_result()
+                unexpected = report if has_passed_unexpectedly(call, report, id(item) in expected_to_fail) else None
+
+        pytest_runtest_makereport.pytest_impl = {"hookwrapper": True, "tryfirst": True}
+
+        def pytest_runtest_logreport(self, report):
+            if reports is not None:
+                reports.append(Seen(report, report is unexpected))
+
+        pytest_runtest_logreport.pytest_impl = {"tryfirst": True}
+
+    plugin = Probe()
+    return plugin
+
+
+def is_own(value):
+    return isinstance(value, type) and value.__module__ in ("__main__", "ctutor_runner")
 
 
 class StandIns:
@@ -477,7 +479,10 @@ def main():
     ]
     if orders["mode"] == "list":
         arguments.append("--collect-only")
-    code = pytest.main(arguments + orders["paths"], plugins=[Probe(orders, tell)])
+    probe = probe_of(orders, tell, load(orders["guard"]), sys.modules["__main__"])
+    # From here on nothing can import this module.
+    sys.modules["__main__"] = type(sys)("__main__")
+    code = pytest.main(arguments + orders["paths"], plugins=[probe])
     tell("finished", code=int(code))
     return int(code)
 
