@@ -158,13 +158,17 @@ impl Session {
             Some(Event::Missing { program }) => self.missing = Some(program),
             Some(Event::Loading { file }) => self.current = Some(Current::File(file)),
             Some(Event::LoadFailed { file, message }) => {
-                self.load_failures.insert(file, cap(&message));
+                if self.concerns(&file) {
+                    self.load_failures.insert(file, cap(&message));
+                }
                 self.current = None;
             }
             Some(Event::LoadSkipped { file, message }) => {
-                let told = format!("the file was skipped while it was imported: {message}");
-                self.load_failures.insert(file.clone(), cap(&told));
-                self.load_skips.insert(file, cap(&message));
+                if self.concerns(&file) {
+                    let told = format!("the file was skipped while it was imported: {message}");
+                    self.load_failures.insert(file.clone(), cap(&told));
+                    self.load_skips.insert(file, cap(&message));
+                }
                 self.current = None;
             }
             Some(Event::Listed { tests, left_out }) => {
@@ -175,7 +179,7 @@ impl Session {
             Some(Event::Started { test }) => self.start(test),
             Some(Event::Changed) => self.tampered = true,
             Some(Event::Done { test, result, message, skipped_subtests, duration }) => {
-                if !skipped_subtests.is_empty() {
+                if !skipped_subtests.is_empty() && self.canary_first.contains_key(&test) {
                     self.skipped_subtests.insert(test.clone(), skipped_subtests);
                 }
                 self.take(&test, result, message.as_deref(), duration);
@@ -184,6 +188,12 @@ impl Session {
             Some(Event::Finished { code }) => self.finished = Some(code),
         }
         Step::Began
+    }
+
+    /// Whether a file has tests that are wanted. A submission that knows the nonce can name as many others as it likes,
+    /// and none is kept. While tests are listed, none of its files is there.
+    fn concerns(&self, file: &str) -> bool {
+        self.canary_first.is_empty() || self.canary_first.keys().any(|test| file_of(test) == file)
     }
 
     fn start(&mut self, test: String) {
@@ -440,6 +450,26 @@ mod tests {
         let reports = session.settle(&tests, Status::TimedOut, "too slow");
         assert_eq!(reports.len(), 2);
         assert!(!reports.contains_key(&tests[2]));
+    }
+
+    #[test]
+    fn files_that_nobody_asked_for_are_not_kept() {
+        let (mut session, _) = session();
+        for event in ["load_failed", "load_skipped"] {
+            for file in ["t/a.py", "t/made_up.py"] {
+                let line = format!(r#"nonce {{"event":"{event}","file":"{file}","message":"?"}}"#);
+                session.read(line.as_bytes());
+            }
+        }
+        assert_eq!(session.load_failures.len(), 1);
+        assert_eq!(session.load_skips.len(), 1);
+        let made_up = r#"nonce {"event":"done","test":"made_up","result":"passed","message":null,"skipped_subtests":["a"],"duration":0}"#;
+        session.read(made_up.as_bytes());
+        assert!(session.skipped_subtests.is_empty());
+        let mut listing = Session::new(&[]);
+        listing.nonce = "nonce".to_owned();
+        listing.read(br#"nonce {"event":"load_failed","file":"t/any.py","message":"?"}"#);
+        assert_eq!(listing.load_failures.len(), 1);
     }
 
     #[test]
