@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    CommitId, Error, LocalSources, Options, SecretSource, Source, Watch, Written,
+    CommitId, Error, LocalSources, Options, SecretSource, Source, Watch, Written, answer,
     mirror::{self, Mirror},
     private_folder,
 };
@@ -52,6 +52,7 @@ impl RepositoryCache {
             private_folder::make(&folder).map_err(Error::io("making the repository cache"))?;
         }
         bound_silence(options.server_timeout);
+        answer::keep();
         let places = Arc::new(Semaphore::new(options.checkouts_at_once_max.max(1)));
         let (folder, options, fetching) = (folder.into(), Arc::new(options), Arc::default());
         Ok(Self { folder, options, secrets, fetching, places })

@@ -9,7 +9,11 @@ use git2::{
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    Error, Options, Progress, Source, Watch, advertised::Advertised, error::Phase, secret::without_secret,
+    Error, Options, Progress, Source, Watch,
+    advertised::Advertised,
+    answer::{self, Answer},
+    error::Phase,
+    secret::without_secret,
     server_words, ssh,
 };
 
@@ -64,6 +68,7 @@ impl Server<'_> {
         );
         let (refspecs, decision) = decide(&advertised)?;
         notes.phase.set(Phase::Asking);
+        answer::forget();
         let mut options = FetchOptions::new();
         options
             .remote_callbacks(self.callbacks(&notes))
@@ -93,7 +98,27 @@ impl Server<'_> {
         if let Some(error) = server_words::fault_in(&told, &url, shown) {
             return error;
         }
+        let is_over = fault.code() == git2::ErrorCode::Eof && fault.class() != git2::ErrorClass::Ssh;
+        if is_over && notes.phase.get() == Phase::Asking {
+            return self.over(shown);
+        }
         Error::from_fetch(&url, fault, message, notes.phase.get())
+    }
+
+    /// The error of an answer that ended before anything was received.
+    fn over(&self, shown: impl Fn(&str) -> String) -> Error {
+        let (url, revision) = (self.source.url.clone(), self.source.revision.clone());
+        let answer = match answer::last() {
+            Answer::Refusal(message) => {
+                return Error::Reported { url, message: ssh::one_line(&shown(&message)) };
+            }
+            Answer::WithoutLength => {
+                "has neither `Content-Length` nor `Transfer-Encoding: chunked`, one of which libgit2 needs"
+            }
+            Answer::Empty => "is empty",
+            Answer::CutOff => "is cut off",
+        };
+        Error::Unanswered { url, revision, answer }
     }
 
     fn callbacks<'a>(&'a self, notes: &'a Notes) -> RemoteCallbacks<'a> {

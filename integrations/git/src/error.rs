@@ -52,6 +52,12 @@ pub enum Error {
     /// SSH knows no status, only what the other side wrote before it hung up.
     #[error("`{url}` closed the connection and said: {message}")]
     HungUp { url: RepositoryUrl, message: String },
+    /// The server lists what it was asked for, and its answer ended early. That may be a proxy's fault as well.
+    #[error(
+        "the answer of `{url}` when asked for `{revision}` {answer}; if this lasts, look at the logs of the server and \
+         of proxies before it, and run `git fsck` in the repository"
+    )]
+    Unanswered { url: RepositoryUrl, revision: Revision, answer: &'static str },
     /// The server answered in the words of the Git protocol.
     #[error("`{url}` reported an error: {message}")]
     Reported { url: RepositoryUrl, message: String },
@@ -121,7 +127,7 @@ impl Error {
         match self {
             Self::Network { .. } | Self::TimedOut { .. } | Self::Io { .. } | Self::Mirror { .. } => true,
             // Either the repository does not exist, or the server has a temporary fault.
-            Self::HungUp { .. } | Self::Reported { .. } => true,
+            Self::HungUp { .. } | Self::Unanswered { .. } | Self::Reported { .. } => true,
             Self::SecretUnavailable { source, .. } => source.is_retryable(),
             Self::Answered { status, .. } => matches!(status, 408 | 429 | 500..),
             Self::InvalidUrl { .. }

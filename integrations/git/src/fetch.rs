@@ -16,7 +16,7 @@ use crate::{
     local::{Copying, Local},
     mirror::{Age, Mirror},
     objects::{Objects, Peeled, damaged},
-    refs,
+    refs, server_words,
 };
 
 /// What a fetch asks for when a commit may be anywhere. libgit2 only selects with it; nothing has these names here.
@@ -101,6 +101,7 @@ impl Mirror {
                 | Error::Reported { .. }
                 | Error::Damaged { .. }
                 | Error::HungUp { .. }
+                | Error::Unanswered { .. }
                 | Error::Network { .. },
             ) if asked.get() => {}
             outcome => return outcome,
@@ -137,15 +138,20 @@ impl Mirror {
         let asked = Cell::new(false);
         let received = match self.receive_named(repository, secret, &asked) {
             // The reference may have moved since it was listed, so that it is asked for once more.
-            Err(Error::HungUp { .. }) if asked.get() => self.receive_named(repository, secret, &asked),
+            Err(Error::HungUp { .. } | Error::Unanswered { .. } | Error::Reported { .. }) if asked.get() => {
+                self.receive_named(repository, secret, &asked)
+            }
             outcome => outcome,
         };
         let received = received.map_err(|error| match error {
-            Error::HungUp { url, message } if asked.get() => {
+            // Without such words it may be a fault of the server, or of a proxy before it.
+            Error::HungUp { url, message } | Error::Reported { url, message }
+                if asked.get() && server_words::is_of_an_object(&message) =>
+            {
                 let revision = &self.source.revision;
                 damaged(
                     &url,
-                    &format!("the server lists `{revision}`, and when asked for it sent: {message}"),
+                    &format!("the server lists `{revision}`, and when asked for it said: {message}"),
                 )
             }
             error => error,

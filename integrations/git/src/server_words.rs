@@ -3,7 +3,7 @@
 use crate::{Error, source::RepositoryUrl, ssh::one_line};
 
 /// What `git pack-objects` and `git upload-pack` say of a repository that they cannot read, in lower case.
-const DAMAGE: [&str; 11] = [
+const DAMAGE: [&str; 12] = [
     "missing blob",
     "missing tree",
     "tree object",
@@ -15,7 +15,10 @@ const DAMAGE: [&str; 11] = [
     "corrupt",
     "object file",
     "not a valid object",
+    NOT_OURS,
 ];
+/// What `git upload-pack` says when asked for an object that it does not have, or cannot read.
+const NOT_OURS: &str = "not our ref";
 /// What libgit2 puts before an error that the server sent as such.
 const REPORTED: &str = "remote error: ";
 
@@ -27,10 +30,18 @@ pub(crate) fn fault_in(told: &[u8], url: &RepositoryUrl, shown: impl Fn(&str) ->
         .filter_map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")));
     let first = faults.next()?;
     let message = shown(&one_line(first));
-    let words = told.to_lowercase();
-    let is_damage = DAMAGE.iter().any(|damage| words.contains(damage));
     let url = url.clone();
-    Some(if is_damage { Error::Damaged { url, message } } else { Error::Reported { url, message } })
+    Some(if is_of_an_object(&told) {
+        Error::Damaged { url, message }
+    } else {
+        Error::Reported { url, message }
+    })
+}
+
+/// Whether a server's words are about an object of its repository, and not about the server.
+pub(crate) fn is_of_an_object(told: &str) -> bool {
+    let words = told.to_lowercase();
+    DAMAGE.iter().any(|damage| words.contains(damage))
 }
 
 /// The error that the server sent in place of an answer.

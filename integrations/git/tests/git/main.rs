@@ -8,6 +8,7 @@ mod malformed;
 mod odd;
 mod refs;
 mod revisions;
+mod spoiled;
 #[cfg(unix)]
 mod ssh;
 #[cfg(unix)]

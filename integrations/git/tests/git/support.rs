@@ -32,6 +32,22 @@ pub(crate) enum Manner {
     Redirect(String),
     /// Accepts and never answers.
     Silent,
+    /// Lists its references, and what it sends of them is spoiled.
+    Spoiled(Spoiled),
+}
+
+/// What becomes of the answer that holds the objects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Spoiled {
+    Empty,
+    /// Nothing after the first packet line.
+    AfterNak,
+    /// In whole chunks, and not all of it.
+    Half,
+    /// Its end is that of the connection.
+    WithoutLength,
+    /// A server that says why it sends nothing.
+    Busy,
 }
 
 #[derive(Debug)]
@@ -156,6 +172,8 @@ impl Shared {
         self.credentials.fetch_add(usize::from(authorization.is_some()), Ordering::SeqCst);
         let reply = match &self.manner {
             Manner::Open | Manner::Silent => self.run_backend(&request),
+            Manner::Spoiled(how) if request.method == "POST" => how.spoil(&self.run_backend(&request)),
+            Manner::Spoiled(_) => self.run_backend(&request),
             Manner::Status(status) => reply(*status, &[], b"no"),
             Manner::Redirect(to) => {
                 let place = format!("Location: {to}{}?{}", request.path, request.query);
@@ -221,6 +239,30 @@ impl Shared {
             .map_or(200, |text| text[..3].parse().unwrap());
         let headers: Vec<&str> = headers.lines().filter(|line| !line.starts_with("Status:")).collect();
         reply(status, &headers, &output[end + 4..])
+    }
+}
+
+impl Spoiled {
+    fn spoil(self, whole: &[u8]) -> Vec<u8> {
+        const KIND: &str = "Content-Type: application/x-git-upload-pack-result";
+
+        let end = whole.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let body = &whole[end + 4..];
+        match self {
+            Self::Empty => reply(200, &[KIND], b""),
+            Self::AfterNak => reply(200, &[KIND], &body[..8]),
+            Self::Half => {
+                let half = &body[..body.len() / 2];
+                let head = format!("HTTP/1.1 200 Any\r\nTransfer-Encoding: chunked\r\n{KIND}\r\n\r\n");
+                let size = format!("{:x}\r\n", half.len());
+                [head.as_bytes(), size.as_bytes(), half, b"\r\n0\r\n\r\n"].concat()
+            }
+            Self::WithoutLength => {
+                let head = format!("HTTP/1.1 200 Any\r\nConnection: close\r\n{KIND}\r\n\r\n");
+                [head.as_bytes(), body].concat()
+            }
+            Self::Busy => reply(200, &[KIND], b"001dERR try again in a minute"),
+        }
     }
 }
 

@@ -1,0 +1,132 @@
+//! The start of a server's last answer over HTTP, as it came.
+//!
+//! libgit2 skips a packet line `ERR` where it waits for `ACK` or `NAK`, and takes a body without a length for an empty
+//! one. Both look to its callers like a connection that was cut off, and only its trace tells them apart.
+
+use std::{cell::RefCell, sync::Once};
+
+use git2::TraceLevel;
+
+/// How much of an answer is kept: its headers and its first packet lines.
+const KEPT_BYTES_MAX: usize = 8192;
+const REQUEST: &[u8] = b"Sending request:";
+const RECEIVED: &[u8] = b"Received:\n";
+
+thread_local! {
+    static ANSWER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What an answer holds that ended before libgit2 had what it waited for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The server's reason, in the words of the Git protocol.
+    Refusal(String),
+    /// A body whose end is that of the connection. HTTP allows it, and libgit2 reads none of it.
+    WithoutLength,
+    Empty,
+    CutOff,
+}
+
+/// Keeps the answers that each thread receives from now on.
+pub(crate) fn keep() {
+    static ONCE: Once = Once::new();
+
+    ONCE.call_once(|| {
+        if let Err(fault) = git2::trace_set(TraceLevel::Trace, note) {
+            tracing::warn!(error = %fault, "libgit2 does not tell what servers answer");
+        }
+    });
+}
+
+/// Forgets what this thread has received.
+pub(crate) fn forget() {
+    ANSWER.with_borrow_mut(Vec::clear);
+}
+
+/// What the last answer to this thread was.
+pub(crate) fn last() -> Answer {
+    ANSWER.with_borrow(|answer| read(answer))
+}
+
+/// Requests come past here too, with their credentials, and are not kept.
+fn note(_: TraceLevel, line: &[u8]) {
+    ANSWER.with_borrow_mut(|answer| {
+        if line.starts_with(REQUEST) {
+            answer.clear();
+        } else if let Some(received) = line.strip_prefix(RECEIVED) {
+            let room = KEPT_BYTES_MAX - answer.len();
+            answer.extend(received.iter().take(room));
+        }
+    });
+}
+
+fn read(answer: &[u8]) -> Answer {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Answer::Empty };
+    let headers = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let has = |name: &str| headers.lines().any(|line| line.starts_with(name));
+    let body = &answer[end + 4..];
+    let is_chunked = has("transfer-encoding:");
+    if !is_chunked && !has("content-length:") {
+        return Answer::WithoutLength;
+    }
+    let body = if is_chunked { first_chunk(body) } else { body };
+    match refusal(body) {
+        Some(message) => Answer::Refusal(message),
+        None if body.is_empty() => Answer::Empty,
+        None => Answer::CutOff,
+    }
+}
+
+/// The body after the size of its first chunk; nothing if that is the last one.
+fn first_chunk(body: &[u8]) -> &[u8] {
+    let Some(end) = body.windows(2).position(|two| two == b"\r\n") else { return b"" };
+    if body[..end].iter().all(|digit| *digit == b'0') { b"" } else { &body[end + 2..] }
+}
+
+/// The text of the packet line `ERR` that a body begins with, if it is whole.
+fn refusal(body: &[u8]) -> Option<String> {
+    let length = std::str::from_utf8(body.get(..4)?).ok()?;
+    let line = body.get(4..usize::from_str_radix(length, 16).ok()?)?;
+    Some(String::from_utf8_lossy(line.strip_prefix(b"ERR ")?).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_by_its_headers_and_its_first_line() {
+        let err = "0020ERR upload-pack: not our ref";
+        let refused = || Answer::Refusal("upload-pack: not our ref".to_owned());
+        for (headers, body, expected) in [
+            ("Content-Length: 32", err, refused()),
+            ("content-length: 32", err, refused()),
+            ("Transfer-Encoding: chunked", &format!("20\r\n{err}\r\n0\r\n\r\n"), refused()),
+            ("Content-Length: 32", "0020ERR upload-pack: not", Answer::CutOff),
+            ("Content-Length: 0", "", Answer::Empty),
+            ("Transfer-Encoding: chunked", "0\r\n\r\n", Answer::Empty),
+            ("Transfer-Encoding: chunked", "8\r\n0008NAK\n\r\n0\r\n\r\n", Answer::CutOff),
+            ("Content-Length: 8", "0008NAK\n", Answer::CutOff),
+            ("Content-Length: 8", "0003ERR ", Answer::CutOff),
+            ("Connection: close", "0008NAK\n", Answer::WithoutLength),
+        ] {
+            let answer = format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{body}");
+            assert_eq!(read(answer.as_bytes()), expected, "{answer:?}");
+        }
+        assert_eq!(read(b""), Answer::Empty);
+    }
+
+    #[test]
+    fn a_request_begins_a_new_answer_and_is_not_kept() {
+        note(TraceLevel::Trace, b"Received:\nHTTP/1.1 401 No\r\n\r\n");
+        note(TraceLevel::Trace, b"Sending request:\nAuthorization: Basic c2VjcmV0\r\n\r\n");
+        note(TraceLevel::Trace, b"Received:\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n");
+        note(TraceLevel::Trace, b"Received:\n\r\n0008NAK\n");
+        let kept = ANSWER.with_borrow(|answer| String::from_utf8(answer.clone()).unwrap());
+        assert_eq!(kept, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n0008NAK\n");
+        note(TraceLevel::Trace, &[RECEIVED, &[b'x'; 2 * KEPT_BYTES_MAX]].concat());
+        assert_eq!(ANSWER.with_borrow(Vec::len), KEPT_BYTES_MAX);
+        forget();
+        assert_eq!(last(), Answer::Empty);
+    }
+}
