@@ -17,7 +17,7 @@ pub(crate) const PACKED: &str = "packed-refs";
 const LISTED_MAX: usize = 10;
 
 /// What a repository says about its references before anything is fetched.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Advertised {
     refs: Vec<(String, Oid)>,
     unreadable: Vec<Unreadable>,
@@ -60,6 +60,16 @@ impl Advertised {
         let is_tip =
             |name: &str| !name.ends_with(PEELED) && (name.starts_with(HEADS) || name.starts_with(TAGS));
         self.refs.iter().filter(move |(name, _)| is_tip(name)).map(|(_, id)| *id)
+    }
+
+    /// All branches and tags, first those that point to a commit whose ID starts with these digits.
+    pub(crate) fn starting_with(&self, digits: &str) -> Vec<Reference> {
+        let is_tip = |name: &str| name.starts_with(HEADS) || name.starts_with(TAGS);
+        let mut tips: Vec<Reference> = self.all().filter(|reference| is_tip(&reference.name)).collect();
+        tips.sort_by_key(|tip| {
+            !(tip.id.to_string().starts_with(digits) || self.peeled(tip).to_string().starts_with(digits))
+        });
+        tips
     }
 
     /// What `HEAD` points to.

@@ -1,7 +1,7 @@
 //! Brings a commit into a mirror.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{HashSet, VecDeque},
     fs::File,
 };
@@ -16,7 +16,8 @@ use crate::{
     local::{Copying, Local},
     mirror::{Age, Mirror},
     objects::{Objects, Peeled, damaged},
-    refs, server_words,
+    refs,
+    search::listed_and_refused,
 };
 
 /// What a fetch asks for when a commit may be anywhere. libgit2 only selects with it; nothing has these names here.
@@ -24,6 +25,15 @@ const BRANCHES_AND_TAGS: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/
 
 /// How many commits of one short ID an error lists.
 const CANDIDATES_MAX: usize = 10;
+
+/// What a server was asked for.
+#[derive(Default)]
+enum Asked {
+    #[default]
+    Nothing,
+    One,
+    All(Advertised),
+}
 
 impl Mirror {
     /// Brings what the revision means into the mirror, and returns its commit.
@@ -106,9 +116,15 @@ impl Mirror {
             ) if asked.get() => {}
             outcome => return outcome,
         }
-        let all = |_: &Advertised| Ok((BRANCHES_AND_TAGS.map(str::to_owned).to_vec(), ()));
-        let received = self.server(secret.as_ref()).receive(repository, all)?;
-        self.store(repository, &received, None)?;
+        let listed = RefCell::default();
+        let all = |advertised: &Advertised| {
+            listed.replace(advertised.clone());
+            Ok((BRANCHES_AND_TAGS.map(str::to_owned).to_vec(), ()))
+        };
+        match self.server(secret.as_ref()).receive(repository, all) {
+            Ok(received) => self.store(repository, &received, None)?,
+            Err(error) => return self.download_each(repository, secret.as_ref(), &listed.take(), error),
+        }
         self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(false))
     }
 
@@ -124,7 +140,7 @@ impl Mirror {
             advertised.check_not_empty(&self.source.url)?;
             asked.set(true);
             let source = advertised.pointing_to(id).unwrap_or(commit.as_str());
-            Ok((vec![refspec(source, id)], ()))
+            Ok((vec![refs::asking(source, id)], ()))
         })?;
         self.store(repository, &received, Some(id))?;
         self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(false))
@@ -135,27 +151,24 @@ impl Mirror {
         repository: &git2::Repository,
         secret: Option<&SecretString>,
     ) -> Result<CommitId, Error> {
-        let asked = Cell::new(false);
+        let asked = RefCell::default();
         let received = match self.receive_named(repository, secret, &asked) {
             // The reference may have moved since it was listed, so that it is asked for once more.
-            Err(Error::HungUp { .. } | Error::Unanswered { .. } | Error::Reported { .. }) if asked.get() => {
+            Err(Error::HungUp { .. } | Error::Unanswered { .. } | Error::Reported { .. })
+                if matches!(*asked.borrow(), Asked::One) =>
+            {
                 self.receive_named(repository, secret, &asked)
             }
             outcome => outcome,
         };
-        let received = received.map_err(|error| match error {
-            // Without such words it may be a fault of the server, or of a proxy before it.
-            Error::HungUp { url, message } | Error::Reported { url, message }
-                if asked.get() && server_words::is_of_an_object(&message) =>
-            {
-                let revision = &self.source.revision;
-                damaged(
-                    &url,
-                    &format!("the server lists `{revision}`, and when asked for it said: {message}"),
-                )
+        let received = match (received, asked.take()) {
+            (Ok(received), _) => received,
+            (Err(error), Asked::One) => return Err(listed_and_refused(error, &self.source.revision)),
+            (Err(error), Asked::All(listed)) => {
+                return self.download_each(repository, secret, &listed, error);
             }
-            error => error,
-        })?;
+            (Err(error), Asked::Nothing) => return Err(error),
+        };
         let wanted = received.decision.as_ref().map(|reference| reference.id);
         self.store(repository, &received, wanted)?;
         let objects = self.objects(repository)?;
@@ -169,25 +182,25 @@ impl Mirror {
         &self,
         repository: &git2::Repository,
         secret: Option<&SecretString>,
-        asked: &Cell<bool>,
+        asked: &RefCell<Asked>,
     ) -> Result<Received<Option<Reference>>, Error> {
-        asked.set(false);
+        asked.take();
         self.server(secret).receive(repository, |advertised| {
             let reference = self.reference(advertised, &self.source.revision)?;
-            let refspecs = match &reference {
-                Some(reference) => vec![refspec(&reference.name, reference.id)],
+            let (refspecs, now_asked) = match &reference {
+                Some(found) => (vec![refs::asking(&found.name, found.id)], Asked::One),
                 None if self.source.revision.as_short_id().is_some() => {
-                    BRANCHES_AND_TAGS.map(str::to_owned).to_vec()
+                    (BRANCHES_AND_TAGS.map(str::to_owned).to_vec(), Asked::All(advertised.clone()))
                 }
                 None => return Err(self.unknown(false)),
             };
-            asked.set(true);
+            asked.replace(now_asked);
             Ok((refspecs, reference))
         })
     }
 
     /// Bounds what was received and notes it for the next fetch.
-    fn store<T>(
+    pub(crate) fn store<T>(
         &self,
         repository: &git2::Repository,
         received: &Received<T>,
@@ -214,7 +227,7 @@ impl Mirror {
     }
 
     /// The commit that a full ID means, which may be that of a tag.
-    fn meaning(&self, objects: &Objects<'_>, id: &CommitId) -> Result<Option<CommitId>, Error> {
+    pub(crate) fn meaning(&self, objects: &Objects<'_>, id: &CommitId) -> Result<Option<CommitId>, Error> {
         objects.meaning_of(id)?.map(|peeled| self.expect_commit(peeled)).transpose()
     }
 
@@ -234,7 +247,11 @@ impl Mirror {
     }
 
     /// The commit of the branches and tags that the revision is a short ID of.
-    fn short(&self, objects: &Objects<'_>, advertised: &Advertised) -> Result<Option<CommitId>, Error> {
+    pub(crate) fn short(
+        &self,
+        objects: &Objects<'_>,
+        advertised: &Advertised,
+    ) -> Result<Option<CommitId>, Error> {
         let Some(digits) = self.source.revision.as_short_id() else { return Ok(None) };
         let mut pending: VecDeque<Oid> = VecDeque::new();
         for tip in advertised.tips() {
@@ -270,17 +287,12 @@ impl Mirror {
         Ok(found.pop())
     }
 
-    fn unknown(&self, is_shallow: bool) -> Error {
+    pub(crate) fn unknown(&self, is_shallow: bool) -> Error {
         let (url, revision) = (self.source.url.clone(), self.source.revision.clone());
         if is_shallow { Error::Shallow { url, revision } } else { Error::UnknownRevision { url, revision } }
     }
 
-    fn server<'a>(&'a self, secret: Option<&'a SecretString>) -> Server<'a> {
+    pub(crate) fn server<'a>(&'a self, secret: Option<&'a SecretString>) -> Server<'a> {
         Server { source: &self.source, secret, options: &self.options, watch: &self.watch }
     }
-}
-
-/// Asks for an object by the name `source`. libgit2 stores nothing below the second name; see [`refs`].
-fn refspec(source: &str, id: Oid) -> String {
-    format!("+{source}:refs/ctutor/{id}")
 }

@@ -16,6 +16,7 @@ mod prefix;
 pub mod private_folder;
 mod refs;
 mod revision;
+mod search;
 mod secret;
 mod server_words;
 mod source;

@@ -10,6 +10,11 @@ use git2::{Oid, Repository};
 
 const PREFIX: &str = "refs/ctutor/";
 
+/// Asks for an object by the name `source`. libgit2 stores nothing below the second name.
+pub(crate) fn asking(source: &str, id: Oid) -> String {
+    format!("+{source}:{PREFIX}{id}")
+}
+
 /// Keeps a reference to each of these objects and to nothing else. An object that is not here is passed over.
 pub(crate) fn keep(repository: &Repository, wanted: &HashSet<Oid>) -> Result<(), git2::Error> {
     let odb = repository.odb()?;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ctutor_git::{NoSecrets, Options, RepositoryCache, Source, Watch};
+use ctutor_git::{Error, NoSecrets, Options, RepositoryCache, Source, Watch};
 
 use crate::{
     support::{Manner, Server, Spoiled},
-    upstream::Upstream,
+    upstream::{By, Upstream},
 };
 
 #[tokio::test]
@@ -31,5 +31,39 @@ async fn an_answer_that_ends_early_is_no_fault_of_the_repository() {
             assert!(error.is_retryable() && !error.is_of_the_content(), "{how:?} {revision}: {error:?}");
             assert!(error.to_string().contains(expected), "{how:?} {revision}: {error}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_by_its_id_is_found_whatever_other_branches_lack() {
+    for lost in ["file", "commit", "garbage"] {
+        let upstream = Upstream::new();
+        let first = upstream.commit("1", &[]);
+        let second = upstream.commit("2", &[first]);
+        upstream.set("refs/heads/main", second);
+        let broken = upstream.commit("lost", &[]);
+        upstream.set("refs/heads/a-broken", broken);
+        let file = git2::Oid::hash_object(git2::ObjectType::Blob, b"lost").unwrap();
+        match lost {
+            "file" => upstream.remove_object(file),
+            "commit" => upstream.remove_object(broken),
+            _ => {
+                upstream.remove_object(broken);
+                std::fs::write(upstream.object_file(broken), "garbage").unwrap();
+            }
+        }
+        for commit in [second, first] {
+            let id = commit.to_string();
+            for revision in [&id, &id[..10]] {
+                let found = upstream.commit_at(By::Http, revision).await;
+                assert_eq!(found.map_err(|error| error.to_string()), Ok(id.clone()), "{lost} {revision}");
+                std::fs::remove_dir_all(upstream.mirror()).unwrap();
+            }
+        }
+        // It could be in what cannot be fetched.
+        let error = upstream.commit_at(By::Http, "0123456").await.unwrap_err();
+        let is_damaged = matches!(error, Error::Damaged { .. });
+        assert_eq!(is_damaged, lost != "garbage", "{lost}: {error:?}");
+        assert_eq!(error.is_retryable(), lost == "garbage", "{lost}: {error:?}");
     }
 }
