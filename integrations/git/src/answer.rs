@@ -33,7 +33,7 @@ pub(crate) fn keep() {
 
     ONCE.call_once(|| {
         if let Err(fault) = git2::trace_set(TraceLevel::Trace, note) {
-            tracing::warn!(error = %fault, "libgit2 does not tell what servers answer");
+            tracing::warn!(reason = fault.message(), "libgit2 does not tell what servers answer");
         }
     });
 }
