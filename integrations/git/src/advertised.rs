@@ -21,7 +21,7 @@ const LISTED_MAX: usize = 10;
 pub(crate) struct Advertised {
     refs: Vec<(String, Oid)>,
     unreadable: Vec<Unreadable>,
-    /// What `HEAD` names, if it names a branch.
+    /// What `HEAD` names, if it names a branch and that is told.
     head: Option<String>,
 }
 
@@ -42,6 +42,11 @@ pub(crate) struct Reference {
 impl Advertised {
     pub(crate) fn new(refs: impl IntoIterator<Item = (String, Oid)>) -> Self {
         Self { refs: refs.into_iter().collect(), ..Self::default() }
+    }
+
+    /// With the branch that `HEAD` names.
+    pub(crate) fn with_head(self, head: Option<String>) -> Self {
+        Self { head, ..self }
     }
 
     /// With what cannot be read. Only a repository of this machine tells.
@@ -145,6 +150,30 @@ impl Advertised {
         }
         self.check_readable(url, |_| true)?;
         Err(Error::EmptyRepository { url: url.clone() })
+    }
+
+    /// What a caller who named something that is not here may have meant, for the end of a message.
+    pub(crate) fn hint(&self, revision: &Revision) -> String {
+        let Revision::Name(name) = revision else { return String::new() };
+        // A clone keeps the branches of its origin under these names.
+        let local = ["refs/remotes/origin/", "remotes/origin/", "origin/"]
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix))
+            .filter(|name| !self.candidates(|known| known == *name).is_empty());
+        if let Some(name) = local {
+            return format!("; write `{}`, since `origin` is a name of clones alone", name.escape_debug());
+        }
+        let lower = name.to_lowercase();
+        if let Some(known) = self.candidates(|known| known.to_lowercase() == lower).first() {
+            let (name, known) = (name.escape_debug(), known.name.escape_debug());
+            return format!("; `{known}` differs from `{name}` in upper and lower case");
+        }
+        let is_usual =
+            matches!(name.trim_start_matches("refs/").trim_start_matches("heads/"), "main" | "master");
+        match self.head.as_deref().and_then(|head| head.strip_prefix(HEADS)) {
+            Some(head) if is_usual => format!("; its default branch is `{}`", head.escape_debug()),
+            _ => String::new(),
+        }
     }
 
     /// The references whose full name is wanted, else those whose name without `refs/`, `refs/tags/` or `refs/heads/`
@@ -255,6 +284,31 @@ mod tests {
             "`v1` is ambiguous in `https://git.example/a.git`; name one of `refs/heads/v1`, `refs/tags/v1`"
         );
         assert_eq!(named(&refs('2'), "heads/v1"), Ok(Some("refs/heads/v1".to_owned())));
+    }
+
+    #[test]
+    fn what_may_be_meant_by_an_unknown_name_is_told() {
+        let refs =
+            advertised(&[("refs/heads/trunk", '1'), ("refs/heads/Lab/\u{dc}", '2'), ("refs/tags/v1", '3')])
+                .with_head(Some("refs/heads/trunk".to_owned()));
+        let default = "; its default branch is `trunk`";
+        let origin = "; write `trunk`, since `origin` is a name of clones alone";
+        for (name, expected) in [
+            ("origin/trunk", origin),
+            ("remotes/origin/trunk", origin),
+            ("refs/remotes/origin/trunk", origin),
+            ("origin/none", ""),
+            ("Trunk", "; `refs/heads/trunk` differs from `Trunk` in upper and lower case"),
+            ("lab/\u{fc}", "; `refs/heads/Lab/\u{dc}` differs from `lab/\u{fc}` in upper and lower case"),
+            ("V1", "; `refs/tags/v1` differs from `V1` in upper and lower case"),
+            ("master", default),
+            ("refs/heads/master", default),
+            ("main", default),
+            ("none", ""),
+        ] {
+            assert_eq!(refs.hint(&Revision::Name(name.to_owned())), expected, "{name}");
+        }
+        assert_eq!(advertised(&[("refs/heads/a", '1')]).hint(&Revision::Name("main".to_owned())), "");
     }
 
     #[test]

@@ -63,9 +63,10 @@ impl Server<'_> {
         let mut remote = repository.remote_anonymous(self.source.url.as_str()).map_err(told)?;
         let mut connection =
             remote.connect_auth(Direction::Fetch, Some(self.callbacks(&notes)), None).map_err(told)?;
-        let advertised = Advertised::new(
-            connection.list().map_err(told)?.iter().map(|head| (head.name().to_owned(), head.oid())),
-        );
+        let listed = connection.list().map_err(told)?;
+        let default = listed.iter().find(|head| head.name() == "HEAD").and_then(|head| head.symref_target());
+        let advertised = Advertised::new(listed.iter().map(|head| (head.name().to_owned(), head.oid())))
+            .with_head(default.map(str::to_owned));
         let (refspecs, decision) = decide(&advertised)?;
         notes.phase.set(Phase::Asking);
         answer::forget();

@@ -26,8 +26,8 @@ pub enum Error {
     /// The URL is deliberately not part of it.
     #[error("the repository URL carries a credential; name a secret by reference instead")]
     CredentialInUrl,
-    #[error("the revision is invalid: {reason}")]
-    InvalidRevision { reason: &'static str },
+    #[error("the revision `{revision}`{} is invalid: {reason}", of(url.as_ref()))]
+    InvalidRevision { url: Option<RepositoryUrl>, revision: String, reason: &'static str },
     #[error("local repositories are not accepted here; set `local_sources` to allow `{url}`")]
     LocalSourceRefused { url: RepositoryUrl },
     #[error("`{url}` is on none of the servers that `sources` lists")]
@@ -86,8 +86,8 @@ pub enum Error {
          one of {branches}"
     )]
     NoDefaultBranch { url: RepositoryUrl, branches: String },
-    #[error("`{url}` has no commit, branch or tag `{}`", revision.to_string().escape_debug())]
-    UnknownRevision { url: RepositoryUrl, revision: Revision },
+    #[error("`{url}` has no commit, branch or tag `{}`{hint}", revision.to_string().escape_debug())]
+    UnknownRevision { url: RepositoryUrl, revision: Revision, hint: String },
     #[error("`{revision}` is ambiguous in `{url}`; name one of {candidates}")]
     AmbiguousRevision { url: RepositoryUrl, revision: Revision, candidates: String },
     #[error("`{revision}` of `{url}` is a {kind}, expected a commit")]
@@ -110,8 +110,17 @@ pub enum Error {
     #[error("`{path}` of commit `{commit}` cannot be checked out: {reason}")]
     UnsafeTree { commit: CommitId, path: String, reason: &'static str },
     /// An object is missing, corrupt or of another kind than it should be.
-    #[error("the repository `{url}` is damaged: {message}")]
+    #[error(
+        "the repository `{url}` is damaged: {message}; `git fsck` there lists what is broken; if it cannot be mended, \
+         push a whole clone to a new repository"
+    )]
     Damaged { url: RepositoryUrl, message: String },
+    /// It fetches objects when they are used, which is not done here.
+    #[error(
+        "the repository `{url}` is damaged: {message}; it is a partial clone, which has not all objects; \
+         run `git fetch --refetch --no-filter` there"
+    )]
+    PartialClone { url: RepositoryUrl, message: String },
     /// A fault of this machine.
     #[error("the worker's copy of `{url}` cannot be used: {message}")]
     Mirror { url: RepositoryUrl, message: String },
@@ -156,6 +165,7 @@ impl Error {
             | Self::LimitExceeded { .. }
             | Self::UnsafeTree { .. }
             | Self::Damaged { .. }
+            | Self::PartialClone { .. }
             | Self::DestinationExists { .. } => false,
         }
     }
@@ -168,10 +178,10 @@ impl Error {
             Self::LimitExceeded { .. }
                 | Self::UnsafeTree { .. }
                 | Self::Damaged { .. }
+                | Self::PartialClone { .. }
                 | Self::EmptyRepository { .. }
                 | Self::AmbiguousRevision { revision: Revision::Name(_), .. }
-                // What a branch or a tag points to is up to whoever pushes it; an ID is up to the caller.
-                | Self::NotACommit { revision: Revision::Default | Revision::Name(_), .. }
+                | Self::NotACommit { .. }
         )
     }
 
@@ -223,6 +233,10 @@ impl Error {
             _ => Self::Mirror { url, message },
         }
     }
+}
+
+fn of(url: Option<&RepositoryUrl>) -> String {
+    url.map(|url| format!(" of `{url}`")).unwrap_or_default()
 }
 
 /// libgit2 gives the status only in its message.

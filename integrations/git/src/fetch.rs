@@ -48,7 +48,7 @@ impl Mirror {
         }
         let commit = self.bring(&repository).or_else(|error| match error {
             // What earlier fetches left here may be the reason. If it is not, the second attempt says so.
-            Error::Mirror { .. } | Error::Damaged { .. } if age == Age::Old => {
+            Error::Mirror { .. } | Error::Damaged { .. } | Error::PartialClone { .. } if age == Age::Old => {
                 tracing::info!(mirror = self.key, %error, "a mirror is fetched anew");
                 drop(repository);
                 self.clear()?;
@@ -67,10 +67,7 @@ impl Mirror {
     fn copy(&self, mirror: &git2::Repository) -> Result<CommitId, Error> {
         let local = Local::open(&self.source.url)?;
         self.copy_from(&local, mirror).map_err(|error| match error {
-            Error::Damaged { url, message } if local.is_partial() => {
-                let remedy = "it is a partial clone, which has not all objects; run `git fetch --refetch --no-filter` there";
-                Error::Damaged { url, message: format!("{message}; {remedy}") }
-            }
+            Error::Damaged { url, message } if local.is_partial() => Error::PartialClone { url, message },
             error => error,
         })
     }
@@ -87,7 +84,10 @@ impl Mirror {
                 None => self.short(&objects, &advertised)?,
             },
         };
-        let commit = found.ok_or_else(|| self.unknown(local.is_shallow()))?;
+        let commit = found.ok_or_else(|| match local.is_shallow() {
+            true => Error::Shallow { url: url.clone(), revision: self.source.revision.clone() },
+            false => self.unknown(&advertised),
+        })?;
         if !self.objects(mirror)?.has_commit(&commit) {
             let objects = self.objects(local.repository())?;
             let (options, watch) = (&self.options, &self.watch);
@@ -121,11 +121,12 @@ impl Mirror {
             listed.replace(advertised.clone());
             Ok((BRANCHES_AND_TAGS.map(str::to_owned).to_vec(), ()))
         };
-        match self.server(secret.as_ref()).receive(repository, all) {
-            Ok(received) => self.store(repository, &received, None)?,
+        let received = match self.server(secret.as_ref()).receive(repository, all) {
+            Ok(received) => received,
             Err(error) => return self.download_each(repository, secret.as_ref(), &listed.take(), error),
-        }
-        self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(false))
+        };
+        self.store(repository, &received, None)?;
+        self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(&received.advertised))
     }
 
     fn download_commit(
@@ -143,7 +144,7 @@ impl Mirror {
             Ok((vec![refs::asking(source, id)], ()))
         })?;
         self.store(repository, &received, Some(id))?;
-        self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(false))
+        self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(&received.advertised))
     }
 
     fn download_named(
@@ -174,7 +175,9 @@ impl Mirror {
         let objects = self.objects(repository)?;
         match wanted {
             Some(id) => self.peel(&objects, id),
-            None => self.short(&objects, &received.advertised)?.ok_or_else(|| self.unknown(false)),
+            None => {
+                self.short(&objects, &received.advertised)?.ok_or_else(|| self.unknown(&received.advertised))
+            }
         }
     }
 
@@ -192,7 +195,7 @@ impl Mirror {
                 None if self.source.revision.as_short_id().is_some() => {
                     (BRANCHES_AND_TAGS.map(str::to_owned).to_vec(), Asked::All(advertised.clone()))
                 }
-                None => return Err(self.unknown(false)),
+                None => return Err(self.unknown(advertised)),
             };
             asked.replace(now_asked);
             Ok((refspecs, reference))
@@ -287,9 +290,10 @@ impl Mirror {
         Ok(found.pop())
     }
 
-    pub(crate) fn unknown(&self, is_shallow: bool) -> Error {
+    pub(crate) fn unknown(&self, listed: &Advertised) -> Error {
         let (url, revision) = (self.source.url.clone(), self.source.revision.clone());
-        if is_shallow { Error::Shallow { url, revision } } else { Error::UnknownRevision { url, revision } }
+        let hint = listed.hint(&revision);
+        Error::UnknownRevision { url, revision, hint }
     }
 
     pub(crate) fn server<'a>(&'a self, secret: Option<&'a SecretString>) -> Server<'a> {

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use crate::Error;
 
 const REVISION_BYTES_MAX: usize = 255;
+/// Of a revision that is refused.
+const SHOWN_CHARS_MAX: usize = 100;
 const COMMIT_ID_DIGITS: usize = 40;
 const SHA256_ID_DIGITS: usize = 64;
 /// Git's own minimum for a short commit ID.
@@ -45,7 +47,7 @@ impl FromStr for CommitId {
         if text.len() == COMMIT_ID_DIGITS && is_hexadecimal(text) {
             return Ok(Self(text.to_ascii_lowercase()));
         }
-        Err(Error::InvalidRevision { reason: "a full commit ID has 40 hexadecimal digits" })
+        Err(invalid(text, "a full commit ID has 40 hexadecimal digits"))
     }
 }
 
@@ -70,18 +72,25 @@ impl FromStr for Revision {
             return Ok(Self::Default);
         }
         if text.len() > REVISION_BYTES_MAX {
-            return Err(Error::InvalidRevision { reason: "it is longer than 255 bytes" });
+            return Err(invalid(text, "it is longer than 255 bytes"));
         }
         if text.len() == SHA256_ID_DIGITS && is_hexadecimal(text) {
-            return Err(Error::InvalidRevision {
-                reason: "it is the ID of a SHA-256 commit; only SHA-1 repositories are supported",
-            });
+            let reason = "it is the ID of a SHA-256 commit; only SHA-1 repositories are supported";
+            return Err(invalid(text, reason));
         }
         if !git2::Reference::is_valid_name(&format!("refs/heads/{text}")) {
-            return Err(Error::InvalidRevision { reason: fault_of(text) });
+            return Err(invalid(text, fault_of(text)));
         }
         Ok(Self::Name(text.to_owned()))
     }
+}
+
+fn invalid(text: &str, reason: &'static str) -> Error {
+    let mut revision: String = text.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
+        revision.push('…');
+    }
+    Error::InvalidRevision { url: None, revision, reason }
 }
 
 /// Why a text that Git takes for no name is none.
@@ -144,10 +153,19 @@ mod tests {
         ] {
             let told = text.parse::<Revision>().unwrap_err().to_string();
             assert!(
-                told.starts_with("the revision is invalid: ") && told.contains(expected),
+                told.starts_with(&format!("the revision `{}` is invalid: ", text.escape_debug()))
+                    && told.contains(expected),
                 "{text:?}: {told}"
             );
         }
+        let told = "x".repeat(300).parse::<Revision>().unwrap_err().to_string();
+        let expected = format!("the revision `{}…` is invalid: it is longer than 255 bytes", "x".repeat(100));
+        assert_eq!(told, expected);
+        let told = crate::Source::parse("https://git.example/a.git", "main~1").unwrap_err().to_string();
+        assert!(
+            told.starts_with("the revision `main~1` of `https://git.example/a.git` is invalid: "),
+            "{told}"
+        );
         for text in ["100%", "a%20b", "a\u{a0}b", "\u{fc}", "u\u{308}", "-x", "a/b", "#7"] {
             assert_eq!(text.parse::<Revision>().unwrap(), Revision::Name(text.to_owned()));
         }

@@ -59,7 +59,7 @@ impl Mirror {
                 return Ok(commit);
             }
         }
-        Err(fault.unwrap_or_else(|| if is_all { self.unknown(false) } else { error }))
+        Err(fault.unwrap_or_else(|| if is_all { self.unknown(listed) } else { error }))
     }
 
     fn download_reference(

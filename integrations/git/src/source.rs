@@ -48,9 +48,16 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidUrl`], [`Error::CredentialInUrl`] or [`Error::InvalidRevision`]; none repeats its input.
+    /// [`Error::InvalidUrl`], [`Error::CredentialInUrl`] or [`Error::InvalidRevision`]; none repeats an invalid URL.
     pub fn parse(url: &str, revision: &str) -> Result<Self, Error> {
-        Ok(Self { url: url.parse()?, revision: revision.parse()?, credential: None })
+        let url: RepositoryUrl = url.parse()?;
+        match revision.parse() {
+            Ok(revision) => Ok(Self { url, revision, credential: None }),
+            Err(Error::InvalidRevision { revision, reason, .. }) => {
+                Err(Error::InvalidRevision { url: Some(url), revision, reason })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// A source that means the default branch of its repository, without a credential.

@@ -58,6 +58,14 @@ async fn a_commit_is_named_as_git_names_it() {
             );
         }
         assert_eq!(upstream.checkout_default(by).await.unwrap().commit, second.to_string());
+        for (revision, hint) in [
+            ("origin/main", "`origin/main`; write `main`, since `origin` is a name of clones alone"),
+            ("master", "`master`; its default branch is `main`"),
+            ("Main", "`Main`; `refs/heads/main` differs from `Main` in upper and lower case"),
+        ] {
+            let told = upstream.told(by, upstream.checkout(by, revision).await);
+            assert_eq!(told, format!("`URL` has no commit, branch or tag {hint}"), "{by:?}");
+        }
         for revision in ["Main", "master", "origin/main", "refs/heads/v1", "tags/main", "0000000"] {
             let error = upstream.commit_at(by, revision).await.unwrap_err();
             assert!(matches!(error, Error::UnknownRevision { .. }), "{by:?} {revision}: {error:?}");
@@ -133,7 +141,9 @@ async fn a_repository_without_the_commit_says_what_it_lacks() {
         upstream.tag("data", file, "blob");
         let told = upstream.told(by, upstream.checkout(by, "data").await);
         assert_eq!(told, "`data` of `URL` is a blob, expected a commit", "{by:?}");
-        let told = upstream.told(by, upstream.checkout(by, &file.to_string()).await);
+        let error = upstream.commit_at(by, &file.to_string()).await.unwrap_err();
+        let told = error.to_string();
+        assert_eq!(error.is_of_the_content(), told.contains("is a blob"), "{by:?}: {error:?}");
         let tree = upstream.tree(&[("100644", b"a", file)]);
         upstream.set("refs/heads/folder", tree);
         let error = upstream.commit_at(by, "folder").await.unwrap_err();
@@ -208,7 +218,9 @@ async fn a_sha256_repository_says_that_it_is_one() {
             "the repository `URL` uses the object format SHA-256; only SHA-1 repositories are supported";
         assert_eq!(told, expected, "{by:?}");
         let told = upstream.told(by, upstream.checkout(by, &commit).await);
-        let expected = "the revision is invalid: it is the ID of a SHA-256 commit; only SHA-1 repositories are supported";
+        let expected = format!(
+            "the revision `{commit}` is invalid: it is the ID of a SHA-256 commit; only SHA-1 repositories are supported"
+        );
         assert_eq!(told, expected);
     }
 }
