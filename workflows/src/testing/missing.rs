@@ -14,31 +14,108 @@ use super::{
 /// How many files are told; more are told by their number.
 const TOLD_MAX: usize = 5;
 
-/// What a failed test adds to its message: the files of the student that the plan names one by one and that were not
-/// taken. A file that the solution lacks, too, is not needed.
+/// How many entries of a submission are searched for what it has in place of a file.
+const SEARCHED_MAX: usize = 5_000;
+const FOLDERS_MAX: usize = 8;
+
+/// What a failed test adds to its message: what the plan names and the submission lacks. A file that the solution
+/// lacks, too, is not needed.
 pub(super) fn missing(
     student: &Path,
     student_files: &[String],
     taken: &Selection,
     solution: Option<&Selection>,
 ) -> Vec<String> {
-    let has = |files: &Selection, pattern: &String| {
-        files.files.iter().any(|file| is_named(file, std::slice::from_ref(pattern)))
-    };
-    let absent = student_files.iter().filter(|pattern| !pattern.contains('*'));
-    let absent = absent.filter(|pattern| solution.is_none_or(|solution| has(solution, pattern)));
-    let mut told: Vec<String> = absent
-        .filter_map(|pattern| {
-            let is_folder = solution.is_some_and(|solution| !has_file(solution, pattern));
-            reason(student, pattern, has(taken, pattern), is_folder)
-        })
-        .collect();
+    let has = |files: &Selection, pattern: &String| named(files, pattern).next().is_some();
+    let needed =
+        student_files.iter().filter(|pattern| solution.is_none_or(|solution| has(solution, pattern)));
+    let mut told = Vec::new();
+    for pattern in needed {
+        let is_folder = solution.is_some_and(|solution| !has_file(solution, pattern));
+        let was_taken = has(taken, pattern);
+        let whole = if pattern.contains('*') {
+            let is_needed = solution.is_some() || taken.files.is_empty();
+            if was_taken { None } else { no_match(student, pattern, taken, is_needed) }
+        } else {
+            reason(student, pattern, was_taken, is_folder)
+        };
+        match whole {
+            Some(reason) => told.push(reason),
+            None => told.extend(other_cases(pattern, taken, solution)),
+        }
+    }
     if told.len() > TOLD_MAX {
         let more = told.len() - TOLD_MAX;
         told.truncate(TOLD_MAX);
         told.push(format!("{more} more files that the plan names are not in the submission"));
     }
     told
+}
+
+/// The files that one pattern names.
+fn named<'a>(files: &'a Selection, pattern: &'a String) -> impl Iterator<Item = &'a PathBuf> {
+    files.files.iter().filter(move |file| is_named(file, std::slice::from_ref(pattern)))
+}
+
+/// Files of the solution that a folder or a pattern names and that the submission has under a name with other upper and
+/// lower case.
+fn other_cases(pattern: &String, taken: &Selection, solution: Option<&Selection>) -> Vec<String> {
+    let Some(solution) = solution else { return Vec::new() };
+    let lower = |path: &Path| path.to_string_lossy().to_lowercase();
+    let lacks = |file: &&PathBuf| !taken.files.contains(file);
+    let other = |file: &PathBuf| {
+        let wanted = lower(file);
+        let other =
+            named(taken, pattern).find(|other| lower(other) == wanted && !solution.files.contains(other))?;
+        Some(in_other_case(&shown(file), &shown(other)))
+    };
+    named(solution, pattern).filter(lacks).filter_map(other).collect()
+}
+
+/// A pattern that nothing matches, and what may have been meant for it. Without a solution, a submission may need no such
+/// file; it is told then if there is something like it.
+fn no_match(student: &Path, pattern: &str, taken: &Selection, is_needed: bool) -> Option<String> {
+    let start = format!("no file of the submission matches `{}`", shown(Path::new(pattern)));
+    let mut files = all_files(student);
+    files.retain(|file| !taken.files.contains(file));
+    let (lower, last) = ([pattern.to_lowercase()], [last_part(pattern).to_owned()]);
+    let in_case = |file: &&PathBuf| is_named(Path::new(&file.to_string_lossy().to_lowercase()), &lower);
+    let elsewhere = |file: &&PathBuf| is_named(Path::new(file.file_name().unwrap_or_default()), &last);
+    if let Some(other) = files.iter().find(in_case) {
+        Some(format!(
+            "{start}; it has `{}`, and upper and lower case in names must be the same",
+            shown(other)
+        ))
+    } else if let Some(other) = files.iter().find(elsewhere) {
+        Some(format!("{start}; it has `{}`, which lies in another folder", shown(other)))
+    } else {
+        is_needed.then_some(start)
+    }
+}
+
+fn last_part(pattern: &str) -> &str {
+    pattern.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+}
+
+/// The ordinary files of a submission, in order of their names, as far as they are looked at.
+fn all_files(root: &Path) -> Vec<PathBuf> {
+    let (mut files, mut pending, mut searched) = (Vec::new(), vec![PathBuf::new()], 0);
+    while let Some(folder) = pending.pop() {
+        for entry in fs::read_dir(root.join(&folder)).into_iter().flatten().flatten() {
+            searched += 1;
+            if searched > SEARCHED_MAX {
+                break;
+            }
+            let path = folder.join(entry.file_name());
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && path.iter().count() <= FOLDERS_MAX => pending.push(path),
+                Ok(kind) if kind.is_file() => files.push(path),
+                _ => {}
+            }
+        }
+    }
+    files.sort();
+    files
 }
 
 /// Whether the pattern is the path of a file.
@@ -69,7 +146,7 @@ fn reason(student: &Path, pattern: &str, was_taken: bool, may_be_folder: bool) -
                 });
             }
             Ok(_) => {}
-            Err(_) => return Some(not_there(&name, &above, &below)),
+            Err(_) => return Some(not_there(student, wanted, &above, &below)),
         }
     }
     let is_folder = find(student, wanted).is_dir();
@@ -88,21 +165,43 @@ fn reason(student: &Path, pattern: &str, was_taken: bool, may_be_folder: bool) -
     })
 }
 
-/// A file that is not there, and one whose name has other upper and lower case, if there is one.
-fn not_there(name: &str, above: &Path, below: &Path) -> String {
-    let wanted = below.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+/// A file that is not there, and what may be meant for it: one whose name has other upper and lower case or a second
+/// ending, which some systems hide, or one in another folder.
+fn not_there(student: &Path, path: &Path, above: &Path, below: &Path) -> String {
+    let name = shown(path);
+    let lower = |name: &std::ffi::OsStr| name.to_string_lossy().to_lowercase();
+    let wanted = lower(below.file_name().unwrap_or_default());
     let entries = fs::read_dir(above).into_iter().flatten().flatten();
     let mut alike: Vec<String> = entries
-        .filter(|entry| entry.file_name().to_string_lossy().to_lowercase() == wanted)
+        .filter(|entry| lower(&entry.file_name()) == wanted)
         .map(|entry| shown(&below.with_file_name(entry.file_name())))
         .collect();
     alike.sort();
-    match alike.first() {
-        Some(other) => format!(
-            "`{name}` is not in the submission, which has `{other}`; upper and lower case in names must be the same"
-        ),
-        None => format!("`{name}` is not in the submission"),
+    if let Some(other) = alike.first() {
+        return in_other_case(&name, other);
     }
+    let file_name = lower(path.file_name().unwrap_or_default());
+    let with_ending = format!("{}.txt", lower(path.as_os_str()));
+    let files = all_files(student);
+    let renamed = files.iter().find(|file| lower(file.as_os_str()) == with_ending);
+    let moved = files.iter().find(|file| file.file_name().is_some_and(|name| lower(name) == file_name));
+    let start = format!("`{name}` is not in the submission");
+    if let Some(other) = renamed {
+        format!(
+            "{start}, which has `{}`; rename it to `{name}` (file managers may hide the ending `.txt`)",
+            shown(other)
+        )
+    } else if let Some(other) = moved {
+        format!("{start}, which has `{}`; the path must be `{name}`", shown(other))
+    } else {
+        start
+    }
+}
+
+fn in_other_case(name: &str, other: &str) -> String {
+    format!(
+        "`{name}` is not in the submission, which has `{other}`; upper and lower case in names must be the same"
+    )
 }
 
 #[cfg(test)]
@@ -170,7 +269,7 @@ mod tests {
         ] {
             assert_eq!(told(root, &[pattern], None), [expected], "{pattern}");
         }
-        for pattern in ["good.py", "src", "src/", "*.java", "deep/a/b.c", "deep"] {
+        for pattern in ["good.py", "src", "src/", "src/*.java", "deep/a/b.c", "deep"] {
             assert_eq!(told(root, &[pattern], None), [""; 0], "{pattern}");
         }
         let many = ["a", "b", "c", "d", "e", "f", "g"];
@@ -190,5 +289,80 @@ mod tests {
             toml::from_str(&format!("runner = 'pytest'\nstudent_files = {patterns:?}")).unwrap();
         let solution = select(solution.path(), &plan);
         assert_eq!(told(student.path(), &patterns, Some(&solution)), ["`a.py` is not in the submission"]);
+    }
+
+    /// What is told of a submission with these files.
+    fn told_of(files: &[&str], pattern: &str, solution: &[&str]) -> Vec<String> {
+        let folder = |files: &[&str]| {
+            let folder = tempfile::tempdir().unwrap();
+            for file in files {
+                let path = folder.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "x").unwrap();
+            }
+            folder
+        };
+        let (student, right) = (folder(files), folder(solution));
+        let plan: TestPlan =
+            toml::from_str(&format!("runner = 'pytest'\nstudent_files = ['{pattern}']")).unwrap();
+        let solution = (!solution.is_empty()).then(|| select(right.path(), &plan));
+        told(student.path(), &[pattern], solution.as_ref())
+    }
+
+    #[test]
+    fn what_a_pattern_or_a_folder_names_is_missed_too() {
+        let case = "upper and lower case in names must be the same";
+        let other_case = format!("`src/Tri.java` is not in the submission, which has `src/tri.java`; {case}");
+        let none = "no file of the submission matches `src/*.java`";
+        for (files, pattern, solution, expected) in [
+            (&["src/tri.java"][..], "src/*.java", &["src/Tri.java"][..], Some(other_case.clone())),
+            (&["src/tri.java"], "src", &["src/Tri.java"], Some(other_case)),
+            (&["src/Own.java"], "src/*.java", &["src/Tri.java"], None),
+            (&["a.txt"], "src/*.java", &["src/Tri.java"], Some(none.to_owned())),
+            (&["a.txt"], "src/*.java", &[], Some(none.to_owned())),
+            (&["a.txt"], "src/*.java", &["b.txt"], None),
+            (&["SRC/A.JAVA"], "src/*.java", &[], Some(format!("{none}; it has `SRC/A.JAVA`, and {case}"))),
+            (
+                &["A.java"],
+                "src/*.java",
+                &[],
+                Some(format!("{none}; it has `A.java`, which lies in another folder")),
+            ),
+            (
+                &["Src/Tri.java"],
+                "src",
+                &["src/Tri.java"],
+                Some(format!("`src` is not in the submission, which has `Src`; {case}")),
+            ),
+            (&["a.txt"], "src", &["src/Tri.java"], Some("`src` is not in the submission".to_owned())),
+        ] {
+            let expected: Vec<String> = expected.into_iter().collect();
+            assert_eq!(told_of(files, pattern, solution), expected, "{files:?} {pattern} {solution:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_second_ending_or_in_another_folder_is_told() {
+        for (file, pattern, expected) in [
+            (
+                "m.py.txt",
+                "m.py",
+                "`m.py` is not in the submission, which has `m.py.txt`; rename it to `m.py` (file managers may hide \
+                 the ending `.txt`)",
+            ),
+            (
+                "src/m.py",
+                "m.py",
+                "`m.py` is not in the submission, which has `src/m.py`; the path must be `m.py`",
+            ),
+            (
+                "m.py",
+                "src/m.py",
+                "`src/m.py` is not in the submission, which has `m.py`; the path must be `src/m.py`",
+            ),
+            ("src/m.c", "m.py", "`m.py` is not in the submission"),
+        ] {
+            assert_eq!(told_of(&[file], pattern, &[]), [expected], "{file} {pattern}");
+        }
     }
 }

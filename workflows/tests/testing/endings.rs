@@ -93,7 +93,7 @@ async fn a_program_that_fails_is_told_with_the_ends_of_both_outputs() {
         &["exit status 3 instead of 0\nstandard error:\nerr\nstandard output:\nout"],
         &["signal 11 (SIGSEGV)", "memory that it may not", "it wrote nothing"],
         &["exit status 127 instead of 0; it wrote nothing"],
-        &["standard output ends with:\n", "last"],
+        &["standard output:\n", "x\n[…]\nx", "last"],
         &["did not end in time: the limit is 5 s", "hier"],
         &["Fl\u{fffd}che"],
         &["`lines.sh` has line endings of Windows (CR LF)"],
@@ -113,7 +113,7 @@ async fn the_limit_that_a_program_exceeded_is_told_with_its_value() {
     let mut place = place(&commands).await;
     let report = place.test().await.unwrap();
     let expected: [&[&str]; 4] = [
-        &["it wrote too much output: the limit is 64 MiB", "standard output ends with:\nxxx"],
+        &["it wrote too much output: the limit is 64 MiB", "standard output:\nxxx", "x\n[…]\nx"],
         &["Cannot fork", "a limit of the tests may be the reason: at most 64 processes and threads"],
         &["it wrote too many or too large files: it wrote a file larger than 64 MiB"],
         &["No space left on device", "and 64 MiB in `/tmp`"],

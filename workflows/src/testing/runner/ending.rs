@@ -4,10 +4,13 @@ use ctutor_sandbox::{Captured, Cause, Exit, Limits, Outcome};
 
 use crate::testing::paths::Hidden;
 
-/// How much is shown of the end of an output.
-const SHOWN_BYTES_MAX: usize = 1_000;
-/// How much of it is looked at: paths become shorter when they are hidden.
+/// How much is shown of the beginning of an output, and of its end: the first error says more than those that follow
+/// from it, and the last line of a Python traceback more than its first.
+const SHOWN_BYTES_MAX: usize = 700;
+/// How much of each is looked at: paths become shorter when they are hidden.
 const READ_BYTES_MAX: usize = 4 << 10;
+/// An output that is not longer is looked at as a whole.
+const WHOLE_BYTES_MAX: usize = 4 * READ_BYTES_MAX;
 
 /// No path of a worker is longer.
 const PATH_BYTES_MAX: usize = 1 << 10;
@@ -89,65 +92,110 @@ pub(in crate::testing) fn exceeded(exit: Exit, limits: &Limits) -> Option<String
     })
 }
 
-/// The ends of both outputs; empty when there was none. Lines of standard output that begin with `own` are messages to
-/// the worker and are left out.
+/// The beginnings and ends of both outputs; empty when there was none. Lines of standard output that begin with `own`
+/// are messages to the worker and are left out.
 pub(in crate::testing) fn last_output(outcome: &Outcome, hidden: &Hidden, own: Option<&str>) -> String {
     let stderr = last_of("standard error", &outcome.stderr, hidden);
-    let stdout = shown("standard output", End::of(&outcome.stdout, hidden, own));
+    let stdout = named("standard output", excerpt(&outcome.stdout, hidden, own));
     stderr.into_iter().chain(stdout).collect::<Vec<_>>().join("\n")
 }
 
-/// The end of an output under its name, if there was any.
+/// The beginning and the end of an output under its name, if there was any.
 pub(super) fn last_of(name: &str, output: &Captured, hidden: &Hidden) -> Option<String> {
-    shown(name, End::of(output, hidden, None))
+    named(name, excerpt(output, hidden, None))
 }
 
-fn shown(name: &str, End { text, is_cut }: End) -> Option<String> {
-    let how = if is_cut { " ends with" } else { "" };
-    (!text.is_empty()).then(|| format!("{name}{how}:\n{text}"))
+fn named(name: &str, text: String) -> Option<String> {
+    (!text.is_empty()).then(|| format!("{name}:\n{text}"))
 }
 
-struct End {
-    text: String,
-    is_cut: bool,
-}
-
-impl End {
-    fn of(output: &Captured, hidden: &Hidden, own: Option<&str>) -> Self {
-        let read = output.tail(READ_BYTES_MAX);
-        let mut is_cut = output.truncated || read.len() < output.bytes.len();
-        let read = match own {
-            Some(own) => without_lines(&read, own, is_cut),
-            None if is_cut => whole(&read).to_owned(),
-            None => read,
-        };
-        let text = hidden.hide(&read);
+/// An output without what is too much of its middle.
+fn excerpt(output: &Captured, hidden: &Hidden, own: Option<&str>) -> String {
+    let filtered = |text: &str| match own {
+        Some(own) => without_lines(text, own),
+        None => text.to_owned(),
+    };
+    if !output.truncated && output.bytes.len() <= WHOLE_BYTES_MAX {
+        let text = hidden.hide(&filtered(&output.text()));
         let text = text.trim();
-        is_cut |= text.len() > SHOWN_BYTES_MAX;
-        let start = text.ceil_char_boundary(text.len().saturating_sub(SHOWN_BYTES_MAX));
-        Self { text: text[start..].to_owned(), is_cut }
+        if text.len() <= 2 * SHOWN_BYTES_MAX {
+            return text.to_owned();
+        }
+        let (head, tail) = (beginning(text), end(text));
+        return joined(head, tail, Some(text.len() - head.len() - tail.len()));
     }
+    // What was cut may be a part of a message to the worker, or of a path, which would not be found.
+    let read = String::from_utf8_lossy(&output.bytes[..output.bytes.len().min(READ_BYTES_MAX)]).into_owned();
+    let head = match own {
+        Some(_) => read.rsplit_once('\n').map_or("", |(lines, _)| lines),
+        None => whole_at_end(&read),
+    };
+    let read = output.tail(READ_BYTES_MAX);
+    let tail = match own {
+        Some(_) => read.split_once('\n').map_or("", |(_, lines)| lines),
+        None => whole_at_start(&read),
+    };
+    let (head, tail) = (hidden.hide(&filtered(head)), hidden.hide(&filtered(tail)));
+    let (head, tail) = (beginning(head.trim()), end(tail.trim()));
+    let is_counted = !output.truncated && own.is_none();
+    joined(head, tail, is_counted.then(|| output.bytes.len().saturating_sub(head.len() + tail.len())))
 }
 
-/// Leaves out the lines that begin so. The first line of what was cut may be the rest of such a line.
-fn without_lines(text: &str, beginning: &str, is_cut: bool) -> String {
-    let whole_lines = if is_cut { text.split_once('\n').map_or("", |(_, lines)| lines) } else { text };
-    whole_lines.split_inclusive('\n').filter(|line| !line.starts_with(beginning)).collect()
+fn joined(head: &str, tail: &str, left_out: Option<usize>) -> String {
+    let mark = left_out.map_or_else(|| "[…]".to_owned(), |bytes| format!("[… about {bytes} bytes …]"));
+    let parts = [head.trim_end(), &mark, tail.trim_start()];
+    if head.is_empty() && tail.is_empty() {
+        return String::new();
+    }
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What is shown of the beginning: whole lines, unless the last one is long.
+fn beginning(text: &str) -> &str {
+    let start = &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)];
+    if start.len() == text.len() {
+        return start;
+    }
+    start.rfind('\n').filter(|at| *at >= SHOWN_BYTES_MAX / 2).map_or(start, |at| &start[..at])
+}
+
+/// What is shown of the end: whole lines, unless the first one is long.
+fn end(text: &str) -> &str {
+    let cut = text.len().saturating_sub(SHOWN_BYTES_MAX);
+    let rest = &text[text.ceil_char_boundary(cut)..];
+    if cut == 0 {
+        return rest;
+    }
+    rest.find('\n').filter(|at| *at <= SHOWN_BYTES_MAX / 2).map_or(rest, |at| &rest[at + 1..])
+}
+
+/// Leaves out the lines that begin so.
+fn without_lines(text: &str, beginning: &str) -> String {
+    text.split_inclusive('\n').filter(|line| !line.starts_with(beginning)).collect()
 }
 
 /// What was cut may begin in the middle of a path of the worker, which would not be found: it is left out.
-fn whole(cut: &str) -> &str {
+fn whole_at_start(cut: &str) -> &str {
     let beginning = &cut[..cut.floor_char_boundary(PATH_BYTES_MAX)];
     let start = beginning.find(char::is_whitespace).unwrap_or(beginning.len());
     cut[start..].trim_start()
 }
 
+/// The same of what may end in the middle of one.
+fn whole_at_end(cut: &str) -> &str {
+    let start = cut.ceil_char_boundary(cut.len().saturating_sub(PATH_BYTES_MAX));
+    let end = cut[start..].rfind(char::is_whitespace).map_or(start, |at| start + at);
+    cut[..end].trim_end()
+}
+
 /// A limit that a program may have met by what it wrote, in words.
 pub(in crate::testing) fn suspected_limit(outcome: &Outcome, limits: &Limits) -> Option<String> {
-    if !matches!(outcome.exit, Exit::Exited(_) | Exit::Signaled(_)) {
+    // A program that waits for a thread that could not be started does not end.
+    if !matches!(outcome.exit, Exit::Exited(_) | Exit::Signaled(_) | Exit::TimedOut) {
         return None;
     }
-    let written = outcome.stderr.tail(READ_BYTES_MAX);
+    let first = &outcome.stderr.bytes[..outcome.stderr.bytes.len().min(READ_BYTES_MAX)];
+    let written = format!("{}\n{}", String::from_utf8_lossy(first), outcome.stderr.tail(READ_BYTES_MAX));
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| written.contains(phrase));
     let limit = if has(&OUT_OF_PROCESSES) {
         format!("at most {} processes and threads", limits.processes)
@@ -175,13 +223,77 @@ pub(super) fn not_started(outcome: &Outcome) -> Option<&ctutor_sandbox::StartFai
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    fn output(text: &str) -> Captured {
+        let mut output = Captured::default();
+        output.bytes = text.as_bytes().to_vec();
+        output
+    }
+
+    fn shown(text: &str, own: Option<&str>) -> String {
+        excerpt(&output(text), &Hidden::default().and(Path::new("/srv/cache"), "…"), own)
+    }
 
     #[test]
     fn messages_to_the_worker_are_not_shown() {
         let text = "a print\nnonce {\"event\": \"loading\"}\nanother";
-        assert_eq!(without_lines(text, "nonce", false), "a print\nanother");
-        assert_eq!(without_lines("\": \"loading\"}\nanother\n", "nonce", true), "another\n");
-        assert_eq!(without_lines("the rest of one line", "nonce", true), "");
+        assert_eq!(shown(text, Some("nonce")), "a print\nanother");
+        let many = "nonce {\"event\": \"loading\"}\n".repeat(9_999);
+        assert_eq!(shown(&many, Some("nonce")), "");
+        assert_eq!(shown(&format!("{many}end"), Some("nonce")), "[…]\nend");
+        assert_eq!(shown(&format!("start\n{many}"), Some("nonce")), "start\n[…]");
+    }
+
+    #[test]
+    fn the_first_and_the_last_lines_of_a_long_output_are_shown() {
+        for lines in [30, 200, 2_000, 200_000] {
+            let middle = "m.c:9: note: what follows from the first error, in ä long line\n".repeat(lines);
+            let text = shown(&format!("m.c:3: error: the first\n{middle}2 errors"), None);
+            assert!(text.starts_with("m.c:3: error: the first\nm.c:9: note"), "{text}");
+            assert!(text.ends_with("long line\n2 errors"), "{text}");
+            assert!(text.len() <= 2 * SHOWN_BYTES_MAX + 50, "{} bytes", text.len());
+            let (head, tail) = text.split_once("long line\n[… about ").unwrap();
+            assert!(tail.contains(" bytes …]\nm.c:9: note"), "{head}{tail}");
+        }
+        assert_eq!(shown(" short\n", None), "short");
+        let line = "ä".repeat(9_999);
+        assert_eq!(shown(&line, None).matches('ä').count(), 700);
+    }
+
+    #[test]
+    fn a_path_that_is_cut_is_not_shown() {
+        for length in 1..60 {
+            let text = format!("{} {}", "x".repeat(length), "/srv/cache/scratch/test ".repeat(9_999));
+            let text = shown(&text, None);
+            assert!(!text.contains("srv") && !text.contains("ache"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_suspected_in_a_program_that_hangs_or_fails() {
+        let failing = |exit| Outcome {
+            stderr: output(&format!("unable to create native thread\n{}", "at a.b.C\n".repeat(9_999))),
+            exit,
+            cause: None,
+            detail: None,
+            stdout: Captured::default(),
+            wall: std::time::Duration::ZERO,
+        };
+        for (exit, expected) in [
+            (Exit::Exited(1), true),
+            (Exit::Signaled(9), true),
+            (Exit::TimedOut, true),
+            (Exit::ProcessLimit, false),
+        ] {
+            let limit = suspected_limit(&failing(exit), &Limits::default());
+            assert_eq!(
+                limit.is_some_and(|limit| limit.contains("processes and threads")),
+                expected,
+                "{exit:?}"
+            );
+        }
     }
 }
