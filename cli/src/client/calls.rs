@@ -1,7 +1,8 @@
 //! The operations of the API that commands use. Answers that a command prints as JSON are kept as they came.
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use ctutor_engine::payload::Payload;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
 
 use super::{Client, Connection, Error, Target, UserError, model::Count, target::Reading};
 
@@ -28,10 +29,26 @@ pub(crate) enum Stop {
     Terminate,
 }
 
+/// The `StartWorkflowInput`.
+#[derive(Debug, Serialize)]
+pub(crate) struct StartInput {
+    /// All fields but one.
+    #[serde(flatten)]
+    pub(crate) fields: Map<String, Value>,
+    /// The input of the workflow, sent as it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<Payload>,
+}
+
+#[derive(Debug, Serialize)]
+struct Variables<T> {
+    input: T,
+}
+
 impl Client {
     /// Starts a run and gives the payload.
-    pub(crate) async fn start_workflow(&self, input: Value) -> anyhow::Result<Value> {
-        self.mutate(START, "startWorkflow", json!({"input": input})).await
+    pub(crate) async fn start_workflow(&self, input: &StartInput) -> anyhow::Result<Payload> {
+        self.mutate(START, "startWorkflow", Variables { input }).await
     }
 
     /// Asks a run to stop, or stops it, and gives the payload.
@@ -40,7 +57,7 @@ impl Client {
         stop: Stop,
         target: &Target,
         reason: Option<&str>,
-    ) -> anyhow::Result<Value> {
+    ) -> anyhow::Result<Payload> {
         let (document, field) = match stop {
             Stop::Cancel => (CANCEL, "cancelWorkflow"),
             Stop::Terminate => (TERMINATE, "terminateWorkflow"),
@@ -55,20 +72,20 @@ impl Client {
     }
 
     /// Deletes a closed run and gives the payload.
-    pub(crate) async fn delete_workflow(&self, target: &Target) -> anyhow::Result<Value> {
+    pub(crate) async fn delete_workflow(&self, target: &Target) -> anyhow::Result<Payload> {
         self.mutate_target(DELETE, "deleteWorkflow", target, |workflow| json!({"workflow": workflow})).await
     }
 
     /// The run that people name so.
-    pub(crate) async fn find_workflow(&self, target: &Target) -> anyhow::Result<Value> {
+    pub(crate) async fn find_workflow(&self, target: &Target) -> anyhow::Result<Payload> {
         for reading in target.readings() {
-            let found: Value = match reading {
+            let found: Option<Payload> = match reading {
                 Reading::Run(id) => self.field(BY_RUN, json!({"id": id}), "node").await?,
                 Reading::Workflow(workflow_id) => {
                     self.field(BY_WORKFLOW_ID, json!({"workflowId": workflow_id}), "workflow").await?
                 }
             };
-            if !found.is_null() {
+            if let Some(found) = found {
                 return Ok(found);
             }
         }
@@ -81,7 +98,7 @@ impl Client {
         filter: &Value,
         first: u32,
         after: Option<&str>,
-    ) -> anyhow::Result<Connection<Value>> {
+    ) -> anyhow::Result<Connection<Payload>> {
         let variables = |first| json!({"filter": filter, "first": first, "after": after});
         self.page(WORKFLOWS, "workflows", first, variables).await
     }
@@ -92,10 +109,10 @@ impl Client {
         id: &str,
         first: u32,
         after: Option<&str>,
-    ) -> anyhow::Result<Connection<Value>> {
+    ) -> anyhow::Result<Connection<Payload>> {
         #[derive(Deserialize)]
         struct Node {
-            history: Connection<Value>,
+            history: Connection<Payload>,
         }
         let variables = |first| json!({"id": id, "first": first, "after": after});
         let node: Option<Node> = self.page(HISTORY, "node", first, variables).await?;
@@ -103,7 +120,7 @@ impl Client {
     }
 
     /// All live workers.
-    pub(crate) async fn workers(&self) -> anyhow::Result<Vec<Value>> {
+    pub(crate) async fn workers(&self) -> anyhow::Result<Vec<Payload>> {
         self.all(WORKERS, "workers").await
     }
 
@@ -115,12 +132,12 @@ impl Client {
     }
 
     /// All task queues.
-    pub(crate) async fn task_queues(&self) -> anyhow::Result<Vec<Value>> {
+    pub(crate) async fn task_queues(&self) -> anyhow::Result<Vec<Payload>> {
         self.all(TASK_QUEUES, "taskQueues").await
     }
 
     /// All registered workflow types.
-    pub(crate) async fn workflow_types(&self) -> anyhow::Result<Vec<Value>> {
+    pub(crate) async fn workflow_types(&self) -> anyhow::Result<Vec<Payload>> {
         self.all(WORKFLOW_TYPES, "workflowTypes").await
     }
 
@@ -141,11 +158,11 @@ impl Client {
         }
     }
 
-    async fn all(&self, document: &str, field: &str) -> anyhow::Result<Vec<Value>> {
+    async fn all(&self, document: &str, field: &str) -> anyhow::Result<Vec<Payload>> {
         let mut items = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            let page: Connection<Value> = self.field(document, json!({"after": after}), field).await?;
+            let page: Connection<Payload> = self.field(document, json!({"after": after}), field).await?;
             items.extend(page.nodes);
             if !page.page_info.has_next_page {
                 break;
@@ -162,10 +179,10 @@ impl Client {
         field: &str,
         target: &Target,
         input: impl Fn(Value) -> Value,
-    ) -> anyhow::Result<Value> {
+    ) -> anyhow::Result<Payload> {
         for reading in target.readings() {
             let input = input(reading.to_reference());
-            match self.mutate(document, field, json!({"input": input})).await {
+            match self.mutate(document, field, Variables { input }).await {
                 Err(error) if error.downcast_ref().is_some_and(Error::is_not_found) => {}
                 other => return other,
             }
@@ -173,11 +190,19 @@ impl Client {
         Err(Error::NotFound(target.to_string()).into())
     }
 
-    async fn mutate(&self, document: &str, field: &str, variables: Value) -> anyhow::Result<Value> {
-        let payload: Value = self.field(document, variables, field).await?;
-        let errors = payload.get("userErrors").cloned().unwrap_or_default();
-        let errors: Option<Vec<UserError>> = self.decode(errors)?;
-        match errors {
+    async fn mutate(
+        &self,
+        document: &str,
+        field: &str,
+        variables: impl Serialize,
+    ) -> anyhow::Result<Payload> {
+        #[derive(Deserialize)]
+        struct Refusal {
+            #[serde(rename = "userErrors")]
+            errors: Option<Vec<UserError>>,
+        }
+        let payload: Payload = self.field(document, variables, field).await?;
+        match self.decode::<Option<Refusal>>(&payload)?.and_then(|refusal| refusal.errors) {
             Some(errors) if !errors.is_empty() => Err(Error::Refused(errors).into()),
             _ => Ok(payload),
         }

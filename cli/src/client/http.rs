@@ -1,19 +1,21 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use ctutor_engine::clock::{Clock, SystemClock};
+use ctutor_engine::{
+    clock::{Clock, SystemClock},
+    payload::Payload,
+};
 use futures_util::{Stream, StreamExt, stream};
 use reqwest::{
     RequestBuilder, Response, StatusCode, Url, header,
     redirect::{Action, Attempt, Policy},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{
-    Credentials, Error,
+    Credentials, Error, Object,
     error::GraphqlError,
-    exact::{self, Exact},
     retry_after,
     sse::{Decoder, Event},
 };
@@ -43,15 +45,15 @@ pub(crate) struct Client {
 #[derive(Debug, Deserialize)]
 struct Answer {
     #[serde(default)]
-    data: Option<Value>,
+    data: Option<Object>,
     #[serde(default)]
     errors: Vec<GraphqlError>,
 }
 
-impl Answer {
-    fn read(text: &str) -> serde_json::Result<Self> {
-        serde_json::from_value(exact::read(text)?)
-    }
+#[derive(Debug, Serialize)]
+struct Request<'a, V> {
+    query: &'a str,
+    variables: V,
 }
 
 impl Client {
@@ -73,9 +75,9 @@ impl Client {
     }
 
     /// Runs a query or mutation and gives its `data`.
-    pub(crate) async fn execute(&self, document: &str, variables: Value) -> anyhow::Result<Value> {
+    async fn execute(&self, document: &str, variables: impl Serialize) -> anyhow::Result<Object> {
         let request =
-            self.request(document, &variables)?.header(header::ACCEPT, ACCEPT_JSON).timeout(ANSWER_TIMEOUT);
+            self.request(document, variables)?.header(header::ACCEPT, ACCEPT_JSON).timeout(ANSWER_TIMEOUT);
         let response = self.send(request).await?;
         Ok(self.data_of(response).await?)
     }
@@ -84,17 +86,22 @@ impl Client {
     pub(crate) async fn field<T: DeserializeOwned>(
         &self,
         document: &str,
-        variables: Value,
+        variables: impl Serialize,
         field: &str,
     ) -> anyhow::Result<T> {
         let mut data = self.execute(document, variables).await?;
-        let value = data.get_mut(field).map(Value::take).unwrap_or_default();
-        self.decode(value)
+        self.decode(&data.take(field))
     }
 
     /// Reads a part of an answer.
-    pub(crate) fn decode<T: DeserializeOwned>(&self, value: Value) -> anyhow::Result<T> {
-        serde_json::from_value(value).map_err(|source| Error::Answer { url: self.url.clone(), source }.into())
+    pub(crate) fn decode<T: DeserializeOwned>(&self, part: &Payload) -> anyhow::Result<T> {
+        serde_json::from_str(part.as_str())
+            .map_err(|source| Error::Answer { url: self.url.clone(), source }.into())
+    }
+
+    /// Reads parts of an answer.
+    pub(crate) fn decode_all<T: DeserializeOwned>(&self, parts: &[Payload]) -> anyhow::Result<Vec<T>> {
+        parts.iter().map(|part| self.decode(part)).collect()
     }
 
     /// Subscribes, and gives the `data` of each item. The stream ends when the server says that nothing more will
@@ -102,10 +109,10 @@ impl Client {
     pub(crate) async fn subscribe(
         &self,
         document: &str,
-        variables: Value,
-    ) -> anyhow::Result<impl Stream<Item = Result<Value, Error>> + use<>> {
+        variables: &Value,
+    ) -> anyhow::Result<impl Stream<Item = Result<Object, Error>> + use<>> {
         let request = self
-            .request(document, &variables)?
+            .request(document, variables)?
             .header(header::ACCEPT, "text/event-stream, application/json;q=0.1");
         let response = self.send(request).await?;
         let media = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -117,21 +124,21 @@ impl Client {
         Ok(self.clone().items(response))
     }
 
-    fn request(&self, document: &str, variables: &Value) -> anyhow::Result<RequestBuilder> {
+    fn request(&self, query: &str, variables: impl Serialize) -> anyhow::Result<RequestBuilder> {
         let token = self.credentials.token()?;
-        let body = json!({"query": document, "variables": variables});
+        let body = serde_json::to_string(&Request { query, variables })?;
         let request = self.http.post(self.endpoint.clone()).bearer_auth(token);
-        Ok(request.header(header::CONTENT_TYPE, "application/json").body(Exact(&body).compact()))
+        Ok(request.header(header::CONTENT_TYPE, "application/json").body(body))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         request.send().await.map_err(|source| Error::unanswered(self.url.clone(), source))
     }
 
-    async fn data_of(&self, response: Response) -> Result<Value, Error> {
+    async fn data_of(&self, response: Response) -> Result<Object, Error> {
         let not_ours = self.not_ours(&response);
         let bytes = response.bytes().await.map_err(|source| Error::Lost { url: self.url.clone(), source })?;
-        let Some(answer) = std::str::from_utf8(&bytes).ok().and_then(|text| Answer::read(text).ok()) else {
+        let Ok(answer) = serde_json::from_slice(&bytes) else {
             return Err(not_ours);
         };
         self.check(answer)?.ok_or(not_ours)
@@ -154,7 +161,7 @@ impl Client {
     }
 
     /// The data of an answer that tells no error, if there is some.
-    fn check(&self, answer: Answer) -> Result<Option<Value>, Error> {
+    fn check(&self, answer: Answer) -> Result<Option<Object>, Error> {
         if let Some(refusal) = answer.errors.iter().find(|error| error.code() == Some("UNAUTHENTICATED")) {
             let token = self.credentials.source().to_owned();
             let (message, remedy) = (refusal.message.clone(), self.credentials.remedy());
@@ -166,7 +173,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    fn items(self, response: Response) -> impl Stream<Item = Result<Value, Error>> {
+    fn items(self, response: Response) -> impl Stream<Item = Result<Object, Error>> {
         let events =
             Events { client: self, response, decoder: Decoder::default(), ready: Vec::new().into_iter() };
         stream::try_unfold(events, Events::next).boxed()
@@ -182,7 +189,7 @@ struct Events {
 }
 
 impl Events {
-    async fn next(mut self) -> Result<Option<(Value, Self)>, Error> {
+    async fn next(mut self) -> Result<Option<(Object, Self)>, Error> {
         loop {
             while let Some(event) = self.ready.next() {
                 match event.name.as_str() {
@@ -198,9 +205,9 @@ impl Events {
         }
     }
 
-    fn read(&self, data: &str) -> Result<Value, Error> {
-        let answer =
-            Answer::read(data).map_err(|source| Error::Answer { url: self.client.url.clone(), source })?;
+    fn read(&self, data: &str) -> Result<Object, Error> {
+        let answer = serde_json::from_str(data)
+            .map_err(|source| Error::Answer { url: self.client.url.clone(), source })?;
         let nothing = || Error::NotOurs {
             url: self.client.url.clone(),
             status: StatusCode::OK,

@@ -2,20 +2,20 @@
 
 mod calls;
 mod error;
-pub(crate) mod exact;
 mod http;
 mod model;
+mod object;
 mod retry_after;
 mod sse;
 mod target;
 mod token;
 
 pub(crate) use self::{
-    calls::Stop,
+    calls::{StartInput, Stop},
     error::Error,
-    exact::Exact,
     http::Client,
     model::{Activity, Connection, HistoryEvent, TaskQueue, UserError, Worker, Workflow, WorkflowType},
+    object::Object,
     target::Target,
     token::Credentials,
 };

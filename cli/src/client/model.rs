@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use ctutor_engine::payload::Payload;
 use serde::Deserialize;
-use serde_json::Value;
+
+use super::Object;
 
 /// One page of a list.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,8 +38,8 @@ pub(crate) struct Workflow {
     #[serde(default)]
     pub(crate) priority: i64,
     pub(crate) owner: Option<String>,
-    pub(crate) input: Option<Value>,
-    pub(crate) result: Option<Value>,
+    pub(crate) input: Option<Payload>,
+    pub(crate) result: Option<Payload>,
     pub(crate) failure: Option<Failure>,
     pub(crate) created_at: Option<String>,
     pub(crate) started_at: Option<String>,
@@ -112,7 +114,7 @@ pub(crate) struct HistoryEvent {
     #[serde(rename = "type")]
     pub(crate) event_type: String,
     pub(crate) at: String,
-    pub(crate) attributes: Value,
+    pub(crate) attributes: Object,
 }
 
 /// Why a mutation was refused.
@@ -173,8 +175,8 @@ pub(crate) struct WorkflowType {
     pub(crate) description: Option<String>,
     pub(crate) task_queue: String,
     pub(crate) timeout: Option<String>,
-    pub(crate) input_schema: Option<Value>,
-    pub(crate) result_schema: Option<Value>,
+    pub(crate) input_schema: Option<Payload>,
+    pub(crate) result_schema: Option<Payload>,
 }
 
 /// An activity of an open run.

@@ -1,7 +1,5 @@
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 use crate::{
     args::ClientArgs,
     client::{Client, TaskQueue},
@@ -36,9 +34,9 @@ impl Command {
         let client = Client::new(loaded)?;
         let queues = client.task_queues().await?;
         if args.json {
-            output::json(&queues.into())?;
+            output::json(&queues)?;
         } else {
-            let queues: Vec<TaskQueue> = client.decode(Value::Array(queues))?;
+            let queues: Vec<TaskQueue> = client.decode_all(&queues)?;
             output::table(&table(&queues))?;
         }
         Ok(ExitCode::SUCCESS)

@@ -1,10 +1,10 @@
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use ctutor_engine::payload::Payload;
 
 use crate::{
     args::ClientArgs,
-    client::{Client, WorkflowType},
+    client::{Client, Object, WorkflowType},
     config::{Flags, Loaded},
     output::{self, Block, Table},
 };
@@ -29,17 +29,20 @@ impl Args {
         let client = Client::new(loaded)?;
         let mut types = client.workflow_types().await?;
         if let Some(name) = &self.name {
-            types.retain(|found| found.get("name").and_then(Value::as_str) == Some(name));
+            types.retain(|found| {
+                let found: Option<Object> = found.decode().ok();
+                found.and_then(|found| found.get::<String>("name")).as_ref() == Some(name)
+            });
             anyhow::ensure!(
                 !types.is_empty(),
                 "no worker registered a workflow type `{name}`; `ctutor types` lists them"
             );
         }
         if self.json {
-            output::json(&types.into())?;
+            output::json(&types)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let types: Vec<WorkflowType> = client.decode(Value::Array(types))?;
+        let types: Vec<WorkflowType> = client.decode_all(&types)?;
         match (self.name, types.as_slice()) {
             (Some(_), [only]) => output::data(block(only))?,
             (_, []) => output::note(
@@ -54,14 +57,16 @@ impl Args {
 fn table(types: &[WorkflowType]) -> Table {
     let mut table = Table::new(["TYPE", "TASK QUEUE", "INPUT"]);
     for found in types {
-        let input = found.input_schema.as_ref().map(output::signature).unwrap_or_default();
+        let input = found.input_schema.as_ref().and_then(|schema| schema.to_value().ok());
+        let input = input.as_ref().map(output::signature).unwrap_or_default();
         table.row([found.name.clone(), found.task_queue.clone(), input]);
     }
     table
 }
 
 fn block(found: &WorkflowType) -> Block {
-    let schema = |schema: &Option<Value>| format!("{:#}", schema.as_ref().unwrap_or(&json!(true)));
+    let schema =
+        |schema: &Option<Payload>| output::pretty_json(schema.as_ref().map_or("true", Payload::as_str));
     Block::default()
         .line("type", &found.name)
         .maybe("description", found.description.as_ref().filter(|text| !text.is_empty()))
@@ -73,6 +78,8 @@ fn block(found: &WorkflowType) -> Block {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn sample() -> Vec<WorkflowType> {

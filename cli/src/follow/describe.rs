@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use ctutor_engine::clock::Timestamp;
-use serde_json::Value;
+use ctutor_engine::{clock::Timestamp, payload::Payload};
 
 use crate::{
-    client::{Activity, HistoryEvent},
-    output::{clock_time, in_one_line},
+    client::{Activity, HistoryEvent, Object},
+    output::{clock_time, compact_json, in_one_line},
 };
 
 /// The most characters of a payload that are shown in a line.
@@ -27,34 +26,33 @@ pub(crate) fn event_line(event: &HistoryEvent) -> String {
 
 /// The start of an activity is recorded with its end, and says itself when it was.
 fn happened_at(event: &HistoryEvent) -> String {
-    let started_at = event.attributes.get("startedAtMs").and_then(Value::as_i64);
+    let started_at = event.attributes.get("startedAtMs");
     started_at.map_or_else(|| event.at.clone(), |millis| Timestamp(millis).to_string())
 }
 
 /// The attributes that people look for, whatever the type of the event.
-pub(crate) fn summary(attributes: &Value) -> String {
+fn summary(attributes: &Object) -> String {
     let mut parts = Vec::new();
-    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
-    parts.extend(text("workflowType").or_else(|| text("activityType")).map(ToOwned::to_owned));
-    if let Some(id) = attributes.get("scheduledEventId") {
+    let text = |name: &str| attributes.get::<String>(name);
+    parts.extend(text("workflowType").or_else(|| text("activityType")));
+    if let Some(id) = attributes.get::<i64>("scheduledEventId") {
         parts.push(format!("of event {id}"));
     }
-    if let Some(attempt) = attributes.get("attempt").and_then(Value::as_u64).filter(|attempt| *attempt > 1) {
+    if let Some(attempt) = attributes.get::<u64>("attempt").filter(|attempt| *attempt > 1) {
         parts.push(format!("attempt {attempt}"));
     }
-    if let Some(millis) = attributes.get("startToFireTimeoutMs").and_then(Value::as_u64) {
+    if let Some(millis) = attributes.get::<u64>("startToFireTimeoutMs") {
         parts.push(format!("in {millis} ms"));
     }
     parts.extend(text("reason").map(|reason| format!("reason: {reason}")));
     parts.extend(text("timeoutType").map(|kind| format!("timeout {kind}")));
-    if let Some(failure) = attributes.get("failure") {
-        let part = |name: &str| failure.get(name).and_then(Value::as_str).unwrap_or_default();
+    if let Some(failure) = attributes.get::<Object>("failure") {
+        let part = |name: &str| failure.get::<String>(name).unwrap_or_default();
         parts.push(format!("{} ({})", part("message"), part("type")));
     }
     for name in ["input", "result"] {
-        parts.extend(
-            attributes.get(name).map(|payload| format!("{name} {}", shortened(&payload.to_string()))),
-        );
+        let payload = attributes.get::<Payload>(name);
+        parts.extend(payload.map(|payload| format!("{name} {}", shortened(&compact_json(payload.as_str())))));
     }
     parts.join("  ")
 }
@@ -91,7 +89,7 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -118,6 +116,14 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_is_shown_as_it_was_written() {
+        for payload in [r#"{"data":[1E2,-0.0,1.10,7]}"#, r#""\u0000x""#, r#""\u0000number:1E2""#, "1e400"] {
+            let attributes = serde_json::from_str(&format!(r#"{{"input": {payload}}}"#)).unwrap();
+            assert_eq!(summary(&attributes), format!("input {payload}"));
+        }
+    }
+
+    #[test]
     fn an_activity_started_when_it_says() {
         let started = json!({"scheduledEventId": 5, "attempt": 1, "startedAtMs": 1_795_355_653_250_i64});
         assert_eq!(event_line(&event(&started)), "13:54:13.250     7  SOME_TYPE  of event 5");
@@ -135,7 +141,7 @@ mod tests {
             ),
             (json!({"result": "x".repeat(100)}), &format!("result \"{}…", "x".repeat(79))),
         ] {
-            assert_eq!(summary(&attributes), expected);
+            assert_eq!(summary(&event(&attributes).attributes), expected);
         }
     }
 

@@ -1,7 +1,7 @@
 use std::{io, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::{event_line, progress_line};
 use crate::{
@@ -87,7 +87,7 @@ impl Display {
     }
 
     /// Prints an item for programs.
-    pub(crate) fn raw(&self, item: &Value) -> io::Result<()> {
+    pub(crate) fn raw(&self, item: &impl Serialize) -> io::Result<()> {
         if self.style == Style::Json { output::json_line(item) } else { Ok(()) }
     }
 

@@ -12,7 +12,7 @@ mod retry;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, pin_mut};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::item::Item;
 pub(crate) use self::{
@@ -21,7 +21,7 @@ pub(crate) use self::{
     outage::Outage,
     retry::retrying,
 };
-use crate::client::{Client, Error, HistoryEvent, Workflow};
+use crate::client::{Client, Error, HistoryEvent, Object, Workflow};
 
 const STREAM: &str = include_str!("../client/documents/workflow_stream.graphql");
 
@@ -71,7 +71,7 @@ impl Follower {
             return Ok(());
         }
         for event in past.nodes {
-            let event: HistoryEvent = self.client.decode(event)?;
+            let event: HistoryEvent = self.client.decode(&event)?;
             self.display.event(&event);
         }
         self.cursor = past.page_info.end_cursor;
@@ -104,9 +104,9 @@ impl Follower {
     async fn subscribe(
         &self,
         outage: Option<&mut Outage>,
-    ) -> anyhow::Result<impl Stream<Item = Result<Value, Error>> + use<>> {
+    ) -> anyhow::Result<impl Stream<Item = Result<Object, Error>> + use<>> {
         let variables = json!({"id": self.id, "after": self.cursor});
-        let connect = self.client.subscribe(STREAM, variables);
+        let connect = self.client.subscribe(STREAM, &variables);
         match outage {
             None => connect.await,
             Some(outage) => {
@@ -119,7 +119,7 @@ impl Follower {
     /// Shows what arrives. An error is one that another try cannot help.
     async fn read(
         &mut self,
-        items: impl Stream<Item = Result<Value, Error>>,
+        items: impl Stream<Item = Result<Object, Error>>,
         outage: &mut Option<Outage>,
     ) -> anyhow::Result<Connection> {
         pin_mut!(items);
@@ -140,13 +140,14 @@ impl Follower {
     }
 
     /// Takes an item in; gives the run when it is the last one.
-    fn take(&mut self, mut data: Value) -> anyhow::Result<Option<Workflow>> {
-        let value = data.get_mut("workflowStream").map(Value::take).unwrap_or_default();
-        self.display.raw(&value)?;
-        if let Some(cursor) = value.get("cursor").and_then(Value::as_str) {
-            self.cursor = Some(cursor.to_owned());
+    fn take(&mut self, mut data: Object) -> anyhow::Result<Option<Workflow>> {
+        let part = data.take("workflowStream");
+        self.display.raw(&part)?;
+        let fields: Object = self.client.decode(&part)?;
+        if let Some(cursor) = fields.get("cursor") {
+            self.cursor = Some(cursor);
         }
-        let item: Item = self.client.decode(value)?;
+        let item: Item = self.client.decode(&part)?;
         match item {
             Item::WorkflowSnapshot { workflow } => self.display.snapshot(&workflow),
             Item::HistoryAppended { events } => events.iter().for_each(|event| self.display.event(event)),

@@ -12,7 +12,7 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use serde_json::Value;
+use serde::Serialize;
 
 pub(crate) use self::{
     block::Block,
@@ -20,7 +20,7 @@ pub(crate) use self::{
     shell::quoted,
     table::Table,
     time::{clock_time, date_and_time},
-    visible::{in_one_line, pretty_json, visible, visible_xml},
+    visible::{compact_json, in_one_line, pretty_json, visible, visible_xml},
 };
 
 /// Prints data as it is: strings from outside must be passed through [`visible()`].
@@ -39,16 +39,16 @@ pub(crate) fn data(text: impl Display) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`data`].
-pub(crate) fn json(value: &Value) -> io::Result<()> {
-    data(pretty_json(value))
+pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
+    data(pretty_json(&serde_json::to_string(value)?))
 }
 
 /// Prints JSON in one line.
 ///
 /// # Errors
 /// As [`data`].
-pub(crate) fn json_line(value: &Value) -> io::Result<()> {
-    data(visible::compact_json(value))
+pub(crate) fn json_line(value: &impl Serialize) -> io::Result<()> {
+    data(compact_json(&serde_json::to_string(value)?))
 }
 
 /// Prints a table, its lines cut to the width of a terminal and whole for programs.

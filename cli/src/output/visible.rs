@@ -1,10 +1,6 @@
 //! Strings from outside, made safe to print: what a user or a student's program wrote must not control the terminal
 //! of the reader.
 
-use serde_json::Value;
-
-use crate::client::Exact;
-
 /// The string with `�` for every character that controls a terminal; line ends and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
     let steers = |character: char| steers(character) && !matches!(character, '\n' | '\t');
@@ -16,14 +12,52 @@ pub(crate) fn in_one_line(text: &str) -> String {
     visible(text.trim()).replace(['\n', '\t'], " ")
 }
 
-/// JSON that people may look at, in several lines. For programs it is the same value.
-pub(crate) fn pretty_json(value: &Value) -> String {
-    escaped(&Exact(value).pretty())
+/// JSON text that people may look at, in several lines. For programs it is the same value, with its numbers as they
+/// were written.
+pub(crate) fn pretty_json(json: &str) -> String {
+    escaped(&laid_out(json, |level| format!("\n{}", "  ".repeat(level)), ": "))
 }
 
 /// The same in one line.
-pub(super) fn compact_json(value: &Value) -> String {
-    escaped(&Exact(value).compact())
+pub(crate) fn compact_json(json: &str) -> String {
+    escaped(&laid_out(json, |_| String::new(), ":"))
+}
+
+/// JSON text with other space between its parts, which all stay as they are.
+fn laid_out(json: &str, line: impl Fn(usize) -> String, colon: &str) -> String {
+    let (mut text, mut level) = (String::with_capacity(json.len()), 0_usize);
+    let (mut in_string, mut is_escaped) = (false, false);
+    for character in json.chars() {
+        if in_string {
+            in_string = is_escaped || character != '"';
+            is_escaped = character == '\\' && !is_escaped;
+            text.push(character);
+            continue;
+        }
+        let is_end = matches!(character, '}' | ']');
+        if is_end {
+            level = level.saturating_sub(1);
+        }
+        let after_start = text.ends_with(['{', '[']);
+        match character {
+            ' ' | '\t' | '\n' | '\r' => continue,
+            ':' => text += colon,
+            _ if is_end && after_start => text.push(character),
+            _ => {
+                if is_end || (after_start && level > 0) {
+                    text += &line(level);
+                }
+                text.push(character);
+            }
+        }
+        match character {
+            '"' => in_string = true,
+            '{' | '[' => level += 1,
+            ',' => text += &line(level),
+            _ => {}
+        }
+    }
+    text
 }
 
 /// XML that people may look at. For programs it has the same strings.
@@ -62,7 +96,7 @@ fn steers(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -81,9 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn json_is_laid_out_and_its_parts_stay_as_they_were_written() {
+        let text = "{ \"a [\" :[1E2,\n{},[ ] , \"\\\"{ ,:\\\\\"],\"b\":{\"c\":-0}}";
+        let expected = "{\"a [\":[1E2,{},[],\"\\\"{ ,:\\\\\"],\"b\":{\"c\":-0}}";
+        assert_eq!(compact_json(text), expected);
+        assert_eq!(compact_json(&pretty_json(text)), expected);
+        for value in
+            [json!({"a": [1, {}, [[]], {"b": "x\"{"}], "c": null}), json!([]), json!("a"), json!([[1]])]
+        {
+            assert_eq!(pretty_json(&value.to_string()), format!("{value:#}"));
+        }
+    }
+
+    #[test]
     fn json_is_the_same_value_without_controls() {
         let value = json!({HOSTILE: [HOSTILE, "ä 中 🙂\n\t\"\\"]});
-        for text in [pretty_json(&value), compact_json(&value)] {
+        for text in [pretty_json(&value.to_string()), compact_json(&value.to_string())] {
             assert!(!text.contains(|character| steers(character) && character != '\n'), "{text:?}");
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         }

@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use ctutor_engine::payload::Payload;
+use serde::Serialize;
 
 use crate::{
     args::ClientArgs,
@@ -19,6 +20,13 @@ pub(crate) struct Args {
     client: ClientArgs,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Printed {
+    workers: Vec<Payload>,
+    task_queues: Vec<Payload>,
+}
+
 impl Args {
     pub(super) fn set_flags(&self, flags: &mut Flags) {
         self.client.set_flags(flags);
@@ -28,11 +36,11 @@ impl Args {
         let client = Client::new(loaded)?;
         let (workers, queues) = tokio::try_join!(client.workers(), client.task_queues())?;
         if self.json {
-            output::json(&json!({"workers": workers, "taskQueues": queues}))?;
+            output::json(&Printed { workers, task_queues: queues })?;
             return Ok(ExitCode::SUCCESS);
         }
-        let workers: Vec<Worker> = client.decode(Value::Array(workers))?;
-        let queues: Vec<TaskQueue> = client.decode(Value::Array(queues))?;
+        let workers: Vec<Worker> = client.decode_all(&workers)?;
+        let queues: Vec<TaskQueue> = client.decode_all(&queues)?;
         if workers.is_empty() {
             output::note("no worker is running; start one with `ctutor worker start`");
         } else {
@@ -65,6 +73,8 @@ fn table(workers: &[Worker]) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

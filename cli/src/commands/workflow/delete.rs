@@ -1,10 +1,8 @@
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 use crate::{
     args::{ClientArgs, TargetArgs},
-    client::Client,
+    client::{Client, Object},
     config::Loaded,
     output,
 };
@@ -22,12 +20,13 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-        let payload = Client::new(loaded)?.delete_workflow(&self.target.target()).await?;
+        let client = Client::new(loaded)?;
+        let payload = client.delete_workflow(&self.target.target()).await?;
         if self.json {
             output::json(&payload)?;
         } else {
-            let deleted = payload.get("deletedId").and_then(Value::as_str).unwrap_or_default();
-            output::data(format_args!("deleted {}", output::visible(deleted)))?;
+            let deleted: String = client.decode::<Object>(&payload)?.get("deletedId").unwrap_or_default();
+            output::data(format_args!("deleted {}", output::visible(&deleted)))?;
         }
         Ok(ExitCode::SUCCESS)
     }

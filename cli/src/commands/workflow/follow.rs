@@ -33,7 +33,7 @@ impl Args {
         // A server that was never there is more likely a wrong address than a server that restarts.
         let patience = self.retry.retry_for.map_or(Duration::ZERO, |length| length.0);
         let found = retrying(|_| patience, async || client.find_workflow(&target).await).await?;
-        let found: Workflow = client.decode(found)?;
+        let found: Workflow = client.decode(&found)?;
         let interrupt = Interrupt::listen()?;
         let (from, style) = match (self.after, self.json) {
             (Some(cursor), true) => (From::Cursor(cursor), Style::Json),

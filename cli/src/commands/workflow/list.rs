@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
-use ctutor_engine::client::WorkflowStatus;
+use ctutor_engine::{client::WorkflowStatus, payload::Payload};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -47,16 +48,23 @@ pub(crate) struct Args {
     pub(super) client: ClientArgs,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Printed {
+    nodes: Vec<Payload>,
+    page_info: Value,
+}
+
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let client = Client::new(loaded)?;
         let (nodes, next) = self.collect(&client).await?;
         if self.json {
             let page_info = json!({"hasNextPage": next.is_some(), "endCursor": next});
-            output::json(&json!({"nodes": nodes, "pageInfo": page_info}))?;
+            output::json(&Printed { nodes, page_info })?;
             return Ok(ExitCode::SUCCESS);
         }
-        let workflows: Vec<Workflow> = client.decode(Value::Array(nodes))?;
+        let workflows: Vec<Workflow> = client.decode_all(&nodes)?;
         if workflows.is_empty() {
             output::note("no workflow executions found");
         } else {
@@ -69,7 +77,7 @@ impl Args {
     }
 
     /// The runs, and the cursor of the last one if more follow.
-    async fn collect(&self, client: &Client) -> anyhow::Result<(Vec<Value>, Option<String>)> {
+    async fn collect(&self, client: &Client) -> anyhow::Result<(Vec<Payload>, Option<String>)> {
         let filter = self.filter();
         let mut nodes = Vec::new();
         let mut after = self.after.clone();

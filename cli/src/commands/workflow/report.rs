@@ -1,15 +1,15 @@
 use std::{fmt::Write, fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
+use ctutor_engine::payload::Payload;
 use ctutor_workflows::testing::{
     junit,
     report::{Report, Verdict},
 };
-use serde_json::Value;
 
 use crate::{
     args::{ClientArgs, TargetArgs},
-    client::{Client, Workflow},
+    client::{Client, Object, Workflow},
     config::Loaded,
     output::{self, Block, Table, in_one_line, visible},
 };
@@ -47,13 +47,13 @@ enum Format {
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let client = Client::new(loaded)?;
-        let workflow: Workflow = client.decode(client.find_workflow(&self.target.target()).await?)?;
+        let workflow: Workflow = client.decode(&client.find_workflow(&self.target.target()).await?)?;
         let stored = stored_report(&workflow)?;
-        let report: Report = client.decode(stored.clone())?;
+        let report: Report = client.decode(&stored)?;
         let text = match self.format() {
             Format::Text => text(&report, if self.output.is_none() { output::width() } else { None }),
             Format::Junit => output::visible_xml(&junit::to_xml(&report)),
-            Format::Json => output::pretty_json(stored),
+            Format::Json => output::pretty_json(stored.as_str()),
         };
         match self.output {
             Some(path) => fs::write(&path, text + "\n")
@@ -69,13 +69,14 @@ impl Args {
 }
 
 /// The report in the result of a run, or why there is none.
-fn stored_report(workflow: &Workflow) -> anyhow::Result<&Value> {
+fn stored_report(workflow: &Workflow) -> anyhow::Result<Payload> {
     let Workflow { workflow_id, workflow_type, status, closed_at, result, failure, .. } = workflow;
     if workflow_type != TYPE {
         bail!("`{workflow_id}` is of type `{workflow_type}`, and only `{TYPE}` makes reports");
     }
     if status.is_completed() {
-        let report = result.as_ref().and_then(|result| result.pointer("/result/report"));
+        let result = result.as_ref().and_then(|result| result.decode::<Object>().ok());
+        let report = result.and_then(|result| result.get::<Object>("result")?.get("report"));
         return report.with_context(|| format!("the result of `{workflow_id}` has no report"));
     }
     match (closed_at, failure) {
@@ -122,7 +123,7 @@ fn name_of(value: impl serde::Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -178,7 +179,7 @@ t.py::rest
     fn the_report_is_in_the_result() {
         let result = json!({"status": "completed", "result": {"report": report()}});
         let completed = workflow(&json!({"status": "COMPLETED", "closedAt": "now", "result": result}));
-        assert_eq!(stored_report(&completed).unwrap(), &report());
+        assert_eq!(stored_report(&completed).unwrap().to_value().unwrap(), report());
     }
 
     #[test]

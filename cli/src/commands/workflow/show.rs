@@ -1,11 +1,12 @@
 use std::process::ExitCode;
 
-use serde_json::Value;
+use ctutor_engine::payload::Payload;
+use serde::Serialize;
 
 use super::waiting;
 use crate::{
     args::{ClientArgs, TargetArgs},
-    client::{Activity, Client, Exact, HistoryEvent, Workflow},
+    client::{Activity, Client, HistoryEvent, Object, Workflow},
     config::Loaded,
     follow::{event_line, progress_line},
     output::{self, Block},
@@ -28,23 +29,29 @@ pub(crate) struct Args {
     pub(super) client: ClientArgs,
 }
 
+#[derive(Debug, Serialize)]
+struct Printed {
+    #[serde(flatten)]
+    found: Object,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<Vec<Payload>>,
+}
+
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         let client = Client::new(loaded)?;
-        let mut found = client.find_workflow(&self.target.target()).await?;
-        let workflow: Workflow = client.decode(found.clone())?;
+        let found = client.find_workflow(&self.target.target()).await?;
+        let workflow: Workflow = client.decode(&found)?;
         let history = if self.history { history(&client, &workflow.id).await? } else { Vec::new() };
         if self.json {
-            if self.history {
-                found["history"] = Value::Array(history);
-            }
-            output::json(&found)?;
+            let history = self.history.then_some(history);
+            output::json(&Printed { found: client.decode(&found)?, history })?;
             return Ok(ExitCode::SUCCESS);
         }
         let waiting = waiting::reason(&client, &workflow).await;
         output::data(block(&workflow, waiting))?;
         if self.history {
-            let events: Vec<HistoryEvent> = client.decode(Value::Array(history))?;
+            let events: Vec<HistoryEvent> = client.decode_all(&history)?;
             let lines: Vec<String> = events.iter().map(event_line).collect();
             output::data(format_args!("\n{}", lines.join("\n")))?;
         }
@@ -52,7 +59,7 @@ impl Args {
     }
 }
 
-async fn history(client: &Client, id: &str) -> anyhow::Result<Vec<Value>> {
+async fn history(client: &Client, id: &str) -> anyhow::Result<Vec<Payload>> {
     let mut events = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -67,7 +74,7 @@ async fn history(client: &Client, id: &str) -> anyhow::Result<Vec<Value>> {
 }
 
 fn block(workflow: &Workflow, waiting: Option<String>) -> Block {
-    let pretty = |value: &Value| Exact(value).pretty();
+    let pretty = |payload: &Payload| output::pretty_json(payload.as_str());
     let mut block = Block::default()
         .line("workflow", &workflow.workflow_id)
         .line("run", &workflow.id)

@@ -1,7 +1,7 @@
 use std::{fmt::Display, io::Read, process::ExitCode};
 
 use anyhow::Context;
-use ctutor_engine::payload::strict;
+use ctutor_engine::payload::{Payload, strict, syntax};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     args::ClientArgs,
-    client::{Client, Workflow, exact},
+    client::{Client, StartInput, Workflow},
     config::{self, Length, Loaded},
     follow::Style,
     output::{self, Block},
@@ -107,7 +107,7 @@ enum Reuse {
 }
 
 #[derive(Debug, Deserialize)]
-struct Payload {
+struct Started {
     workflow: Workflow,
 }
 
@@ -121,7 +121,7 @@ impl Args {
             Submitted::Interrupted(code) => return Ok(code),
         };
         if let Some((from, style)) = self.watched() {
-            let Payload { workflow } = client.decode(payload)?;
+            let Started { workflow } = client.decode(&payload)?;
             output::note(accepted(&workflow, is_ours));
             let how = Watch { from, style, retry_for: self.retry.patience() };
             return watch(loaded, client, workflow, how, interrupt).await;
@@ -130,7 +130,7 @@ impl Args {
             output::json(&payload)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let Payload { workflow } = client.decode(payload)?;
+        let Started { workflow } = client.decode(&payload)?;
         let waiting = tokio::select! {
             biased;
             waiting = waiting::reason(&client, &workflow) => waiting,
@@ -147,7 +147,7 @@ impl Args {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn input(&self) -> anyhow::Result<Option<Value>> {
+    fn input(&self) -> anyhow::Result<Option<Payload>> {
         match (&self.input, &self.input_file) {
             (Some(input), _) => read_input(input).map(Some),
             (None, Some(path)) => read_input(&format!("@{path}")).map(Some),
@@ -155,7 +155,7 @@ impl Args {
         }
     }
 
-    fn submission(&self, input: Option<Value>) -> Submission {
+    fn submission(&self, input: Option<Payload>) -> Submission {
         let mut submission = Submission::new(self.start_input(input), self.idempotency_key.as_deref());
         submission.retry_for = self.retry.retry_for.map(|length| length.0);
         if self.watched().is_some() {
@@ -174,8 +174,8 @@ impl Args {
         }
     }
 
-    /// The `StartWorkflowInput`, with only the fields that were given; the server has defaults for the others.
-    fn start_input(&self, input: Option<Value>) -> Map<String, Value> {
+    /// The start, with only the fields that were given; the server has defaults for the others.
+    fn start_input(&self, input: Option<Payload>) -> StartInput {
         let mut fields = Map::new();
         fields.insert("type".to_owned(), json!(self.workflow_type));
         let mut set = |name: &str, value: Option<Value>| {
@@ -183,7 +183,6 @@ impl Args {
                 fields.insert(name.to_owned(), value);
             }
         };
-        set("input", input);
         set("workflowId", self.id.as_ref().map(|id| json!(id)));
         set("taskQueue", self.queue.as_ref().map(|queue| json!(queue)));
         set("priority", self.priority.map(|priority| json!(priority)));
@@ -191,7 +190,7 @@ impl Args {
         set("timeout", self.timeout.map(|timeout| json!(timeout.to_iso8601())));
         set("onConflict", self.on_conflict.map(|policy| json!(policy.as_str())));
         set("reusePolicy", self.reuse.map(|policy| json!(policy.as_str())));
-        fields
+        StartInput { fields, input }
     }
 }
 
@@ -234,28 +233,40 @@ fn block(workflow: &Workflow) -> Block {
         .line("status", &workflow.status)
 }
 
-fn read_input(argument: &str) -> anyhow::Result<Value> {
-    let (text, place) = match argument.strip_prefix('@') {
+fn read_input(argument: &str) -> anyhow::Result<Payload> {
+    match argument.strip_prefix('@') {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
+            let bytes = std::fs::read(path).map_err(|error| {
                 config::Error::one(format!("the input file `{path}` cannot be read: {error}"))
             })?;
-            (text, format!("`{path}`"))
+            parse_input(&bytes, &format!("`{path}`"))
         }
         None if argument == "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("stdin cannot be read")?;
-            (text, "stdin".to_owned())
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).context("stdin cannot be read")?;
+            parse_input(&bytes, "stdin")
         }
-        None => (argument.to_owned(), "`--input`".to_owned()),
-    };
+        None => parse_input(argument.as_bytes(), "`--input`"),
+    }
+}
+
+/// What editors and shells of Windows write in front of a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Reads the input that was found at a place, which is named if it cannot be sent.
+fn parse_input(bytes: &[u8], place: &str) -> anyhow::Result<Payload> {
     let not_valid = |error: &dyn Display| config::Error::one(format!("{place} is not valid JSON: {error}"));
-    let input = exact::read(&text).map_err(|error| not_valid(&error))?;
-    strict::check(&text).map_err(|fault| match fault.path.is_empty() {
-        true => not_valid(&fault),
-        false => not_valid(&format_args!("at `{}`: {fault}", fault.path.join("."))),
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let text = syntax::text(bytes).map_err(|error| not_valid(&error))?;
+    if let Some(error) = syntax::find(text) {
+        return Err(not_valid(&error).into());
+    }
+    strict::check(text).map_err(|fault| {
+        let path = fault.path.join(".");
+        let at = if path.is_empty() { String::new() } else { format!("at `{path}`: ") };
+        config::Error::one(format!("{place} cannot be kept as it is: {at}{fault}"))
     })?;
-    Ok(input)
+    Payload::parse(text).map_err(|error| not_valid(&error).into())
 }
 
 #[cfg(test)]
@@ -272,7 +283,8 @@ mod tests {
 
     fn start_input(line: &str) -> Value {
         let args = Line::parse_from(line.split_whitespace()).args;
-        Value::Object(args.start_input(args.input.as_deref().map(|input| read_input(input).unwrap())))
+        let input = args.input.as_deref().map(|input| read_input(input).unwrap());
+        serde_json::to_value(args.start_input(input)).unwrap()
     }
 
     #[test]
@@ -295,25 +307,45 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("input.json");
         std::fs::write(&path, "[1, 2]\n").unwrap();
-        assert_eq!(read_input(&format!("@{}", path.display())).unwrap(), json!([1, 2]));
+        assert_eq!(read_input(&format!("@{}", path.display())).unwrap().to_value().unwrap(), json!([1, 2]));
     }
 
     #[test]
     fn an_input_is_sent_as_it_is_written_or_refused_with_the_place() {
         let text = r#"{"a":[1E2,-0,2.50,18446744073709551615],"b":"\u0000x"}"#;
-        assert_eq!(exact::Exact(&read_input(text).unwrap()).compact(), text);
-        for (text, place) in
-            [(r#"{"a":[0,1e-400]}"#, "at `a.1`: "), (r#"{"a":1,"a":2}"#, "at `a`: "), ("1e400", "")]
-        {
+        let input = Some(read_input(text).unwrap());
+        let sent = serde_json::to_string(&StartInput { fields: Map::new(), input }).unwrap();
+        assert_eq!(sent, format!(r#"{{"input":{text}}}"#));
+        for (text, place) in [
+            (r#"{"data":[1e400]}"#, "at `data.0`: the number `1e400` fits neither"),
+            (r#"{"a":"\ud800"}"#, "at `a`: the string has an escape"),
+            (r#"{"a":[0,1e-400]}"#, "at `a.1`: the number `1e-400` fits neither"),
+            (r#"{"a":1,"a":2}"#, "at `a`: the key `a` appears twice"),
+            ("1e400", "the number"),
+        ] {
             let error = read_input(text).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`--input` is not valid JSON: {place}")), "{error}");
+            assert!(error.starts_with(&format!("`--input` cannot be kept as it is: {place}")), "{error}");
         }
     }
 
     #[test]
+    fn a_file_may_begin_with_a_byte_order_mark() {
+        assert_eq!(parse_input(b"\xef\xbb\xbf[1E2]\r\n", "`a`").unwrap().as_str().trim(), "[1E2]");
+        let error = parse_input(b"\xff\xfe[\0]\0", "`a`").unwrap_err().to_string();
+        assert!(error.contains("found the byte order mark of UTF-16"), "{error}");
+    }
+
+    #[test]
     fn a_wrong_input_is_named() {
-        let error = read_input("{").unwrap_err().to_string();
-        assert!(error.starts_with("`--input` is not valid JSON: "), "{error}");
+        for (text, expected) in [
+            ("{", "expected a key in double quotes or `}`, found the end of the text"),
+            ("{'a': 1}", "found `'` at line 1, column 2; JSON has strings in double quotes"),
+            ("--1", "expected "),
+        ] {
+            let error = read_input(text).unwrap_err().to_string();
+            assert!(error.starts_with("`--input` is not valid JSON: expected "), "{error}");
+            assert!(error.contains(expected), "{error}");
+        }
         let error = read_input("@/nowhere/input.json").unwrap_err().to_string();
         assert!(error.starts_with("the input file `/nowhere/input.json` cannot be read: "), "{error}");
     }

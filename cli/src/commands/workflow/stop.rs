@@ -39,7 +39,7 @@ impl StopArgs {
             output::json(&payload)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let Payload { workflow, changed } = client.decode(payload)?;
+        let Payload { workflow, changed } = client.decode(&payload)?;
         let block = Block::default()
             .line("workflow", &workflow.workflow_id)
             .line("run", &workflow.id)

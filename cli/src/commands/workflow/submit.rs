@@ -5,10 +5,11 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use serde_json::{Map, Value, json};
+use ctutor_engine::payload::Payload;
+use serde_json::json;
 
 use crate::{
-    client::{Client, Error},
+    client::{Client, Error, Object, StartInput},
     follow::retrying,
     output,
     shutdown::Interrupt,
@@ -17,7 +18,7 @@ use crate::{
 /// How a start is sent.
 #[derive(Debug)]
 pub(super) struct Submission {
-    input: Map<String, Value>,
+    input: StartInput,
     key: String,
     has_own_key: bool,
     /// How long to try again; `None` leaves it to the kind of the failure.
@@ -29,16 +30,16 @@ pub(super) struct Submission {
 /// What became of it.
 pub(super) enum Submitted {
     /// The payload of the mutation, and whether it was this command that started the run.
-    Answered { payload: Value, is_ours: bool },
+    Answered { payload: Payload, is_ours: bool },
     /// A signal came first.
     Interrupted(ExitCode),
 }
 
 impl Submission {
     /// A start with this input and the user's key, if there is one.
-    pub(super) fn new(mut input: Map<String, Value>, own_key: Option<&str>) -> Self {
+    pub(super) fn new(mut input: StartInput, own_key: Option<&str>) -> Self {
         let key = own_key.map_or_else(random_key, ToOwned::to_owned);
-        input.insert("idempotencyKey".to_owned(), json!(key));
+        input.fields.insert("idempotencyKey".to_owned(), json!(key));
         Self { input, key, has_own_key: own_key.is_some(), retry_for: None, patience: Duration::ZERO }
     }
 
@@ -55,7 +56,8 @@ impl Submission {
         };
         match answered {
             Ok(payload) => {
-                let is_ours = payload["created"] == true || (progress.was_lost && !self.has_own_key);
+                let fields: Object = client.decode(&payload)?;
+                let is_ours = fields.get("created") == Some(true) || (progress.was_lost && !self.has_own_key);
                 Ok(Submitted::Answered { payload, is_ours })
             }
             Err(error) if progress.was_lost => {
@@ -65,14 +67,14 @@ impl Submission {
         }
     }
 
-    async fn answered(&self, client: &Client, progress: &mut Progress) -> anyhow::Result<Value> {
+    async fn answered(&self, client: &Client, progress: &mut Progress) -> anyhow::Result<Payload> {
         let retry_for = |error: &Error| {
             progress.was_lost |= !error.is_unsent();
             // A server that was never there is more likely a wrong address than a server that restarts.
             let implied = if progress.was_lost { self.patience } else { Duration::ZERO };
             self.retry_for.unwrap_or(implied)
         };
-        retrying(retry_for, async || client.start_workflow(Value::Object(self.input.clone())).await).await
+        retrying(retry_for, async || client.start_workflow(&self.input).await).await
     }
 
     fn unknown(&self) -> String {

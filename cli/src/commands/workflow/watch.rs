@@ -120,7 +120,7 @@ fn print_end(ended: &Workflow, style: Style) -> io::Result<()> {
     if style == Style::Narrative {
         output::note(outcome(ended));
     }
-    output::json(ended.result.as_ref().unwrap_or_default())
+    output::json(&ended.result)
 }
 
 /// How it ended, in a sentence.
