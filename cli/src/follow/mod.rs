@@ -11,6 +11,7 @@ mod retry;
 
 use std::time::Duration;
 
+use ctutor_engine::clock::{Clock, SystemClock};
 use futures_util::{Stream, StreamExt, pin_mut};
 use serde_json::json;
 
@@ -95,7 +96,11 @@ impl Follower {
             let tell = |line: &str| self.display.tell(line);
             let outage = retry::failed(&mut outage, self.retry_for, &error, tell);
             if !retry::pause(outage, tell).await {
-                return Err(if self.retry_for == Duration::ZERO { error } else { outage.gave_up() });
+                return Err(if self.retry_for == Duration::ZERO {
+                    error
+                } else {
+                    outage.gave_up(SystemClock.now())
+                });
             }
         }
     }
@@ -109,10 +114,7 @@ impl Follower {
         let connect = self.client.subscribe(STREAM, &variables);
         match outage {
             None => connect.await,
-            Some(outage) => {
-                let connected = retry::during(outage, connect, |line| self.display.tell(line)).await;
-                connected.unwrap_or_else(|| Err(outage.gave_up()))
-            }
+            Some(outage) => retry::during(outage, connect, |line| self.display.tell(line)).await,
         }
     }
 

@@ -57,8 +57,12 @@ impl Outage {
             return None;
         }
         self.tell_at = now + TELL_INTERVAL;
-        let (away, left) = (seconds(now.since(self.began_at)), seconds(self.give_up_at.since(now)));
-        Some(format!("still no connection after {away}: {}; giving up in {left}", self.error))
+        let (away, error) = (seconds(now.since(self.began_at)), &self.error);
+        if now >= self.give_up_at {
+            return Some(format!("still no connection after {away}: {error}; this is the last try"));
+        }
+        let left = seconds(self.give_up_at.since(now));
+        Some(format!("still no connection after {away}: {error}; giving up in {left}"))
     }
 
     /// When something is to be said again.
@@ -66,22 +70,17 @@ impl Outage {
         self.tell_at
     }
 
-    /// When it is tried again, unless that is too late. A server that asks for more time than is left is tried at the
-    /// end of it.
+    /// When it is tried again, unless the time is over. The last try is at the end of the time, however long the wait
+    /// or the server's wish, and may take as long as any other.
     pub(crate) fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
-        let at = now + self.wait;
-        let asked = self.retry_after.map(|length| (now + length).min(self.give_up_at));
-        (at <= self.give_up_at).then(|| asked.map_or(at, |asked| at.max(asked)))
-    }
-
-    /// When the last try must have ended.
-    pub(crate) fn give_up_at(&self) -> Timestamp {
-        self.give_up_at
+        let wait = self.retry_after.map_or(self.wait, |asked| asked.max(self.wait));
+        (now < self.give_up_at).then(|| (now + wait).min(self.give_up_at))
     }
 
     /// The error at the end.
-    pub(crate) fn gave_up(&self) -> anyhow::Error {
-        anyhow::anyhow!("gave up after trying again for {}: {}", Length(self.retry_for), self.error)
+    pub(crate) fn gave_up(&self, now: Timestamp) -> anyhow::Error {
+        let passed = seconds(now.since(self.began_at));
+        anyhow::anyhow!("gave up after trying again for {passed}: {}", self.error)
     }
 }
 
@@ -89,8 +88,14 @@ fn retry_after(error: &anyhow::Error) -> Option<Duration> {
     error.downcast_ref::<Error>()?.retry_after()
 }
 
+/// Whole seconds, and less than one in milliseconds.
 fn seconds(length: Duration) -> Length {
-    Length(Duration::from_secs(length.as_secs()))
+    let whole = if length.as_secs() > 0 {
+        Duration::from_secs(length.as_secs())
+    } else {
+        Duration::from_millis(u64::from(length.subsec_millis()))
+    };
+    Length(whole)
 }
 
 #[cfg(test)]
@@ -116,7 +121,28 @@ mod tests {
                 "still no connection after 20s: timed out; giving up in 5s",
             ]
         );
-        assert!(now <= outage.give_up_at() && now.0 > 19_000, "{now}");
+        assert_eq!(now, Timestamp(25_000));
+        assert_eq!(
+            outage.told(Timestamp(31_000)).unwrap(),
+            "still no connection after 31s: timed out; this is the last try"
+        );
+        assert_eq!(
+            outage.gave_up(Timestamp(31_000)).to_string(),
+            "gave up after trying again for 31s: timed out"
+        );
+    }
+
+    #[test]
+    fn the_last_try_is_at_the_end_of_the_time() {
+        let refused = anyhow::anyhow!("refused");
+        let mut outage = Outage::new(Timestamp(0), Duration::from_secs(3), &refused);
+        let (mut now, mut tries) = (Timestamp(0), Vec::new());
+        while let Some(at) = outage.next_try(now) {
+            tries.push(at.0);
+            now = at;
+            outage.failed_again(&refused);
+        }
+        assert_eq!(tries, [200, 600, 1_400, 3_000]);
     }
 
     #[test]

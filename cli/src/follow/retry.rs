@@ -19,10 +19,7 @@ pub(crate) async fn retrying<T>(
     loop {
         let called = match &mut outage {
             None => call().await,
-            Some(outage) => {
-                let called = during(outage, call(), |line| output::note(line)).await;
-                called.unwrap_or_else(|| Err(outage.gave_up()))
-            }
+            Some(outage) => during(outage, call(), |line| output::note(line)).await,
         };
         let Err(error) = called else { return called };
         let Some(known) = error.downcast_ref::<Error>().filter(|error| error.is_passing()) else {
@@ -34,7 +31,7 @@ pub(crate) async fn retrying<T>(
         }
         let outage = failed(&mut outage, retry_for, &error, |line| output::note(line));
         if !pause(outage, |line| output::note(line)).await {
-            return Err(outage.gave_up());
+            return Err(outage.gave_up(SystemClock.now()));
         }
     }
 }
@@ -61,22 +58,18 @@ pub(super) fn failed<'a>(
 /// Waits until the next try; false when it would come too late.
 pub(super) async fn pause(outage: &mut Outage, tell: impl Fn(&str)) -> bool {
     let Some(at) = outage.next_try(SystemClock.now()) else { return false };
-    during(outage, SystemClock.sleep_until(at), tell).await.is_some()
+    during(outage, SystemClock.sleep_until(at), tell).await;
+    true
 }
 
-/// Waits for a try, and says each ten seconds that the server is still away. Nothing when no time is left.
-pub(super) async fn during<T>(
-    outage: &mut Outage,
-    work: impl Future<Output = T>,
-    tell: impl Fn(&str),
-) -> Option<T> {
+/// Waits for a try, and says each ten seconds that the server is still away. A try that has begun ends by itself: cut
+/// off with the time to try again, the last one could not succeed.
+pub(super) async fn during<T>(outage: &mut Outage, work: impl Future<Output = T>, tell: impl Fn(&str)) -> T {
     pin_mut!(work);
-    let mut give_up = SystemClock.sleep_until(outage.give_up_at());
     loop {
         tokio::select! {
             biased;
-            result = &mut work => return Some(result),
-            () = &mut give_up => return None,
+            result = &mut work => return result,
             () = SystemClock.sleep_until(outage.tell_at()) => {}
         }
         if let Some(line) = outage.told(SystemClock.now()) {

@@ -99,7 +99,7 @@ async fn a_server_that_stays_away_ends_the_command_with_the_way_back() {
     deployment.take_dev().kill9().unwrap();
     assert_eq!(process.wait().unwrap(), 1);
     let said = process.stderr();
-    for part in ["trying again for 1s", "gave up after trying again for 1s", &format!("follow {id}")] {
+    for part in ["trying again for 1s", "gave up after trying again for ", &format!("follow {id}")] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
