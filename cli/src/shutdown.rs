@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 /// What shells report of a process that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
+/// What shells report of a process whose terminal was closed.
+const EXIT_HANGUP: u8 = 129;
 /// What shells report of a process that SIGTERM ended.
 const EXIT_TERMINATED: u8 = 143;
 
@@ -47,7 +49,7 @@ impl Interrupt {
     /// When signals cannot be listened to.
     pub(crate) fn listen() -> io::Result<Self> {
         let (sender, first) = oneshot::channel();
-        let second = second(Signals::new()?, sender);
+        let second = second(Signals::new()?.with_hangup()?, sender);
         tokio::spawn(async move { std::process::exit(second.await.into()) });
         Ok(Self { first })
     }
@@ -66,24 +68,67 @@ async fn second(mut signals: Signals, first: oneshot::Sender<u8>) -> u8 {
 }
 
 fn exit_code(signal: &str) -> u8 {
-    if signal == "SIGTERM" { EXIT_TERMINATED } else { EXIT_INTERRUPTED }
+    match signal {
+        "SIGHUP" => EXIT_HANGUP,
+        "SIGTERM" => EXIT_TERMINATED,
+        _ => EXIT_INTERRUPTED,
+    }
 }
 
 #[derive(Debug)]
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate, hangup: None })
+    }
+
+    /// Also listens to SIGHUP, unless the process was started to ignore it, as with `nohup`.
+    fn with_hangup(mut self) -> io::Result<Self> {
+        if !ignores_hangup(&std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+            self.hangup = Some(signal(SignalKind::hangup())?);
+        }
+        Ok(self)
     }
 
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = received(self.hangup.as_mut()) => "SIGHUP",
         }
+    }
+}
+
+async fn received(signal: Option<&mut Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the status of a process, as Linux tells it, says that it ignores SIGHUP. Where that cannot be known, the
+/// signal stays as it is.
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The first signal is SIGHUP.
+    mask.is_none_or(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_under_nohup_ignores_a_closed_terminal() {
+        assert!(ignores_hangup("Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000000\n"));
+        assert!(!ignores_hangup("SigIgn:\t0000000000001000\n"));
+        assert!(ignores_hangup(""));
     }
 }

@@ -34,6 +34,24 @@ fn answer_a_start(listener: &TcpListener) {
 }
 
 #[test]
+fn a_signal_ends_a_follow_that_has_not_found_its_run() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctutor"));
+        command.args(["workflow", "follow", "order-1", "--url", &url]).env("CTUTOR_TOKEN", "a");
+        let process = command.stderr(Stdio::piped()).spawn().unwrap();
+        // It has connected, and waits for an answer.
+        let (_connection, _) = listener.accept().unwrap();
+        assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap().success());
+        let output = process.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(expected), "{said}");
+        assert!(said.contains("stopped before `order-1` was found"), "{said}");
+    }
+}
+
+#[test]
 fn a_second_signal_ends_a_command_whose_output_nobody_reads() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

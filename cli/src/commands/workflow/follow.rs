@@ -6,6 +6,7 @@ use crate::{
     client::{Client, Workflow},
     config::Loaded,
     follow::{Style, retrying},
+    output,
     shutdown::Interrupt,
 };
 
@@ -27,14 +28,23 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+        let mut interrupt = Interrupt::listen()?;
         let client = Client::new(loaded)?;
         let target = self.target.target();
         let retry_for = self.retry.patience();
         // A server that was never there is more likely a wrong address than a server that restarts.
         let patience = self.retry.retry_for.map_or(Duration::ZERO, |length| length.0);
-        let found = retrying(|_| patience, async || client.find_workflow(&target).await).await?;
+        let found = tokio::select! {
+            biased;
+            code = interrupt.next() => {
+                output::note(format_args!(
+                    "stopped before `{target}` was found; nothing was changed, and the same command looks for it again"
+                ));
+                return Ok(code);
+            }
+            found = retrying(|_| patience, async || client.find_workflow(&target).await) => found?,
+        };
         let found: Workflow = client.decode(&found)?;
-        let interrupt = Interrupt::listen()?;
         let (from, style) = match (self.after, self.json) {
             (Some(cursor), true) => (From::Cursor(cursor), Style::Json),
             (Some(cursor), false) => (From::Cursor(cursor), Style::Narrative),
