@@ -97,6 +97,15 @@ fn a_busy_server_is_tried_again_when_it_says() {
 }
 
 #[test]
+fn a_request_that_a_proxy_did_not_take_is_sent_again() {
+    let refused = ["408 Request Timeout", "425 Too Early"].map(|status| answer(status, "", ""));
+    let (url, server) = serve(refused.into_iter().chain([started()]).collect());
+    let output = start(&url, &["--retry-for", "1h"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(server.join().unwrap().len(), 3);
+}
+
+#[test]
 fn a_login_page_is_no_api() {
     let (url, server) =
         serve(vec![answer("302 Found", "location: https://login.example/?next=s3cret\r\n", "")]);
@@ -118,6 +127,75 @@ fn a_login_page_is_no_api() {
         told(&output)
     );
     server.join().unwrap();
+}
+
+#[test]
+fn a_refusal_of_a_proxy_is_no_login_page() {
+    for (status, expected) in [
+        ("413 Payload Too Large", "refuses requests of this size"),
+        ("401 Unauthorized", "a proxy in front of the server refuses the request"),
+        ("301 Moved Permanently", "and leads to https://ctutor.example/graphql; "),
+    ] {
+        let headers = "location: https://ctutor.example/graphql\r\n";
+        let (url, server) = serve(vec![answer(status, headers, "")]);
+        let output = start(&url, &["--retry-for", "1h"]);
+        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        assert!(told(&output).contains(expected), "{}", told(&output));
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn what_the_api_sends_is_printed_as_it_was_written() {
+    let payload = r#"{"data":[1E2,-0.0,1.10,"\u0000x","\u0000number:1E2"]}"#;
+    let run = format!(
+        r#"{{"id": "wfr_1", "workflowId": "a", "status": "FAILED", "input": {payload},
+            "failure": {{"message": "\u0000no", "type": "T"}}}}"#
+    );
+    let event = format!(
+        r#"{{"sequence": 1, "type": "STARTED", "at": "2026-11-22T13:54:14.012Z", "attributes": {{"input": {payload}}}}}"#
+    );
+    let page = format!(r#"{{"nodes": [{event}], "pageInfo": {{"hasNextPage": false}}}}"#);
+    let json = "content-type: application/graphql-response+json\r\n";
+    for (more, expected) in [
+        (["--history"].as_slice(), [&format!("STARTED  input {payload}"), "failure     \u{fffd}no (T)"]),
+        (
+            ["--history", "--json"].as_slice(),
+            ["      1E2,\n      -0.0,\n      1.10,\n", "\"\\u0000number:1E2\""],
+        ),
+    ] {
+        let (url, server) = serve(vec![
+            answer("200 OK", json, &format!(r#"{{"data": {{"workflow": {run}}}}}"#)),
+            answer("200 OK", json, &format!(r#"{{"data": {{"node": {{"history": {page}}}}}}}"#)),
+        ]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctutor"));
+        command.args(["workflow", "show", "a", "--token", "t", "--url", &url]).args(more);
+        let output = command.output().unwrap();
+        let printed = String::from_utf8(output.stdout.clone()).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        for part in expected {
+            assert!(printed.contains(part), "{part}: {printed}");
+        }
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn a_size_of_pages_is_learned_once() {
+    let refused = r#"{"errors": [{"message": "no", "extensions": {"code": "BAD_USER_INPUT", "max": 1}}]}"#;
+    let page = |has_next: bool| {
+        let info = format!(r#"{{"hasNextPage": {has_next}, "endCursor": "c"}}"#);
+        format!(r#"{{"data": {{"workflows": {{"nodes": [{{"id": "wfr_1"}}], "pageInfo": {info}}}}}}}"#)
+    };
+    let pages = [refused.to_owned(), page(true), page(true), page(false)];
+    let json = "content-type: application/graphql-response+json\r\n";
+    let (url, server) = serve(pages.map(|page| answer("200 OK", json, &page)).to_vec());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctutor"));
+    let output =
+        command.args(["workflow", "list", "--json", "--token", "t", "--url", &url]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(String::from_utf8(output.stdout).unwrap().matches("wfr_1").count(), 3);
+    assert_eq!(server.join().unwrap().len(), 4);
 }
 
 #[test]

@@ -149,9 +149,14 @@ impl Client {
         items: u32,
         variables: impl Fn(u32) -> Value,
     ) -> anyhow::Result<T> {
+        let items = self.page_items_max.get().map_or(items, |max| items.min(*max));
         match self.field(document, variables(items), field).await {
             Err(error) => match error.downcast_ref().and_then(Error::page_items_max) {
-                Some(max) if max < items => self.field(document, variables(max), field).await,
+                Some(max) if max < items => {
+                    // Kept, so that not each page is asked for twice.
+                    self.page_items_max.get_or_init(|| max);
+                    self.field(document, variables(max), field).await
+                }
                 _ => Err(error),
             },
             found => found,

@@ -91,7 +91,11 @@ impl Error {
             Self::Unreachable { .. } | Self::Lost { .. } | Self::Cut { .. } | Self::NoEnd => true,
             // A proxy whose server is away, or that lets few requests pass.
             Self::NotOurs { status, .. } => {
-                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+                let is_passing = matches!(
+                    *status,
+                    StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+                );
+                is_passing || status.is_server_error()
             }
             Self::Graphql(errors) => errors.iter().any(|error| error.code() == Some("UNAVAILABLE")),
             _ => false,
@@ -193,6 +197,15 @@ fn without_graphql(status: StatusCode, media: Option<&str>) -> String {
             "the server, or a proxy in front of it, is unavailable: try again later"
         }
         StatusCode::TOO_MANY_REQUESTS => "too many requests came: try again later",
+        StatusCode::REQUEST_TIMEOUT => "the request did not come in time: try again later",
+        StatusCode::TOO_EARLY => "the connection is too young for the request: try again",
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            "a proxy in front of the server refuses requests of this size: send a smaller input, or raise its limit"
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            "a proxy in front of the server refuses the request: name a URL that reaches the API without it, or let it \
+             pass requests with a token on"
+        }
         _ => "is it the URL of a ctutor server, and is there no login page in front of it?",
     };
     format!("{found}without GraphQL; {meaning}")

@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context;
 use ctutor_engine::{
@@ -40,6 +43,8 @@ pub(crate) struct Client {
     url: String,
     endpoint: Url,
     credentials: Credentials,
+    /// The largest page that the server gives, once it has refused a larger one.
+    pub(super) page_items_max: Arc<OnceLock<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,7 +76,8 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().context("cannot create the HTTP client")?;
-        Ok(Self { http, url: url.to_string(), endpoint, credentials: Credentials::find(loaded)? })
+        let credentials = Credentials::find(loaded)?;
+        Ok(Self { http, url: url.to_string(), endpoint, credentials, page_items_max: Arc::default() })
     }
 
     /// Runs a query or mutation and gives its `data`.
