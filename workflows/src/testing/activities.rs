@@ -22,7 +22,7 @@ use super::{
     execute,
     names::find,
     places::TestPlace,
-    plan::TestPlan,
+    plan::{PLAN_FILE, TestPlan},
     report::Report,
     repository::Repository,
     scratch::Scratch,
@@ -200,12 +200,29 @@ async fn test(
     };
     let cancel = ctx.cancellation();
     let report = tokio::select! {
-        report = execute(job, tell, &cancel) => report.map_err(|error| broken_failure(&error))?,
+        report = execute(job, tell, &cancel) => {
+            report.map_err(|error| broken_failure(&with_source(error, &input.reference, &student)))?
+        }
         error = stay_alive(ctx, &last) => return Err(error),
     };
     let total = f64::from(report.summary.total);
     ctx.report(heartbeat("storing", total, total, None));
     Ok(report)
+}
+
+/// Says which reference has no plan, and whether it was exchanged with the submission.
+fn with_source(error: Broken, reference: &Repository, student: &Path) -> Broken {
+    let Broken::PlanMissing { mut hint } = error else { return error };
+    // It was fetched, and a URL that holds a secret is refused before.
+    let Repository { url, path, .. } = reference;
+    hint.push_str(&format!("; the reference is {url} at commit {}", reference.revision()));
+    if let Some(path) = path {
+        hint.push_str(&format!(", folder `{path}`"));
+    }
+    if student.join(PLAN_FILE).is_file() {
+        hint.push_str(&format!("; the submission has a `{PLAN_FILE}`: were the two exchanged?"));
+    }
+    Broken::PlanMissing { hint }
 }
 
 /// Waits for one of the places where tests run, and tells how many come before. An attempt that was lost while it waited
@@ -331,4 +348,28 @@ fn within(tree: &Path, path: Option<&str>) -> Result<PathBuf, ActivityError> {
         ));
     }
     Ok(find(tree, Path::new(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_plan_is_told_with_the_reference_and_with_a_plan_of_the_submission() {
+        let student = tempfile::tempdir().unwrap();
+        let reference: Repository = serde_json::from_value(serde_json::json!({
+            "url": "https://git.example.org/reference.git", "commit": "0123abc", "path": "week-1"
+        }))
+        .unwrap();
+        let told = || {
+            let error = Broken::PlanMissing { hint: String::new() };
+            with_source(error, &reference, student.path()).to_string()
+        };
+        let source =
+            "; the reference is https://git.example.org/reference.git at commit 0123abc, folder `week-1`";
+        assert!(told().ends_with(source), "{}", told());
+        std::fs::write(student.path().join(PLAN_FILE), "").unwrap();
+        let exchanged = "; the submission has a `ctutor-test.toml`: were the two exchanged?";
+        assert!(told().ends_with(&format!("{source}{exchanged}")), "{}", told());
+    }
 }

@@ -19,7 +19,7 @@ use super::{
     budget::Budget,
     files::{self, Selection, is_named, is_refused, select},
     guard::Guard,
-    missing::missing,
+    missing::{missing, other_case},
     names::{Spelling, find},
     paths::Hidden,
     plan::{Granted, Maxima, RunnerKind, TestPlan},
@@ -33,6 +33,8 @@ const WRITABLE_BYTES: u64 = 256 << 20;
 const OUTPUT_BYTES: u64 = 64 << 20;
 /// With less than this on its disk, a worker is to blame for a program that fails.
 const FREE_BYTES_MIN: u64 = 16 << 20;
+/// What pytest takes for files with tests.
+const TEST_FILES: [&str; 2] = ["test_*.py", "*_test.py"];
 /// How much of a script is searched for carriage returns.
 const SCRIPT_BYTES_MAX: u64 = 64 << 10;
 
@@ -110,15 +112,14 @@ impl<'a> Bench<'a> {
             Some(solution) => {
                 let root = find(reference, Path::new(solution));
                 if !is_folder(&root) {
-                    return Err(Broken::Plan {
-                        message: format!("`solution` is `{solution}`, but the reference has no such folder"),
-                    });
+                    return Err(lacking("solution", reference, solution));
                 }
                 Some(select("the solution", &root, maxima, &spelling, of_student)?)
             }
             None => None,
         };
         let tests = select("the reference", reference, maxima, &spelling, of_reference)?;
+        check_reference_files(reference, plan, &tests)?;
         // A student who hands in too much, or the wrong things, has failed; nothing is wrong with the worker.
         let faulty = |fault| (Selection::default(), Some(fault));
         let (submission, submission_fault) = match material.fault {
@@ -320,9 +321,56 @@ impl<'a> Bench<'a> {
         self.tests.files.iter().any(|file| is_below(file, &self.plan.tests))
     }
 
+    /// Where pytest looked for tests and for what, if there is nothing of that name.
+    pub(super) fn without_tests(&self) -> Broken {
+        let (tests, reference) = (self.plan.tests.as_str(), self.reference);
+        if find(reference, Path::new(tests)).symlink_metadata().is_err() {
+            return lacking("tests", reference, tests);
+        }
+        let is_test = |file: &PathBuf| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            is_below(file, tests) && TEST_FILES.iter().any(|pattern| files::is_like(&name, pattern))
+        };
+        if Path::new(tests).extension().is_some() || self.tests.files.iter().any(is_test) {
+            return Broken::NoTests;
+        }
+        let patterns = TEST_FILES.join("` or `");
+        Broken::NoTestFiles {
+            message: format!("the folder `{tests}` of the reference has no file `{patterns}`"),
+        }
+    }
+
     pub(super) fn check_canceled(&self) -> Result<(), Broken> {
         if self.cancel.is_cancelled() { Err(Broken::Canceled) } else { Ok(()) }
     }
+}
+
+/// Refuses a plan for files that the reference does not have: every student would fail for want of them.
+fn check_reference_files(reference: &Path, plan: &TestPlan, taken: &Selection) -> Result<(), Broken> {
+    let is_lacking =
+        |pattern: &String| !taken.files.iter().any(|file| is_named(file, slice::from_ref(pattern)));
+    match plan.reference_files.iter().enumerate().find(|(_, pattern)| is_lacking(pattern)) {
+        Some((index, pattern)) => Err(lacking(&format!("reference_files[{index}]"), reference, pattern)),
+        None => Ok(()),
+    }
+}
+
+/// What a plan names and the reference does not have.
+fn lacking(key: &str, reference: &Path, name: &str) -> Broken {
+    let hint = match other_case(reference, Path::new(name)) {
+        Some(other) => {
+            format!("; it has `{}`, and upper and lower case in names must be the same", files::shown(&other))
+        }
+        None => String::new(),
+    };
+    let what = match (key, find(reference, Path::new(name)).symlink_metadata()) {
+        (_, Ok(found)) if found.is_symlink() => {
+            "only a symbolic link of that name, and links are not followed"
+        }
+        ("solution" | "tests", _) => "no such folder",
+        _ => "no such file or folder",
+    };
+    Broken::Plan { message: format!("`{key}` is `{name}`, but the reference has {what}{hint}") }
 }
 
 impl Drop for Bench<'_> {

@@ -7,8 +7,12 @@ pub enum Broken {
     SubmissionMissing { path: String },
     #[error("the test plan is not valid: {message}")]
     Plan { message: String },
+    #[error("the reference has no file `ctutor-test.toml` at its top, and the input has no `plan`{hint}")]
+    PlanMissing { hint: String },
     #[error("the reference has no tests, or skips all of them")]
     NoTests,
+    #[error("no tests were found: {message}")]
+    NoTestFiles { message: String },
     #[error("the tests of the reference cannot be listed: {message}")]
     Listing { message: String },
     #[error("the solution of the reference does not pass `{test}`: {message}")]
@@ -56,7 +60,9 @@ impl Broken {
             Self::ReferenceMissing { .. }
             | Self::SubmissionMissing { .. }
             | Self::Plan { .. }
+            | Self::PlanMissing { .. }
             | Self::NoTests
+            | Self::NoTestFiles { .. }
             | Self::Listing { .. }
             | Self::Solution { .. }
             | Self::TooLarge { .. }

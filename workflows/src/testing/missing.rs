@@ -198,6 +198,23 @@ fn not_there(student: &Path, path: &Path, above: &Path, below: &Path) -> String 
     }
 }
 
+/// The path of something whose name differs from what is wanted in upper and lower case alone.
+pub(super) fn other_case(root: &Path, wanted: &Path) -> Option<PathBuf> {
+    let mut found = PathBuf::new();
+    for part in wanted {
+        let lower = part.to_string_lossy().to_lowercase();
+        let entries = fs::read_dir(root.join(&found)).into_iter().flatten().flatten();
+        let mut alike: Vec<_> = entries
+            .map(|entry| entry.file_name())
+            .filter(|name| name.to_string_lossy().to_lowercase() == lower)
+            .collect();
+        alike.sort();
+        let exact = alike.iter().find(|name| *name == part);
+        found.push(exact.or(alike.first())?);
+    }
+    (found != wanted.components().collect::<PathBuf>()).then_some(found)
+}
+
 fn in_other_case(name: &str, other: &str) -> String {
     format!(
         "`{name}` is not in the submission, which has `{other}`; upper and lower case in names must be the same"

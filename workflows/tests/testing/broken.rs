@@ -26,7 +26,7 @@ async fn a_reference_without_what_it_needs_is_told_as_such() {
     assert!(matches!(&error, Broken::Plan { message } if message.contains("speed")), "{error:?}");
     fs::remove_file(place.path("reference/ctutor-test.toml")).unwrap();
     let error = place.test().await.unwrap_err();
-    assert!(matches!(error, Broken::Plan { .. }) && !error.is_retryable(), "{error:?}");
+    assert!(matches!(error, Broken::PlanMissing { .. }) && !error.is_retryable(), "{error:?}");
 }
 
 #[tokio::test]
@@ -46,9 +46,29 @@ async fn a_reference_without_tests_or_with_faulty_ones_is_broken() {
     place.write("reference/tests/test_answer.py", "number = 1\n");
     let error = place.test().await.unwrap_err();
     assert!(matches!(error, Broken::NoTests), "{error:?}");
-    fs::remove_dir_all(place.path("reference/tests")).unwrap();
+    let told = |error: Broken, expected: &str| assert!(error.to_string().ends_with(expected), "{error}");
+    fs::rename(place.path("reference/tests/test_answer.py"), place.path("reference/tests/answer.py"))
+        .unwrap();
+    let files =
+        "no tests were found: the folder `tests` of the reference has no file `test_*.py` or `*_test.py`";
+    told(place.test().await.unwrap_err(), files);
+    fs::rename(place.path("reference/tests"), place.path("reference/Tests")).unwrap();
+    let folder = "`tests` is `tests`, but the reference has no such folder";
+    let case = "it has `Tests`, and upper and lower case in names must be the same";
+    told(place.test().await.unwrap_err(), &format!("{folder}; {case}"));
+    fs::remove_dir_all(place.path("reference/Tests")).unwrap();
+    told(place.test().await.unwrap_err(), folder);
+}
+
+#[tokio::test]
+async fn a_reference_without_a_file_that_its_plan_names_is_broken() {
+    let mut place = Place::with_answer(RIGHT).await;
+    place.write("reference/ctutor-test.toml", &format!("{PLAN}reference_files = ['tests', 'data/*.txt']\n"));
+    let told = "`reference_files[1]` is `data/*.txt`, but the reference has no such file or folder";
     let error = place.test().await.unwrap_err();
-    assert!(matches!(error, Broken::NoTests), "{error:?}");
+    assert!(matches!(&error, Broken::Plan { message } if message == told), "{error}");
+    place.write("reference/data/a.txt", "x");
+    place.test().await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What the types of a plan do not say. Each refusal names the place in the plan.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use super::{CommandTest, JunitCommand, LimitOverrides, RunnerKind, TestPlan};
 use crate::testing::{
@@ -76,7 +76,18 @@ impl TestPlan {
                 return refuse(format!("`commands` has {count} entries; at most {COMMANDS_MAX} are allowed"));
             }
         }
-        self.commands.iter().enumerate().try_for_each(|(index, test)| check_command(index, test))
+        let mut names = HashMap::new();
+        for (index, test) in self.commands.iter().enumerate() {
+            check_command(index, test)?;
+            if let Some(first) = names.insert(test.name.as_str(), index) {
+                return refuse(format!(
+                    "`commands[{index}].name` is `{}`, which is the name of `commands[{first}]`; each test needs a \
+                     name of its own",
+                    test.name
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn check_junit(&self, junit: &JunitCommand) -> Checked {
@@ -117,6 +128,17 @@ fn check_argv(place: &str, argv: &[String]) -> Checked {
     if argv.first().is_none_or(String::is_empty) {
         return refuse(format!("`{place}` names no program"));
     }
+    if let [line] = argv
+        && let Some((program, _)) = line.split_once(char::is_whitespace)
+        && !program.contains('/')
+    {
+        let parts: Vec<&str> = line.split_whitespace().collect();
+        return refuse(format!(
+            "`{place}` has the one element `{}`, which is no program: no shell is involved, so that the program and \
+             each argument need an element of their own, such as `{parts:?}`",
+            line.escape_debug()
+        ));
+    }
     match argv.iter().position(|argument| argument.contains('\0')) {
         Some(index) => refuse(format!("`{place}[{index}]` has a NUL character")),
         None => Ok(()),
@@ -155,13 +177,29 @@ fn check_path(place: &str, path: &str) -> Checked {
     if let Some(fault) = fault_of(path) {
         return refuse(format!("`{place}` {fault}"));
     }
+    if path.contains("**") {
+        return refuse(format!(
+            "`{place}` is `{}`; `**` is not supported: a folder stands for all that is below it, and `*` for any part \
+             of one name",
+            shown(path)
+        ));
+    }
     if is_inner(path) {
         return Ok(());
     }
+    let other = path.replace('\\', "/");
+    if other != path && is_inner(&other) {
+        return refuse(format!("`{place}` is `{}`; use `/`: `{}`", shown(path), shown(&other)));
+    }
     refuse(format!(
         "`{place}` is `{}`; expected a relative path with `/`, without `.`, `..` and empty parts",
-        path.escape_debug()
+        shown(path)
     ))
+}
+
+/// The text in one line. A backslash stays as it is.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }).collect()
 }
 
 fn refuse(message: impl Into<String>) -> Checked {

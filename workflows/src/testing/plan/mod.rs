@@ -2,8 +2,14 @@
 
 mod check;
 mod keys;
+mod words;
 
-use std::{fs, io::Read, path::Path, time::Duration};
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -139,7 +145,7 @@ pub enum Expected {
 impl<'de> Deserialize<'de> for Expected {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[serde(deny_unknown_fields, expecting = "`{ exact = \"…\" }` or `{ contains = \"…\" }`")]
         struct Keys {
             exact: Option<String>,
             contains: Option<String>,
@@ -206,14 +212,19 @@ impl TestPlan {
     ///
     /// # Errors
     ///
-    /// [`Broken::Plan`] if it is missing or not valid.
+    /// [`Broken::PlanMissing`] if there is none, [`Broken::Plan`] if it is not valid.
     pub fn read(reference: &Path) -> Result<Self, Broken> {
         let broken = |message: String| Broken::Plan { message };
         let path = reference.join(PLAN_FILE);
         if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(broken(format!("`{PLAN_FILE}` is not a file")));
         }
-        let file = fs::File::open(path).map_err(|fault| broken(format!("`{PLAN_FILE}`: {fault}")))?;
+        let file = fs::File::open(path).map_err(|fault| match fault.kind() {
+            io::ErrorKind::NotFound => {
+                Broken::PlanMissing { hint: other_name(reference).unwrap_or_default() }
+            }
+            _ => broken(format!("`{PLAN_FILE}`: {fault}")),
+        })?;
         let mut bytes = Vec::new();
         let size = file.take(PLAN_BYTES_MAX + 1).read_to_end(&mut bytes);
         if size.map_err(|fault| broken(format!("`{PLAN_FILE}`: {fault}")))? as u64 > PLAN_BYTES_MAX {
@@ -224,7 +235,7 @@ impl TestPlan {
         let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let plan: Self = toml::from_str(&text).map_err(|fault| {
             let hint = keys::hint(&text).map_or_else(String::new, |hint| format!("\n{hint}"));
-            broken(format!("`{PLAN_FILE}`: {}{hint}", fault.to_string().trim_end()))
+            broken(format!("`{PLAN_FILE}`: {}{hint}", words::of(&fault)))
         })?;
         plan.check()?;
         Ok(plan)
@@ -288,6 +299,24 @@ fn decoded(bytes: &[u8]) -> Result<&str, String> {
             "is not in UTF-8: byte 0x{byte:02X} in line {line}; save it in UTF-8 (it may be in Latin-1 or Windows-1252)"
         )
     })
+}
+
+/// What a reference has in place of a plan: a file whose name is almost that of one, or one in a folder.
+fn other_name(reference: &Path) -> Option<String> {
+    let entries = fs::read_dir(reference).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    let plain = |name: &str| name.to_lowercase().replace('_', "-").trim_end_matches(".txt").to_owned();
+    let renamed = names.iter().find(|name| plain(name) == PLAN_FILE);
+    let moved = || names.iter().find(|name| reference.join(name).join(PLAN_FILE).is_file());
+    match renamed {
+        Some(name) => Some(format!("; it has `{}`: rename it to `{PLAN_FILE}`", name.escape_debug())),
+        None => moved().map(|folder| {
+            let folder = folder.escape_debug();
+            format!("; it has `{folder}/{PLAN_FILE}`: give `{folder}` as the `path` of the reference")
+        }),
+    }
 }
 
 fn default_tests() -> String {

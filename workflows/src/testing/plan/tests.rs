@@ -112,6 +112,22 @@ fn a_wrong_value_is_told_with_its_place() {
         (command("ignore = 'whitespace'"), "`commands[0]` has `ignore` or `ignore_case` but no `stdout`"),
         (command("timeout_ms = 0"), "`commands[0].timeout_ms` is 0; it must be at least 1 (command `x`)"),
         (command("[[commands]]\nname = 'y'\nargv = []"), "`commands[1].argv` names no program (command `y`)"),
+        (
+            command("[[commands]]\nname = 'x'\nargv = ['a']"),
+            "`commands[1].name` is `x`, which is the name of `commands[0]`",
+        ),
+        (
+            command("[[commands]]\nname = 'y'\nargv = ['python3 m.py']"),
+            "each argument need an element of their own, such as `[\"python3\", \"m.py\"]` (command `y`)",
+        ),
+        (
+            pytest("reference_files = ['a', 'b\\c.py']"),
+            "`reference_files[1]` is `b\\c.py`; use `/`: `b/c.py`",
+        ),
+        (
+            pytest("reference_files = ['a/**/c']"),
+            "`reference_files[0]` is `a/**/c`; `**` is not supported: a folder",
+        ),
         (command("[[commands]]\nname = ''\nargv = ['a']"), "`commands[1].name` is empty"),
         (command("[[commands]]\nname = 'y'\nargv = ['a', \"\\u0000\"]"), "`commands[1].argv[1]` has a NUL"),
         (pytest("ignore_case = true"), "`ignore` and `ignore_case` are for the runner `command` only"),
@@ -182,4 +198,47 @@ stdout = { exact = """
     assert_eq!(plan.commands[0].stdout, Some(Expected::Exact("3\n4\r\n".to_owned())));
     fs::write(folder.path().join(PLAN_FILE), format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
     assert_eq!(TestPlan::read(folder.path()).unwrap(), plan);
+}
+
+#[test]
+fn a_value_of_another_type_is_told_in_words_of_plans() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = "runner = 'command'\nstudent_files = ['a.py']\n[[commands]]\nname = 'x'\nargv = ['true']\n";
+    for (text, expected) in [
+        (format!("{command}stdout = 'u64'"), "line 6, column 10"),
+        (
+            format!("{command}stdout = 'u64'"),
+            "invalid type: string \"u64\", expected `{ exact = \"…\" }` or `{ contains = \"…\" }`",
+        ),
+        (format!("{command}timeout_ms = '9'"), "string \"9\", expected a whole number that is not negative"),
+        (format!("{command}timeout_ms = -1"), "integer `-1`, expected a whole number that is not negative"),
+        (format!("{command}exit_code = '9'"), "string \"9\", expected a whole number, without quotes"),
+        (format!("{command}ignore_case = 'yes'"), "string \"yes\", expected `true` or `false`"),
+        (format!("{command}ignore = ['whitespace']"), "expected one string in quotes"),
+        (
+            "runner = 'pytest'\nstudent_files = 'a.py'".to_owned(),
+            "expected a list in brackets, such as `[\"a\"",
+        ),
+    ] {
+        fs::write(folder.path().join(PLAN_FILE), &text).unwrap();
+        let message = TestPlan::read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_reference_without_a_plan_is_told_with_what_it_has_instead() {
+    for (file, expected) in [
+        ("README.md", "the reference has no file `ctutor-test.toml` at its top, and the input has no `plan`"),
+        ("Ctutor-test.toml", "; it has `Ctutor-test.toml`: rename it to `ctutor-test.toml`"),
+        ("ctutor_test.toml.txt", "; it has `ctutor_test.toml.txt`: rename it to `ctutor-test.toml`"),
+        ("a/ctutor-test.toml", "; it has `a/ctutor-test.toml`: give `a` as the `path` of the reference"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+        let message = TestPlan::read(folder.path()).unwrap_err().to_string();
+        assert!(message.ends_with(expected), "{message}");
+    }
 }

@@ -35,6 +35,8 @@ const FIND: &str = r#"for program; do
     [ -n "$found" ] || echo "$program"
 done"#;
 const FIND_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a shell does not hand on to a program.
+const SHELL_SIGNS: [&str; 12] = ["|", "||", "&", "&&", ";", "<", "<<", ">", ">>", "2>", "2>&1", "&>"];
 const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ksh", "zsh"];
 
 pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<String>, Broken> {
@@ -141,7 +143,10 @@ async fn run_one(
     let seconds = outcome.wall.as_secs_f64();
     let report = match judge(bench, place, test, &outcome) {
         Ok(()) => TestReport::new(&test.name, Status::Completed, Verdict::Passed, None),
-        Err((status, message)) => TestReport::new(&test.name, status, Verdict::Failed, Some(&message)),
+        Err((status, mut message)) => {
+            message.extend(shell_sign(&test.argv));
+            TestReport::new(&test.name, status, Verdict::Failed, Some(&message))
+        }
     };
     Ok(report.lasting(seconds))
 }
@@ -249,4 +254,26 @@ fn windows_script(bench: &Bench<'_>, test: &CommandTest) -> Option<String> {
              line: save it with Unix line endings (LF)"
         )
     })
+}
+
+/// A hint at an argument that a shell would have understood.
+fn shell_sign(argv: &[String]) -> Option<String> {
+    let sign = argv.iter().skip(1).find(|argument| SHELL_SIGNS.contains(&argument.as_str()))?;
+    Some(format!(
+        "\n(`{sign}` in `argv` is given to the program as an argument, since no shell is involved; a shell is started \
+         with `[\"sh\", \"-c\", \"…\"]`)"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_for_a_shell_is_told() {
+        let told =
+            |argv: &[&str]| shell_sign(&argv.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+        assert!(told(&["python3", "m.py", "|", "sort"]).unwrap().starts_with("\n(`|` in `argv`"));
+        assert_eq!(told(&["sh", "-c", "python3 m.py | sort"]), None);
+    }
 }

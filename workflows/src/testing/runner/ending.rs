@@ -96,16 +96,16 @@ pub(in crate::testing) fn exceeded(exit: Exit, limits: &Limits) -> Option<String
 /// are messages to the worker and are left out.
 pub(in crate::testing) fn last_output(outcome: &Outcome, hidden: &Hidden, own: Option<&str>) -> String {
     let stderr = last_of("standard error", &outcome.stderr, hidden);
-    let stdout = named("standard output", excerpt(&outcome.stdout, hidden, own));
+    let stdout = named("standard output", &excerpt(&outcome.stdout, hidden, own));
     stderr.into_iter().chain(stdout).collect::<Vec<_>>().join("\n")
 }
 
 /// The beginning and the end of an output under its name, if there was any.
 pub(super) fn last_of(name: &str, output: &Captured, hidden: &Hidden) -> Option<String> {
-    named(name, excerpt(output, hidden, None))
+    named(name, &excerpt(output, hidden, None))
 }
 
-fn named(name: &str, text: String) -> Option<String> {
+fn named(name: &str, text: &str) -> Option<String> {
     (!text.is_empty()).then(|| format!("{name}:\n{text}"))
 }
 

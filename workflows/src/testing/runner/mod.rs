@@ -48,7 +48,11 @@ impl Runner {
     /// All tests, from the reference alone. At least one of them counts.
     pub(super) async fn list(self, bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
         let tests = match self {
-            Self::Pytest => pytest::list(bench).await?,
+            Self::Pytest => match pytest::list(bench).await {
+                Err(Broken::NoTests) => return Err(bench.without_tests()),
+                Ok(tests) if tests.is_empty() => return Err(bench.without_tests()),
+                tests => tests?,
+            },
             Self::Command => command::list(bench).await?.into_iter().map(Test::new).collect(),
             Self::Junit => junit::list(bench).await?,
         };
