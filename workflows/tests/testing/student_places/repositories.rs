@@ -29,7 +29,7 @@ async fn a_submission_that_lacks_objects_is_a_finished_test_with_the_reason() {
     assert!(score == 0.0, "{score}");
     let expected = "the submission cannot be tested: the repository `";
     assert!(message.starts_with(expected) && message.contains("`answer.py`: the object `"), "{message}");
-    assert!(message.ends_with("` is missing"), "{message}");
+    assert!(message.contains("` is missing; `git fsck` there lists"), "{message}");
 
     // The reference is the lecturer's, and nobody's score.
     app.commit("student-2", &[(b"answer.py", RIGHT)]);
