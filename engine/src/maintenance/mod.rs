@@ -107,23 +107,23 @@ impl Service {
             if is_sure {
                 let duty = if scope == Scope::All { TAKE_OVER } else { LOST_WORKERS };
                 let rescued = self.rescue(scope, now, &mut lost_workers).await;
-                if answers.take(self.told(duty, rescued).await) {
+                if answers.take(&self.told(duty, rescued).await) {
                     scope = Scope::Expired;
                 }
-                answers.take(self.told(UNSEEN_WORKERS, lost_workers.look(&self, now).await).await);
-                answers.take(self.told(UNSERVED_TASKS, unserved.look(&self, now).await).await);
+                answers.take(&self.told(UNSEEN_WORKERS, lost_workers.look(&self, now).await).await);
+                answers.take(&self.told(UNSERVED_TASKS, unserved.look(&self, now).await).await);
                 if now >= next_sweep
-                    && answers.take(self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await)
+                    && answers.take(&self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await)
                 {
                     next_sweep = now + self.options.sweep_interval;
                 }
-            } else if answers.take(self.told(LOST_WORKERS, self.store.can_renew_leases(now).await).await) {
+            } else if answers.take(&self.told(LOST_WORKERS, self.store.can_renew_leases(now).await).await) {
                 // Nothing is taken from anybody yet. What is put off holds up no end of an outage.
                 for duty in [TAKE_OVER, UNSEEN_WORKERS, UNSERVED_TASKS, OLD_REQUESTS] {
                     self.store.succeeded(duty, now);
                 }
             }
-            answers.take(self.told(OVERDUE_RUNS, overdue_runs::end(&self).await).await);
+            answers.take(&self.told(OVERDUE_RUNS, overdue_runs::end(&self).await).await);
             watch.looked(answers.all_came, self.clock.now());
             let next = self.clock.now() + self.options.interval;
             tokio::select! {
@@ -197,7 +197,7 @@ impl Default for Answers {
 
 impl Answers {
     /// Takes the end of a duty, and returns whether it was done.
-    fn take(&mut self, result: Result<(), store::Error>) -> bool {
+    fn take(&mut self, result: &Result<(), store::Error>) -> bool {
         self.all_came &= !result.as_ref().is_err_and(store::Error::is_unavailable);
         result.is_ok()
     }
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn only_a_database_that_does_not_answer_makes_a_look_unsure() {
         let mut answers = Answers::default();
-        assert!(answers.take(Ok(())));
-        assert!(!answers.take(Err(store::Error::Panicked)));
+        assert!(answers.take(&Ok(())));
+        assert!(!answers.take(&Err(store::Error::Panicked)));
         assert!(answers.all_came, "something stored is wrong, and the rest is seen");
-        assert!(!answers.take(Err(store::Error::ReadOnly)));
+        assert!(!answers.take(&Err(store::Error::ReadOnly)));
         assert!(!answers.all_came);
     }
 }
