@@ -92,11 +92,19 @@ impl Server {
     /// # Errors
     /// It is no standby, or it does not catch up.
     pub fn promote(&self, primary: &Self) -> Result<()> {
-        let written = primary.sql("postgres", "select pg_current_wal_lsn()")?;
-        let caught_up = format!("select pg_last_wal_replay_lsn() >= '{}'", written.trim());
-        wait::until("the standby", || Ok((self.sql("postgres", &caught_up)?.trim() == "t").then_some(())))?;
+        self.catch_up(primary)?;
         self.sql("postgres", "select pg_promote()")?;
         Ok(())
+    }
+
+    /// Waits until a standby has all that `primary` has written.
+    ///
+    /// # Errors
+    /// It is no standby, or it does not catch up.
+    pub fn catch_up(&self, primary: &Self) -> Result<()> {
+        let written = primary.sql("postgres", "select pg_current_wal_lsn()")?;
+        let caught_up = format!("select pg_last_wal_replay_lsn() >= '{}'", written.trim());
+        wait::until("the standby", || Ok((self.sql("postgres", &caught_up)?.trim() == "t").then_some(())))
     }
 
     /// From now on transactions are read-only, also those of sessions that are there.

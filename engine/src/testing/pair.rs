@@ -31,6 +31,12 @@ impl Pair {
         let relay = Relay::to(&former).unwrap();
         let store = Store::connect(&DatabaseOptions::new(relay.url("postgres"))).await.unwrap();
         store.migrate().await.unwrap();
+        // Whoever is led to the standby finds the tables there.
+        let caught_up = tokio::task::spawn_blocking(move || {
+            next.catch_up(&former).unwrap();
+            (former, next)
+        });
+        let (former, next) = caught_up.await.unwrap();
         Self { former, next, relay, store }
     }
 

@@ -36,7 +36,8 @@ async fn a_store_whose_new_sessions_cannot_read_what_is_written_is_not_ready() {
     pair.relay.lead_to(&pair.next);
     let reads = pair.read_on_every_session(run_id).await;
     assert!(reads.iter().any(|read| read.as_ref().is_err_and(Error::is_unavailable)), "{reads:?}");
-    assert!(matches!(pair.store.ready(NOW).await, Err(Error::ReadOnly)));
+    let ready = pair.store.ready(NOW).await;
+    assert!(matches!(ready, Err(Error::ReadOnly)), "{ready:?}");
     pair.relay.lead_to(&pair.former);
     pair.store.ready(NOW).await.unwrap();
 }
