@@ -69,7 +69,7 @@ impl Repository {
     /// The source for a checkout.
     ///
     /// # Errors
-    /// [`Error`] when the URL or the commit is malformed, or the URL holds a credential; none repeats the URL.
+    /// [`Error`] when the URL or the commit is malformed, or the URL holds a credential; none repeats the credential.
     pub(super) fn source(&self) -> Result<Source, Error> {
         let source = match &self.commit {
             Some(commit) => Source::parse(&self.url, commit)?,

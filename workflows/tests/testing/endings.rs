@@ -18,6 +18,7 @@ fn plan(commands: &[&[&str]]) -> String {
 
 async fn place(commands: &[&[&str]]) -> Place {
     let place = Place::new().await;
+    place.write("reference/check/README", "programs of the reference");
     place.write("reference/ctutor-test.toml", &plan(commands));
     place
 }
