@@ -50,6 +50,12 @@ pub(super) fn of(error: &sqlx::Error) -> Option<&'static str> {
         error @ sqlx::Error::Io(_) if !is_no_answer(error) => {
             return Some("start the server, or correct where it is in DATABASE_URL");
         }
+        sqlx::Error::Protocol(_) => {
+            return Some(
+                "the server, or a proxy before it, closed the connection or speaks another protocol: start the \
+                 server, or look at the proxy and at the port in DATABASE_URL",
+            );
+        }
         _ => return None,
     };
     let code = error.code()?;

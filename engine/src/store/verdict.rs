@@ -203,6 +203,8 @@ pub(super) fn passes_by_itself(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(error) => {
             !matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput)
         }
+        // A proxy takes the connection and closes it while the server behind it is away.
+        sqlx::Error::Protocol(_) => true,
         _ => false,
     }
 }

@@ -79,6 +79,20 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_server_behind_a_proxy_is_waited_for_too() {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://ada@{}/ctutor", proxy.local_addr().unwrap());
+    let connecting = tokio::spawn(async move { Store::connect(&DatabaseOptions::new(url)).await });
+    // The server behind it is away: each connection is closed at once.
+    for _ in 0..3 {
+        drop(proxy.accept().await.unwrap());
+    }
+    drop(proxy);
+    let error = connecting.await.unwrap().unwrap_err();
+    assert!(error.remedy().is_some(), "{error:?}");
+}
+
+#[tokio::test]
 async fn what_does_not_pass_by_itself_is_not_waited_for() {
     let database = tokio::task::spawn_blocking(|| create_database().unwrap()).await.unwrap();
     let url = database.url();
