@@ -15,7 +15,7 @@ const EXIT_HANGUP: u8 = 129;
 /// What shells report of a process that SIGTERM ended.
 const EXIT_TERMINATED: u8 = 143;
 
-/// A token that the first SIGINT or SIGTERM cancels. The second one ends the process at once. Nothing is lost:
+/// A token that the first SIGINT, SIGTERM or SIGHUP cancels. The second one ends the process at once. Nothing is lost:
 /// other workers take over when the leases expire.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ impl Interrupt {
     /// When signals cannot be listened to.
     pub(crate) fn listen() -> io::Result<Self> {
         let (sender, first) = oneshot::channel();
-        let second = second(Signals::new()?.with_hangup()?, sender);
+        let second = second(Signals::new()?, sender);
         tokio::spawn(async move { std::process::exit(second.await.into()) });
         Ok(Self { first })
     }
@@ -83,17 +83,12 @@ struct Signals {
 }
 
 impl Signals {
+    /// SIGHUP counts unless the process was started to ignore it, as with `nohup`.
     fn new() -> io::Result<Self> {
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate, hangup: None })
-    }
-
-    /// Also listens to SIGHUP, unless the process was started to ignore it, as with `nohup`.
-    fn with_hangup(mut self) -> io::Result<Self> {
-        if !ignores_hangup(&std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
-            self.hangup = Some(signal(SignalKind::hangup())?);
-        }
-        Ok(self)
+        let is_ignored = ignores_hangup(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
+        let hangup = if is_ignored { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { interrupt, terminate, hangup })
     }
 
     async fn next(&mut self) -> &'static str {

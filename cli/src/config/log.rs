@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// `[log]`: what is written to stderr, and how.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,6 +39,16 @@ impl TryFrom<String> for Filter {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         if text.trim().is_empty() {
             return Err("it is blank".to_owned());
+        }
+        // Such a word would be the name of a part of the program, and everything else would be silent.
+        let is_no_level = |word: &&str| {
+            word.chars().all(|letter| letter.is_ascii_alphanumeric()) && word.parse::<LevelFilter>().is_err()
+        };
+        if let Some(word) = text.split(',').map(str::trim).filter(|word| !word.is_empty()).find(is_no_level) {
+            return Err(format!(
+                "`{word}` is no level; levels are `error`, `warn`, `info`, `debug`, `trace` and `off`, and a part of the \
+                 program has one of its own as in `sqlx=debug`"
+            ));
         }
         EnvFilter::try_new(&text).map_err(|error| format!("`{text}` has {error}"))?;
         Ok(Self(text))

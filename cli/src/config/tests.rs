@@ -181,6 +181,8 @@ fn what_says_nothing_clear_is_refused() {
         ("CTUTOR_JWT_SECRET", &blank_secret, "it is blank"),
         ("CTUTOR_TOKEN", " ", "it is blank"),
         ("CTUTOR_LOG", " ", "it is blank"),
+        ("CTUTOR_LOG", "warning", "`warning` is no level"),
+        ("CTUTOR_LOG", "warn,ctutor=debug, loud", "`loud` is no level"),
         ("CTUTOR_DATA", " ", "it is blank"),
         ("CTUTOR_DATA", "/srv/ctutor\n", "it has a control character, such as a line end"),
         ("CTUTOR_TESTING_READ_ONLY_FOLDERS", "/opt,opt/x", "item 2: `opt/x` is relative"),
