@@ -6,7 +6,10 @@
 //! system gives it, and more of them than programs have count as if they were full. Pipes are bounded by the kernel
 //! itself (`fs.pipe-user-pages-soft`).
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs::{read_link, read_to_string},
+    path::Path,
+};
 
 use crate::usage::Process;
 
@@ -17,6 +20,9 @@ const QUEUES_FIELD: usize = 4;
 const SOCKETS_FREE: u64 = 256;
 /// The kernel's default for `net.core.wmem_default`, which not every container shows.
 const SOCKET_BYTES: u64 = 212_992;
+/// Type of a file system in memory (`TMPFS_MAGIC` of `linux/magic.h`).
+#[cfg(target_os = "linux")]
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 /// An inode of a file system in memory, with its name.
 const INODE_BYTES: u64 = 1 << 10;
 
@@ -30,20 +36,20 @@ pub(crate) fn bytes(process: &Process) -> u64 {
 
 /// Until bubblewrap has made one, that is the machine's. Not known where the worker may not look.
 fn has_own_network(thread: &Path) -> bool {
-    let network = |thread: &Path| fs::read_link(thread.join("ns/net")).ok();
+    let network = |thread: &Path| read_link(thread.join("ns/net")).ok();
     network(thread)
         .is_some_and(|network_of_command| network(Path::new("/proc/self")) != Some(network_of_command))
 }
 
 fn socket_bytes(net: &Path) -> u64 {
-    let read = |name: &str| fs::read_to_string(net.join(name)).unwrap_or_default();
+    let read = |name: &str| read_to_string(net.join(name)).unwrap_or_default();
     let used = used(&read("sockstat"));
     // Looking at queues takes the kernel a walk through all sockets of the machine.
     if used == 0 {
         return 0;
     }
     let queues: u64 = QUEUES.iter().map(|name| queued(&read(name))).sum();
-    let default = fs::read_to_string("/proc/sys/net/core/wmem_default");
+    let default = read_to_string("/proc/sys/net/core/wmem_default");
     let default = default.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(SOCKET_BYTES);
     queues + queued_netlink(&read("netlink")) + used.saturating_sub(SOCKETS_FREE).saturating_mul(default)
 }
@@ -69,14 +75,25 @@ fn queued_netlink(table: &str) -> u64 {
 }
 
 /// None are seen where the worker may not look, as root of a container without `CAP_SYS_PTRACE` may not.
+#[cfg(target_os = "linux")]
 fn inodes(root: &Path, path: &str) -> u64 {
-    let folder = root.join(path);
-    // Until bubblewrap has changed its root, that is the machine's.
-    let device = |path: &Path| path.metadata().ok().map(|metadata| metadata.dev());
-    if device(&folder) == device(&Path::new("/").join(path)) {
-        return 0;
-    }
-    rustix::fs::statvfs(&folder).map_or(0, |room| room.f_files.saturating_sub(room.f_ffree))
+    use std::os::unix::fs::MetadataExt;
+
+    use rustix::fs::{self, Mode, OFlags};
+
+    // While bubblewrap changes its root, a path leads to one file system and then to another, such as the machine's
+    // disk. So it is followed once.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = fs::open(root.join(path), flags, Mode::empty()) else { return 0 };
+    let (Ok(file), Ok(system)) = (fs::fstat(&folder), fs::fstatfs(&folder)) else { return 0 };
+    let machines = Path::new("/").join(path).metadata().ok();
+    let is_own = machines.is_none_or(|machines| machines.dev() != file.st_dev);
+    if is_own && system.f_type == TMPFS { system.f_files.saturating_sub(system.f_ffree) } else { 0 }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn inodes(_: &Path, _: &str) -> u64 {
+    0
 }
 
 #[cfg(test)]
@@ -91,6 +108,11 @@ mod tests {
             (0..2 * SOCKETS_FREE).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         let not_confined_yet = Process { threads: vec!["/proc/thread-self".into()] };
         assert_eq!(bytes(&not_confined_yet), 0);
+    }
+
+    #[test]
+    fn names_on_a_disk_are_no_memory() {
+        assert_eq!(inodes(Path::new("/usr"), "share"), 0);
     }
 
     #[test]
