@@ -153,24 +153,7 @@ async fn objects_of_an_alternate_repository_are_found_and_a_lost_one_is_damage()
 
 #[tokio::test]
 async fn a_repository_that_keeps_references_in_tables_is_told_or_read() {
-    let upstream = Upstream::new();
-    fs::remove_dir_all(upstream.path()).unwrap();
-    let path = upstream.path().display().to_string();
-    upstream.git(&["init", "-q", "--bare", "--ref-format=reftable", &path]);
-    let tree = upstream.git(&["--git-dir", &path, "write-tree"]);
-    let commit = upstream.git(&[
-        "-c",
-        "user.name=Lea",
-        "-c",
-        "user.email=lea@uni.example",
-        "--git-dir",
-        &path,
-        "commit-tree",
-        &tree,
-        "-m",
-        "Work",
-    ]);
-    upstream.git(&["--git-dir", &path, "update-ref", "refs/heads/main", &commit]);
+    let (upstream, commit) = Upstream::with_format("--ref-format=reftable");
     assert_eq!(upstream.commit_at(By::Http, "main").await.unwrap(), commit);
     let told = upstream.told(By::Path, upstream.checkout(By::Path, "main").await);
     let expected = "the repository `URL` has the Git extension `extensions.refstorage`, with which the worker cannot \

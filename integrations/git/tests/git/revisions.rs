@@ -194,24 +194,7 @@ async fn a_shallow_clone_says_that_it_is_one() {
 
 #[tokio::test]
 async fn a_sha256_repository_says_that_it_is_one() {
-    let upstream = Upstream::new();
-    fs::remove_dir_all(upstream.path()).unwrap();
-    let path = upstream.path().display().to_string();
-    upstream.git(&["init", "-q", "--bare", "--object-format=sha256", &path]);
-    let tree = upstream.git(&["--git-dir", &path, "write-tree"]);
-    let commit = upstream.git(&[
-        "-c",
-        "user.name=Lea",
-        "-c",
-        "user.email=lea@uni.example",
-        "--git-dir",
-        &path,
-        "commit-tree",
-        &tree,
-        "-m",
-        "Work",
-    ]);
-    upstream.git(&["--git-dir", &path, "update-ref", "refs/heads/main", &commit]);
+    let (upstream, commit) = Upstream::with_format("--object-format=sha256");
     for by in EACH_WAY {
         let told = upstream.told(by, upstream.checkout(by, "main").await);
         let expected =

@@ -41,6 +41,20 @@ impl Upstream {
         Self { folder, repository, server, cache }
     }
 
+    /// As the real Git makes it with this option of `git init`, with one commit on `main`.
+    pub(crate) fn with_format(option: &str) -> (Self, String) {
+        let upstream = Self::new();
+        fs::remove_dir_all(upstream.path()).unwrap();
+        let path = upstream.path().display().to_string();
+        upstream.git(&["init", "-q", "--bare", option, &path]);
+        let tree = upstream.git(&["--git-dir", &path, "write-tree"]);
+        let author = ["-c", "user.name=Lea", "-c", "user.email=lea@uni.example"];
+        let commit_tree = ["--git-dir", &path, "commit-tree", &tree, "-m", "Work"];
+        let commit = upstream.git(&[author.as_slice(), &commit_tree].concat());
+        upstream.git(&["--git-dir", &path, "update-ref", "refs/heads/main", &commit]);
+        (upstream, commit)
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("served/a.git")
     }
