@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Service;
-use crate::{client::WorkerInfo, clock::Timestamp, ids::WorkerId, log, store};
+use crate::{clock::Timestamp, ids::WorkerId, log, model::WorkerInfo, store};
 
 /// The lost workers that were reported.
 #[derive(Debug, Default)]
