@@ -1,6 +1,6 @@
 //! Activities whose worker was lost, and those that no worker took in time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Scope, Service};
 use crate::{
@@ -11,7 +11,10 @@ use crate::{
     history::RetryState,
     ids::{RunId, WorkerId},
     log::{self, AttemptOf, RunOf},
-    store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ExpiredActivity, ReportOutput},
+    store::{
+        self, ACTIVITY_CLOSED, ActivityKey, ActivityLease, ActivityReport, AttemptEnd, ExpiredActivity,
+        ReportOutput,
+    },
     worker::deadlines::{expires_at, timeout_failure},
 };
 
@@ -25,6 +28,7 @@ pub(super) async fn end(
     service: &Service,
     scope: Scope,
     now: Timestamp,
+    unreadable: &mut BTreeSet<ActivityKey>,
 ) -> Result<BTreeMap<WorkerId, usize>, store::Error> {
     // Every lease has ended by then.
     let (as_of, alive) = match scope {
@@ -32,6 +36,8 @@ pub(super) async fn end(
         Scope::Expired => (now, Vec::new()),
     };
     let expired = service.store.expired_activities(as_of, &alive, now, ACTIVITIES_MAX).await?;
+    tell_unreadable(unreadable, &expired.unreadable);
+    let expired = expired.activities;
     let runs: Vec<RunId> = expired.iter().map(|activity| activity.lease.run_id).collect();
     let names = service.names(&runs).await;
     let mut lost: BTreeMap<WorkerId, usize> = BTreeMap::new();
@@ -61,6 +67,18 @@ pub(super) async fn end(
         }
     }
     Ok(lost)
+}
+
+/// Tells once of each activity that cannot be read. Whether it may run again is not known, so that it stays with its lost
+/// worker until it can be.
+fn tell_unreadable(told: &mut BTreeSet<ActivityKey>, found: &[(ActivityLease, String)]) {
+    let key = |lease: &ActivityLease| (lease.run_id, lease.scheduled_event_id);
+    told.retain(|known| found.iter().any(|(lease, _)| key(lease) == *known));
+    for (lease, reason) in found {
+        if told.insert(key(lease)) {
+            tracing::error!(run.id = %lease.run_id, reason, "an activity cannot be read; reading is retried");
+        }
+    }
 }
 
 /// How an expired activity ended.

@@ -7,7 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Service;
-use crate::{clock::Timestamp, ids::WorkerId, log, model::WorkerInfo, store};
+use crate::{
+    clock::Timestamp,
+    ids::WorkerId,
+    log,
+    model::WorkerInfo,
+    store::{self, ActivityKey},
+};
 
 /// The lost workers that were reported.
 #[derive(Debug, Default)]
@@ -15,6 +21,8 @@ pub(super) struct LostWorkers {
     next_look: Option<Timestamp>,
     /// Those whose rows are still there, and when they were reported.
     reported: BTreeMap<WorkerId, Timestamp>,
+    /// Activities of lost workers that cannot be read, as far as the log knows of them.
+    pub(super) unreadable: BTreeSet<ActivityKey>,
 }
 
 impl LostWorkers {

@@ -155,7 +155,7 @@ impl Service {
             let hint = QueueHint { kind: TaskKind::Workflow, due: self.clock.now() };
             hint::publish_queue(&*self.bus, &self.namespace, &TaskQueue::trusted(queue), hint);
         }
-        let activities = lost_activities::end(self, scope, now).await?;
+        let activities = lost_activities::end(self, scope, now, &mut lost_workers.unreadable).await?;
         lost_workers.released(self, &runs, &activities).await
     }
 

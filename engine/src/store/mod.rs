@@ -38,7 +38,7 @@ pub use writer::Counters;
 
 pub(crate) use read::{
     execution::{LoadedRun, Shows},
-    task::{ExpiredActivity, Message},
+    task::{ActivityKey, ExpiredActivity, Message, Scheduled},
     waiting::{RunNames, WaitingTasks},
 };
 pub(crate) use wake::{TaskKind, Wake};

@@ -4,12 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    attempt::{self, Scheduled},
-    deadlines::expires_at,
-    runner::Input,
-    shared::Shared,
-};
+use super::{attempt, deadlines::expires_at, runner::Input, shared::Shared};
 use crate::{
     ids::{EventId, RunId},
     log::outage::Duty,
@@ -138,7 +133,7 @@ async fn give_activities_back(
     if keys.is_empty() {
         return Ok(());
     }
-    let Scheduled { scheduled, unreadable } = attempt::scheduled(shared, keys).await?;
+    let store::Scheduled { scheduled, unreadable } = shared.store.scheduled_activities_apart(keys).await?;
     if keys.iter().any(|key| !scheduled.contains_key(key) && !unreadable.contains_key(key)) {
         shared.store.distrust_sessions();
     }

@@ -1,12 +1,13 @@
 //! What workers and maintenance read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ctutor_entity::{activity_task, message, workflow_task};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::execution::LoadedRun;
 use crate::{
+    chain,
     clock::Timestamp,
     failure::Failure,
     history::{ActivityTaskScheduled, EventAttributes, HistoryEvent},
@@ -33,6 +34,25 @@ pub(crate) struct ExpiredActivity {
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) worker_identity: Option<String>,
     pub(crate) last_failure: Option<Failure>,
+}
+
+/// What was found of expired activities.
+#[derive(Debug)]
+pub(crate) struct Expired {
+    pub(crate) activities: Vec<ExpiredActivity>,
+    /// Those that cannot be read, and why.
+    pub(crate) unreadable: Vec<(ActivityLease, String)>,
+}
+
+/// The run of an activity and the event that scheduled it.
+pub(crate) type ActivityKey = (RunId, EventId);
+
+/// What was read of the events that scheduled activities.
+#[derive(Debug)]
+pub(crate) struct Scheduled {
+    pub(crate) scheduled: HashMap<ActivityKey, ActivityTaskScheduled>,
+    /// Why others cannot be read.
+    pub(crate) unreadable: BTreeMap<ActivityKey, String>,
 }
 
 impl Store {
@@ -95,6 +115,27 @@ impl Store {
             .collect())
     }
 
+    /// The same; each alone if one of them cannot be read.
+    pub(crate) async fn scheduled_activities_apart(&self, keys: &[ActivityKey]) -> Result<Scheduled, Error> {
+        let mut unreadable = BTreeMap::new();
+        match self.scheduled_activities(keys).await {
+            Ok(scheduled) => return Ok(Scheduled { scheduled, unreadable }),
+            Err(Error::Unreadable { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let mut scheduled = HashMap::new();
+        for key in keys {
+            match self.scheduled_activities(&[*key]).await {
+                Ok(one) => scheduled.extend(one),
+                Err(error @ Error::Unreadable { .. }) => {
+                    unreadable.insert(*key, chain(&error).to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Scheduled { scheduled, unreadable })
+    }
+
     /// Activities whose leases had ended by `leases_ended_by`, unless one of the workers `alive` has them, and such
     /// as have waited too long for a worker.
     pub(crate) async fn expired_activities(
@@ -103,7 +144,7 @@ impl Store {
         alive: &[WorkerId],
         now: Timestamp,
         at_most: u64,
-    ) -> Result<Vec<ExpiredActivity>, Error> {
+    ) -> Result<Expired, Error> {
         use activity_task::Column;
         let alive = alive.iter().map(|worker_id| worker_id.0);
         let held = Condition::all().add(Column::Owner.is_not_null()).add(Column::Owner.is_not_in(alive));
@@ -113,27 +154,32 @@ impl Store {
             .add(waiting.add(Column::ExpiresAtMs.lte(now.0)));
         let rows = activity_task::Entity::find().filter(lost).limit(at_most).all(&self.reader).await?;
         let keys: Vec<_> = rows.iter().map(|row| (RunId(row.run_id), row.scheduled_event_id)).collect();
-        let mut scheduled = self.scheduled_activities(&keys).await?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|row| {
-                let key = (RunId(row.run_id), row.scheduled_event_id);
-                Some(ExpiredActivity {
-                    lease: ActivityLease {
-                        run_id: key.0,
-                        scheduled_event_id: key.1,
-                        attempt: attempt(row.attempt),
-                        owner: row.owner.map(WorkerId),
-                    },
-                    scheduled: scheduled.remove(&key)?,
-                    scheduled_at: Timestamp(row.scheduled_at_ms),
-                    worker_losses: attempt(row.worker_losses),
-                    started_at: row.started_at_ms.map(Timestamp),
-                    worker_identity: row.worker_identity,
-                    last_failure: row.last_failure.and_then(|text| serde_json::from_str(&text).ok()),
-                })
-            })
-            .collect())
+        let Scheduled { mut scheduled, mut unreadable } = self.scheduled_activities_apart(&keys).await?;
+        let mut expired = Expired { activities: Vec::with_capacity(rows.len()), unreadable: Vec::new() };
+        for row in rows {
+            let key = (RunId(row.run_id), row.scheduled_event_id);
+            let lease = ActivityLease {
+                run_id: key.0,
+                scheduled_event_id: key.1,
+                attempt: attempt(row.attempt),
+                owner: row.owner.map(WorkerId),
+            };
+            if let Some(reason) = unreadable.remove(&key) {
+                expired.unreadable.push((lease, reason));
+                continue;
+            }
+            let Some(scheduled) = scheduled.remove(&key) else { continue };
+            expired.activities.push(ExpiredActivity {
+                lease,
+                scheduled,
+                scheduled_at: Timestamp(row.scheduled_at_ms),
+                worker_losses: attempt(row.worker_losses),
+                started_at: row.started_at_ms.map(Timestamp),
+                worker_identity: row.worker_identity,
+                last_failure: row.last_failure.and_then(|text| serde_json::from_str(&text).ok()),
+            });
+        }
+        Ok(expired)
     }
 
     /// The workflow task of a run, when its last try failed.

@@ -4,21 +4,17 @@
 //! database. What is not shown is read again on new sessions. What is not shown then either, or cannot be read, is put
 //! off alone, so that it holds up no other activity.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use super::Attempt;
 use crate::{
-    chain,
     failure::Failure,
     history::ActivityTaskScheduled,
-    ids::{ActivityType, EventId, RunId},
+    ids::{ActivityType, RunId},
     payload::Payload,
     store::{
-        self, ActivityLease, ActivityReport, AttemptEnd, ClaimedActivityTask, ReportOutput, RunNames,
-        TaskKind,
+        self, ActivityKey, ActivityLease, ActivityReport, AttemptEnd, ClaimedActivityTask, ReportOutput,
+        RunNames, Scheduled, TaskKind,
     },
     worker::shared::Shared,
 };
@@ -26,12 +22,10 @@ use crate::{
 /// From a read that failed to the next one.
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
-type Key = (RunId, EventId);
-
 /// What was read of claimed tasks.
 #[derive(Default)]
 struct Loaded {
-    scheduled: HashMap<Key, ActivityTaskScheduled>,
+    scheduled: HashMap<ActivityKey, ActivityTaskScheduled>,
     names: HashMap<RunId, RunNames>,
 }
 
@@ -105,8 +99,8 @@ async fn read_again(shared: &Shared, mut stale: Vec<ClaimedActivityTask>) -> Res
 
 /// Reads, and puts off what cannot be read; that is taken from the list.
 async fn read(shared: &Shared, claimed: &mut Vec<ClaimedActivityTask>) -> Result<Loaded, store::Error> {
-    let keys: Vec<Key> = claimed.iter().map(key).collect();
-    let Scheduled { scheduled, unreadable } = scheduled(shared, &keys).await?;
+    let keys: Vec<ActivityKey> = claimed.iter().map(key).collect();
+    let Scheduled { scheduled, unreadable } = shared.store.scheduled_activities_apart(&keys).await?;
     for task in claimed.iter() {
         if let Some(reason) = unreadable.get(&key(task)) {
             put_off(shared, lease(shared, task), Some(&task.activity_type), reason).await?;
@@ -116,34 +110,6 @@ async fn read(shared: &Shared, claimed: &mut Vec<ClaimedActivityTask>) -> Result
     let run_ids: Vec<RunId> = claimed.iter().map(|task| task.run_id).collect();
     let names = shared.store.run_names(&shared.namespace, &run_ids).await?;
     Ok(Loaded { scheduled, names })
-}
-
-/// What was read of the events that scheduled activities.
-pub(in crate::worker) struct Scheduled {
-    pub(in crate::worker) scheduled: HashMap<Key, ActivityTaskScheduled>,
-    /// Why others cannot be read.
-    pub(in crate::worker) unreadable: BTreeMap<Key, String>,
-}
-
-/// Reads the events that scheduled activities; each alone if one of them cannot be read.
-pub(in crate::worker) async fn scheduled(shared: &Shared, keys: &[Key]) -> Result<Scheduled, store::Error> {
-    let mut unreadable = BTreeMap::new();
-    match shared.store.scheduled_activities(keys).await {
-        Ok(scheduled) => return Ok(Scheduled { scheduled, unreadable }),
-        Err(store::Error::Unreadable { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    let mut scheduled = HashMap::new();
-    for key in keys {
-        match shared.store.scheduled_activities(&[*key]).await {
-            Ok(one) => scheduled.extend(one),
-            Err(error @ store::Error::Unreadable { .. }) => {
-                unreadable.insert(*key, chain(&error).to_string());
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Scheduled { scheduled, unreadable })
 }
 
 /// Gives an activity back that cannot be read, so that some worker tries again after a while.
@@ -172,7 +138,7 @@ pub(in crate::worker) async fn put_off(
     Ok(())
 }
 
-fn key(task: &ClaimedActivityTask) -> Key {
+fn key(task: &ClaimedActivityTask) -> ActivityKey {
     (task.run_id, task.scheduled_event_id)
 }
 

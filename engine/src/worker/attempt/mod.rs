@@ -40,7 +40,7 @@ use crate::{
     store::{ActivityLease, AttemptEnd, TaskKind},
 };
 
-pub(super) use load::{Scheduled, load, put_off, scheduled};
+pub(super) use load::{load, put_off};
 
 /// An attempt that runs, as the rest of the worker sees it.
 pub(super) struct AttemptHandle {

@@ -87,3 +87,24 @@ async fn an_activity_whose_event_is_not_there_is_given_back_with_the_reason() {
     assert_eq!(app.end(damaged).await.status, WorkflowStatus::Completed);
     worker.stop(&app.clock).await;
 }
+
+#[tokio::test]
+async fn a_lost_activity_that_cannot_be_read_holds_up_no_other() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let lost = app.worker().await;
+    let [damaged, other] = [app.start("counting", json!(20)).await, app.start("counting", json!(20)).await];
+    for run in [damaged, other] {
+        app.until(|| async { app.types(run).await.contains(&"ActivityTaskScheduled") }).await;
+    }
+    lost.kill();
+    let store = &app.database.store;
+    store.execute(&format!("UPDATE history_event SET attributes = '{{}}' WHERE {}", event_of(damaged))).await;
+    let _maintenance = app.maintenance();
+    let worker = app.worker().await;
+    assert_eq!(app.end(other).await.status, WorkflowStatus::Completed);
+    let told = lines.of_run(damaged).into_iter();
+    let told =
+        told.filter(|line| line["message"] == "an activity cannot be read; reading is retried").count();
+    assert_eq!(told, 1, "it is told once");
+    worker.stop(&app.clock).await;
+}
