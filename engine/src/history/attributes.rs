@@ -160,6 +160,9 @@ pub struct ActivityTaskScheduled {
     pub heartbeat_timeout_ms: Option<i64>,
     /// Whether and when a failed attempt is retried.
     pub retry_policy: RetryPolicy,
+    /// Build ID of the worker whose workflow code scheduled it; `None` in events that are older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<String>,
 }
 
 /// The last attempt of an activity started.

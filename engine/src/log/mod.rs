@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     history::{ActivityTaskScheduled, RetryState},
     ids::{Namespace, RunId, TaskQueue, WorkerId, WorkflowId, WorkflowType},
+    machine::ChangedInput,
     store::TaskKind,
 };
 
@@ -139,6 +140,23 @@ pub(crate) fn run_blocked(execution: &WorkflowExecution, failure: &Failure, atte
         "run of workflow `{}` is blocked (attempt {attempt}): {text}; retried in {}",
         execution.workflow_id,
         retry.words()
+    );
+}
+
+/// The code of a run now schedules an activity with another input than an earlier build did.
+pub(crate) fn input_changed(execution: &WorkflowExecution, changed: &ChangedInput, build_id: &str) {
+    let ChangedInput { activity_type, place, event_id, recorded_by } = changed;
+    let recorded_by = recorded_by.as_deref().unwrap_or("unknown");
+    of_run!(
+        warn,
+        execution.into(),
+        execution.task_queue,
+        activity.r#type = activity_type.as_str(),
+        event_id,
+        build_id,
+        recorded_by,
+        "build `{build_id}` schedules activity `{activity_type}` with another input than event {event_id}, which differs \
+         at {place} and was recorded by build `{recorded_by}`; the recorded input and result count"
     );
 }
 

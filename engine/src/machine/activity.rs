@@ -21,7 +21,7 @@ use crate::{
     workflow::{ActivityFailure, ActivityFailureKind},
 };
 
-/// An activity that workflow code schedules; its ID is assigned by the machine.
+/// An activity that workflow code schedules; its ID and the build are set by the machine.
 pub(crate) type ActivityRequest = ActivityTaskScheduled;
 
 /// How it ended.

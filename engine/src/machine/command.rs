@@ -1,8 +1,11 @@
 use std::fmt;
 
-use crate::history::{
-    ActivityTaskCancelRequested, ActivityTaskScheduled, EventAttributes, TimerCanceled, TimerStarted,
-    WorkflowExecutionCanceled, WorkflowExecutionCompleted, WorkflowExecutionFailed,
+use crate::{
+    history::{
+        ActivityTaskCancelRequested, ActivityTaskScheduled, EventAttributes, TimerCanceled, TimerStarted,
+        WorkflowExecutionCanceled, WorkflowExecutionCompleted, WorkflowExecutionFailed,
+    },
+    payload::difference,
 };
 
 /// A command of workflow code that is not recorded as an event yet.
@@ -44,8 +47,8 @@ impl Command {
 
     /// Whether a recorded event can be the record of this command.
     ///
-    /// Only the identity is compared: a deployment may change a timeout or an input, but not which activity is
-    /// scheduled, or in which order.
+    /// Only the identity is compared: a deployment may change a timeout, but not which activity is scheduled, or in
+    /// which order. [`Self::differing_input`] compares inputs.
     #[must_use]
     pub fn matches(&self, recorded: &EventAttributes) -> bool {
         match &self.kind {
@@ -72,6 +75,19 @@ impl Command {
             CommandKind::CancelWorkflowExecution(_) => {
                 matches!(recorded, EventAttributes::WorkflowExecutionCanceled(_))
             }
+        }
+    }
+
+    /// Where the input of an activity differs from the recorded one; `None` if they are the same.
+    pub(super) fn differing_input(&self, recorded: &ActivityTaskScheduled) -> Option<String> {
+        match &self.kind {
+            CommandKind::ScheduleActivityTask(asked) => difference::first(&asked.input, &recorded.input),
+            CommandKind::RequestCancelActivityTask(_)
+            | CommandKind::StartTimer(_)
+            | CommandKind::CancelTimer(_)
+            | CommandKind::CompleteWorkflowExecution(_)
+            | CommandKind::FailWorkflowExecution(_)
+            | CommandKind::CancelWorkflowExecution(_) => None,
         }
     }
 

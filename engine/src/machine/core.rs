@@ -19,9 +19,10 @@ use crate::clock::Timestamp;
 pub(crate) struct SharedCore(Arc<Mutex<Core>>);
 
 impl SharedCore {
-    pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
+    pub(crate) fn new(now: Timestamp, seed: u64, build_id: Option<String>) -> Self {
         Self(Arc::new(Mutex::new(Core {
             now,
+            build_id,
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
             commands: Commands::default(),
             activities: Activities::default(),
@@ -40,6 +41,8 @@ impl SharedCore {
 pub(crate) struct Core {
     /// Time of the event that is being processed; the only time that workflow code sees.
     pub(crate) now: Timestamp,
+    /// Build of the code. The code itself does not see it, since replay by another build would change it.
+    build_id: Option<String>,
     /// Named, because replay repeats its numbers: a generator that a library may exchange would change them.
     random: Xoshiro256PlusPlus,
     pub(super) commands: Commands,
@@ -51,7 +54,8 @@ pub(crate) struct Core {
 /// What workflow code asks for.
 impl Core {
     /// Schedules an activity and returns its number.
-    pub(crate) fn schedule_activity(&mut self, request: ActivityRequest) -> u32 {
+    pub(crate) fn schedule_activity(&mut self, mut request: ActivityRequest) -> u32 {
+        request.build_id.clone_from(&self.build_id);
         self.activities.schedule(request, &mut self.commands)
     }
 
@@ -121,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_first_random_numbers_of_a_seed_never_change() {
-        let core = SharedCore::new(Timestamp(0), 7);
+        let core = SharedCore::new(Timestamp(0), 7, None);
         let numbers: Vec<u64> = (0..3).map(|_| core.lock().random_u64()).collect();
         assert_eq!(
             numbers,

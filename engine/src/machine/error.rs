@@ -23,6 +23,18 @@ impl Nondeterminism {
             event_id: recorded.event_id,
         }
     }
+
+    /// The build that recorded the event now gives another input.
+    pub(super) fn of_one_build(expected: String, recorded: &HistoryEvent) -> Self {
+        Self {
+            expected,
+            recorded: format!(
+                "{} of the same build; take what is passed on from the context and keep it in an order, as in a `BTreeMap`",
+                describe(&recorded.attributes)
+            ),
+            event_id: recorded.event_id,
+        }
+    }
 }
 
 /// Why this worker cannot process a workflow task. The run stays open: the task is retried later, perhaps by a

@@ -32,7 +32,7 @@ mod tests;
 
 pub use command::{Command, CommandKind};
 pub use error::{Nondeterminism, WorkflowTaskError};
-pub use run::{Close, Run};
+pub use run::{ChangedInput, Close, Run};
 
 pub(crate) use self::core::SharedCore;
 pub(crate) use timer::TimerOutcome;

@@ -13,7 +13,7 @@ use crate::{
         EventAttributes, EventRole, HistoryEvent, TimerFired, WorkflowExecutionCanceled,
         WorkflowExecutionCompleted, WorkflowExecutionFailed,
     },
-    ids::{EventId, WorkflowType},
+    ids::{ActivityType, EventId, WorkflowType},
     payload::Payload,
     registry::WorkflowDefinition,
     workflow::{WorkflowError, WorkflowInfo},
@@ -27,6 +27,21 @@ pub struct Run {
     wakes: Wakes,
     last_event_id: EventId,
     close: Option<Close>,
+    build_id: Option<String>,
+    changed_inputs: Vec<ChangedInput>,
+}
+
+/// An activity that this build schedules with another input than an earlier build did. The recorded one counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedInput {
+    /// The activity type.
+    pub activity_type: ActivityType,
+    /// Where the inputs differ: a path of keys and positions.
+    pub place: String,
+    /// ID of the event that records the activity.
+    pub event_id: EventId,
+    /// The build that recorded it, if the event tells it.
+    pub recorded_by: Option<String>,
 }
 
 /// How the workflow code ended.
@@ -54,12 +69,15 @@ impl Close {
 impl Run {
     /// Starts a run from its first event and polls the code until it waits.
     ///
+    /// `build_id` names the build of the code; it is recorded with what the code schedules.
+    ///
     /// # Errors
     /// [`WorkflowTaskError`] if the code panics or awaits something that is not from its context, or if
     /// `first` is not a `WorkflowExecutionStarted` event.
     pub fn begin(
         definition: &WorkflowDefinition,
         info: WorkflowInfo,
+        build_id: Option<String>,
         first: &HistoryEvent,
     ) -> Result<Self, WorkflowTaskError> {
         let EventAttributes::WorkflowExecutionStarted(started) = &first.attributes else {
@@ -68,7 +86,7 @@ impl Run {
                 reason: format!("it begins with {}", first.event_type()),
             });
         };
-        let core = SharedCore::new(first.time, started.random_seed);
+        let core = SharedCore::new(first.time, started.random_seed, build_id.clone());
         let workflow_type = info.workflow_type.clone();
         let code = Code::new(definition.begin(core.clone(), info, started.input.clone()));
         let mut run = Self {
@@ -78,6 +96,8 @@ impl Run {
             wakes: Wakes::default(),
             last_event_id: first.event_id,
             close: None,
+            build_id,
+            changed_inputs: Vec::new(),
         };
         let at_work = run.wakes.at_work();
         run.activate()?;
@@ -163,6 +183,11 @@ impl Run {
         self.close.as_ref()
     }
 
+    /// Takes the activities whose inputs this build changes, each type once.
+    pub fn take_changed_inputs(&mut self) -> Vec<ChangedInput> {
+        std::mem::take(&mut self.changed_inputs)
+    }
+
     /// Whether a scheduled activity has not ended yet.
     pub(crate) fn has_activity_tasks(&self) -> bool {
         self.core.lock().activities.has_tasks()
@@ -224,12 +249,37 @@ impl Run {
         let command = self.core.lock().commands.take_next();
         match command {
             Some(command) if command.matches(&event.attributes) => {
+                self.compare_input(&command, event)?;
                 self.recorded(&command, event);
                 Ok(())
             }
             Some(command) => Err(self.disagreement(Nondeterminism::new(command.to_string(), event))),
             None => Err(self.disagreement(Nondeterminism::new("nothing", event))),
         }
+    }
+
+    /// Compares the input of an activity with the recorded one.
+    ///
+    /// One build gives the same input again, unless it takes it from something that is not recorded, such as the order
+    /// of a hash map; then the recorded result may be that of another call. Another build may have changed the input
+    /// on purpose.
+    fn compare_input(&mut self, command: &Command, event: &HistoryEvent) -> Result<(), WorkflowTaskError> {
+        let EventAttributes::ActivityTaskScheduled(recorded) = &event.attributes else { return Ok(()) };
+        let Some(place) = command.differing_input(recorded) else { return Ok(()) };
+        if self.build_id.is_some() && recorded.build_id == self.build_id {
+            let asked = format!("{command} with another input, which differs at {place}");
+            return Err(self.disagreement(Nondeterminism::of_one_build(asked, event)));
+        }
+        let activity_type = &recorded.activity_type;
+        if !self.changed_inputs.iter().any(|changed| changed.activity_type == *activity_type) {
+            self.changed_inputs.push(ChangedInput {
+                activity_type: activity_type.clone(),
+                place,
+                event_id: event.event_id,
+                recorded_by: recorded.build_id.clone(),
+            });
+        }
+        Ok(())
     }
 
     fn recorded(&mut self, command: &Command, event: &HistoryEvent) {

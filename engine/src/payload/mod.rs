@@ -1,5 +1,6 @@
 //! Payloads: the JSON text that workflows and activities take and return.
 
+pub(crate) mod difference;
 pub mod exact;
 mod finite;
 mod number;

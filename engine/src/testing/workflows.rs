@@ -121,6 +121,16 @@ workflows! {
         Ok(sum)
     }
 
+    /// Many at once, in the order of a hash map, which is another one each time.
+    Unordered(ctx, input: std::collections::HashMap<u32, u32>) -> u32 {
+        let calls = input.into_keys().map(|number| ctx.activity(double, number));
+        let mut sum = 0;
+        for result in join_all(calls).await {
+            sum += result?;
+        }
+        Ok(sum)
+    }
+
     /// Sleeps for so many days.
     Days(ctx, input: u64) -> u64 {
         ctx.sleep(Duration::from_secs(input * 86_400)).await?;
@@ -224,6 +234,7 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
     Registry::new()
         .workflow::<Twice>()
         .workflow::<Fan>()
+        .workflow::<Unordered>()
         .workflow::<Days>()
         .workflow::<Retried>()
         .workflow::<RetriedThenSleeps>()

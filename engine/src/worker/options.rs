@@ -7,7 +7,9 @@ use crate::{ids::TaskQueue, workflow::DEFAULT_TASK_QUEUE};
 pub struct WorkerOptions {
     /// Identity shown to people, such as `4711@host`.
     pub identity: String,
-    /// Version of the program.
+    /// Build ID: names the build of the workflow code, and is recorded with what that code schedules. Two builds whose
+    /// workflow code differs must not share one. Default: version of the engine and begin of the build ID that the
+    /// linker gave the executable, such as `0.1.0+b1a4a9d9cf8d`.
     pub build_id: String,
     /// Task queues that it serves, in strict order: tasks of an earlier queue are taken first.
     pub task_queues: Vec<TaskQueue>,
@@ -43,7 +45,7 @@ impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
             identity: format!("{}@{}", std::process::id(), hostname()),
-            build_id: env!("CARGO_PKG_VERSION").to_owned(),
+            build_id: build_id(),
             task_queues: vec![TaskQueue::trusted(DEFAULT_TASK_QUEUE)],
             activity_slots: 100,
             runs_max: 1_000,
@@ -63,6 +65,15 @@ impl Default for WorkerOptions {
     }
 }
 
+/// The linker's build ID changes with the code; without one (`-Wl,--build-id` is off) only the version is told.
+fn build_id() -> String {
+    const SHOWN_BYTES: usize = 6;
+    let version = env!("CARGO_PKG_VERSION");
+    let Some(linked) = buildid::build_id() else { return version.to_owned() };
+    let shown = linked.iter().take(SHOWN_BYTES).map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("{version}+{shown}")
+}
+
 fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
@@ -70,4 +81,17 @@ fn hostname() -> String {
         .filter(|name| !name.is_empty())
         .or_else(|| std::env::var("HOSTNAME").ok())
         .unwrap_or_else(|| "localhost".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_build_id_tells_the_build_of_this_executable() {
+        let build_id = WorkerOptions::default().build_id;
+        let (version, linked) = build_id.split_once('+').expect("the linker gives test programs a build ID");
+        assert_eq!(version, env!("CARGO_PKG_VERSION"));
+        assert!(linked.len() == 12 && linked.bytes().all(|b| b.is_ascii_hexdigit()), "{build_id}");
+    }
 }

@@ -1,7 +1,7 @@
 //! State that the parts of a worker share.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -16,7 +16,7 @@ use super::{attempt::AttemptHandle, due::Due, options::WorkerOptions, runner::In
 use crate::{
     activity::Resources,
     clock::{Clock, Timestamp},
-    ids::{EventId, Namespace, RunId, WorkerId},
+    ids::{ActivityType, EventId, Namespace, RunId, WorkerId, WorkflowType},
     notify::Bus,
     registry::Registry,
     store::{Store, TaskKind},
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     serials: AtomicU64,
     /// Incremented when a claim starts and when it ends, so it is odd during a claim.
     claims: AtomicU64,
+    /// The activities whose changed inputs were logged; bounded by the types that the code has.
+    changed_inputs: Mutex<HashSet<(WorkflowType, ActivityType)>>,
 }
 
 /// A run in memory.
@@ -80,6 +82,7 @@ impl Shared {
             attempts: Mutex::default(),
             serials: AtomicU64::new(0),
             claims: AtomicU64::new(0),
+            changed_inputs: Mutex::default(),
         }
     }
 
@@ -134,6 +137,17 @@ impl Shared {
         if runs.get(&run_id).is_some_and(|entry| entry.epoch == epoch) {
             runs.remove(&run_id);
         }
+    }
+
+    /// The build of the workflow code, as it is recorded; `None` if the worker was given no name for it.
+    pub(super) fn build_id(&self) -> Option<String> {
+        Some(self.options.build_id.clone()).filter(|build_id| !build_id.is_empty())
+    }
+
+    /// Whether this worker has not seen before that the workflow type changed the input of the activity type.
+    pub(super) fn is_first_change(&self, workflow_type: &WorkflowType, activity_type: &ActivityType) -> bool {
+        let mut seen = self.changed_inputs.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert((workflow_type.clone(), activity_type.clone()))
     }
 
     /// Tasks of the kind may be due at this time.

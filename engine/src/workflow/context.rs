@@ -220,6 +220,7 @@ impl<A: Activity> ActivityCall<A> {
             schedule_to_close_timeout_ms: options.schedule_to_close.map(millis),
             heartbeat_timeout_ms: options.heartbeat.map(millis),
             retry_policy: options.retry.clone(),
+            build_id: None,
         })
     }
 }

@@ -4,14 +4,14 @@ mod states;
 
 use std::sync::Arc;
 
-use super::{Run, WorkflowTaskError};
+use super::{ChangedInput, Run, WorkflowTaskError};
 use crate::{
     clock::Timestamp,
     history::{
         ActivityTaskCompleted, ActivityTaskStarted, EventAttributes, HistoryEvent, TimerFired,
         WorkflowExecutionCancelRequested, WorkflowExecutionStarted,
     },
-    ids::{EventId, Namespace, RunId, TaskQueue, WorkflowId, WorkflowType},
+    ids::{ActivityType, EventId, Namespace, RunId, TaskQueue, WorkflowId, WorkflowType},
     payload::Payload,
     testing::workflows::registry,
     workflow::WorkflowInfo,
@@ -31,6 +31,10 @@ fn first(workflow_type: &str, input: &serde_json::Value) -> HistoryEvent {
 }
 
 fn begin(first: &HistoryEvent) -> Result<Run, WorkflowTaskError> {
+    begin_as(Some("build"), first)
+}
+
+fn begin_as(build: Option<&str>, first: &HistoryEvent) -> Result<Run, WorkflowTaskError> {
     let EventAttributes::WorkflowExecutionStarted(started) = &first.attributes else { panic!("no start") };
     let definition = registry(&Arc::default()).find_workflow(&started.workflow_type).expect("a known type");
     let info = WorkflowInfo {
@@ -40,7 +44,7 @@ fn begin(first: &HistoryEvent) -> Result<Run, WorkflowTaskError> {
         workflow_type: started.workflow_type.clone(),
         task_queue: started.task_queue.clone(),
     };
-    Run::begin(&definition, info, first)
+    Run::begin(&definition, info, build.map(str::to_owned), first)
 }
 
 fn completed(scheduled_event_id: EventId, started_event_id: EventId, result: &str) -> EventAttributes {
@@ -129,6 +133,51 @@ fn code_and_history_that_disagree_are_named_with_the_event() {
     assert!(error.ends_with("asks for nothing, but event 3 is TimerStarted (1)"), "{error}");
     let error = replay(&[days[0].clone(), HistoryEvent { event_id: 2, ..days[2].clone() }]).unwrap_err();
     assert!(error.to_string().ends_with("asks for StartTimer (1), but event 2 is TimerFired"), "{error}");
+}
+
+#[test]
+fn one_build_gives_the_same_inputs_again() {
+    let numbers: serde_json::Map<_, _> = (0..40).map(|number| (number.to_string(), 0.into())).collect();
+    let error = replay(&recorded("unordered", &numbers.into(), &[])).unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "nondeterminism in workflow `unordered`: the workflow code asks for ScheduleActivityTask `double` ("
+        ) && error.contains(") with another input, which differs at the value, but event ")
+            && error.ends_with("and keep it in an order, as in a `BTreeMap`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn another_build_may_change_an_input_and_the_recorded_one_counts() {
+    for build in [None, Some("earlier")] {
+        let mut history = histories().remove(0);
+        for event in &mut history {
+            if let EventAttributes::ActivityTaskScheduled(scheduled) = &mut event.attributes {
+                assert_eq!(scheduled.build_id.as_deref(), Some("build"));
+                scheduled.build_id = build.map(str::to_owned);
+                scheduled.input = Payload::parse("[1]").unwrap();
+            }
+        }
+        let mut run = replay(&history).unwrap();
+        run.end_replay().unwrap();
+        let changed = ChangedInput {
+            activity_type: ActivityType::trusted("double"),
+            place: "the value".to_owned(),
+            event_id: 2,
+            recorded_by: build.map(str::to_owned),
+        };
+        assert_eq!(run.take_changed_inputs(), [changed]);
+        assert_eq!(run.take_changed_inputs(), []);
+    }
+    // Who gives the build no name does not say that it is the same one.
+    let mut history = histories().remove(0);
+    if let EventAttributes::ActivityTaskScheduled(scheduled) = &mut history[1].attributes {
+        (scheduled.build_id, scheduled.input) = (None, Payload::null());
+    }
+    let mut run = begin_as(None, &history[0]).unwrap();
+    history[1..3].iter().for_each(|event| run.apply(event).unwrap());
+    assert_eq!(run.take_changed_inputs().len(), 1);
 }
 
 #[test]

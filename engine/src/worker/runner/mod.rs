@@ -233,12 +233,17 @@ impl Runner {
             task_queue: self.execution.task_queue.clone(),
         };
         let watch = Watchdog::begin(&self.shared, &self.execution);
-        let mut run = Run::begin(&definition, info, first)?;
+        let mut run = Run::begin(&definition, info, self.shared.build_id(), first)?;
         for event in rest {
             run.apply(event)?;
         }
         run.end_replay()?;
         watch.end();
+        for changed in run.take_changed_inputs() {
+            if self.shared.is_first_change(&workflow_type, &changed.activity_type) {
+                log::input_changed(&self.execution, &changed, &self.shared.options.build_id);
+            }
+        }
         Ok(run)
     }
 
