@@ -1,22 +1,34 @@
 //! Polls the workflow's future.
 //!
-//! The waker knows on which thread, and when, the machine works on the run. A wake-up from anywhere else comes from
-//! outside the workflow: a timer of the runtime, a socket, or a channel whose other end is outside.
+//! The code finds a runtime without timers and sockets, so that those of tokio refuse it at once. The waker knows on which
+//! thread, and when, the machine works on the run. A wake-up from anywhere else comes from outside the workflow: a timer
+//! of another library, a thread, or a channel whose other end is outside.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
     thread::ThreadId,
 };
 
 use futures_util::future::BoxFuture;
+use tokio::runtime::Runtime;
 
 use super::core::SharedCore;
 use crate::{payload::Payload, workflow::WorkflowError};
 
 /// Maximum number of polls of one activation; code that wakes itself more often would never stop.
 const POLLS_MAX: u32 = 10_000;
+
+/// How the panics of tokio's timers and sockets begin in a runtime that has none.
+const REFUSED_BY_TOKIO: &str = "A Tokio 1.x context was found, but";
+
+/// The runtime that workflow code finds. It drives nothing: a task that is spawned on it never runs.
+static INERT: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without drivers needs nothing of the system")
+});
 
 type WorkflowFuture = BoxFuture<'static, Result<Payload, WorkflowError>>;
 
@@ -45,7 +57,9 @@ impl Code {
     /// A future that has returned must not be polled again, so it is dropped then.
     fn poll(&mut self, cx: &mut Context<'_>) -> Result<Poll<Result<Payload, WorkflowError>>, String> {
         let Some(future) = &mut self.0 else { return Ok(Poll::Pending) };
+        let inert = INERT.enter();
         let polled = caught(|| future.as_mut().poll(cx))?;
+        drop(inert);
         if polled.is_ready() {
             self.end()?;
         }
@@ -77,6 +91,7 @@ pub(super) fn poll_until_idle(code: &mut Code, core: &SharedCore, wakes: &Wakes)
         let polled = code.poll(&mut Context::from_waker(&waker));
         let Wakened { woken, foreign, .. } = *wakes.state();
         match polled {
+            Err(message) if message.starts_with(REFUSED_BY_TOKIO) => return Polled::ForeignAwait,
             Err(message) => return Polled::Panicked(message),
             Ok(_) if foreign => return Polled::ForeignAwait,
             Ok(Poll::Ready(result)) => return Polled::Done(result),
@@ -103,6 +118,8 @@ struct Wakened {
     at_work: Option<ThreadId>,
     woken: bool,
     foreign: bool,
+    /// Who wants to know of a foreign wake-up between two events.
+    waiting: Option<Waker>,
 }
 
 /// Marks this thread as the one that processes the run, until it is dropped.
@@ -117,6 +134,16 @@ impl Wakes {
 
     fn waker(&self) -> Waker {
         Waker::from(self.0.clone())
+    }
+
+    /// Ready as soon as something from outside the workflow has woken the code.
+    pub(super) fn poll_foreign(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.foreign {
+            return Poll::Ready(());
+        }
+        state.waiting = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     fn state(&self) -> MutexGuard<'_, Wakened> {
@@ -144,7 +171,15 @@ impl Wake for WakeState {
     fn wake_by_ref(self: &Arc<Self>) {
         let mut state = self.state();
         state.woken = true;
-        state.foreign |= state.at_work != Some(std::thread::current().id());
+        if state.at_work == Some(std::thread::current().id()) {
+            return;
+        }
+        state.foreign = true;
+        let waiting = state.waiting.take();
+        drop(state);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
 }
 

@@ -171,6 +171,16 @@ impl Run {
         self.core.lock().timers.next_due()
     }
 
+    /// Returns when something from outside the workflow wakes the code between two events, as a timer of the runtime
+    /// does. The code is not polled for it, because its result would be in no history.
+    pub fn foreign_await(&self) -> impl Future<Output = WorkflowTaskError> + Send + use<> {
+        let (wakes, error) = (self.wakes.clone(), self.foreign_await_error());
+        async move {
+            std::future::poll_fn(|cx| wakes.poll_foreign(cx)).await;
+            error
+        }
+    }
+
     /// ID of the last event that was applied or recorded.
     #[must_use]
     pub fn last_event_id(&self) -> EventId {
@@ -317,10 +327,7 @@ impl Run {
     fn activate(&mut self) -> Result<(), WorkflowTaskError> {
         match poll_until_idle(&mut self.code, &self.core, &self.wakes) {
             Polled::Waiting => Ok(()),
-            Polled::ForeignAwait => Err(WorkflowTaskError::ForeignAwait {
-                workflow_type: self.workflow_type.clone(),
-                event_id: self.last_event_id,
-            }),
+            Polled::ForeignAwait => Err(self.foreign_await_error()),
             Polled::Panicked(message) => Err(WorkflowTaskError::Panic {
                 workflow_type: self.workflow_type.clone(),
                 event_id: self.last_event_id,
@@ -355,6 +362,13 @@ impl Run {
 
     fn disagreement(&self, source: Nondeterminism) -> WorkflowTaskError {
         WorkflowTaskError::Nondeterminism { workflow_type: self.workflow_type.clone(), source }
+    }
+
+    fn foreign_await_error(&self) -> WorkflowTaskError {
+        WorkflowTaskError::ForeignAwait {
+            workflow_type: self.workflow_type.clone(),
+            event_id: self.last_event_id,
+        }
     }
 
     fn broken(&self, reason: String) -> WorkflowTaskError {

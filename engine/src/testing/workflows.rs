@@ -181,6 +181,30 @@ workflows! {
     /// Awaits the runtime's timer.
     Foreign(_ctx, _input: ()) -> () { runtime_timer().await; Ok(()) }
 
+    /// Puts a time limit of the runtime on an activity.
+    Impure(ctx, _input: ()) -> () {
+        let call = ctx.activity(count_seconds, 600);
+        let _ = tokio::time::timeout(Duration::from_millis(1), call).await;
+        Ok(())
+    }
+
+    /// Waits for an activity and a task of the runtime.
+    Spawning(ctx, _input: ()) -> () {
+        let spawned = tokio::spawn(std::future::ready(()));
+        ctx.activity(double, 1).await?;
+        let _ = spawned.await;
+        Ok(())
+    }
+
+    /// Waits for an activity and a thread.
+    Threaded(ctx, _input: ()) -> () {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let call = ctx.activity(count_seconds, 600);
+        std::thread::spawn(move || sender.send(()));
+        let _ = select(call, receiver).await;
+        Ok(())
+    }
+
     /// Wakes itself for ever.
     Restless(_ctx, _input: ()) -> () {
         std::future::poll_fn(|cx| { cx.waker().wake_by_ref(); std::task::Poll::<()>::Pending }).await;
@@ -245,6 +269,9 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
         .workflow::<Large>()
         .workflow::<LargeResult>()
         .workflow::<Foreign>()
+        .workflow::<Impure>()
+        .workflow::<Spawning>()
+        .workflow::<Threaded>()
         .workflow::<Restless>()
         .workflow::<Panicking>()
         .workflow::<Impatient>()

@@ -199,7 +199,7 @@ fn a_gap_is_refused() {
 #[tokio::test]
 async fn foreign_awaits_and_panics_are_told_apart() {
     let null = serde_json::Value::Null;
-    for workflow in ["foreign", "restless"] {
+    for workflow in ["foreign", "impure", "restless"] {
         let error = begin(&first(workflow, &null)).unwrap_err();
         assert!(matches!(error, WorkflowTaskError::ForeignAwait { event_id: 1, .. }), "{workflow}: {error}");
     }

@@ -403,6 +403,7 @@ impl Runner {
                 Some(input) => self.take_input(run, input)?,
                 None => return Ok(self.abandon().await),
             },
+            error = run.foreign_await() => return Err(error),
             () = timer => {}
             () = drain => {}
         }

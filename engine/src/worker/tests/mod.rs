@@ -308,9 +308,13 @@ async fn a_stopping_worker_gives_back_what_it_holds() {
 async fn code_that_awaits_what_is_not_ours_or_panics_blocks_its_task_visibly() {
     let app = App::new().await;
     let worker = app.worker().await;
-    for (workflow, kind) in
-        [("foreign", "NondeterminismError"), ("restless", "NondeterminismError"), ("panicking", "PanicError")]
-    {
+    for (workflow, kind) in [
+        ("foreign", "NondeterminismError"),
+        ("impure", "NondeterminismError"),
+        ("spawning", "NondeterminismError"),
+        ("restless", "NondeterminismError"),
+        ("panicking", "PanicError"),
+    ] {
         let run = app.start(workflow, json!(null)).await;
         app.until(|| async {
             let blocked = app.engine.client().blocked_workflow_task(run).await.unwrap();
@@ -320,6 +324,19 @@ async fn code_that_awaits_what_is_not_ours_or_panics_blocks_its_task_visibly() {
         assert!(!app.describe(run).await.status.is_closed());
         app.engine.client().terminate_workflow(&caller(), &WorkflowTarget::Run(run), None).await.unwrap();
     }
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn code_that_is_woken_from_outside_between_two_events_blocks_its_task() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let run = app.start("threaded", json!(null)).await;
+    app.until(|| async {
+        let blocked = app.engine.client().blocked_workflow_task(run).await.unwrap();
+        blocked.is_some_and(|blocked| blocked.failure.kind == "NondeterminismError")
+    })
+    .await;
     worker.stop(&app.clock).await;
 }
 
