@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    client::{Limits, StartWorkflow},
+    client::{Limits, StartWorkflow, WorkflowStatus},
     clock::Clock as _,
     registry::Registry,
     testing::{
         App, LogLines, caller,
-        workflows::{Days, registry},
+        workflows::{Days, registry, unblock},
     },
     worker::WorkerOptions,
 };
@@ -257,5 +257,23 @@ async fn tasks_without_a_worker_are_logged_after_growing_intervals_and_when_they
     let served = || lines.containing("task queue `q` is served again for runs of type `days`");
     app.until(|| async { served().len() == 1 }).await;
     assert_eq!(served()[0]["level"], "INFO");
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn code_that_blocks_is_reported_while_it_does() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let options = WorkerOptions { deadlock_timeout: Duration::from_millis(20), ..WorkerOptions::default() };
+    let worker = app.worker_with(registry(&app.counted), options).await;
+    let run = app.start("blocking", json!(null)).await;
+    let of_run = |text: &str| {
+        let in_span = |line: &&Value| line["span"]["run.id"] == run.to_string();
+        lines.containing(text).iter().filter(in_span).count()
+    };
+    app.until(|| async { of_run("ms and still runs; move long work") > 0 }).await;
+    assert_eq!(of_run("blocked its worker for"), 0);
+    unblock();
+    assert_eq!(app.end(run).await.status, WorkflowStatus::Completed);
+    app.until(|| async { of_run("blocked its worker for") == 1 }).await;
     worker.stop(&app.clock).await;
 }

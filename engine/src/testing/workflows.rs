@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -78,6 +78,15 @@ pub(crate) async fn silent(ctx: &ActivityContext) -> Result<(), ActivityError> {
 #[activity]
 pub(crate) async fn large(_ctx: &ActivityContext) -> Result<String, ActivityError> {
     Ok("x".repeat(crate::payload::SIZE_BYTES_MAX + 1))
+}
+
+/// Whether the blocking workflow may go on.
+static BLOCKED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// Lets the blocking workflow go on.
+pub(crate) fn unblock() {
+    *BLOCKED.0.lock().unwrap() = true;
+    BLOCKED.1.notify_all();
 }
 
 struct PanicsWhenDropped;
@@ -196,18 +205,28 @@ workflows! {
         Ok(())
     }
 
-    /// Waits for an activity and a thread.
+    /// Waits for an activity, and is woken by a thread.
     Threaded(ctx, _input: ()) -> () {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let call = ctx.activity(count_seconds, 600);
-        std::thread::spawn(move || sender.send(()));
-        let _ = select(call, receiver).await;
+        let woken = std::future::poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            std::thread::spawn(move || waker.wake());
+            std::task::Poll::<()>::Pending
+        });
+        let _ = select(ctx.activity(count_seconds, 600), woken).await;
         Ok(())
     }
 
     /// Wakes itself for ever.
     Restless(_ctx, _input: ()) -> () {
         std::future::poll_fn(|cx| { cx.waker().wake_by_ref(); std::task::Poll::<()>::Pending }).await;
+        Ok(())
+    }
+
+    /// Blocks its thread until it is told.
+    Blocking(_ctx, _input: ()) -> () {
+        let (told, changed) = &BLOCKED;
+        let told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        drop(changed.wait_while(told, |told| !*told));
         Ok(())
     }
 
@@ -273,6 +292,7 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
         .workflow::<Spawning>()
         .workflow::<Threaded>()
         .workflow::<Restless>()
+        .workflow::<Blocking>()
         .workflow::<Panicking>()
         .workflow::<Impatient>()
         .workflow::<Fickle>()

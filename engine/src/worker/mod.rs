@@ -25,6 +25,7 @@ mod options;
 mod poller;
 mod runner;
 mod shared;
+mod watchdog;
 
 #[cfg(test)]
 mod tests;

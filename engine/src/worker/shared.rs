@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{attempt::AttemptHandle, due::Due, options::WorkerOptions, runner::Input};
+use super::{attempt::AttemptHandle, due::Due, options::WorkerOptions, runner::Input, watchdog::Watchdog};
 use crate::{
     activity::Resources,
     clock::{Clock, Timestamp},
@@ -43,6 +43,7 @@ pub(super) struct Shared {
     serials: AtomicU64,
     /// Incremented when a claim starts and when it ends, so it is odd during a claim.
     claims: AtomicU64,
+    pub(super) watchdog: Watchdog,
     /// The activities whose changed inputs were logged; bounded by the types that the code has.
     changed_inputs: Mutex<HashSet<(WorkflowType, ActivityType)>>,
 }
@@ -73,6 +74,7 @@ impl Shared {
             namespace,
             registry,
             resources,
+            watchdog: Watchdog::new(options.deadlock_timeout),
             slots: Arc::new(Semaphore::new(options.activity_slots)),
             options,
             due: Due::default(),

@@ -36,7 +36,6 @@ const KNOWN: &[&str] = &[
     "engine/src/worker/runner/commits.rs",
     "engine/src/worker/runner/draft.rs",
     "engine/src/worker/runner/mod.rs",
-    "engine/src/worker/runner/watchdog.rs",
     "engine/src/worker/shared.rs",
     "integrations/git/src/error.rs",
     "integrations/git/src/prefix.rs",

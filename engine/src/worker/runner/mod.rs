@@ -13,7 +13,6 @@
 
 mod commits;
 mod draft;
-mod watchdog;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -40,7 +39,6 @@ use crate::{
 };
 use commits::Committed;
 use draft::Draft;
-use watchdog::Watchdog;
 
 /// In the log lines of an outage.
 const READ_INBOX: Duty = Duty::single("reading the messages of a run");
@@ -191,9 +189,12 @@ impl Runner {
     }
 
     async fn work(&mut self, loaded: LoadedRun) -> Result<(), WorkflowTaskError> {
-        let mut run = self.replay(&loaded.events)?;
+        let LoadedRun { events, messages, .. } = loaded;
+        let mut run = self.replay(&events)?;
+        // The run may stay in memory for long; its decoded history must not.
+        drop(events);
         self.record(&mut run);
-        self.take_messages(&mut run, loaded.messages)?;
+        self.take_messages(&mut run, messages)?;
         // All messages that were in the inbox when the run was claimed have been taken: a run that was read without
         // some of them does not come here.
         self.consumed_messages = self.consumed_messages.max(self.task.inbox_sequence);
@@ -232,13 +233,13 @@ impl Runner {
             workflow_type: workflow_type.clone(),
             task_queue: self.execution.task_queue.clone(),
         };
-        let watch = Watchdog::begin(&self.shared, &self.execution);
+        let activation = self.shared.watchdog.begin(&workflow_type);
         let mut run = Run::begin(&definition, info, self.shared.build_id(), first)?;
         for event in rest {
             run.apply(event)?;
         }
         run.end_replay()?;
-        watch.end();
+        drop(activation);
         for changed in run.take_changed_inputs() {
             if self.shared.is_first_change(&workflow_type, &changed.activity_type) {
                 log::input_changed(&self.execution, &changed, &self.shared.options.build_id);
@@ -361,9 +362,9 @@ impl Runner {
         }
         let event =
             HistoryEvent { event_id: run.last_event_id() + 1, time: self.shared.clock.now(), attributes };
-        let watch = Watchdog::begin(&self.shared, &self.execution);
+        let activation = self.shared.watchdog.begin(&self.execution.workflow_type);
         run.apply(&event)?;
-        watch.end();
+        drop(activation);
         self.append(&event);
         self.record(run);
         Ok(())
