@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{attempt, deadlines::expires_at, runner::Input, shared::Shared};
+use super::{at_hand::Input, attempt, deadlines::expires_at, shared::Shared};
 use crate::{
     ids::{EventId, RunId},
     log::outage::Duty,

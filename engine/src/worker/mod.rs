@@ -15,6 +15,7 @@
 //! again. A worker that stalls longer than its leases detects it at its next commit or renewal. A worker that stops
 //! releases everything at once. A worker that cannot reach the database keeps running activities and claims nothing.
 
+mod at_hand;
 mod attempt;
 pub(crate) mod deadlines;
 mod due;

@@ -9,10 +9,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    at_hand::{Input, RunEntry},
     attempt::{self, Prepared},
     due::Kinds,
     eager, runner,
-    shared::{RunEntry, Shared},
+    shared::Shared,
 };
 use crate::{
     chain,
@@ -138,29 +139,13 @@ fn on_worker_hint(shared: &Shared, delivery: &Delivery) {
     match serde_json::from_slice(message) {
         // Without a runner the run was released, and the message made it due.
         Ok(WorkerHint::Inbox(run_id)) => {
-            if shared.tell(run_id, runner::Input::Inbox(i64::MAX)).is_err() {
+            if shared.tell(run_id, Input::Inbox(i64::MAX)).is_err() {
                 shared.due.look_for(TaskKind::Workflow);
             }
         }
-        Ok(WorkerHint::Closed(run_id)) => lose_run(shared, run_id),
+        Ok(WorkerHint::Closed(run_id)) => shared.lose_run(run_id),
         Err(error) => {
             tracing::debug!(error = %chain(&error), "a hint to this worker cannot be read; polling replaces it");
-        }
-    }
-}
-
-/// Drops a run that was closed from outside, and its activities.
-pub(super) fn lose_run(shared: &Shared, run_id: RunId) {
-    // Its activities may be in this process even if the run is not.
-    let _ = shared.tell(run_id, runner::Input::Lost);
-    stop_attempts(shared, run_id);
-}
-
-/// Drops the activities of a closed run.
-pub(super) fn stop_attempts(shared: &Shared, run_id: RunId) {
-    for ((of, _), attempt) in shared.attempts().iter() {
-        if *of == run_id {
-            attempt.lost.cancel();
         }
     }
 }

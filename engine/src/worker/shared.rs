@@ -9,10 +9,15 @@ use std::{
     },
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{attempt::AttemptHandle, due::Due, options::WorkerOptions, runner::Input, watchdog::Watchdog};
+use super::{
+    at_hand::{AttemptHandle, Input, RunEntry},
+    due::Due,
+    options::WorkerOptions,
+    watchdog::Watchdog,
+};
 use crate::{
     activity::Resources,
     clock::{Clock, Timestamp},
@@ -46,14 +51,6 @@ pub(super) struct Shared {
     pub(super) watchdog: Watchdog,
     /// The activities whose changed inputs were logged; bounded by the types that the code has.
     changed_inputs: Mutex<HashSet<(WorkflowType, ActivityType)>>,
-}
-
-/// A run in memory.
-#[derive(Clone)]
-pub(super) struct RunEntry {
-    pub(super) epoch: i64,
-    pub(super) since: Timestamp,
-    pub(super) inputs: mpsc::UnboundedSender<Input>,
 }
 
 impl Shared {
@@ -130,6 +127,22 @@ impl Shared {
         match inputs {
             Some(inputs) => inputs.send(input).map_err(|error| error.0),
             None => Err(input),
+        }
+    }
+
+    /// Drops a run that was closed from outside, and its activities.
+    pub(super) fn lose_run(&self, run_id: RunId) {
+        // Its activities may be in this process even if the run is not.
+        let _ = self.tell(run_id, Input::Lost);
+        self.stop_attempts(run_id);
+    }
+
+    /// Drops the activities of a closed run.
+    pub(super) fn stop_attempts(&self, run_id: RunId) {
+        for ((of, _), attempt) in self.attempts().iter() {
+            if *of == run_id {
+                attempt.lost.cancel();
+            }
         }
     }
 

@@ -22,9 +22,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 use super::{
+    at_hand::{AttemptHandle, Input},
     deadlines::{expires_at, next_attempt, timeout_failure},
     heartbeats::{Heartbeats, Pump, PumpEnd},
-    runner::Input,
     shared::Shared,
 };
 use crate::{
@@ -41,17 +41,6 @@ use crate::{
 };
 
 pub(super) use load::{load, put_off};
-
-/// An attempt that runs, as the rest of the worker sees it.
-pub(super) struct AttemptHandle {
-    /// Tells it from an earlier or later one of the same activity.
-    serial: u64,
-    pub(super) number: u32,
-    /// Since when the database knows that this worker has it; `None` during the commit.
-    pub(super) durable_since: Option<Timestamp>,
-    pub(super) canceled: CancellationToken,
-    pub(super) lost: CancellationToken,
-}
 
 /// All that is needed to run an attempt.
 pub(super) struct Attempt {

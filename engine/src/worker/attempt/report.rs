@@ -11,7 +11,7 @@ use crate::{
     hint,
     log::{self, AfterAttempt, AttemptOf, RunOf, outage::Duty},
     store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ReportOutput, Wake},
-    worker::runner::Input,
+    worker::at_hand::Input,
 };
 
 /// In the log lines of an outage.

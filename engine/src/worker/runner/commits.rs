@@ -16,10 +16,7 @@ use crate::{
     log::{self, outage::Duty},
     model::WorkflowStatus,
     store::{self, CloseOutput, CloseRun, StepOutput, TaskKind},
-    worker::{
-        attempt::{self, Prepared},
-        poller,
-    },
+    worker::attempt::{self, Prepared},
 };
 
 /// In the log lines of an outage. The run continues from its last committed step.
@@ -146,7 +143,7 @@ impl Runner {
         }
         if commit.closes_run {
             hint::publish_closed(&*self.shared.bus, self.task.run_id, commit.last_event_id);
-            poller::stop_attempts(&self.shared, self.task.run_id);
+            self.shared.stop_attempts(self.task.run_id);
         } else {
             hint::publish_history(&*self.shared.bus, self.task.run_id, commit.last_event_id);
         }

@@ -17,11 +17,11 @@ mod draft;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesOrdered};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::shared::Shared;
+use super::{at_hand::Input, shared::Shared};
 use crate::{
     activity::ActivityClose,
     chain,
@@ -32,8 +32,7 @@ use crate::{
     log::{self, Retry, outage::Duty},
     machine::{Run, WorkflowTaskError},
     store::{
-        self, ACTIVITY_CLOSED, ActivityLease, CANCEL_REQUESTED, ClaimedWorkflowTask, FailWorkflowTask,
-        LoadedRun, TaskKind,
+        self, ACTIVITY_CLOSED, CANCEL_REQUESTED, ClaimedWorkflowTask, FailWorkflowTask, LoadedRun, TaskKind,
     },
     workflow::WorkflowInfo,
 };
@@ -46,18 +45,6 @@ const READ_INBOX: Duty = Duty::single("reading the messages of a run");
 const STEP_EVENTS_MAX: usize = 1_000;
 /// Maximum delay before a failed workflow task is retried.
 const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
-
-/// Inputs of a runner.
-pub(super) enum Input {
-    /// The inbox may have messages up to this number.
-    Inbox(i64),
-    /// An activity that this worker ran has ended; the reply says whether that was committed.
-    ActivityClosed { close: Box<ActivityClose>, lease: ActivityLease, committed: oneshot::Sender<bool> },
-    /// An attempt of the run has ended in this process, in any way.
-    AttemptEnded(EventId),
-    /// This worker no longer holds the run.
-    Lost,
-}
 
 /// Processes a run until nothing is left to do here.
 pub(super) async fn run(

@@ -1,0 +1,37 @@
+//! What a worker has in memory, as its parts see it of each other: runs, and attempts of activities.
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{activity::ActivityClose, clock::Timestamp, ids::EventId, store::ActivityLease};
+
+/// A run in memory.
+#[derive(Clone)]
+pub(super) struct RunEntry {
+    pub(super) epoch: i64,
+    pub(super) since: Timestamp,
+    pub(super) inputs: mpsc::UnboundedSender<Input>,
+}
+
+/// What the runner of a run is told.
+pub(super) enum Input {
+    /// The inbox may have messages up to this number.
+    Inbox(i64),
+    /// An activity that this worker ran has ended; the reply says whether that was committed.
+    ActivityClosed { close: Box<ActivityClose>, lease: ActivityLease, committed: oneshot::Sender<bool> },
+    /// An attempt of the run has ended in this process, in any way.
+    AttemptEnded(EventId),
+    /// This worker no longer holds the run.
+    Lost,
+}
+
+/// An attempt that runs, as the rest of the worker sees it.
+pub(super) struct AttemptHandle {
+    /// Tells it from an earlier or later one of the same activity.
+    pub(super) serial: u64,
+    pub(super) number: u32,
+    /// Since when the database knows that this worker has it; `None` during the commit.
+    pub(super) durable_since: Option<Timestamp>,
+    pub(super) canceled: CancellationToken,
+    pub(super) lost: CancellationToken,
+}
