@@ -50,6 +50,12 @@ pub enum RetryDecision {
 }
 
 impl RetryPolicy {
+    /// Whether the activity may run at most once, in whatever way its attempt ends.
+    #[must_use]
+    pub fn is_at_most_once(&self) -> bool {
+        self.maximum_attempts == 1
+    }
+
     /// Decides after `attempt` (1, 2, 3 …) failed with `failure`.
     #[must_use]
     pub fn decide(&self, attempt: u32, failure: &Failure) -> RetryDecision {

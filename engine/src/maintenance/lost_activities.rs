@@ -129,7 +129,7 @@ fn end_of_lost(activity: &ExpiredActivity, after: Result<(), RetryState>, now: T
 /// is not one, so only three things end it: it may run at most once, it has no time left, or it lost too many workers.
 fn after_loss(activity: &ExpiredActivity, now: Timestamp) -> Result<(), RetryState> {
     let scheduled = &activity.scheduled;
-    let at_most_once = scheduled.retry_policy.maximum_attempts == 1;
+    let at_most_once = scheduled.retry_policy.is_at_most_once();
     if at_most_once || activity.worker_losses + 1 >= WORKER_LOSSES_MAX {
         return Err(RetryState::MaximumAttemptsReached);
     }

@@ -6,10 +6,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{at_hand::Input, attempt, deadlines::expires_at, shared::Shared};
 use crate::{
+    activity::{ActivityClose, CloseOutcome, StartedAttempt},
+    clock::Timestamp,
+    failure::{Failure, TimeoutType},
+    history::{ActivityTaskScheduled, RetryState},
     ids::{EventId, RunId},
     log::outage::Duty,
     store::{
-        self, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, Rescue, RescueWorkflowTasks, TaskKind,
+        self, ACTIVITY_CLOSED, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, ReportOutput, Rescue,
+        RescueWorkflowTasks, TaskKind,
     },
 };
 
@@ -74,6 +79,7 @@ async fn renew(shared: &Arc<Shared>) -> Result<store::Held, store::Error> {
         tracing::info!(worker.id = %shared.worker_id, "other processes considered this worker lost; it registers again");
         shared.store.write(super::registration(shared)).await?;
     }
+    shared.at_most_once.renewed(&held, asked_at);
     // Runs and attempts that are newer than the statement are not in its result.
     let runs: Vec<(RunId, Option<i64>)> = shared
         .runs()
@@ -151,10 +157,52 @@ async fn give_activities_back(
         // Without its deadline it would wait for ever; the next renewal finds it again, and reads on new sessions.
         let Some(scheduled) = scheduled.get(key) else { continue };
         let now = shared.clock.now();
-        let expires_at = expires_at(scheduled, now, now);
-        let end = AttemptEnd::GiveBack { checkpoint: None, expires_at };
-        shared.store.write(ActivityReport { lease, end, now }).await?;
+        let end = match shared.at_most_once.begun_at(key, lease.attempt) {
+            Some(started_at) => dropped(shared, lease, scheduled, started_at),
+            None => {
+                let expires_at = expires_at(scheduled, now, now);
+                AttemptEnd::GiveBack { checkpoint: None, expires_at }
+            }
+        };
+        let output = shared.store.write(ActivityReport { lease, end, now }).await?;
+        if let ReportOutput::Accepted(Some(wake)) = output {
+            shared.wake(lease.run_id, &wake, now);
+        }
     }
-    shared.due.look_for(TaskKind::Activity);
     Ok(())
+}
+
+/// The end of an attempt that may run at most once, began here, and was dropped.
+fn dropped(
+    shared: &Shared,
+    lease: ActivityLease,
+    scheduled: &ActivityTaskScheduled,
+    started_at: Timestamp,
+) -> AttemptEnd {
+    let activity_type = scheduled.activity_type.as_str();
+    tracing::warn!(
+        run.id = %lease.run_id,
+        activity.r#type = activity_type,
+        "activity `{activity_type}` was dropped by this worker while it ran; it may run at most once and is not repeated"
+    );
+    let message = format!(
+        "worker `{}` dropped activity `{activity_type}` while it ran, and it may run at most once",
+        shared.options.identity
+    );
+    let close = ActivityClose {
+        scheduled_event_id: lease.scheduled_event_id,
+        started: Some(StartedAttempt {
+            attempt: lease.attempt,
+            started_at,
+            identity: shared.options.identity.clone(),
+            last_failure: None,
+        }),
+        outcome: CloseOutcome::TimedOut {
+            timeout_type: TimeoutType::Heartbeat,
+            failure: Failure::new("WorkerLost", message),
+            retry_state: RetryState::MaximumAttemptsReached,
+        },
+    };
+    let body = serde_json::to_string(&close).expect("the end of an activity has a JSON form");
+    AttemptEnd::Close { kind: ACTIVITY_CLOSED, body }
 }

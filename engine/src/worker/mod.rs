@@ -16,6 +16,7 @@
 //! releases everything at once. A worker that cannot reach the database keeps running activities and claims nothing.
 
 mod at_hand;
+mod at_most_once;
 mod attempt;
 pub(crate) mod deadlines;
 mod due;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     at_hand::{AttemptHandle, Input, RunEntry},
+    at_most_once::AtMostOnce,
     due::Due,
     options::WorkerOptions,
     watchdog::Watchdog,
@@ -21,10 +22,11 @@ use super::{
 use crate::{
     activity::Resources,
     clock::{Clock, Timestamp},
+    hint,
     ids::{ActivityType, EventId, Namespace, RunId, WorkerId, WorkflowType},
     notify::Bus,
     registry::Registry,
-    store::{Store, TaskKind},
+    store::{Store, TaskKind, Wake},
 };
 
 pub(super) struct Shared {
@@ -49,6 +51,7 @@ pub(super) struct Shared {
     /// Incremented when a claim starts and when it ends, so it is odd during a claim.
     claims: AtomicU64,
     pub(super) watchdog: Watchdog,
+    pub(super) at_most_once: AtMostOnce,
     /// The activities whose changed inputs were logged; bounded by the types that the code has.
     changed_inputs: Mutex<HashSet<(WorkflowType, ActivityType)>>,
 }
@@ -81,6 +84,7 @@ impl Shared {
             attempts: Mutex::default(),
             serials: AtomicU64::new(0),
             claims: AtomicU64::new(0),
+            at_most_once: AtMostOnce::default(),
             changed_inputs: Mutex::default(),
         }
     }
@@ -168,6 +172,14 @@ impl Shared {
     /// Tasks of the kind may be due at this time.
     pub(super) fn look_at(&self, at: Timestamp, kind: TaskKind) {
         if at <= self.clock.now() { self.due.look_for(kind) } else { self.due.look_at(at, kind) }
+    }
+
+    /// Wakes whom the end of an attempt concerns. Other workers get the hint; this worker does not need the bus.
+    pub(super) fn wake(&self, run_id: RunId, wake: &Wake, due: Timestamp) {
+        if let Wake::Queue(_, kind) = wake {
+            self.look_at(due, *kind);
+        }
+        hint::publish_wake(&*self.bus, &self.namespace, run_id, wake, due);
     }
 
     /// Whether this worker takes activities of the queue and type.

@@ -193,6 +193,10 @@ impl Execution {
             // It was canceled before it started, so there is nothing to clean up.
             return Ended::Returned(Err(ActivityError::canceled()));
         }
+        let key = (self.attempt.run_id, self.attempt.scheduled_event_id);
+        if self.attempt.scheduled.retry_policy.is_at_most_once() {
+            self.shared.at_most_once.begin(key, self.attempt.number, self.started_at);
+        }
         let code = self.code(heartbeats);
         tokio::pin!(code);
         let deadline = self.deadline();
@@ -284,7 +288,7 @@ impl Execution {
     /// What is reported; `None` when the attempt is not ours to report any more.
     fn conclude(&self, ended: Ended, checkpoint: Option<Payload>) -> Option<End> {
         let checkpoint = checkpoint.map(|payload| payload.as_str().to_owned());
-        let at_most_once = self.attempt.scheduled.retry_policy.maximum_attempts == 1;
+        let at_most_once = self.attempt.scheduled.retry_policy.is_at_most_once();
         match ended {
             Ended::Lost => None,
             Ended::Returned(Ok(result)) => Some(self.close(CloseOutcome::Completed { result })),

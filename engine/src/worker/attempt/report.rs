@@ -8,9 +8,8 @@ use super::{End, Execution};
 use crate::{
     activity::{ActivityClose, CloseOutcome},
     clock::Timestamp,
-    hint,
     log::{self, AfterAttempt, AttemptOf, RunOf, outage::Duty},
-    store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ReportOutput, Wake},
+    store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ReportOutput},
     worker::at_hand::Input,
 };
 
@@ -70,15 +69,6 @@ impl Execution {
         self.shared.tell(self.attempt.run_id, input).is_ok() && answer.await.unwrap_or(false)
     }
 
-    /// Other workers get the hint; this worker does not need the bus.
-    fn wake(&self, wake: &Wake, due: Timestamp) {
-        let shared = &self.shared;
-        if let Wake::Queue(_, kind) = wake {
-            shared.look_at(due, *kind);
-        }
-        hint::publish_wake(&*shared.bus, &shared.namespace, self.attempt.run_id, wake, due);
-    }
-
     /// Reports until the database has accepted or refused it, and returns whether it was accepted.
     async fn tell_database(&self, end: &AttemptEnd, due: Option<Timestamp>) -> bool {
         let mut wait = Duration::from_millis(100);
@@ -89,7 +79,8 @@ impl Execution {
                 Ok(ReportOutput::Accepted(wake)) => {
                     self.shared.store.succeeded(REPORT, self.shared.clock.now());
                     if let Some(wake) = wake {
-                        self.wake(&wake, due.unwrap_or_else(|| self.shared.clock.now()));
+                        let due = due.unwrap_or_else(|| self.shared.clock.now());
+                        self.shared.wake(self.attempt.run_id, &wake, due);
                     }
                     return true;
                 }

@@ -179,6 +179,8 @@ impl Runner {
                 Ok(CloseOutput::NotOpen) => {}
                 Err(error) => {
                     tracing::error!(error = %chain(&error), run.id = %run_id, "an oversized run could not be terminated");
+                    // It is still open, and so are its activities.
+                    return;
                 }
             }
             hint::publish_worker(&*shared.bus, shared.worker_id, &WorkerHint::Closed(run_id));

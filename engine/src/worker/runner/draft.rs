@@ -116,7 +116,7 @@ impl Runner {
         let prepared = Prepared::new(&self.shared, first, slot);
         // At most once means that the start is durable before the code runs; otherwise the code may run during the
         // commit.
-        if scheduled.retry_policy.maximum_attempts == 1 {
+        if scheduled.retry_policy.is_at_most_once() {
             self.draft.begin.push(prepared);
         } else {
             self.draft.begin_early.push(prepared);

@@ -3,14 +3,16 @@
 mod stale;
 mod unreadable;
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::json;
 
 use crate::{
     failure::TimeoutType,
+    hint::{self, WorkerHint},
     history::{EventAttributes, RetryState},
     model::{WorkflowExecution, WorkflowStatus, WorkflowTarget},
+    notify::{Bus, InProcessBus},
     registry::Registry,
     testing::{App, caller, workflows::registry},
     worker::WorkerOptions,
@@ -288,6 +290,25 @@ async fn what_may_run_once_is_not_run_again_after_a_crash() {
     });
     assert_eq!(state, Some(RetryState::MaximumAttemptsReached));
     second.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn what_may_run_once_is_not_run_again_after_it_was_dropped() {
+    let bus: Arc<dyn Bus> = Arc::new(InProcessBus::new());
+    let app = App::with_bus(bus.clone()).await;
+    let worker = app.worker().await;
+    let run = app.start("once", json!(null)).await;
+    app.until(|| async { app.counted.begun.load(Ordering::SeqCst) == 1 }).await;
+    let worker_id = app.engine.client().workers().await.unwrap()[0].worker_id;
+    // A hint is believed, and this one is wrong.
+    hint::publish_worker(&*bus, worker_id, &WorkerHint::Closed(run));
+    let execution = app.end(run).await;
+    assert_eq!(execution.status, WorkflowStatus::Failed);
+    let counted = [&app.counted.begun, &app.counted.ended].map(|counter| counter.load(Ordering::SeqCst));
+    assert_eq!(counted, [1, 0]);
+    let failure = serde_json::to_value(execution.failure.unwrap()).unwrap();
+    assert!(failure.to_string().contains("while it ran, and it may run at most once"), "{failure}");
+    worker.stop(&app.clock).await;
 }
 
 #[tokio::test]
