@@ -27,6 +27,7 @@ use super::{
     lock::FileLock,
     no_answer::no_answer,
     sessions::Sessions,
+    settings::{Role, WRITER_PATIENCE},
     sql::{Dialect, Reader},
     verdict,
 };
@@ -41,7 +42,8 @@ pub struct DatabaseOptions {
     pub read_connections_max: u32,
     /// Longest wait for a free connection.
     pub acquire_timeout: Duration,
-    /// Longest wait for the answer to a read, or to all of a transaction, of PostgreSQL.
+    /// Longest wait for the answer to a read of PostgreSQL. A transaction that writes is waited for no longer either, nor
+    /// for more than 4 s.
     pub statement_timeout: Duration,
 }
 
@@ -129,10 +131,10 @@ impl Connector {
     /// The connection that writes.
     pub(super) async fn writer(&self) -> Result<DatabaseConnection, Error> {
         match &self.target {
-            // The writer uses one connection; a second serves migrations and a replacement after a failure.
+            // One writes, one renews leases, and one is a replacement after a failure.
             Target::Postgres { url } => {
                 self.reach(url).await?;
-                self.postgres(url, 2, WRITER_PLANS).await
+                self.postgres(url, 3, Role::Writer).await
             }
             Target::Sqlite { file } => self.sqlite(file.path(), 1, Access::ReadWrite).await,
         }
@@ -143,7 +145,7 @@ impl Connector {
         let (connections, inner, file) = match &self.target {
             Target::Postgres { url } => {
                 let connections = self.options.read_connections_max;
-                (connections, self.postgres(url, connections, READER_PLANS).await?, None)
+                (connections, self.postgres(url, connections, Role::Reader).await?, None)
             }
             Target::Sqlite { file } => {
                 let connections = self.options.read_connections_max.min(4);
@@ -155,9 +157,22 @@ impl Connector {
         Ok(Reader { dialect, inner, connections, patience: self.patience(), sessions, file })
     }
 
-    /// How long a statement may take. A file answers, or the machine is lost.
+    /// A connection that changes the schema, where those of the writer have too little time for that.
+    pub(super) async fn migrator(&self) -> Result<Option<DatabaseConnection>, Error> {
+        match &self.target {
+            Target::Postgres { url } => Ok(Some(self.postgres(url, 1, Role::Migrator).await?)),
+            Target::Sqlite { .. } => Ok(None),
+        }
+    }
+
+    /// How long a read may take. A file answers, or the machine is lost.
     pub(super) fn patience(&self) -> Option<Duration> {
         matches!(self.target, Target::Postgres { .. }).then_some(self.options.statement_timeout)
+    }
+
+    /// How long a transaction of the writer may take.
+    pub(super) fn writer_patience(&self) -> Option<Duration> {
+        self.patience().map(|patience| patience.min(WRITER_PATIENCE))
     }
 
     /// Waits until the server takes connections, unless it refuses them for a reason that does not pass by itself. A
@@ -210,19 +225,17 @@ impl Connector {
         }
     }
 
-    async fn postgres(
-        &self,
-        url: &str,
-        connections: u32,
-        settings: &'static [(&str, &str)],
-    ) -> Result<DatabaseConnection, Error> {
+    async fn postgres(&self, url: &str, connections: u32, role: Role) -> Result<DatabaseConnection, Error> {
         let mut connect = self.base(url, connections);
+        let patience = self.options.statement_timeout;
+        let settings =
+            role.settings(if role == Role::Writer { patience.min(WRITER_PATIENCE) } else { patience });
         let sessions = self.sessions.clone();
         connect
             .map_sqlx_postgres_opts(move |options| {
                 let options =
                     options.statement_cache_capacity(STATEMENTS_PREPARED).application_name("ctutor");
-                options.options(settings.iter().copied())
+                options.options(settings.iter().map(|(name, value)| (*name, value)))
             })
             .map_sqlx_postgres_pool_opts(move |pool| {
                 let (acquired, released) = (sessions.clone(), sessions.clone());
@@ -279,14 +292,6 @@ impl Connector {
         connect
     }
 }
-
-/// The statements of the writer go by keys, and are prepared once. One that is planned while a table is small would
-/// read the whole table until the table is analyzed, though it may grow to millions of rows meanwhile.
-const WRITER_PLANS: &[(&str, &str)] =
-    &[("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("jit", "off")];
-
-/// Reads are short, and compiling one takes longer than most of them.
-const READER_PLANS: &[(&str, &str)] = &[("jit", "off")];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {

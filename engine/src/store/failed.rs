@@ -107,7 +107,7 @@ impl Failed {
         match (self.verdict().retry, self.phase) {
             (Retry::Again, _) => TRANSIENT_TRIES_MAX,
             (Retry::NewSession, _) | (Retry::Reads, Phase::Before) => NEW_SESSION_TRIES_MAX,
-            (Retry::Reads, Phase::Commit) | (Retry::Never, _) => 1,
+            (Retry::Reads, Phase::Commit) | (Retry::Others | Retry::Never, _) => 1,
         }
     }
 
@@ -115,6 +115,13 @@ impl Failed {
     /// of the transaction. A database that takes nothing would otherwise be asked once for each item.
     pub(super) fn is_worth_splitting(&self) -> bool {
         let verdict = self.verdict();
-        verdict.class == Class::Defect || (verdict.retry == Retry::Reads && self.phase == Phase::Commit)
+        verdict.class == Class::Defect
+            || self.waited_for_others()
+            || (verdict.retry == Retry::Reads && self.phase == Phase::Commit)
+    }
+
+    /// Whether one item could not get what somebody else holds, which says nothing of the database.
+    pub(super) fn waited_for_others(&self) -> bool {
+        self.verdict().retry == Retry::Others
     }
 }

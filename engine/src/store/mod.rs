@@ -3,6 +3,7 @@
 //! Everything that is written goes through one [`writer`] that commits in groups; reads have connections of their
 //! own, so that a slow list cannot hold up the work. See the modules of `write` for what each transaction holds.
 
+mod batch;
 mod database;
 mod error;
 mod failed;
@@ -13,6 +14,7 @@ mod read;
 mod readiness;
 mod remedy;
 mod sessions;
+mod settings;
 pub(crate) mod sql;
 mod verdict;
 mod wake;
@@ -61,10 +63,10 @@ use crate::{
     ids::WorkerId,
     log::outage::{Cause, Duty, Gravity, Outages},
 };
+use batch::Submit;
 use database::{Connector, Target};
 use sessions::Sessions;
 use sql::{Dialect, Reader};
-use writer::Submit;
 
 /// Kind of the message that asks a run to stop.
 pub(crate) const CANCEL_REQUESTED: &str = "CancelRequested";
@@ -113,7 +115,12 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] when a step fails; the steps before it stay.
     pub async fn migrate(&self) -> Result<(), Error> {
-        Ok(Migrator::up(&self.database, None).await?)
+        let Some(migrator) = self.connector.migrator().await? else {
+            return Ok(Migrator::up(&self.database, None).await?);
+        };
+        let migrated = Migrator::up(&migrator, None).await;
+        migrator.close().await?;
+        Ok(migrated?)
     }
 
     /// Whether no other process can use this database.

@@ -206,7 +206,7 @@ impl Reader {
                 self.sessions.distrust();
             }
             let tries_max = match verdict.retry {
-                Retry::Never => 0,
+                Retry::Never | Retry::Others => 0,
                 // All sessions that were there are discarded: the next one is new.
                 Retry::NewSession => NEW_SESSIONS_MAX.min(self.connections),
                 Retry::Reads | Retry::Again => self.connections,

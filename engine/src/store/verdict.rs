@@ -14,7 +14,7 @@ use super::no_answer::is_no_answer;
 
 use self::{
     Class::{Defect, Operator, Passing},
-    Retry::{Again, Never, NewSession, Reads},
+    Retry::{Again, Never, NewSession, Others, Reads},
     Session::{Discard, Keep},
 };
 
@@ -47,6 +47,8 @@ pub(super) enum Retry {
     NewSession,
     /// Reads and transactions, several times: the database gave this one up for another's sake.
     Again,
+    /// The other items of a transaction, without the one that met it: somebody holds what that one needs.
+    Others,
 }
 
 /// What an error means.
@@ -66,6 +68,8 @@ const DEFECT: Verdict = verdict(Defect, Keep, Never);
 const BROKEN: Verdict = verdict(Passing, Discard, Reads);
 /// No answer in time, or no free connection.
 const NO_ANSWER: Verdict = verdict(Passing, Keep, Never);
+/// Somebody else has what one statement needs; others need not wait for that.
+const LOCKED: Verdict = verdict(Passing, Keep, Others);
 /// The session lost its state, before anything was changed.
 const STALE: Verdict = verdict(Passing, Discard, NewSession);
 
@@ -133,9 +137,13 @@ const POSTGRES: &[(&str, Verdict)] = &[
     ("55", verdict(Passing, Keep, Never)),
     ("55000", verdict(Passing, Discard, Never)),
     ("55P02", DEFECT),
+    // The lock of a row, or of a table, is not given up in time.
+    ("55P03", LOCKED),
     ("55P04", DEFECT),
     // An operator or a timeout of the server intervened.
     ("57", verdict(Passing, Keep, Never)),
+    // A statement took too long, or an operator canceled it.
+    ("57014", LOCKED),
     ("57P", BROKEN),
     ("57P04", verdict(Operator, Discard, Reads)),
     // Files and disks of the server.
@@ -269,7 +277,8 @@ mod tests {
             ("08000 08001 08003 08004 08006 08P01 57P01 57P02 57P03 57P05 25P03 25P04 40003", BROKEN),
             ("25006 25P01 25P02 26000 42P05", STALE),
             ("40000 40001 40P01 72000", verdict(Passing, Keep, Again)),
-            ("53000 53200 53300 53400 55006 55P03 57000 57014", verdict(Passing, Keep, Never)),
+            ("53000 53200 53300 53400 55006 57000", verdict(Passing, Keep, Never)),
+            ("55P03 57014", LOCKED),
             ("55000", verdict(Passing, Discard, Never)),
             ("28000 28P01 3D000 58000 58030 58P01 XX001 XX002", verdict(Operator, Discard, Never)),
             ("53100 42501 42P01 42703 3F000 F0000", verdict(Operator, Keep, Never)),

@@ -7,11 +7,14 @@
 //! | --- | --- |
 //! | one item (a constraint, a value) | the transaction is rolled back and each item is tried in a transaction of its own, so only the culprit fails |
 //! | the transaction, for another's sake (deadlock) | it is tried again |
+//! | one item, as somebody else holds a row that it needs (`lock_timeout`, `statement_timeout`) | each item is tried alone, so only those that need the row fail; after [`HELD_UP_MAX`] of them in a row, the rest fails unasked |
 //! | the connection in the commit | every item of several is tried again alone; whether the first commit took effect, the items find out: a step that did is stale, a start finds its own row |
 //! | the session or the connection before the commit | it is tried again on a new session, as nothing was changed |
 //! | the database as a whole (no answer, no space, no connections) | every item fails: what became of the transaction only the next read can show |
 //! | the file of SQLite is no longer at its path | every item fails, also those of a commit that succeeded: nobody would find what was written |
 //! | the process | nothing was acknowledged that was not committed |
+//!
+//! Renewals of leases have a queue and a connection of their own on PostgreSQL, and do not wait for the writes.
 //!
 //! It has a thread of its own. A transaction is a dozen round trips, and each would otherwise wait its turn among the
 //! tasks that serve requests, just when there are many of those.
@@ -28,26 +31,17 @@ use std::{
 };
 
 use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     Error,
+    batch::{Batch, Reply, Submit, WriteBox},
     database::{Connector, Target},
     failed::{Failed, Phase, Trouble},
     sessions::Sessions,
     sql::{Dialect, Tx, within},
     verdict::Session,
-    write::{
-        Operation,
-        activity::ActivityReport,
-        claim::{ClaimActivityTasks, ClaimWorkflowTasks},
-        heartbeat::StoredHeartbeat,
-        lease::{FailWorkflowTask, RegisterWorker, RemoveWorkers, RenewLeases, RescueWorkflowTasks},
-        message::NewMessage,
-        start::Start,
-        step::Step,
-        stop::{CancelRun, CloseRun, DeleteRun, ForgetRequests},
-    },
+    write::{Operation, Queue},
 };
 
 /// Most items of one transaction.
@@ -58,153 +52,16 @@ const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 const WAITING_ITEMS_MAX: usize = 8_192;
 /// Most that the waiting items may carry together, except that a single one is let in whatever its size.
 const WAITING_BYTES_MAX: u32 = 128 * 1024 * 1024;
-/// Whom to tell what became of an item, and the room that the item takes up until then.
-pub(crate) struct Reply<T> {
-    answer: oneshot::Sender<Result<T, Error>>,
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-impl<T> Reply<T> {
-    fn send(self, result: Result<T, Error>) {
-        // Whoever asked may have gone away; what was written stands all the same.
-        let _ = self.answer.send(result);
-    }
-}
-
-/// Items of one kind, with those who wait for their outcome.
-struct Lane<O: Operation> {
-    items: Vec<O>,
-    replies: Vec<Reply<O::Output>>,
-    outputs: Vec<O::Output>,
-}
-
-impl<O: Operation> Default for Lane<O> {
-    fn default() -> Self {
-        Self { items: Vec::new(), replies: Vec::new(), outputs: Vec::new() }
-    }
-}
-
-impl<O: Operation> Lane<O> {
-    fn push(&mut self, item: O, reply: Reply<O::Output>) {
-        self.items.push(item);
-        self.replies.push(reply);
-    }
-
-    async fn apply(&mut self, tx: Tx<'_>) -> Result<(), DbErr> {
-        if !self.items.is_empty() {
-            self.outputs = O::apply(tx, &self.items).await?;
-        }
-        Ok(())
-    }
-
-    fn answer(self) {
-        for (reply, output) in self.replies.into_iter().zip(self.outputs) {
-            reply.send(Ok(output));
-        }
-    }
-
-    fn fail(self, error: &Error) {
-        for reply in self.replies {
-            reply.send(Err(error.clone()));
-        }
-    }
-}
-
-macro_rules! lanes {
-    ($($lane:ident: $operation:ident),* $(,)?) => {
-        /// A write on its way to the database.
-        enum Write {
-            $($operation($operation, Reply<<$operation as Operation>::Output>),)*
-        }
-
-        /// The writes of one transaction, by kind, in the order in which the kinds are applied.
-        #[derive(Default)]
-        struct Batch {
-            $($lane: Lane<$operation>,)*
-        }
-
-        impl Batch {
-            fn push(&mut self, write: Write) {
-                match write {
-                    $(Write::$operation(item, reply) => self.$lane.push(item, reply),)*
-                }
-            }
-
-            async fn apply(&mut self, tx: Tx<'_>) -> Result<(), DbErr> {
-                $(self.$lane.apply(tx).await?;)*
-                Ok(())
-            }
-
-            fn answer(self) {
-                $(self.$lane.answer();)*
-            }
-
-            fn fail(self, error: &Error) {
-                $(self.$lane.fail(error);)*
-            }
-
-            /// One batch for each item.
-            fn split(self) -> Vec<Self> {
-                let mut single = Vec::new();
-                $(for (item, reply) in self.$lane.items.into_iter().zip(self.$lane.replies) {
-                    let mut batch = Self::default();
-                    batch.$lane.push(item, reply);
-                    single.push(batch);
-                })*
-                single
-            }
-
-            fn len(&self) -> usize {
-                0 $(+ self.$lane.items.len())*
-            }
-
-            fn size_bytes(&self) -> usize {
-                0 $(+ self.$lane.items.iter().map(Operation::size_bytes).sum::<usize>())*
-            }
-        }
-
-        $(impl Submit for $operation {
-            fn write(self, reply: Reply<Self::Output>) -> WriteBox {
-                WriteBox { size_bytes: self.size_bytes(), write: Write::$operation(self, reply) }
-            }
-        })*
-    };
-}
-
-/// An operation that the writer takes.
-pub(crate) trait Submit: Operation {
-    fn write(self, reply: Reply<Self::Output>) -> WriteBox;
-}
-
-/// A write whose kind stays the writer's own affair.
-pub(crate) struct WriteBox {
-    write: Write,
-    size_bytes: usize,
-}
-
-lanes! {
-    registrations: RegisterWorker,
-    starts: Start,
-    cancels: CancelRun,
-    closes: CloseRun,
-    steps: Step,
-    failures: FailWorkflowTask,
-    heartbeats: StoredHeartbeat,
-    reports: ActivityReport,
-    messages: NewMessage,
-    renewals: RenewLeases,
-    rescues: RescueWorkflowTasks,
-    workflow_claims: ClaimWorkflowTasks,
-    activity_claims: ClaimActivityTasks,
-    deletions: DeleteRun,
-    forgets: ForgetRequests,
-    removals: RemoveWorkers,
-}
+/// Most items in a row that are tried alone and wait for somebody else in vain. Each waits for `lock_timeout`, and
+/// whatever comes after them waits as well.
+const HELD_UP_MAX: usize = 3;
 
 /// Sends writes to the writer. Cloning is cheap; the writer ends when the last one is gone.
 #[derive(Clone)]
 pub(super) struct Handle {
-    queue: mpsc::Sender<WriteBox>,
+    writes: mpsc::Sender<WriteBox>,
+    /// The same where there is one connection for all.
+    renewals: mpsc::Sender<WriteBox>,
     room: Arc<Semaphore>,
     trouble: Trouble,
     counters: Arc<Counters>,
@@ -229,13 +86,14 @@ impl Handle {
 
     /// Writes; refused while too much waits already.
     pub(super) async fn try_write<O: Submit>(&self, item: O) -> Result<O::Output, Error> {
-        let overloaded = || Error::Overloaded { waiting: WAITING_ITEMS_MAX - self.queue.capacity() };
+        let queue = self.queue(O::QUEUE);
+        let overloaded = || Error::Overloaded { waiting: WAITING_ITEMS_MAX - queue.capacity() };
         let room = match room_of(&item) {
             0 => None,
             bytes => Some(self.room.clone().try_acquire_many_owned(bytes).map_err(|_| overloaded())?),
         };
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(item.write(Reply { answer, _room: room })).map_err(|error| match error {
+        queue.try_send(item.write(Reply { answer, _room: room })).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => overloaded(),
             mpsc::error::TrySendError::Closed(_) => Error::Closed,
         })?;
@@ -252,18 +110,26 @@ impl Handle {
             bytes => Some(self.room.clone().acquire_many_owned(bytes).await.map_err(|_| Error::Closed)?),
         };
         let (answer, answered) = oneshot::channel();
-        self.queue.send(item.write(Reply { answer, _room: room })).await.map_err(|_| Error::Closed)?;
+        let queue = self.queue(O::QUEUE);
+        queue.send(item.write(Reply { answer, _room: room })).await.map_err(|_| Error::Closed)?;
         Ok(async move { answered.await.map_err(|_| Error::Closed)? })
+    }
+
+    fn queue(&self, queue: Queue) -> &mpsc::Sender<WriteBox> {
+        match queue {
+            Queue::Writes => &self.writes,
+            Queue::Renewals => &self.renewals,
+        }
     }
 
     /// Whether writes are still taken; they are not once the writer has died.
     pub(super) fn is_open(&self) -> bool {
-        !self.queue.is_closed()
+        !self.writes.is_closed()
     }
 
     /// Waits until no writes are taken any more.
     pub(super) async fn closed(&self) {
-        self.queue.closed().await;
+        self.writes.closed().await;
     }
 
     /// Why the last write failed, if the database is to blame.
@@ -285,7 +151,14 @@ fn room_of<O: Operation>(item: &O) -> u32 {
 ///
 /// The lock of a file is held until everything that waited is written.
 pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConnection), Error> {
-    let (queue, waiting) = mpsc::channel(WAITING_ITEMS_MAX);
+    let (writes, waiting) = mpsc::channel(WAITING_ITEMS_MAX);
+    let (renewals, waiting_renewals) = match connector.target.dialect() {
+        Dialect::Postgres => {
+            let (renewals, waiting) = mpsc::channel(WAITING_ITEMS_MAX);
+            (renewals, Some(waiting))
+        }
+        Dialect::Sqlite => (writes.clone(), None),
+    };
     let counters = Arc::new(Counters::default());
     let (connected, connection) = oneshot::channel();
     let trouble = Trouble::default();
@@ -309,12 +182,18 @@ pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConne
                     database,
                     dialect: connector.target.dialect(),
                     target: connector.target.clone(),
-                    patience: connector.patience(),
+                    patience: connector.writer_patience(),
                     sessions: connector.sessions.clone(),
                     trouble: of_writer.1,
                     counters: of_writer.0,
                 };
-                writer.run(waiting).await;
+                let renew = async {
+                    if let Some(waiting) = waiting_renewals {
+                        // Each alone: one that waits for a row must not hold those of another.
+                        writer.run(waiting, 1).await;
+                    }
+                };
+                tokio::join!(writer.run(waiting, BATCH_ITEMS_MAX), renew);
             }
         });
         drop(lock);
@@ -325,7 +204,7 @@ pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConne
         .map_err(|error| Error::Thread { reason: error.to_string() })?;
     let database = connection.await.map_err(|_| Error::Closed)??;
     let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize));
-    Ok((Handle { queue, room, trouble, counters }, database))
+    Ok((Handle { writes, renewals, room, trouble, counters }, database))
 }
 
 struct Writer {
@@ -340,9 +219,9 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(self, mut waiting: mpsc::Receiver<WriteBox>) {
-        let mut taken = Vec::with_capacity(BATCH_ITEMS_MAX);
-        while waiting.recv_many(&mut taken, BATCH_ITEMS_MAX).await > 0 {
+    async fn run(&self, mut waiting: mpsc::Receiver<WriteBox>, items_max: usize) {
+        let mut taken = Vec::with_capacity(items_max);
+        while waiting.recv_many(&mut taken, items_max).await > 0 {
             let mut batch = Batch::default();
             let mut size_bytes = 0;
             for item in taken.drain(..) {
@@ -363,22 +242,26 @@ impl Writer {
         }
         let Err(failed) = self.commit(&mut batch).await else { return self.succeed(batch) };
         if batch.len() == 1 || !failed.is_worth_splitting() {
-            self.fail(batch, failed.error);
+            self.fail(batch, failed);
             return;
         }
         tracing::warn!(error = %crate::chain(&failed.error), items = batch.len(), "a group commit failed; each of its items is tried alone");
-        let mut hopeless = None;
+        let (mut hopeless, mut held_up) = (None, 0);
         for mut single in batch.split() {
             if let Some(error) = &hopeless {
                 single.fail(error);
                 continue;
             }
             match self.commit(&mut single).await {
-                Ok(()) => self.succeed(single),
+                Ok(()) => {
+                    held_up = 0;
+                    self.succeed(single);
+                }
                 Err(failed) => {
+                    held_up = if failed.waited_for_others() { held_up + 1 } else { 0 };
                     // A database that is away would let each of them wait for its whole patience.
-                    let is_hopeless = !failed.is_worth_splitting();
-                    let error = self.fail(single, failed.error);
+                    let is_hopeless = !failed.is_worth_splitting() || held_up == HELD_UP_MAX;
+                    let error = self.fail(single, failed);
                     hopeless = is_hopeless.then_some(error);
                 }
             }
@@ -396,9 +279,14 @@ impl Writer {
         batch.answer();
     }
 
-    fn fail(&self, batch: Batch, error: DbErr) -> Error {
-        let error = Error::of_refusal(error);
-        self.refuse(batch, &error);
+    fn fail(&self, batch: Batch, failed: Failed) -> Error {
+        let is_of_item = failed.waited_for_others();
+        let error = Error::of_refusal(failed.error);
+        if is_of_item {
+            batch.fail(&error);
+        } else {
+            self.refuse(batch, &error);
+        }
         error
     }
 
@@ -459,7 +347,14 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::{clock::Timestamp, ids::RunId};
+    use crate::{
+        clock::Timestamp,
+        ids::RunId,
+        store::{
+            batch::Write,
+            write::{message::NewMessage, stop::DeleteRun},
+        },
+    };
 
     fn message(size_bytes: u32) -> NewMessage {
         let body = "x".repeat(size_bytes as usize);
@@ -470,7 +365,8 @@ mod tests {
     async fn what_waits_is_bounded_by_its_size() {
         let (queue, mut waiting) = mpsc::channel(WAITING_ITEMS_MAX);
         let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize));
-        let handle = Handle { queue, room, trouble: Trouble::default(), counters: Arc::default() };
+        let (trouble, counters) = (Trouble::default(), Arc::default());
+        let handle = Handle { writes: queue.clone(), renewals: queue, room, trouble, counters };
         // As large as all the room there is, and larger.
         let mut first = Box::pin(handle.write(message(WAITING_BYTES_MAX + 1)));
         assert!(first.as_mut().now_or_never().is_none());

@@ -24,6 +24,11 @@ impl TestStore {
         Self { store: connect(database.url()).await, _folder: None, database: Some(database) }
     }
 
+    /// Where the server is.
+    pub(crate) fn url(&self) -> String {
+        self.database.as_ref().expect("a server").url()
+    }
+
     /// A store whose database belongs to the test.
     pub(crate) fn of(store: Store) -> Self {
         Self { store, _folder: None, database: None }
@@ -31,9 +36,10 @@ impl TestStore {
 
     /// Another store on the same server, which does not wait for long.
     pub(crate) async fn impatient(&self) -> Store {
-        let url = self.database.as_ref().expect("a server").url();
         let statement_timeout = Duration::from_millis(200);
-        Store::connect(&DatabaseOptions { statement_timeout, ..DatabaseOptions::new(url) }).await.unwrap()
+        Store::connect(&DatabaseOptions { statement_timeout, ..DatabaseOptions::new(self.url()) })
+            .await
+            .unwrap()
     }
 }
 

@@ -74,7 +74,7 @@ async fn renew(shared: &Arc<Shared>) -> Result<store::Held, store::Error> {
         slots_used: u32::try_from(shared.attempts().len()).unwrap_or(u32::MAX),
         draining: shared.draining.is_cancelled(),
     };
-    let held = shared.store.write(renewal).await?;
+    let held = shared.store.renew_leases(renewal).await?;
     if !held.registered {
         tracing::info!(worker.id = %shared.worker_id, "other processes considered this worker lost; it registers again");
         shared.store.write(super::registration(shared)).await?;

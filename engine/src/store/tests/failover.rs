@@ -1,6 +1,9 @@
 //! What becomes of sessions, reads and writes when the server is another one, or refuses.
 
+use std::time::Duration;
+
 use ctutor_tests::postgres::{Database, create_database};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use super::NOW;
 use crate::{
@@ -59,20 +62,25 @@ async fn what_is_waiting_is_refused_at_once_by_a_database_that_takes_no_writes()
 
 #[tokio::test]
 async fn statements_that_the_server_cancels_are_unavailable() {
-    for (setting, code) in [("statement_timeout", "57014"), ("lock_timeout", "55P03")] {
-        let (database, store) = after(&format!("SET {setting} = 100")).await;
-        let other = Store::connect(&DatabaseOptions::new(database.url())).await.unwrap();
-        let held = other.begin().await;
-        let lock = "LOCK TABLE workflow_task, history_event IN ACCESS EXCLUSIVE MODE";
-        sea_orm::ConnectionTrait::execute_unprepared(&held, lock).await.unwrap();
-        for error in [
-            store.write(message()).await.unwrap_err(),
-            store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.unwrap_err(),
-        ] {
-            assert!(error.is_unavailable(), "{error:?}");
-            assert_eq!(sqlstate(&error).as_deref(), Some(code));
-        }
-        held.rollback().await.unwrap();
+    let (database, store) = after("RESET ALL").await;
+    let statement_timeout = Duration::from_millis(200);
+    let options = DatabaseOptions { statement_timeout, ..DatabaseOptions::new(database.url()) };
+    let impatient = Store::connect(&options).await.unwrap();
+    let administrator = sea_orm::Database::connect(database.url()).await.unwrap();
+    let held = administrator.begin().await.unwrap();
+    held.execute_unprepared("LOCK TABLE workflow_task, history_event IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    for (error, code) in [
+        (impatient.write(message()).await.unwrap_err(), "57014"),
+        (impatient.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.unwrap_err(), "57014"),
+        (store.write(message()).await.unwrap_err(), "55P03"),
+    ] {
+        assert!(error.is_unavailable(), "{error:?}");
+        assert_eq!(sqlstate(&error).as_deref(), Some(code));
+    }
+    held.rollback().await.unwrap();
+    for store in [impatient, store] {
         store.write(message()).await.unwrap();
         assert!(store.ready(NOW).await.is_ok());
     }
@@ -174,7 +182,7 @@ async fn what_is_written_to_find_out_is_taken_back_though_nobody_waits_for_it() 
     let other = Store::connect(&DatabaseOptions::new(database.url())).await.unwrap();
     let held = other.begin().await;
     let hold = "SELECT pg_advisory_xact_lock(1)";
-    sea_orm::ConnectionTrait::execute_unprepared(&held, hold).await.unwrap();
+    held.execute_unprepared(hold).await.unwrap();
     let asking = store.clone();
     let asking = tokio::spawn(async move { asking.can_renew_leases(NOW).await });
     let waits = "SELECT count(*) FROM pg_stat_activity \

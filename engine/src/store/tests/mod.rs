@@ -6,6 +6,7 @@ mod failover;
 mod files;
 mod later_version;
 mod lists;
+mod locked;
 mod outages;
 mod reaching;
 mod standby;

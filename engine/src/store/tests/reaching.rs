@@ -110,7 +110,15 @@ async fn what_does_not_pass_by_itself_is_not_waited_for() {
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_told_as_that() {
     let database = TestStore::postgres().await;
-    let store = database.impatient().await;
+    let statement_timeout = Duration::from_millis(200);
+    let options = DatabaseOptions {
+        statement_timeout,
+        read_connections_max: 1,
+        ..DatabaseOptions::new(database.url())
+    };
+    let store = Store::connect(&options).await.unwrap();
+    // A server that hangs does not give up by itself either.
+    store.reader.inner.execute_unprepared("SET statement_timeout = 0").await.unwrap();
     let held = database.store.begin().await;
     held.execute_unprepared("LOCK TABLE history_event IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let error = store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.unwrap_err();

@@ -3,13 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use futures_util::future::BoxFuture;
-use sea_orm::DbErr;
+use sea_orm::{DbErr, Value};
 
-use super::Operation;
+use super::{Operation, Queue};
 use crate::{
+    chain,
     clock::Timestamp,
     ids::{EventId, RunId, WorkerId},
-    store::sql::{Tx, json},
+    store::{
+        Error, Store,
+        sql::{Tx, json},
+    },
 };
 
 /// A worker is alive and keeps what it holds.
@@ -31,10 +35,14 @@ pub(crate) struct Held {
     pub(crate) activities: HashMap<(RunId, EventId), (u32, bool)>,
     /// The worker's own row is there.
     pub(crate) registered: bool,
+    /// Some rows were left out: their leases end when they did.
+    pub(crate) skipped: bool,
 }
 
 impl Operation for RenewLeases {
     type Output = Held;
+
+    const QUEUE: Queue = Queue::Renewals;
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Held>, DbErr>> {
         Box::pin(async move {
@@ -47,21 +55,70 @@ impl Operation for RenewLeases {
     }
 }
 
+impl Store {
+    /// Renews the leases of a worker.
+    ///
+    /// What another transaction has locked is passed over first, so that it holds up nothing else, and waited for then:
+    /// a run that is busy all the time must not lose its lease by chance. What is still locked keeps the lease that it
+    /// has; nobody can take it from the worker before it is unlocked.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(crate) async fn renew_leases(&self, renewal: RenewLeases) -> Result<Held, Error> {
+        let rest =
+            RenewLockedLeases { worker_id: renewal.worker_id, lease_expires_at: renewal.lease_expires_at };
+        let held = self.write(renewal).await?;
+        // What cannot be had in time is tried again by the next renewal.
+        if held.skipped
+            && let Err(error) = self.write(rest).await
+        {
+            tracing::debug!(error = %chain(&error), "leases of rows that are locked were not renewed");
+        }
+        Ok(held)
+    }
+}
+
+/// Renews the leases of rows that were locked when [`RenewLeases`] passed over them.
+#[derive(Debug, Clone)]
+pub(crate) struct RenewLockedLeases {
+    worker_id: WorkerId,
+    lease_expires_at: Timestamp,
+}
+
+impl Operation for RenewLockedLeases {
+    type Output = ();
+
+    const QUEUE: Queue = Queue::Renewals;
+
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<()>, DbErr>> {
+        Box::pin(async move {
+            for item in items {
+                let behind = "AND lease_expires_at_ms < $1";
+                let values = vec![item.lease_expires_at.0.into(), item.worker_id.0.into()];
+                extend(tx, behind, tx.dialect.lock_a(), &values).await?;
+            }
+            Ok(vec![(); items.len()])
+        })
+    }
+}
+
 async fn renew(tx: Tx<'_>, item: &RenewLeases) -> Result<Held, DbErr> {
     let mut held = Held::default();
-    let runs =
-        "UPDATE workflow_task SET lease_expires_at_ms = $1 WHERE owner = $2 RETURNING run_id, inbox_sequence";
-    let lease = || vec![item.lease_expires_at.0.into(), item.worker_id.0.into()];
-    for row in tx.query(runs.to_owned(), lease()).await? {
+    let values = vec![item.lease_expires_at.0.into(), item.worker_id.0.into()];
+    let renewed = extend(tx, "", tx.dialect.skip_locked(), &values).await?;
+    let owner = || vec![item.worker_id.0.into()];
+    let runs = "SELECT run_id, inbox_sequence FROM workflow_task WHERE owner = $1";
+    for row in tx.query(runs.to_owned(), owner()).await? {
         held.runs.insert(RunId(row.try_get("", "run_id")?), row.try_get("", "inbox_sequence")?);
     }
-    let activities = "UPDATE activity_task SET lease_expires_at_ms = $1 WHERE owner = $2 \
-                      RETURNING run_id, scheduled_event_id, attempt, cancel_requested";
-    for row in tx.query(activities.to_owned(), lease()).await? {
+    let activities =
+        "SELECT run_id, scheduled_event_id, attempt, cancel_requested FROM activity_task WHERE owner = $1";
+    for row in tx.query(activities.to_owned(), owner()).await? {
         let key = (RunId(row.try_get("", "run_id")?), row.try_get("", "scheduled_event_id")?);
         let attempt = super::claim::attempt(row.try_get("", "attempt")?);
         held.activities.insert(key, (attempt, row.try_get("", "cancel_requested")?));
     }
+    held.skipped = renewed < (held.runs.len() + held.activities.len()) as u64;
     let seen = tx
         .execute(
             "UPDATE worker SET last_seen_at_ms = $1, slots_used = $2, draining = $3 WHERE worker_id = $4"
@@ -71,6 +128,19 @@ async fn renew(tx: Tx<'_>, item: &RenewLeases) -> Result<Held, DbErr> {
         .await?;
     held.registered = seen > 0;
     Ok(held)
+}
+
+/// Writes the end of the leases of a worker, in the order of keys; returns how many.
+async fn extend(tx: Tx<'_>, which: &str, lock: &str, values: &[Value]) -> Result<u64, DbErr> {
+    let mut extended = 0;
+    for (table, key) in [("workflow_task", "run_id"), ("activity_task", "run_id, scheduled_event_id")] {
+        let sql = format!(
+            "WITH mine AS MATERIALIZED (SELECT {key} FROM {table} AS a WHERE owner = $2 {which} ORDER BY {key} {lock}) \
+             UPDATE {table} SET lease_expires_at_ms = $1 WHERE ({key}) IN (SELECT {key} FROM mine)"
+        );
+        extended += tx.execute(sql, values.to_vec()).await?;
+    }
+    Ok(extended)
 }
 
 /// Gives a run back that its worker could not do: the code and the history disagree, for example.

@@ -16,10 +16,21 @@ use sea_orm::DbErr;
 
 use super::sql::Tx;
 
+/// Who waits for whom. On PostgreSQL each queue has a connection of its own; a file has one writer for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Queue {
+    Writes,
+    /// Apart from the others, which may wait for a lock: a worker that cannot renew loses all that it holds.
+    Renewals,
+}
+
 /// A kind of write that is applied to many items in one go.
 pub(crate) trait Operation: Clone + Send + Sync + 'static {
     /// What its sender learns after the commit.
     type Output: Send + 'static;
+
+    /// Where it waits.
+    const QUEUE: Queue = Queue::Writes;
 
     /// How much it has to carry, in bytes: payloads and what is made of them. What has none counts as nothing.
     fn size_bytes(&self) -> usize {
