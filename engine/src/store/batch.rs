@@ -1,13 +1,16 @@
 //! The writes of one transaction, by kind.
 
+use std::collections::BTreeSet;
+
 use sea_orm::DbErr;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use uuid::Uuid;
 
 use super::{
     Error,
     sql::Tx,
     write::{
-        Operation,
+        Locks, Operation,
         activity::ActivityReport,
         claim::{ClaimActivityTasks, ClaimWorkflowTasks},
         heartbeat::StoredHeartbeat,
@@ -95,6 +98,7 @@ macro_rules! lanes {
             }
 
             pub(super) async fn apply(&mut self, tx: Tx<'_>) -> Result<(), DbErr> {
+                self.locks().take(tx).await?;
                 $(self.$lane.apply(tx).await?;)*
                 Ok(())
             }
@@ -116,6 +120,25 @@ macro_rules! lanes {
                     single.push(batch);
                 })*
                 single
+            }
+
+/// What they change that others may hold.
+            pub(super) fn locks(&self) -> Locks {
+                let mut locks = Locks::default();
+                $(self.$lane.items.iter().for_each(|item| item.locks(&mut locks));)*
+                locks
+            }
+
+            /// Those that need none of these runs, and those that do.
+            pub(super) fn divide(self, runs: &BTreeSet<Uuid>) -> (Self, Self) {
+                let (mut free, mut held) = (Self::default(), Self::default());
+                $(for (item, reply) in self.$lane.items.into_iter().zip(self.$lane.replies) {
+                    let mut locks = Locks::default();
+                    item.locks(&mut locks);
+                    let batch = if locks.touch(runs) { &mut held } else { &mut free };
+                    batch.$lane.push(item, reply);
+                })*
+                (free, held)
             }
 
             pub(super) fn len(&self) -> usize {

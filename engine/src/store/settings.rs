@@ -36,7 +36,8 @@ const WRITER: &[(&str, &str)] = &[
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("idle_in_transaction_session_timeout", "5000"),
-    ("lock_timeout", "1000"),
+    // Longer than `deadlock_timeout`, which is 1 s: of what waits for itself PostgreSQL gives one up, and says so.
+    ("lock_timeout", "1500"),
 ];
 
 /// A read waits for a lock only while the schema is changed.

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | one item (a constraint, a value) | the transaction is rolled back and each item is tried in a transaction of its own, so only the culprit fails |
 //! | the transaction, for another's sake (deadlock) | it is tried again |
-//! | one item, as somebody else holds a row that it needs (`lock_timeout`, `statement_timeout`) | each item is tried alone, so only those that need the row fail; after [`HELD_UP_MAX`] of them in a row, the rest fails unasked |
+//! | one item, as somebody else holds a row that it needs (`lock_timeout`, `statement_timeout`) | what needs a run that is locked fails, at once as long as it is locked, and the rest is written; where no run is locked, each item is tried alone, and after [`HELD_UP_MAX`] in a row that wait in vain the rest fails unasked |
 //! | the connection in the commit | every item of several is tried again alone; whether the first commit took effect, the items find out: a step that did is stale, a start finds its own row |
 //! | the session or the connection before the commit | it is tried again on a new session, as nothing was changed |
 //! | the database as a whole (no answer, no space, no connections) | every item fails: what became of the transaction only the next read can show |
@@ -23,8 +23,9 @@
 //! got a message in this batch can be claimed in the same one.
 
 use std::{
+    collections::BTreeSet,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -32,6 +33,7 @@ use std::{
 
 use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use uuid::Uuid;
 
 use super::{
     Error,
@@ -41,7 +43,7 @@ use super::{
     sessions::Sessions,
     sql::{Dialect, Tx, within},
     verdict::Session,
-    write::{Operation, Queue},
+    write::{Locks, Operation, Queue},
 };
 
 /// Most items of one transaction.
@@ -54,7 +56,7 @@ const WAITING_ITEMS_MAX: usize = 8_192;
 const WAITING_BYTES_MAX: u32 = 128 * 1024 * 1024;
 /// Most items in a row that are tried alone and wait for somebody else in vain. Each waits for `lock_timeout`, and
 /// whatever comes after them waits as well.
-const HELD_UP_MAX: usize = 3;
+const HELD_UP_MAX: usize = 2;
 
 /// Sends writes to the writer. Cloning is cheap; the writer ends when the last one is gone.
 #[derive(Clone)]
@@ -186,6 +188,7 @@ pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConne
                     sessions: connector.sessions.clone(),
                     trouble: of_writer.1,
                     counters: of_writer.0,
+                    held_up: Mutex::default(),
                 };
                 let renew = async {
                     if let Some(waiting) = waiting_renewals {
@@ -216,6 +219,14 @@ struct Writer {
     sessions: Sessions,
     trouble: Trouble,
     counters: Arc<Counters>,
+    held_up: Mutex<Option<HeldUp>>,
+}
+
+/// Runs that somebody else has locked and does not let go, and what that is to whoever needs them.
+#[derive(Clone)]
+struct HeldUp {
+    runs: BTreeSet<Uuid>,
+    error: Error,
 }
 
 impl Writer {
@@ -236,16 +247,36 @@ impl Writer {
         }
     }
 
-    async fn write(&self, mut batch: Batch) {
+    async fn write(&self, batch: Batch) {
         if let Err(error) = self.target.check() {
             return self.refuse(batch, &error);
         }
-        let Err(failed) = self.commit(&mut batch).await else { return self.succeed(batch) };
+        let mut batch = self.without_held_up(batch).await;
+        let Err(mut failed) = self.commit(&mut batch).await else { return self.succeed(batch) };
+        if failed.waited_for_others() {
+            let held = self.held_by_others(&batch.locks()).await;
+            if !held.is_empty() {
+                let (free, needy) = batch.divide(&held);
+                batch = free;
+                let error = self.fail(needy, failed);
+                tracing::warn!(error = %crate::chain(&error), run.ids = ?held, "another session has locked the workflow tasks of some runs; what these runs need is not written until it ends");
+                *self.held_up.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(HeldUp { runs: held, error });
+                match self.commit(&mut batch).await {
+                    Ok(()) => return self.succeed(batch),
+                    Err(again) => failed = again,
+                }
+            }
+        }
         if batch.len() == 1 || !failed.is_worth_splitting() {
             self.fail(batch, failed);
             return;
         }
         tracing::warn!(error = %crate::chain(&failed.error), items = batch.len(), "a group commit failed; each of its items is tried alone");
+        self.write_apart(batch).await;
+    }
+
+    async fn write_apart(&self, batch: Batch) {
         let (mut hopeless, mut held_up) = (None, 0);
         for mut single in batch.split() {
             if let Some(error) = &hopeless {
@@ -266,6 +297,35 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Fails what needs a run that was locked a while ago and still is: whoever tries again and again must not make the
+    /// others wait each time.
+    async fn without_held_up(&self, batch: Batch) -> Batch {
+        let known = self.held_up.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(HeldUp { mut runs, error }) = known else { return batch };
+        let asked = batch.locks().among(&runs);
+        if asked.is_empty() {
+            return batch;
+        }
+        let held = self.held_by_others(&asked).await;
+        runs.retain(|run_id| held.contains(run_id) || !asked.contains(run_id));
+        let (free, needy) = batch.divide(&held);
+        needy.fail(&error);
+        *self.held_up.lock().unwrap_or_else(PoisonError::into_inner) =
+            (!runs.is_empty()).then_some(HeldUp { runs, error });
+        free
+    }
+
+    /// Which of the runs somebody else has locked now; none if that cannot be found out.
+    async fn held_by_others(&self, locks: &Locks) -> BTreeSet<Uuid> {
+        let look = async {
+            let inner = self.database.begin().await?;
+            let held = locks.held_by_others(Tx { dialect: self.dialect, inner: &inner }).await;
+            inner.rollback().await?;
+            held
+        };
+        within(self.patience, look).await.unwrap_or_default()
     }
 
     fn succeed(&self, batch: Batch) {
@@ -358,7 +418,7 @@ mod tests {
 
     fn message(size_bytes: u32) -> NewMessage {
         let body = "x".repeat(size_bytes as usize);
-        NewMessage { run_id: RunId(uuid::Uuid::nil()), kind: "Any", body, now: Timestamp(0) }
+        NewMessage { run_id: RunId(Uuid::nil()), kind: "Any", body, now: Timestamp(0) }
     }
 
     #[tokio::test]
@@ -375,7 +435,7 @@ mod tests {
         let mut second = Box::pin(handle.write(message(1)));
         assert!(second.as_mut().now_or_never().is_none());
         assert_eq!(waiting.len(), 1, "the second waits for room");
-        let mut without_payload = Box::pin(handle.try_write(DeleteRun { run_id: RunId(uuid::Uuid::nil()) }));
+        let mut without_payload = Box::pin(handle.try_write(DeleteRun { run_id: RunId(Uuid::nil()) }));
         assert!(without_payload.as_mut().now_or_never().is_none(), "what carries nothing needs no room");
 
         let Write::NewMessage(_, reply) = waiting.recv().await.expect("the first").write else {

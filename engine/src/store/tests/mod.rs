@@ -2,6 +2,7 @@
 
 mod activities;
 mod connections;
+mod deadlocks;
 mod failover;
 mod files;
 mod later_version;

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
 
 use super::{
-    Operation,
+    Locks, Operation,
     activity_task::{ActivityLease, LEASE_COLUMNS, LeaseRow, delete_activities},
     message::{self, NewMessage},
 };
@@ -69,6 +69,10 @@ impl Operation for ActivityReport {
             AttemptEnd::PutOff { failure, .. } | AttemptEnd::Lost { failure, .. } => failure.len(),
             AttemptEnd::Close { body, .. } => body.len(),
         }
+    }
+
+    fn locks(&self, locks: &mut Locks) {
+        locks.run_with_activities(self.lease.run_id);
     }
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<ReportOutput>, DbErr>> {

@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Operation, activity_task::ActivityLease};
+use super::{Locks, Operation, activity_task::ActivityLease};
 use crate::{
     clock::Timestamp,
     ids::EventId,
@@ -52,6 +52,10 @@ impl Operation for StoredHeartbeat {
 
     fn size_bytes(&self) -> usize {
         [&self.checkpoint, &self.progress].into_iter().flatten().map(String::len).sum()
+    }
+
+    fn locks(&self, locks: &mut Locks) {
+        locks.run(self.lease.run_id);
     }
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<HeartbeatOutput>, DbErr>> {
@@ -99,7 +103,8 @@ async fn apply(tx: Tx<'_>, items: &[StoredHeartbeat]) -> Result<Vec<HeartbeatOut
          RETURNING activity_task.run_id, activity_task.scheduled_event_id, activity_task.attempt, activity_task.owner, \
          cancel_requested"
     );
-    let rows: Vec<Row<'_>> = latest.into_values().collect();
+    let mut rows: Vec<Row<'_>> = latest.into_values().collect();
+    rows.sort_by_key(|row| (row.run_id, row.scheduled_event_id));
     let mut outputs: HashMap<ActivityLease, HeartbeatOutput> = HashMap::new();
     for row in tx.query(sql, vec![json(&rows)]).await? {
         let canceled: bool = row.try_get("", "cancel_requested")?;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use futures_util::future::BoxFuture;
 use sea_orm::{DbErr, Value};
 
-use super::{Operation, Queue};
+use super::{Locks, Operation, Queue};
 use crate::{
     chain,
     clock::Timestamp,
@@ -93,9 +93,8 @@ impl Operation for RenewLockedLeases {
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<()>, DbErr>> {
         Box::pin(async move {
             for item in items {
-                let behind = "AND lease_expires_at_ms < $1";
                 let values = vec![item.lease_expires_at.0.into(), item.worker_id.0.into()];
-                extend(tx, behind, tx.dialect.lock_a(), &values).await?;
+                extend(tx, Rows::Behind, &values).await?;
             }
             Ok(vec![(); items.len()])
         })
@@ -105,7 +104,7 @@ impl Operation for RenewLockedLeases {
 async fn renew(tx: Tx<'_>, item: &RenewLeases) -> Result<Held, DbErr> {
     let mut held = Held::default();
     let values = vec![item.lease_expires_at.0.into(), item.worker_id.0.into()];
-    let renewed = extend(tx, "", tx.dialect.skip_locked(), &values).await?;
+    let renewed = extend(tx, Rows::Free, &values).await?;
     let owner = || vec![item.worker_id.0.into()];
     let runs = "SELECT run_id, inbox_sequence FROM workflow_task WHERE owner = $1";
     for row in tx.query(runs.to_owned(), owner()).await? {
@@ -130,12 +129,28 @@ async fn renew(tx: Tx<'_>, item: &RenewLeases) -> Result<Held, DbErr> {
     Ok(held)
 }
 
-/// Writes the end of the leases of a worker, in the order of keys; returns how many.
-async fn extend(tx: Tx<'_>, which: &str, lock: &str, values: &[Value]) -> Result<u64, DbErr> {
+/// Which rows of a worker are written.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// All that nobody else has locked.
+    Free,
+    /// Those that are behind. A run is waited for; an activity is locked for moments only, unless its run is.
+    Behind,
+}
+
+/// Writes the end of the leases of a worker, runs in the order of their IDs; returns how many.
+async fn extend(tx: Tx<'_>, rows: Rows, values: &[Value]) -> Result<u64, DbErr> {
+    let (behind, run_lock) = match rows {
+        Rows::Free => ("", tx.dialect.skip_locked()),
+        Rows::Behind => ("AND lease_expires_at_ms < $1", tx.dialect.lock_a()),
+    };
     let mut extended = 0;
-    for (table, key) in [("workflow_task", "run_id"), ("activity_task", "run_id, scheduled_event_id")] {
+    for (table, key, lock) in [
+        ("workflow_task", "run_id", run_lock),
+        ("activity_task", "run_id, scheduled_event_id", tx.dialect.skip_locked()),
+    ] {
         let sql = format!(
-            "WITH mine AS MATERIALIZED (SELECT {key} FROM {table} AS a WHERE owner = $2 {which} ORDER BY {key} {lock}) \
+            "WITH mine AS MATERIALIZED (SELECT {key} FROM {table} AS a WHERE owner = $2 {behind} ORDER BY {key} {lock}) \
              UPDATE {table} SET lease_expires_at_ms = $1 WHERE ({key}) IN (SELECT {key} FROM mine)"
         );
         extended += tx.execute(sql, values.to_vec()).await?;
@@ -156,6 +171,10 @@ pub(crate) struct FailWorkflowTask {
 impl Operation for FailWorkflowTask {
     /// Whether the run was the sender's to give back.
     type Output = bool;
+
+    fn locks(&self, locks: &mut Locks) {
+        locks.run(self.run_id);
+    }
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<bool>, DbErr>> {
         Box::pin(async move {
@@ -259,7 +278,11 @@ impl Operation for RemoveWorkers {
                         tx.execute(sql, vec![ids]).await?;
                     }
                     None => {
-                        let sql = "DELETE FROM worker WHERE last_seen_at_ms < $1".to_owned();
+                        let sql = format!(
+                            "DELETE FROM worker WHERE worker_id IN \
+                             (SELECT worker_id FROM worker WHERE last_seen_at_ms < $1 {})",
+                            tx.dialect.skip_locked()
+                        );
                         tx.execute(sql, vec![item.seen_before.0.into()]).await?;
                     }
                 }
@@ -304,7 +327,9 @@ async fn register(tx: Tx<'_>, item: &RegisterWorker) -> Result<(), DbErr> {
         .on_conflict(OnConflict::column(worker::Column::WorkerId).update_columns(replaced).to_owned())
         .exec_without_returning(tx.inner)
         .await?;
-    for workflow_type in &item.types {
+    let mut types: Vec<_> = item.types.iter().collect();
+    types.sort_by_key(|workflow_type| (&workflow_type.namespace, &workflow_type.name));
+    for workflow_type in types {
         let replaced = [
             workflow_type::Column::Description,
             workflow_type::Column::TaskQueue,

@@ -1,13 +1,13 @@
 //! Messages to runs: what others want a run to know.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Operation;
+use super::{Locks, Operation};
 use crate::{
     clock::Timestamp,
     ids::{RunId, WorkerId},
@@ -32,6 +32,10 @@ impl Operation for NewMessage {
 
     fn size_bytes(&self) -> usize {
         self.body.len()
+    }
+
+    fn locks(&self, locks: &mut Locks) {
+        locks.run(self.run_id);
     }
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Self::Output>, DbErr>> {
@@ -60,7 +64,7 @@ struct Row<'a> {
 /// Their numbers come from a counter in the row of the workflow task, under its lock. The holder of the lease
 /// reads the same counter when it lets the run go, so a message is never left lying beside a sleeping run.
 pub(super) async fn apply(tx: Tx<'_>, items: &[NewMessage]) -> Result<Vec<Option<Wake>>, DbErr> {
-    let mut bumps: HashMap<Uuid, Bump> = HashMap::new();
+    let mut bumps: BTreeMap<Uuid, Bump> = BTreeMap::new();
     for item in items {
         let bump =
             bumps.entry(item.run_id.0).or_insert(Bump { run_id: item.run_id.0, messages: 0, now: item.now });

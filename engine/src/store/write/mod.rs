@@ -6,6 +6,7 @@ pub(crate) mod claim;
 mod execution;
 pub(crate) mod heartbeat;
 pub(crate) mod lease;
+mod locks;
 pub(crate) mod message;
 pub(crate) mod start;
 pub(crate) mod step;
@@ -13,6 +14,8 @@ pub(crate) mod stop;
 
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
+
+pub(crate) use locks::Locks;
 
 use super::sql::Tx;
 
@@ -36,6 +39,9 @@ pub(crate) trait Operation: Clone + Send + Sync + 'static {
     fn size_bytes(&self) -> usize {
         0
     }
+
+    /// What it changes that others may hold.
+    fn locks(&self, _locks: &mut Locks) {}
 
     /// Applies all items; one output each, in their order.
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<Self::Output>, DbErr>>;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Operation,
+    Locks, Operation,
     claim::ClaimedWorkflowTask,
     stop::{CloseOutput, CloseRun, close},
 };
@@ -155,6 +155,12 @@ impl Operation for Start {
         self.input.len() + self.memo.len() + self.search_attributes.len() + self.attributes.len()
     }
 
+    fn locks(&self, locks: &mut Locks) {
+        if self.replaces.is_some() {
+            locks.open_run(&self.namespace, &self.workflow_id);
+        }
+    }
+
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<StartOutput>, DbErr>> {
         Box::pin(apply(tx, items))
     }
@@ -239,7 +245,8 @@ async fn remember_requests(
     items: &[Start],
     outputs: &mut HashMap<Uuid, StartOutput>,
 ) -> Result<(), DbErr> {
-    let keyed: Vec<&Start> = items.iter().filter(|item| item.request_id.is_some()).collect();
+    let mut keyed: Vec<&Start> = items.iter().filter(|item| item.request_id.is_some()).collect();
+    keyed.sort_by_key(|item| (&item.namespace, &item.caller, &item.request_id));
     if keyed.is_empty() {
         return Ok(());
     }
@@ -284,6 +291,9 @@ async fn insert_executions<'a>(
     if items.is_empty() {
         return Ok(Vec::new());
     }
+    // Of two that have the same ID the first one still comes first.
+    let mut items = items.to_vec();
+    items.sort_by_key(|item| (&item.namespace, &item.workflow_id));
     let rows = tx.dialect.rows(1, COLUMNS);
     let insert = format!(
         "INSERT INTO workflow_execution (run_id, namespace, workflow_id, workflow_type, task_queue, priority, \
@@ -294,7 +304,7 @@ async fn insert_executions<'a>(
          FROM {rows} WHERE true ON CONFLICT DO NOTHING RETURNING run_id"
     );
     let inserted: HashSet<Uuid> = tx
-        .query(insert, vec![json(items)])
+        .query(insert, vec![json(&items)])
         .await?
         .iter()
         .map(|row| row.try_get("", "run_id"))

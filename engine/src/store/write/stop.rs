@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::{
-    Operation,
+    Locks, Operation,
     execution::{ExecutionRow, OpenRows, append_events, write_executions},
     message::{self, NewMessage},
 };
@@ -45,6 +45,10 @@ pub(crate) enum CloseOutput {
 
 impl Operation for CloseRun {
     type Output = CloseOutput;
+
+    fn locks(&self, locks: &mut Locks) {
+        locks.run_with_activities(self.run_id);
+    }
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<CloseOutput>, DbErr>> {
         Box::pin(async move {
@@ -88,6 +92,10 @@ pub(crate) enum CancelOutput {
 
 impl Operation for CancelRun {
     type Output = CancelOutput;
+
+    fn locks(&self, locks: &mut Locks) {
+        locks.run_with_activities(self.run_id);
+    }
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<CancelOutput>, DbErr>> {
         Box::pin(async move {
@@ -185,9 +193,11 @@ impl Operation for DeleteRun {
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<bool>, DbErr>> {
         Box::pin(async move {
-            let mut outputs = Vec::with_capacity(items.len());
-            for item in items {
-                outputs.push(delete(tx, item.run_id).await?);
+            let mut outputs = vec![false; items.len()];
+            let mut ordered: Vec<_> = items.iter().enumerate().collect();
+            ordered.sort_by_key(|(_, item)| item.run_id.0);
+            for (index, item) in ordered {
+                outputs[index] = delete(tx, item.run_id).await?;
             }
             Ok(outputs)
         })

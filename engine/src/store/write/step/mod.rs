@@ -15,7 +15,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Operation,
+    Locks, Operation,
     activity_task::{
         ActivityLease, NewActivityTask, cancel_activities, delete_activities, insert_activities,
         lost_activities,
@@ -93,6 +93,14 @@ impl Operation for Step {
             AfterStep::Keep | AfterStep::Release { .. } => 0,
         };
         result + self.events.iter().map(EncodedEvent::size_bytes).sum::<usize>()
+    }
+
+    fn locks(&self, locks: &mut Locks) {
+        if self.closed.is_empty() {
+            locks.run(self.run_id);
+        } else {
+            locks.run_with_activities(self.run_id);
+        }
     }
 
     fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<StepOutput>, DbErr>> {
