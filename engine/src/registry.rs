@@ -151,12 +151,22 @@ type ExecuteActivity = fn(ActivityContext<()>, Payload) -> BoxFuture<'static, Re
 /// A registered activity type.
 pub(crate) struct ActivityDefinition {
     activity_type: ActivityType,
+    is_early: bool,
     execute: ExecuteActivity,
 }
 
 impl ActivityDefinition {
     fn of<A: Activity>() -> Self {
-        Self { activity_type: ActivityType::trusted(A::NAME), execute: execute::<A> }
+        Self {
+            activity_type: ActivityType::trusted(A::NAME),
+            is_early: A::options().early,
+            execute: execute::<A>,
+        }
+    }
+
+    /// Whether its attempts may start while the step that schedules them is being committed.
+    pub(crate) fn is_early(&self) -> bool {
+        self.is_early
     }
 
     pub(crate) fn execute(

@@ -22,6 +22,7 @@ use quote::quote;
 /// | `queue` | string | the task queue of the run |
 /// | `schedule_to_start`, `schedule_to_close`, `heartbeat` | duration | no limit |
 /// | `start_to_close` | duration | that of `ActivityOptions::default()` |
+/// | `early` | none: the word alone | an attempt starts when the step that schedules it is durable |
 /// | `retry(…)` | `initial`, `backoff`, `max_interval`, `max_attempts`, `non_retryable("A", "B")` | `RetryPolicy::default()` |
 ///
 /// A duration is a string of whole numbers with the units `d`, `h`, `m`, `s` and `ms`, such as `"1h 30m"`.

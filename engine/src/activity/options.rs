@@ -17,6 +17,12 @@ pub struct ActivityOptions {
     pub heartbeat: Option<Duration>,
     /// Whether and when a failed attempt is retried.
     pub retry: RetryPolicy,
+    /// Whether an attempt may start while the step that schedules it is being committed, in the process that commits it.
+    ///
+    /// That saves the activity one commit. If the step is refused, the code has run though the history does not say so,
+    /// and it may run again with another input: only for activities whose author knows that this harms nobody. An
+    /// activity that may run at most once never starts early.
+    pub early: bool,
 }
 
 impl Default for ActivityOptions {
@@ -29,6 +35,7 @@ impl Default for ActivityOptions {
             schedule_to_close: None,
             heartbeat: None,
             retry: RetryPolicy::default(),
+            early: false,
         }
     }
 }

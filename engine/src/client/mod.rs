@@ -11,7 +11,7 @@ mod watch;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 pub use crate::model::*;
-pub(crate) use eager::{EagerSlot, EagerStarts};
+pub(crate) use eager::{Acceptance, EagerSlot, EagerStarts};
 pub use error::{StartError, StartField, StopError};
 pub use watch::WatchError;
 

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use rand::Rng;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    Caller, Client, ConflictPolicy, EagerSlot, ReusePolicy, StartError, StartField, StartTime, StartWorkflow,
-    Started, Visibility, WorkflowExecution, WorkflowStatus, WorkflowTarget,
+    Acceptance, Caller, Client, ConflictPolicy, EagerSlot, ReusePolicy, StartError, StartField, StartTime,
+    StartWorkflow, Started, Visibility, WorkflowExecution, WorkflowStatus, WorkflowTarget,
 };
 use crate::{
     clock::{Timestamp, millis},
@@ -27,6 +27,9 @@ const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 /// Longest delay of a start and longest execution timeout.
 const SPAN_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
+/// How long an accepting call waits for the first activation of workflow code, which may block.
+const ACTIVATION_MAX: Duration = Duration::from_millis(100);
 
 /// States of a closed run whose workflow ID may be used again after a failure.
 const UNSUCCESSFUL: &[&str] = &[
@@ -176,16 +179,19 @@ impl Client {
             return Ok(output);
         };
         let start = prepared.clone().held_by(slot.worker_id, slot.lease_expires_at);
-        let (store, task, run) = (self.store.clone(), prepared.first_task(), accepted.clone());
-        // In a task of its own, so that a canceled call does not cancel the hand-over.
-        let written = tokio::spawn(async move {
-            let output = store.try_write(start).await?;
-            if output.is_new() {
-                (slot.hand_over)(task, run);
+        let (answer, mut answered) = oneshot::channel();
+        let acceptance = Acceptance::new(start, answer);
+        // From here on the worker carries it through, also when this call is canceled.
+        (slot.hand_over)(prepared.first_task(), accepted.clone(), acceptance.clone());
+        let answer = match tokio::time::timeout(ACTIVATION_MAX, &mut answered).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                acceptance.queue(&self.store);
+                answered.await
             }
-            Ok(output)
-        });
-        outcome(written).await
+        };
+        // Without an answer nothing was written, as while the process ends.
+        answer.unwrap_or(Err(store::Error::Closed))?.await
     }
 
     /// A run in the state in which it was accepted.
@@ -262,17 +268,6 @@ impl Client {
     async fn types(&self) -> Result<Arc<super::types::Types>, StartError> {
         let types = self.types.current(&self.store, &self.namespace, self.clock.now()).await;
         Ok(types.map_err(store::Error::before_any_write)?)
-    }
-}
-
-/// The outcome of a write in a task of its own. A panic there is a defect, and must not look as if the database were
-/// away.
-async fn outcome<T>(written: JoinHandle<Result<T, store::Error>>) -> Result<T, store::Error> {
-    match written.await {
-        Ok(outcome) => outcome,
-        Err(error) if error.is_panic() => Err(store::Error::Panicked),
-        // The runtime shuts down.
-        Err(_) => Err(store::Error::Closed),
     }
 }
 
@@ -393,21 +388,4 @@ fn hash(start: &StartWorkflow) -> String {
     let text =
         serde_json::to_vec(&asked).expect("strings, numbers and checked payloads can be written as JSON");
     Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::pending;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_of_the_write_does_not_look_like_a_database_that_is_away() {
-        let written: JoinHandle<Result<(), _>> = tokio::spawn(async { panic!("a defect") });
-        let error = outcome(written).await.unwrap_err();
-        assert!(matches!(error, store::Error::Panicked) && !error.is_unavailable(), "{error:?}");
-        let written: JoinHandle<Result<(), _>> = tokio::spawn(pending());
-        written.abort();
-        assert!(matches!(outcome(written).await, Err(store::Error::Closed)));
-    }
 }

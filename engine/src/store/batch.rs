@@ -152,7 +152,7 @@ macro_rules! lanes {
 
         $(impl Submit for $operation {
             fn write(self, reply: Reply<Self::Output>) -> WriteBox {
-                WriteBox { size_bytes: self.size_bytes(), write: Write::$operation(self, reply) }
+                WriteBox { size_bytes: self.size_bytes(), write: Write::$operation(self, reply), with: None }
             }
         })*
     };
@@ -166,7 +166,16 @@ pub(crate) trait Submit: Operation {
 /// A write whose kind stays the writer's own affair.
 pub(crate) struct WriteBox {
     pub(super) write: Write,
+    /// Another one for the same transaction.
+    pub(super) with: Option<Box<Write>>,
     pub(super) size_bytes: usize,
+}
+
+impl WriteBox {
+    /// Both for one transaction.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { with: Some(Box::new(other.write)), size_bytes: self.size_bytes + other.size_bytes, ..self }
+    }
 }
 
 lanes! {

@@ -37,6 +37,7 @@ pub use database::DatabaseOptions;
 pub use error::Error;
 pub use location::Location;
 pub use writer::Counters;
+pub(crate) use writer::{Both, Outcome};
 
 pub(crate) use read::{
     execution::{LoadedRun, Shows},
@@ -215,6 +216,21 @@ impl Store {
 
     pub(crate) async fn try_write<O: Submit>(&self, item: O) -> Result<O::Output, Error> {
         self.writer.try_write(item).await
+    }
+
+    pub(crate) fn try_enqueue<O: Submit>(
+        &self,
+        item: O,
+    ) -> Result<impl Future<Output = Result<O::Output, Error>> + Send + use<O>, Error> {
+        self.writer.try_enqueue(item)
+    }
+
+    pub(crate) fn try_enqueue_both<A: Submit, B: Submit>(
+        &self,
+        first: A,
+        second: B,
+    ) -> Result<Both<A, B>, Error> {
+        self.writer.try_enqueue_both(first, second)
     }
 
     pub(crate) async fn enqueue<O: Submit>(

@@ -31,6 +31,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
@@ -57,6 +58,12 @@ const WAITING_BYTES_MAX: u32 = 128 * 1024 * 1024;
 /// Most items in a row that are tried alone and wait for somebody else in vain. Each waits for `lock_timeout`, and
 /// whatever comes after them waits as well.
 const HELD_UP_MAX: usize = 2;
+
+/// What a write that waits will have come to.
+pub(crate) type Outcome<T> = BoxFuture<'static, Result<T, Error>>;
+
+/// The outcomes of two writes of one transaction.
+pub(crate) type Both<A, B> = (Outcome<<A as Operation>::Output>, Outcome<<B as Operation>::Output>);
 
 /// Sends writes to the writer. Cloning is cheap; the writer ends when the last one is gone.
 #[derive(Clone)]
@@ -88,18 +95,57 @@ impl Handle {
 
     /// Writes; refused while too much waits already.
     pub(super) async fn try_write<O: Submit>(&self, item: O) -> Result<O::Output, Error> {
-        let queue = self.queue(O::QUEUE);
-        let overloaded = || Error::Overloaded { waiting: WAITING_ITEMS_MAX - queue.capacity() };
+        self.try_enqueue(item)?.await
+    }
+
+    /// Puts a write into the queue, or refuses it while too much waits already; returns a future of its outcome.
+    pub(super) fn try_enqueue<O: Submit>(
+        &self,
+        item: O,
+    ) -> Result<impl Future<Output = Result<O::Output, Error>> + Send + use<O>, Error> {
+        let (item, output) = self.admit(item)?;
+        self.try_send(O::QUEUE, item)?;
+        Ok(output)
+    }
+
+    /// As [`Self::try_enqueue`], of two writes that come into one transaction.
+    pub(super) fn try_enqueue_both<A: Submit, B: Submit>(
+        &self,
+        first: A,
+        second: B,
+    ) -> Result<Both<A, B>, Error> {
+        let (first, first_output) = self.admit(first)?;
+        let (second, second_output) = self.admit(second)?;
+        self.try_send(A::QUEUE, first.and(second))?;
+        Ok((first_output.boxed(), second_output.boxed()))
+    }
+
+    /// Makes room for a write, if there is some.
+    fn admit<O: Submit>(
+        &self,
+        item: O,
+    ) -> Result<(WriteBox, impl Future<Output = Result<O::Output, Error>> + Send + use<O>), Error> {
         let room = match room_of(&item) {
             0 => None,
-            bytes => Some(self.room.clone().try_acquire_many_owned(bytes).map_err(|_| overloaded())?),
+            bytes => {
+                let room = self.room.clone().try_acquire_many_owned(bytes);
+                Some(room.map_err(|_| self.overloaded(O::QUEUE))?)
+            }
         };
         let (answer, answered) = oneshot::channel();
-        queue.try_send(item.write(Reply { answer, _room: room })).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => overloaded(),
+        let output = async move { answered.await.map_err(|_| Error::Closed)? };
+        Ok((item.write(Reply { answer, _room: room }), output))
+    }
+
+    fn try_send(&self, queue: Queue, item: WriteBox) -> Result<(), Error> {
+        self.queue(queue).try_send(item).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => self.overloaded(queue),
             mpsc::error::TrySendError::Closed(_) => Error::Closed,
-        })?;
-        answered.await.map_err(|_| Error::Closed)?
+        })
+    }
+
+    fn overloaded(&self, queue: Queue) -> Error {
+        Error::Overloaded { waiting: WAITING_ITEMS_MAX - self.queue(queue).capacity() }
     }
 
     /// Puts a write into the queue once there is room; returns a future of its outcome.
@@ -242,6 +288,9 @@ impl Writer {
                 }
                 size_bytes += item.size_bytes;
                 batch.push(item.write);
+                if let Some(with) = item.with {
+                    batch.push(*with);
+                }
             }
             self.write(batch).await;
         }
@@ -404,8 +453,6 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
     use crate::{
         clock::Timestamp,

@@ -67,6 +67,20 @@ pub(crate) async fn once(ctx: &ActivityContext) -> Result<(), ActivityError> {
     Ok(())
 }
 
+/// Counts that it began; may be repeated.
+#[activity]
+pub(crate) async fn mark(ctx: &ActivityContext) -> Result<(), ActivityError> {
+    ctx.resource::<Counted>()?.begun.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// As `mark`, while its scheduling is being committed.
+#[activity(early)]
+pub(crate) async fn mark_early(ctx: &ActivityContext) -> Result<(), ActivityError> {
+    ctx.resource::<Counted>()?.begun.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
 /// Says nothing for an hour.
 #[activity(retry(max_attempts = 1))]
 pub(crate) async fn silent(ctx: &ActivityContext) -> Result<(), ActivityError> {
@@ -163,6 +177,12 @@ workflows! {
     CountingTwice(ctx, input: u32) -> u32 {
         ctx.activity(count_seconds, input).await?;
         Ok(ctx.activity(count_seconds, input).await?)
+    }
+
+    /// Leaves marks.
+    Marking(ctx, _input: ()) -> () {
+        ctx.activity(mark_early, ()).await?;
+        Ok(ctx.activity(mark, ()).await?)
     }
 
     /// At most once.
@@ -283,6 +303,7 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
         .workflow::<RetriedThenSleeps>()
         .workflow::<Counting>()
         .workflow::<CountingTwice>()
+        .workflow::<Marking>()
         .workflow::<Once>()
         .workflow::<Silence>()
         .workflow::<Large>()
@@ -302,6 +323,8 @@ pub(crate) fn registry(counted: &Arc<Counted>) -> Registry {
         .activity(double)
         .activity(succeed_at)
         .activity(count_seconds)
+        .activity(mark)
+        .activity(mark_early)
         .activity(once)
         .activity(silent)
         .activity(large)

@@ -1,9 +1,10 @@
 //! Eager starts: a run that may start at once goes to a worker of the same process, without waiting on its task queue.
 //!
-//! The transaction that accepts the run names the worker as its holder, just as a claim would; when it has been
-//! committed, the run is handed over in memory. If the hand-over fails, the row is like that of a claim whose response
-//! was lost: the worker finds it when it renews its leases and releases it, and if the worker is dead, others
-//! take it when the lease has ended.
+//! The run is handed over in memory before it is accepted. Its runner activates the code, and queues the start, which
+//! names the worker as its holder just as a claim would, and right behind it the first step, which falls into the same
+//! transaction. Nothing of that step happens unless it was committed, so a start that is refused leaves no trace. A
+//! row without a runner is like that of a claim whose response was lost: the worker finds it when it renews its leases
+//! and releases it, and if the worker is dead, others take it when the lease has ended.
 //!
 //! A worker with more due tasks than free slots gets no eager starts: waiting tasks come first, by priority.
 
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 
 use super::shared::Shared;
 use crate::{
-    client::{EagerSlot, EagerStarts},
+    client::{Acceptance, EagerSlot, EagerStarts},
     ids::{TaskQueue, WorkerId, WorkflowType},
     store::{ClaimedWorkflowTask, LoadedRun, TaskKind},
 };
@@ -29,6 +30,7 @@ use crate::{
 pub(super) struct Begun {
     pub(super) task: ClaimedWorkflowTask,
     pub(super) run: LoadedRun,
+    pub(super) acceptance: Acceptance,
     /// Counts until the run is in memory.
     pub(super) reservation: Reservation,
 }
@@ -80,7 +82,9 @@ impl EagerStarts for LocalWorkers {
             worker_id: intake.shared.worker_id,
             lease_expires_at: intake.shared.lease_end(),
             // The worker may have died meanwhile; then the lease tells.
-            hand_over: Box::new(move |task, run| drop(sender.send(Begun { task, run, reservation }))),
+            hand_over: Box::new(move |task, run, acceptance| {
+                drop(sender.send(Begun { task, run, acceptance, reservation }));
+            }),
         })
     }
 }

@@ -17,6 +17,8 @@ use super::{
 };
 use crate::{
     chain,
+    client::Acceptance,
+    clock::Timestamp,
     failure::Failure,
     hint::{QueueHint, WorkerHint},
     ids::{ActivityType, RunId, TaskQueue, WorkflowType},
@@ -75,15 +77,23 @@ pub(super) async fn take_begun(
     tracker: TaskTracker,
     mut begun: mpsc::UnboundedReceiver<eager::Begun>,
 ) {
-    while let Some(eager::Begun { task, run, reservation }) = begun.recv().await {
-        begin(&shared, &tracker, task, run);
+    while let Some(eager::Begun { task, run, acceptance, reservation }) = begun.recv().await {
+        begin(&shared, &tracker, task, run, Some(acceptance));
         drop(reservation);
     }
 }
 
-fn begin(shared: &Arc<Shared>, tracker: &TaskTracker, task: ClaimedWorkflowTask, run: LoadedRun) {
+fn begin(
+    shared: &Arc<Shared>,
+    tracker: &TaskTracker,
+    task: ClaimedWorkflowTask,
+    run: LoadedRun,
+    acceptance: Option<Acceptance>,
+) {
     let (inputs, receiver) = mpsc::unbounded_channel();
-    let entry = RunEntry { epoch: task.epoch, since: shared.clock.now(), inputs };
+    // No renewal misses a run that is not accepted yet.
+    let since = if acceptance.is_some() { Timestamp::NEVER } else { shared.clock.now() };
+    let entry = RunEntry { epoch: task.epoch, since, inputs };
     {
         let mut runs = shared.runs();
         // A hand-over may arrive after a claim of the same run, if it took very long.
@@ -92,7 +102,7 @@ fn begin(shared: &Arc<Shared>, tracker: &TaskTracker, task: ClaimedWorkflowTask,
         }
         runs.insert(task.run_id, entry);
     }
-    tracker.spawn(runner::run(shared.clone(), tracker.clone(), task, run, receiver));
+    tracker.spawn(runner::run(shared.clone(), tracker.clone(), task, run, acceptance, receiver));
 }
 
 /// Turns hints into claims. All topics are subscribed when this returns.
@@ -183,8 +193,8 @@ impl Claims {
             task_queues: shared.options.task_queues.iter().map(TaskQueue::to_string).collect(),
             types,
             at_most: 0,
-            now: crate::clock::Timestamp(0),
-            lease_expires_at: crate::clock::Timestamp(0),
+            now: Timestamp(0),
+            lease_expires_at: Timestamp(0),
         };
         let workflows =
             shared.registry.workflows().map(|workflow| WorkflowType::to_string(&workflow.workflow_type));
@@ -234,7 +244,7 @@ impl Claims {
             return Ok(Asked::Database);
         }
         for (task, run) in load_runs(shared, claimed).await? {
-            begin(shared, tracker, task, run);
+            begin(shared, tracker, task, run, None);
         }
         Ok(Asked::Database)
     }

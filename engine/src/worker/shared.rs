@@ -150,6 +150,15 @@ impl Shared {
         }
     }
 
+    /// The row of a run names this worker: from now on a renewal that does not find it has lost it.
+    pub(super) fn is_durable(&self, run_id: RunId, epoch: i64) {
+        if let Some(entry) = self.runs().get_mut(&run_id)
+            && entry.epoch == epoch
+        {
+            entry.since = entry.since.min(self.clock.now());
+        }
+    }
+
     /// Removes a run from memory, unless it was claimed again since.
     pub(super) fn forget_run(&self, run_id: RunId, epoch: i64) {
         let mut runs = self.runs();

@@ -7,8 +7,16 @@ use syn::{LitStr, Result};
 use super::retry::Retry;
 use crate::{duration, options};
 
-const KNOWN: &[&str] =
-    &["name", "queue", "schedule_to_start", "start_to_close", "schedule_to_close", "heartbeat", "retry"];
+const KNOWN: &[&str] = &[
+    "name",
+    "queue",
+    "schedule_to_start",
+    "start_to_close",
+    "schedule_to_close",
+    "heartbeat",
+    "retry",
+    "early",
+];
 
 /// The arguments of `#[activity(…)]`.
 #[derive(Default)]
@@ -20,6 +28,7 @@ pub(super) struct Arguments {
     schedule_to_close: Option<Duration>,
     heartbeat: Option<Duration>,
     retry: Option<Retry>,
+    early: bool,
 }
 
 impl Arguments {
@@ -34,6 +43,7 @@ impl Arguments {
                 "schedule_to_close" => arguments.schedule_to_close = Some(options::timeout(input)?),
                 "heartbeat" => arguments.heartbeat = Some(options::timeout(input)?),
                 "retry" => arguments.retry = Some(Retry::parse(input)?),
+                "early" => arguments.early = true,
                 _ => return Err(options::unknown(key, KNOWN)),
             }
             Ok(())
@@ -57,6 +67,7 @@ impl Arguments {
             .filter_map(|(field, value)| value.map(|value| assign_some(&field, &value)))
             .collect();
         assignments.extend(self.retry.as_ref().and_then(Retry::assignment));
+        assignments.extend(self.early.then(|| quote! { options.early = true; }));
         options::body(&quote!(::ctutor_engine::activity::ActivityOptions), &assignments)
     }
 }
@@ -92,6 +103,13 @@ mod tests {
             options
         };
         assert_eq!(body(quote!(heartbeat = "10s", queue = "slow")), expected.to_string());
+
+        let expected = quote! {
+            let mut options = #default;
+            options.early = true;
+            options
+        };
+        assert_eq!(body(quote!(early)), expected.to_string());
     }
 
     #[test]
@@ -99,7 +117,7 @@ mod tests {
         assert_eq!(
             fault(quote!(start_to_end = "1s")),
             "unknown option `start_to_end`; known: `name`, `queue`, `schedule_to_start`, `start_to_close`, \
-             `schedule_to_close`, `heartbeat`, `retry`"
+             `schedule_to_close`, `heartbeat`, `retry`, `early`"
         );
     }
 

@@ -61,6 +61,7 @@ impl Runner {
         let Committed { result, commit } = committed;
         match result {
             Ok(StepOutput::Committed { visible_at }) => {
+                self.shared.is_durable(self.task.run_id, self.task.epoch);
                 if commit.lets_go {
                     // At its next timer, or at once if a message arrived meanwhile.
                     self.shared.look_at(visible_at, TaskKind::Workflow);

@@ -1,6 +1,6 @@
 //! The next step of a run, until it is sent to the writer.
 
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::{
@@ -28,8 +28,9 @@ pub(super) struct Draft {
     pub(super) closed: Vec<ActivityLease>,
     pub(super) cancel_requested: Vec<EventId>,
     pub(super) answers: Vec<oneshot::Sender<bool>>,
-    /// Attempts that may start only when their start is durable.
+    /// Attempts that start when their scheduling, and all that came before it, is durable.
     pub(super) begin: Vec<Prepared>,
+    /// Attempts that start during the commit, as their authors allow.
     pub(super) begin_early: Vec<Prepared>,
 }
 
@@ -114,14 +115,21 @@ impl Runner {
         };
         self.local.insert(event_id);
         let prepared = Prepared::new(&self.shared, first, slot);
-        // At most once means that the start is durable before the code runs; otherwise the code may run during the
-        // commit.
-        if scheduled.retry_policy.is_at_most_once() {
-            self.draft.begin.push(prepared);
-        } else {
+        let definition = self.shared.registry.find_activity(&scheduled.activity_type);
+        let early = definition.is_some_and(|definition| definition.is_early());
+        if early && !scheduled.retry_policy.is_at_most_once() {
             self.draft.begin_early.push(prepared);
+        } else {
+            self.draft.begin.push(prepared);
         }
         new
+    }
+
+    /// Accepts a run that begins here, if it has no first step.
+    pub(super) fn accept(&mut self) {
+        if let Some(acceptance) = self.acceptance.take() {
+            acceptance.queue(&self.shared.store);
+        }
     }
 
     /// Sends the draft to the writer if it has any content, and returns when the next timer is due.
@@ -130,11 +138,13 @@ impl Runner {
         let after = self.after(run, next_timer);
         let nothing = self.draft.events.is_empty() && self.draft.closed.is_empty();
         if self.leaving || nothing && matches!(after, AfterStep::Keep) {
+            self.accept();
             return next_timer;
         }
-        let draft = std::mem::take(&mut self.draft);
+        let mut draft = std::mem::take(&mut self.draft);
         self.excess = self.excess(run);
         if self.excess.is_some() {
+            self.accept();
             // The draft is dropped: its attempts have not started, and its attempts get no reply.
             self.leaving = true;
             return None;
@@ -145,6 +155,11 @@ impl Runner {
         let closes_run = matches!(after, AfterStep::Close { .. });
         let lets_go = matches!(after, AfterStep::Release { .. });
         self.leaving = closes_run || lets_go;
+        let acceptance = self.acceptance.take();
+        if acceptance.is_some() {
+            // No code runs for a start that may be refused, as a repeated request is.
+            draft.begin.append(&mut draft.begin_early);
+        }
         let queued = draft.scheduled.iter().filter(|new| new.taken.is_none());
         let queued = queued.map(|new| TaskQueue::trusted(&new.task_queue)).collect();
         let begun = draft.begin_early.iter();
@@ -163,10 +178,11 @@ impl Runner {
             worker_identity: self.shared.options.identity.clone(),
             after,
         };
-        let output: BoxFuture<'static, _> = match self.shared.store.enqueue(step).await {
-            Ok(output) => Box::pin(output),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
+        let output = match acceptance {
+            Some(acceptance) => acceptance.queue_with(&self.shared.store, step).await,
+            None => self.shared.store.enqueue(step).await.map(FutureExt::boxed),
         };
+        let output = output.unwrap_or_else(|error| std::future::ready(Err(error)).boxed());
         for prepared in draft.begin_early {
             attempt::spawn(&self.shared, &self.tracker, prepared);
         }

@@ -25,6 +25,7 @@ use super::{at_hand::Input, shared::Shared};
 use crate::{
     activity::ActivityClose,
     chain,
+    client::Acceptance,
     clock::Timestamp,
     failure::Failure,
     history::{EventAttributes, EventType, HistoryEvent},
@@ -52,12 +53,13 @@ pub(super) async fn run(
     tracker: TaskTracker,
     task: ClaimedWorkflowTask,
     loaded: LoadedRun,
+    acceptance: Option<Acceptance>,
     inputs: mpsc::UnboundedReceiver<Input>,
 ) {
     let run_id = task.run_id;
     let epoch = task.epoch;
     let span = span(&loaded.execution);
-    work(&shared, tracker, task, loaded, inputs).instrument(span).await;
+    work(&shared, tracker, task, loaded, acceptance, inputs).instrument(span).await;
     shared.forget_run(run_id, epoch);
     shared.due.place_is_free(TaskKind::Workflow);
 }
@@ -79,10 +81,14 @@ async fn work(
     tracker: TaskTracker,
     task: ClaimedWorkflowTask,
     loaded: LoadedRun,
+    acceptance: Option<Acceptance>,
     inputs: mpsc::UnboundedReceiver<Input>,
 ) {
     let mut runner = Runner::new(shared.clone(), tracker, task, &loaded, inputs);
+    runner.acceptance = acceptance;
     if let Err(error) = runner.work(loaded).await {
+        // A run whose code cannot begin is accepted all the same, and waits for code that can.
+        runner.accept();
         runner.abandon().await;
         fail_task(shared, &mut runner, &error).await;
     }
@@ -126,6 +132,8 @@ struct Runner {
     task: ClaimedWorkflowTask,
     execution: crate::model::WorkflowExecution,
     inputs: mpsc::UnboundedReceiver<Input>,
+    /// The start of a run that begins here, until it is queued with the first step.
+    acceptance: Option<Acceptance>,
     draft: Draft,
     /// ID of the first event of the next step.
     next_event_id: EventId,
@@ -166,6 +174,7 @@ impl Runner {
             tracker,
             task,
             inputs,
+            acceptance: None,
             draft: Draft::default(),
             consumed_messages: 0,
             local: HashSet::new(),

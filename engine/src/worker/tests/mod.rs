@@ -8,6 +8,7 @@ use std::sync::{Arc, atomic::Ordering};
 use serde_json::json;
 
 use crate::{
+    client::{StartError, StartWorkflow},
     failure::TimeoutType,
     hint::{self, WorkerHint},
     history::{EventAttributes, RetryState},
@@ -308,6 +309,47 @@ async fn what_may_run_once_is_not_run_again_after_it_was_dropped() {
     assert_eq!(counted, [1, 0]);
     let failure = serde_json::to_value(execution.failure.unwrap()).unwrap();
     assert!(failure.to_string().contains("while it ran, and it may run at most once"), "{failure}");
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn nothing_runs_for_a_start_that_is_refused() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let start = |workflow_type: &str, input| StartWorkflow {
+        task_queue: Some("q".into()),
+        workflow_id: Some("taken".into()),
+        ..StartWorkflow::new(workflow_type, input)
+    };
+    let client = app.engine.client();
+    let open = client.start_workflow(&caller(), start("days", json!(1))).await.unwrap();
+    for _ in 0..10 {
+        let refused = client.start_workflow(&caller(), start("marking", json!(null))).await.unwrap_err();
+        assert!(matches!(refused, StartError::AlreadyRunning { .. }), "{refused:?}");
+    }
+    let target = WorkflowTarget::Run(open.execution.run_id);
+    client.terminate_workflow(&caller(), &target, None).await.unwrap();
+    worker.stop(&app.clock).await;
+    assert_eq!(app.counted.begun.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_run_is_accepted_together_with_its_first_step() {
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let started = |workflow_id: &str| StartWorkflow {
+        task_queue: Some("q".into()),
+        workflow_id: Some(workflow_id.into()),
+        ..StartWorkflow::new("days", json!(1))
+    };
+    let counters = app.database.store.counters();
+    let before = counters.writes.load(Ordering::SeqCst);
+    let client = app.engine.client();
+    let run = client.start_workflow(&caller(), started("one")).await.unwrap().execution.run_id;
+    // In the answer of the start, the timer of the first step is durable already.
+    let elsewhere = app.elsewhere.client().history(run, 0, 10, &[]).await.unwrap();
+    assert_eq!(elsewhere.len(), 2, "{elsewhere:?}");
+    assert!(counters.writes.load(Ordering::SeqCst) >= before + 2);
     worker.stop(&app.clock).await;
 }
 
