@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod m20261122_000001_engine;
+mod m20261128_000002_lookups;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -11,6 +12,6 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_engine::Migration)]
+        vec![Box::new(m20261122_000001_engine::Migration), Box::new(m20261128_000002_lookups::Migration)]
     }
 }

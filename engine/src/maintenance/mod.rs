@@ -112,10 +112,12 @@ impl Service {
                 }
                 answers.take(&self.told(UNSEEN_WORKERS, lost_workers.look(&self, now).await).await);
                 answers.take(&self.told(UNSERVED_TASKS, unserved.look(&self, now).await).await);
-                if now >= next_sweep
-                    && answers.take(&self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await)
-                {
-                    next_sweep = now + self.options.sweep_interval;
+                if now >= next_sweep {
+                    let swept = self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await;
+                    // What is left is swept in the next look.
+                    if answers.take(&swept) && swept.is_ok_and(|all| all) {
+                        next_sweep = now + self.options.sweep_interval;
+                    }
                 }
             } else if answers.take(&self.told(LOST_WORKERS, self.store.can_renew_leases(now).await).await) {
                 // Nothing is taken from anybody yet. What is put off holds up no end of an outage.
@@ -174,9 +176,9 @@ impl Service {
     }
 
     /// Tells the log how a duty ended.
-    async fn told(&self, duty: Duty, result: Result<(), store::Error>) -> Result<(), store::Error> {
+    async fn told<T>(&self, duty: Duty, result: Result<T, store::Error>) -> Result<T, store::Error> {
         match &result {
-            Ok(()) => self.store.succeeded(duty, self.clock.now()),
+            Ok(_) => self.store.succeeded(duty, self.clock.now()),
             Err(error) => self.store.failed(duty, error, self.clock.now()).await,
         }
         result
@@ -197,7 +199,7 @@ impl Default for Answers {
 
 impl Answers {
     /// Takes the end of a duty, and returns whether it was done.
-    fn take(&mut self, result: &Result<(), store::Error>) -> bool {
+    fn take<T>(&mut self, result: &Result<T, store::Error>) -> bool {
         self.all_came &= !result.as_ref().is_err_and(store::Error::is_unavailable);
         result.is_ok()
     }
@@ -228,9 +230,9 @@ mod tests {
     fn only_a_database_that_does_not_answer_makes_a_look_unsure() {
         let mut answers = Answers::default();
         assert!(answers.take(&Ok(())));
-        assert!(!answers.take(&Err(store::Error::Panicked)));
+        assert!(!answers.take::<()>(&Err(store::Error::Panicked)));
         assert!(answers.all_came, "something stored is wrong, and the rest is seen");
-        assert!(!answers.take(&Err(store::Error::ReadOnly)));
+        assert!(!answers.take::<()>(&Err(store::Error::ReadOnly)));
         assert!(!answers.all_came);
     }
 }

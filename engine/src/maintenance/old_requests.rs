@@ -4,8 +4,21 @@ use super::Service;
 use crate::clock::Timestamp;
 use crate::store::{self, ForgetRequests, RemoveWorkers};
 
-pub(super) async fn forget(service: &Service, now: Timestamp) -> Result<(), store::Error> {
-    service.store.write(ForgetRequests { created_before: now - service.options.request_retention }).await?;
+/// Most writes of one look; the next one goes on.
+const WRITES_MAX: usize = 10;
+
+/// Returns whether all are deleted.
+pub(super) async fn forget(service: &Service, now: Timestamp) -> Result<bool, store::Error> {
+    let created_before = now - service.options.request_retention;
+    for _ in 0..WRITES_MAX {
+        if !service.store.write(ForgetRequests { created_before }).await? {
+            return forget_workers(service, now).await.map(|()| true);
+        }
+    }
+    Ok(false)
+}
+
+async fn forget_workers(service: &Service, now: Timestamp) -> Result<(), store::Error> {
     let seen_before = now - service.options.worker_retention;
     service.store.write(RemoveWorkers { worker_id: None, seen_before }).await
 }

@@ -40,8 +40,10 @@ const WRITER: &[(&str, &str)] = &[
     ("lock_timeout", "1500"),
 ];
 
-/// A read waits for a lock only while the schema is changed.
-const READER: &[(&str, &str)] = &[("idle_in_transaction_session_timeout", "5000"), ("lock_timeout", "5000")];
+/// Reads go by keys, or by the index of a list, and are prepared once as well. A read waits for a lock only while the
+/// schema is changed.
+const READER: &[(&str, &str)] =
+    &[("enable_seqscan", "off"), ("idle_in_transaction_session_timeout", "5000"), ("lock_timeout", "5000")];
 
 /// An index of a large table takes as long as it takes. What waits for a lock makes all wait that come after it, and
 /// no transaction of ours lasts for so long.

@@ -7,7 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    Statement, Value, prelude::async_trait::async_trait,
+    Statement, Value,
+    prelude::async_trait::async_trait,
+    sea_query::{Expr, SimpleExpr},
 };
 use serde::Serialize;
 
@@ -89,6 +91,24 @@ impl Dialect {
         match self {
             Self::Postgres => format!("SELECT json_array_elements_text(${parameter}::json)::uuid"),
             Self::Sqlite => format!("SELECT unhex(value, '-') FROM json_each(${parameter})"),
+        }
+    }
+
+    /// Whether a column has one of these UUIDs, by its index and with one text for any number of them.
+    pub(super) fn among<T: Serialize>(self, column: &str, ids: &[T]) -> SimpleExpr {
+        let text = self.any_of(column, 1);
+        // The builder numbers the parameters of PostgreSQL anew, and knows those of SQLite by another mark.
+        let text = if self == Self::Sqlite { text.replace("$1", "?") } else { text };
+        Expr::cust_with_values(text, [json(ids)])
+    }
+
+    /// The same, whose JSON list is parameter `$parameter`.
+    pub(super) fn any_of(self, column: &str, parameter: usize) -> String {
+        let uuids = self.uuids(parameter);
+        match self {
+            // A sub-query alone could become a join with all of the table.
+            Self::Postgres => format!("{column} = ANY (ARRAY({uuids}))"),
+            Self::Sqlite => format!("{column} IN ({uuids})"),
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ctutor_entity::activity_task::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
     activity::Progress,
@@ -55,7 +55,7 @@ impl Store {
 
     async fn activity_rows(&self, run_ids: &[RunId]) -> Result<Vec<Model>, Error> {
         Ok(Entity::find()
-            .filter(Column::RunId.is_in(run_ids.iter().map(|run_id| run_id.0)))
+            .filter(self.reader.dialect.among("activity_task.run_id", run_ids))
             .order_by_asc(Column::RunId)
             .order_by_asc(Column::ScheduledEventId)
             .all(&self.reader)

@@ -38,7 +38,7 @@ impl Store {
         run_ids: &[RunId],
     ) -> Result<Vec<(RunId, HistoryEvent, usize)>, Error> {
         let rows = Entity::find()
-            .filter(Column::RunId.is_in(run_ids.iter().map(|run_id| run_id.0)))
+            .filter(self.reader.dialect.among("history_event.run_id", run_ids))
             .order_by_asc(Column::RunId)
             .order_by_asc(Column::EventId)
             .all(&self.reader)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ctutor_entity::{activity_task, message, workflow_task};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 
 use super::execution::LoadedRun;
 use crate::{
@@ -13,7 +13,11 @@ use crate::{
     history::{ActivityTaskScheduled, EventAttributes, HistoryEvent},
     ids::{EventId, Namespace, RunId, WorkerId},
     model::{BlockedWorkflowTask, Caller},
-    store::{ActivityLease, Error, Store, write::claim::attempt},
+    store::{
+        ActivityLease, Error, Store,
+        sql::{Dialect, json},
+        write::claim::attempt,
+    },
 };
 
 /// A message in the inbox of a run.
@@ -55,6 +59,17 @@ pub(crate) struct Scheduled {
     pub(crate) unreadable: BTreeMap<ActivityKey, String>,
 }
 
+/// Two parts, each with a partial index of its own: a queue may hold a million activities that neither has.
+pub(in crate::store) fn expired(dialect: Dialect, at_most: u64) -> String {
+    format!(
+        "SELECT * FROM (SELECT * FROM activity_task WHERE owner IS NOT NULL AND owner NOT IN ({alive}) \
+         AND lease_expires_at_ms < $1 LIMIT {at_most}) AS held UNION ALL \
+         SELECT * FROM (SELECT * FROM activity_task WHERE owner IS NULL AND expires_at_ms IS NOT NULL \
+         AND expires_at_ms <= $3 LIMIT {at_most}) AS waiting LIMIT {at_most}",
+        alive = dialect.uuids(2)
+    )
+}
+
 impl Store {
     /// Everything a worker needs to continue some runs, in three queries.
     pub(crate) async fn load_runs(
@@ -87,7 +102,7 @@ impl Store {
     /// The messages of some runs, in the order of their arrival.
     pub(crate) async fn inboxes(&self, run_ids: &[RunId]) -> Result<Vec<(RunId, Message)>, Error> {
         let rows = message::Entity::find()
-            .filter(message::Column::RunId.is_in(run_ids.iter().map(|run_id| run_id.0)))
+            .filter(self.reader.dialect.among("message.run_id", run_ids))
             .order_by_asc(message::Column::RunId)
             .order_by_asc(message::Column::Sequence)
             .all(&self.reader)
@@ -145,14 +160,10 @@ impl Store {
         now: Timestamp,
         at_most: u64,
     ) -> Result<Expired, Error> {
-        use activity_task::Column;
-        let alive = alive.iter().map(|worker_id| worker_id.0);
-        let held = Condition::all().add(Column::Owner.is_not_null()).add(Column::Owner.is_not_in(alive));
-        let waiting = Condition::all().add(Column::Owner.is_null());
-        let lost = Condition::any()
-            .add(held.add(Column::LeaseExpiresAtMs.lt(leases_ended_by.0)))
-            .add(waiting.add(Column::ExpiresAtMs.lte(now.0)));
-        let rows = activity_task::Entity::find().filter(lost).limit(at_most).all(&self.reader).await?;
+        let values = vec![leases_ended_by.0.into(), json(alive), now.0.into()];
+        let rows = self.reader.rows(expired(self.reader.dialect, at_most), values).await?;
+        let rows = rows.iter().map(|row| activity_task::Model::from_query_result(row, ""));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<_> = rows.iter().map(|row| (RunId(row.run_id), row.scheduled_event_id)).collect();
         let Scheduled { mut scheduled, mut unreadable } = self.scheduled_activities_apart(&keys).await?;
         let mut expired = Expired { activities: Vec::with_capacity(rows.len()), unreadable: Vec::new() };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ctutor_entity::worker;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{EntityTrait, QueryFilter, QueryResult};
 
 use crate::{
     clock::Timestamp,
@@ -82,12 +82,16 @@ impl Store {
             return Ok(HashMap::new());
         }
         let sql = format!(
-            "SELECT run_id, workflow_id, workflow_type, task_queue FROM workflow_execution \
-             WHERE namespace = $1 AND run_id IN ({})",
-            self.reader.dialect.uuids(2)
+            "SELECT run_id, namespace, workflow_id, workflow_type, task_queue FROM workflow_execution \
+             WHERE {}",
+            self.reader.dialect.any_of("run_id", 1)
         );
-        let rows = self.reader.rows(sql, vec![namespace.as_str().into(), json(run_ids)]).await?;
+        let rows = self.reader.rows(sql, vec![json(run_ids)]).await?;
+        let is_ours = |row: &&QueryResult| {
+            row.try_get::<String>("", "namespace").is_ok_and(|found| found == namespace.as_str())
+        };
         rows.iter()
+            .filter(is_ours)
             .map(|row| {
                 let names = RunNames {
                     workflow_id: WorkflowId::trusted(row.try_get::<String>("", "workflow_id")?),
@@ -150,7 +154,7 @@ impl Store {
         worker_ids: &[WorkerId],
     ) -> Result<BTreeMap<WorkerId, String>, Error> {
         let rows = worker::Entity::find()
-            .filter(worker::Column::WorkerId.is_in(worker_ids.iter().map(|worker_id| worker_id.0)))
+            .filter(self.reader.dialect.among("worker.worker_id", worker_ids))
             .all(&self.reader)
             .await?;
         Ok(rows.into_iter().map(|row| (WorkerId(row.worker_id), row.identity)).collect())

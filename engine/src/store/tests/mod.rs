@@ -9,6 +9,7 @@ mod later_version;
 mod lists;
 mod locked;
 mod outages;
+mod plans;
 mod reaching;
 mod standby;
 mod starts;
@@ -185,15 +186,37 @@ impl Store {
         sea_orm::ConnectionTrait::execute_unprepared(&self.database, sql).await.unwrap();
     }
 
-    /// How the database goes about a read.
-    pub(crate) async fn plan(&self, sql: &str, values: Vec<sea_orm::Value>) -> String {
-        let (explain, column) = match self.reader.dialect {
-            Dialect::Postgres => (format!("EXPLAIN {}", on_a_primary(sql).unwrap()), "QUERY PLAN"),
-            Dialect::Sqlite => (format!("EXPLAIN QUERY PLAN {sql}"), "detail"),
+    /// How the database goes about a write.
+    pub(crate) async fn plan_of_write(&self, sql: &str, values: Vec<sea_orm::Value>) -> String {
+        let sql = match self.reader.dialect {
+            Dialect::Postgres => format!("EXPLAIN {sql}"),
+            Dialect::Sqlite => format!("EXPLAIN QUERY PLAN {sql}"),
+        };
+        self.explained(&self.database, sql, values).await
+    }
+
+    async fn explained(
+        &self,
+        database: &sea_orm::DatabaseConnection,
+        explain: String,
+        values: Vec<sea_orm::Value>,
+    ) -> String {
+        let column = match self.reader.dialect {
+            Dialect::Postgres => "QUERY PLAN",
+            Dialect::Sqlite => "detail",
         };
         let explain = sea_orm::Statement::from_sql_and_values(self.reader.dialect.backend(), explain, values);
-        let rows = sea_orm::ConnectionTrait::query_all_raw(&self.reader.inner, explain).await.unwrap();
+        let rows = sea_orm::ConnectionTrait::query_all_raw(database, explain).await.unwrap();
         let lines: Vec<String> = rows.iter().map(|row| row.try_get("", column).unwrap()).collect();
         lines.join("\n")
+    }
+
+    /// How the database goes about a read.
+    pub(crate) async fn plan(&self, sql: &str, values: Vec<sea_orm::Value>) -> String {
+        let explain = match self.reader.dialect {
+            Dialect::Postgres => format!("EXPLAIN {}", on_a_primary(sql).unwrap()),
+            Dialect::Sqlite => format!("EXPLAIN QUERY PLAN {sql}"),
+        };
+        self.explained(&self.reader.inner, explain, values).await
     }
 }

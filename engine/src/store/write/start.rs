@@ -17,7 +17,7 @@ use crate::{
     history::WorkflowExecutionTerminated,
     ids::{EventId, RunId, WorkerId},
     model::WorkflowStatus,
-    store::sql::{Kind, Tx, json},
+    store::sql::{Dialect, Kind, Tx, json},
 };
 
 /// Most tries to insert a run when others of its workflow id end at the same time.
@@ -309,21 +309,24 @@ async fn insert_executions<'a>(
         .iter()
         .map(|row| row.try_get("", "run_id"))
         .collect::<Result<_, _>>()?;
-    // A row that is in under a fresh id has no others beside it.
-    let (settled, doubtful): (Vec<&Start>, Vec<&Start>) =
-        items.iter().partition(|item| item.is_fresh && inserted.contains(&item.run_id));
-    let mut there: HashSet<Uuid> = settled.iter().map(|item| item.run_id).collect();
+    let mut there = inserted.clone();
     let by_run: HashMap<Uuid, &Start> = items.iter().map(|item| (item.run_id, *item)).collect();
-    for row in same_ids(tx, &doubtful).await? {
+    for row in same_ids(tx, &items, &inserted).await? {
         let (asked, run_id): (Uuid, Uuid) = (row.try_get("", "asked")?, row.try_get("", "run_id")?);
         if asked == run_id {
             // Also when a process repeats a start whose commit it could not confirm.
             there.insert(asked);
             continue;
         }
+        let asks = by_run[&asked];
+        let (namespace, workflow_id): (String, String) =
+            (row.try_get("", "namespace")?, row.try_get("", "workflow_id")?);
+        if (namespace, workflow_id) != (asks.namespace.clone(), asks.workflow_id.clone()) {
+            continue;
+        }
         // The latest run of the id is what a reuse policy speaks of.
         let made_room = matches!(replaced.get(&asked), Some(StartOutput::Replaced { run_id: gone, .. }) if gone.0 == run_id);
-        match obstacle(by_run[&asked], inserted.contains(&asked), made_room, &row)? {
+        match obstacle(asks, inserted.contains(&asked), made_room, &row)? {
             Obstacle::Refuses(output) => outputs.insert(asked, output),
             Obstacle::Reusable => outputs.remove(&asked),
             Obstacle::None => None,
@@ -335,18 +338,42 @@ async fn insert_executions<'a>(
     Ok(items.iter().filter(undecided).copied().collect())
 }
 
-/// The runs that have the workflow ids of these starts, oldest first.
-async fn same_ids(tx: Tx<'_>, items: &[&Start]) -> Result<Vec<QueryResult>, DbErr> {
-    if items.is_empty() {
+/// The runs that decide about these starts. Of one that did not go in: its own row, if it is a repeated one, and the open
+/// run that is in its way. Of one that did: the run before it. Perhaps also others, of workflow IDs that come before.
+async fn same_ids(tx: Tx<'_>, items: &[&Start], inserted: &HashSet<Uuid>) -> Result<Vec<QueryResult>, DbErr> {
+    let (went_in, refused): (Vec<&Start>, Vec<&Start>) =
+        items.iter().partition(|item| inserted.contains(&item.run_id));
+    // A row that is in under a fresh ID has no others beside it.
+    let doubtful: Vec<&Start> = went_in.into_iter().filter(|item| !item.is_fresh).collect();
+    if refused.is_empty() && doubtful.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "SELECT v.run_id AS asked, e.run_id, e.owner, e.status, e.closed_at_ms FROM {rows} \
-         JOIN workflow_execution e ON e.namespace = v.namespace AND e.workflow_id = v.workflow_id \
-         ORDER BY e.created_at_ms, e.run_id",
-        rows = tx.dialect.rows(1, COLUMNS),
-    );
-    tx.query(sql, vec![json(items)]).await
+    tx.query(deciding(tx.dialect), vec![json(&refused), json(&doubtful)]).await
+}
+
+/// A workflow ID may have been used a hundred thousand times, as by a schedule: none of the parts reads them all. They
+/// begin at the end of the ID in the index of IDs, and the caller compares the ID. An equation here would let a database
+/// that was never analyzed walk the runs of everybody, by time or by run ID.
+pub(in crate::store) fn deciding(dialect: Dialect) -> String {
+    let (refused, went_in) = (dialect.rows(1, COLUMNS), dialect.rows(2, COLUMNS));
+    let columns =
+        "v.run_id AS asked, e.run_id, e.namespace, e.workflow_id, e.owner, e.status, e.closed_at_ms";
+    let execution = "JOIN workflow_execution e ON e.run_id =";
+    let latest = |which: &str| {
+        format!(
+            "(SELECT l.run_id FROM workflow_execution l \
+             WHERE (l.namespace, l.workflow_id, l.created_at_ms) <= (v.namespace, v.workflow_id, {}) AND {which} \
+             ORDER BY l.namespace DESC, l.workflow_id DESC, l.created_at_ms DESC LIMIT 1)",
+            Timestamp::NEVER.0
+        )
+    };
+    format!(
+        "SELECT 1 AS part, {columns} FROM {refused} {execution} v.run_id UNION ALL \
+         SELECT 2, {columns} FROM {refused} {execution} {open} UNION ALL \
+         SELECT 3, {columns} FROM {went_in} {execution} {before} ORDER BY part",
+        open = latest("l.closed_at_ms IS NULL"),
+        before = latest("l.run_id <> v.run_id"),
+    )
 }
 
 /// What another run of the same workflow id is to a start.
@@ -404,14 +431,27 @@ async fn forget_refused(
     items: &[&Start],
     outputs: &HashMap<Uuid, StartOutput>,
 ) -> Result<(), DbErr> {
-    let refused: Vec<Uuid> =
-        items.iter().map(|item| item.run_id).filter(|run_id| outputs.contains_key(run_id)).collect();
+    let refused: Vec<&&Start> = items.iter().filter(|item| outputs.contains_key(&item.run_id)).collect();
     if refused.is_empty() {
         return Ok(());
     }
-    for table in ["start_request", "workflow_execution"] {
-        let delete = format!("DELETE FROM {table} WHERE run_id IN ({})", tx.dialect.uuids(1));
-        tx.execute(delete, vec![json(&refused)]).await?;
+    let keyed: Vec<_> = refused.iter().filter(|item| item.request_id.is_some()).collect();
+    if !keyed.is_empty() {
+        tx.execute(forgetting(tx.dialect), vec![json(&keyed)]).await?;
     }
+    let runs: Vec<Uuid> = refused.iter().map(|item| item.run_id).collect();
+    let delete = format!("DELETE FROM workflow_execution WHERE run_id IN ({})", tx.dialect.uuids(1));
+    tx.execute(delete, vec![json(&runs)]).await?;
     Ok(())
+}
+
+/// Deletes the idempotency keys of starts, by the keys.
+pub(in crate::store) fn forgetting(dialect: Dialect) -> String {
+    let rows = dialect.rows(1, COLUMNS);
+    format!(
+        "DELETE FROM start_request WHERE (namespace, caller, request_id, run_id) IN \
+         (SELECT r.namespace, r.caller, r.request_id, r.run_id FROM {rows} CROSS JOIN start_request AS r \
+         WHERE r.namespace = v.namespace AND r.caller = v.caller AND r.request_id = v.request_id \
+         AND r.run_id = v.run_id)"
+    )
 }

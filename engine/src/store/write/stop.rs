@@ -19,7 +19,7 @@ use crate::{
     ids::{EventId, RunId, WorkerId},
     store::{
         Wake,
-        sql::{Tx, json},
+        sql::{Dialect, Tx, json},
     },
 };
 
@@ -216,22 +216,37 @@ async fn delete(tx: Tx<'_>, run_id: RunId) -> Result<bool, DbErr> {
     Ok(true)
 }
 
-/// Forgets idempotency keys that are older than their time.
+/// Most idempotency keys that one write deletes: other writes wait for it.
+const REQUESTS_MAX: u64 = 1_000;
+
+/// Forgets idempotency keys that are older than their time, the oldest first and not all at once.
 #[derive(Debug, Clone)]
 pub(crate) struct ForgetRequests {
     pub(crate) created_before: Timestamp,
 }
 
 impl Operation for ForgetRequests {
-    type Output = ();
+    /// Whether there may be more of them.
+    type Output = bool;
 
-    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<()>, DbErr>> {
+    fn apply<'a>(tx: Tx<'a>, items: &'a [Self]) -> BoxFuture<'a, Result<Vec<bool>, DbErr>> {
         Box::pin(async move {
+            let mut outputs = Vec::with_capacity(items.len());
             for item in items {
-                let sql = "DELETE FROM start_request WHERE created_at_ms < $1".to_owned();
-                tx.execute(sql, vec![item.created_before.0.into()]).await?;
+                let deleted = tx.execute(sweeping(tx.dialect), vec![item.created_before.0.into()]).await?;
+                outputs.push(deleted >= REQUESTS_MAX);
             }
-            Ok(vec![(); items.len()])
+            Ok(outputs)
         })
     }
+}
+
+/// Deletes the oldest keys. All processes sweep; what one of them deletes the others pass over.
+pub(in crate::store) fn sweeping(dialect: Dialect) -> String {
+    format!(
+        "WITH old AS MATERIALIZED (SELECT namespace, caller, request_id FROM start_request WHERE created_at_ms < $1 \
+         ORDER BY created_at_ms LIMIT {REQUESTS_MAX} {}) DELETE FROM start_request \
+         WHERE (namespace, caller, request_id) IN (SELECT namespace, caller, request_id FROM old)",
+        dialect.skip_locked()
+    )
 }

@@ -26,7 +26,7 @@ use crate::{
     clock::Timestamp,
     history::EncodedEvent,
     ids::{EventId, RunId, WorkerId},
-    store::sql::{Kind, Tx, json},
+    store::sql::{Dialect, Kind, Tx, json},
 };
 use merge::{Chain, merge};
 
@@ -211,11 +211,20 @@ async fn consume_messages(tx: Tx<'_>, chains: &[Chain]) -> Result<(), DbErr> {
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = format!(
-        "DELETE FROM message WHERE EXISTS (SELECT 1 FROM {} WHERE v.run_id = message.run_id \
-         AND message.sequence <= v.consumed)",
-        tx.dialect.rows(1, &[("run_id", Kind::Uuid), ("consumed", Kind::BigInt)])
-    );
-    tx.execute(sql, vec![json(&rows)]).await?;
+    tx.execute(consuming(tx.dialect), vec![json(&rows)]).await?;
     Ok(())
+}
+
+/// Goes from the runs to their messages: of a condition that compares the two, such as `EXISTS`, both databases make a
+/// walk over the messages of everybody.
+pub(in crate::store) fn consuming(dialect: Dialect) -> String {
+    let rows = dialect.rows(1, &[("run_id", Kind::Uuid), ("consumed", Kind::BigInt)]);
+    let of_run = "m.run_id = v.run_id AND m.sequence <= v.consumed";
+    match dialect {
+        Dialect::Postgres => format!("DELETE FROM message AS m USING {rows} WHERE {of_run}"),
+        // It has no `USING`, but always joins in the order of a `CROSS JOIN`.
+        Dialect::Sqlite => format!(
+            "DELETE FROM message WHERE rowid IN (SELECT m.rowid FROM {rows} CROSS JOIN message AS m WHERE {of_run})"
+        ),
+    }
 }
