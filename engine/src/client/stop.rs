@@ -36,7 +36,11 @@ impl Client {
                 self.closed(run_id, worker, last_event_id);
                 true
             }
-            CancelOutput::AlreadyRequested | CancelOutput::NotOpen => false,
+            CancelOutput::AlreadyRequested(wake) => {
+                hint::publish_wake(&*self.bus, &self.namespace, run_id, &wake, self.clock.now());
+                false
+            }
+            CancelOutput::NotOpen => false,
         };
         self.stopped(caller, execution, changed).await
     }

@@ -172,18 +172,20 @@ async fn apply(tx: Tx<'_>, items: &[Start]) -> Result<Vec<StartOutput>, DbErr> {
     let asked: Vec<&Start> = items.iter().filter(|item| !outputs.contains_key(&item.run_id)).collect();
     let mut undecided = asked.clone();
     let mut replaced: HashMap<Uuid, StartOutput> = HashMap::new();
-    for _ in 0..INSERT_TRIES_MAX {
-        undecided = insert_executions(tx, &undecided, &replaced, &mut outputs).await?;
-        undecided.extend(make_room(tx, &asked, &mut replaced, &mut outputs).await?);
-        if undecided.is_empty() {
-            break;
+    let mut tries = 0;
+    while let Some(item) = undecided.first() {
+        if tries == INSERT_TRIES_MAX {
+            return Err(DbErr::Custom(format!(
+                "could not start workflow ID `{}`: lost to concurrent starts {INSERT_TRIES_MAX} times",
+                item.workflow_id
+            )));
         }
-    }
-    if let Some(item) = undecided.first() {
-        return Err(DbErr::Custom(format!(
-            "could not start workflow ID `{}`: lost to concurrent starts {INSERT_TRIES_MAX} times",
-            item.workflow_id
-        )));
+        undecided = insert_executions(tx, &undecided, &replaced, &mut outputs).await?;
+        let misled = misled(tx, &asked, &mut outputs).await?;
+        // Each round of these refuses at least one start for good.
+        tries += usize::from(misled.is_empty());
+        undecided.extend(misled);
+        undecided.extend(make_room(tx, &asked, &mut replaced, &mut outputs).await?);
     }
     forget_refused(tx, &asked, &outputs).await?;
     Ok(items.iter().map(|item| output(item, &outputs, &replaced)).collect())
@@ -202,6 +204,30 @@ fn output(
         Some(output) => output.clone(),
         None => replaced.get(&item.run_id).cloned().unwrap_or(StartOutput::Created),
     }
+}
+
+/// Starts that met an open run of their workflow ID which was refused itself, in this very batch. Its row is taken back,
+/// and they can be tried again.
+async fn misled<'a>(
+    tx: Tx<'_>,
+    items: &[&'a Start],
+    outputs: &mut HashMap<Uuid, StartOutput>,
+) -> Result<Vec<&'a Start>, DbErr> {
+    let is_misled = |item: &&&Start| match outputs.get(&item.run_id) {
+        Some(StartOutput::Open { run_id, .. }) => outputs.get(&run_id.0).is_some_and(is_refused),
+        _ => false,
+    };
+    let misled: Vec<&Start> = items.iter().filter(is_misled).copied().collect();
+    if misled.is_empty() {
+        return Ok(misled);
+    }
+    let of_refused = |item: &&&Start| !misled.iter().any(|misled| misled.run_id == item.run_id);
+    let others: Vec<&Start> = items.iter().filter(of_refused).copied().collect();
+    forget_refused(tx, &others, outputs).await?;
+    for item in &misled {
+        outputs.remove(&item.run_id);
+    }
+    Ok(misled)
 }
 
 /// Terminates the open runs that these starts may take the place of; returns those that can be tried again.
@@ -314,8 +340,12 @@ async fn insert_executions<'a>(
     for row in same_ids(tx, &items, &inserted).await? {
         let (asked, run_id): (Uuid, Uuid) = (row.try_get("", "asked")?, row.try_get("", "run_id")?);
         if asked == run_id {
-            // Also when a process repeats a start whose commit it could not confirm.
             there.insert(asked);
+            continue;
+        }
+        if there.contains(&asked) && !inserted.contains(&asked) {
+            // A process repeats a start whose commit it could not confirm: it was accepted. What came later, under the
+            // same ID, decides nothing about it.
             continue;
         }
         let asks = by_run[&asked];

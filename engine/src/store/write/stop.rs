@@ -62,7 +62,11 @@ impl Operation for CloseRun {
 }
 
 pub(super) async fn close(tx: Tx<'_>, item: &CloseRun) -> Result<CloseOutput, DbErr> {
-    let Some(seized) = seize(tx, item.run_id).await? else { return Ok(CloseOutput::NotOpen) };
+    let Some(seized) = seize(tx, item.run_id).await? else {
+        let ended = ended_before(tx, item.run_id, item.status, item.now).await?;
+        let closed = |last_event_id| CloseOutput::Closed { worker: None, last_event_id };
+        return Ok(ended.map_or(CloseOutput::NotOpen, closed));
+    };
     let event =
         HistoryEvent { event_id: seized.next_event_id, time: item.now, attributes: item.event.clone() };
     end(tx, item.run_id, &[event], item.status, item.failure.clone()).await?;
@@ -84,8 +88,8 @@ pub(crate) enum CancelOutput {
     Requested(Wake),
     /// The run had not come to anything and has ended now; this worker, if any, held it.
     Closed { worker: Option<WorkerId>, last_event_id: EventId },
-    /// It was asked to stop before.
-    AlreadyRequested,
+    /// It was asked to stop before; whom to wake, as whoever asked before may not have learned it.
+    AlreadyRequested(Wake),
     /// It had ended before, or never was.
     NotOpen,
 }
@@ -110,16 +114,23 @@ impl Operation for CancelRun {
 
 async fn cancel(tx: Tx<'_>, item: &CancelRun) -> Result<CancelOutput, DbErr> {
     // Steps lock the workflow task before the execution; the other way round the two would wait for each other.
-    let lock = format!("SELECT a.run_id FROM workflow_task a WHERE a.run_id = $1 {}", tx.dialect.lock_a());
-    tx.query(lock, vec![item.run_id.0.into()]).await?;
+    let lock = format!(
+        "SELECT a.owner, a.task_queue FROM workflow_task a WHERE a.run_id = $1 {}",
+        tx.dialect.lock_a()
+    );
+    let task = tx.query(lock, vec![item.run_id.0.into()]).await?;
     let mark = "UPDATE workflow_execution SET cancel_requested = true \
                 WHERE run_id = $1 AND closed_at_ms IS NULL AND NOT cancel_requested RETURNING started_at_ms";
     let marked = tx.query(mark.to_owned(), vec![item.run_id.0.into()]).await?;
     let Some(row) = marked.first() else {
-        let sql =
-            "SELECT run_id FROM workflow_execution WHERE run_id = $1 AND closed_at_ms IS NULL".to_owned();
-        let open = tx.query(sql, vec![item.run_id.0.into()]).await?;
-        return Ok(if open.is_empty() { CancelOutput::NotOpen } else { CancelOutput::AlreadyRequested });
+        let Some(task) = task.first() else {
+            let ended = ended_before(tx, item.run_id, "CANCELED", item.now).await?;
+            let closed = |last_event_id| CancelOutput::Closed { worker: None, last_event_id };
+            return Ok(ended.map_or(CancelOutput::NotOpen, closed));
+        };
+        let owner: Option<Uuid> = task.try_get("", "owner")?;
+        let task_queue: String = task.try_get("", "task_queue")?;
+        return Ok(CancelOutput::AlreadyRequested(Wake::of_run(owner.map(WorkerId), &task_queue)));
     };
     // The first step says that the run has started. Before it, whatever its holder is doing comes to nothing.
     let started_at: Option<i64> = row.try_get("", "started_at_ms")?;
@@ -139,6 +150,19 @@ async fn cancel(tx: Tx<'_>, item: &CancelRun) -> Result<CancelOutput, DbErr> {
         NewMessage { run_id: item.run_id, kind: crate::store::CANCEL_REQUESTED, body, now: item.now };
     let wake = message::apply(tx, std::slice::from_ref(&message)).await?.pop().flatten();
     Ok(wake.map_or(CancelOutput::NotOpen, CancelOutput::Requested))
+}
+
+/// The last event of a run that has ended in this state at this instant: then it was this very request that ended it, by
+/// a commit whose answer was lost. Who held the run is not known any more; its next renewal tells it.
+async fn ended_before(
+    tx: Tx<'_>,
+    run_id: RunId,
+    status: &'static str,
+    at: Timestamp,
+) -> Result<Option<EventId>, DbErr> {
+    let sql = "SELECT history_length FROM workflow_execution WHERE run_id = $1 AND status = $2 AND closed_at_ms = $3";
+    let rows = tx.query(sql.to_owned(), vec![run_id.0.into(), status.into(), at.0.into()]).await?;
+    rows.first().map(|row| row.try_get("", "history_length")).transpose()
 }
 
 struct Seized {
