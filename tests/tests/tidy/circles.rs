@@ -36,9 +36,6 @@ const KNOWN: &[&str] = &[
     "integrations/git/src/source.rs",
     "workflows/src/testing/compare/mod.rs",
     "workflows/src/testing/execute.rs",
-    "workflows/src/testing/junit/attributes.rs",
-    "workflows/src/testing/junit/document.rs",
-    "workflows/src/testing/junit/read.rs",
     "workflows/src/testing/plan/mod.rs",
     "workflows/src/testing/runner/mod.rs",
 ];

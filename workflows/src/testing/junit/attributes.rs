@@ -3,9 +3,10 @@
 use quick_xml::events::BytesStart;
 
 use super::{
+    fault::Fault,
     meaning::{Said, of_test, tells},
-    read::{Fault, NAME_BYTES_MAX, RAW_BYTES_MAX, beginning},
     seconds::seconds,
+    text::{NAME_BYTES_MAX, RAW_BYTES_MAX, beginning},
     unescape::unescape,
     words::folded,
 };

@@ -7,8 +7,10 @@ use std::{
 };
 
 use super::{
+    case::{Case, Reported, fail_all},
     decode::decode,
-    read::{CASES_MAX, Case, Fault, Reported, fail_all, read},
+    fault::{CASES_MAX, Fault},
+    read::read,
 };
 use crate::testing::files::is_like;
 

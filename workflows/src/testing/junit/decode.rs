@@ -2,7 +2,7 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::read::Fault;
+use super::fault::Fault;
 
 /// The declaration stands at the beginning.
 const DECLARATION_BYTES_MAX: usize = 1_000;

@@ -1,6 +1,6 @@
 //! Short reports in the manner of many frameworks: what passed must not be refused, and what failed must not pass.
 
-use super::read::{Case, read};
+use super::{case::Case, read::read};
 use crate::testing::report::Verdict::{self, Failed, Passed, Skipped};
 
 /// With a test that passes, one that fails, and others that are skipped.

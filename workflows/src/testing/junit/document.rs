@@ -4,16 +4,15 @@ use quick_xml::events::BytesStart;
 
 use super::{
     attributes::Attributes,
-    meaning::{Said, of_test},
+    case::{Case, Reported, fail_all, skip_all},
+    draft::{Draft, Nameless},
+    fault::{CASES_MAX, DEPTH_MAX, Fault},
     outcome::Outcome,
-    read::{
-        CASES_MAX, Case, DEPTH_MAX, Fault, RAW_BYTES_MAX, Reported, beginning, fail_all, printable, readable,
-        shortened, skip_all,
-    },
     suite::{Blame, Falls, Suite, Told},
+    text::{RAW_BYTES_MAX, beginning, printable, shortened},
     words::{self, Kind, State, folded},
 };
-use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict, cap};
+use crate::testing::report::MESSAGE_BYTES_MAX;
 
 /// Where the reader is, and what it has.
 #[derive(Debug, Default)]
@@ -40,38 +39,6 @@ enum Element {
     Detail,
     /// Says nothing, and neither does what is in it.
     Other,
-}
-
-/// A case that is being read.
-#[derive(Debug)]
-struct Draft {
-    name: String,
-    seconds: f64,
-    verdict: Verdict,
-    is_todo: bool,
-    /// Which of its attributes says that it failed.
-    says: Option<String>,
-    message: String,
-    /// How many of its elements tell a failure.
-    failures: usize,
-    /// Whether it says anywhere that it was skipped.
-    is_skipped: bool,
-    /// How many of its elements say so.
-    skips: usize,
-    /// How many of its elements tell a failure before it passed.
-    flakes: usize,
-    /// A test within it that failed.
-    part: Option<String>,
-    /// Whether it is no test, but stands for a suite that failed.
-    of_suite: bool,
-    /// If it has no name: whether it has a class.
-    nameless: Option<Nameless>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Nameless {
-    WithClass,
-    Bare,
 }
 
 impl Document {
@@ -352,19 +319,12 @@ impl Document {
         if self.cases.len() == CASES_MAX {
             return Err(Fault::TooManyCases);
         }
-        let has_failed = draft.verdict == Verdict::Failed;
-        self.told.cases += 1;
-        self.told.listed += usize::from(!draft.of_suite);
-        // A part that failed was told already.
-        let is_failure = has_failed && (draft.part.is_none() || draft.says.is_some());
-        self.told.failures += draft.failures.max(usize::from(is_failure));
-        self.told.skipped += draft.skips.max(usize::from(draft.is_skipped));
-        self.told.passed += usize::from(draft.verdict == Verdict::Passed);
-        self.told.flaky += usize::from(draft.verdict == Verdict::Passed && draft.flakes > 0);
-        if has_failed && !draft.is_todo {
+        draft.tell(&mut self.told);
+        let is_unexpected = draft.is_unexpected();
+        if is_unexpected {
             self.fail_around(&draft.name);
         }
-        let nameless = draft.nameless.filter(|_| has_failed && !draft.is_todo);
+        let nameless = draft.nameless.filter(|_| is_unexpected);
         let mut case = Case::from(draft);
         case.of_suite |= nameless.is_some();
         if let (Some(nameless), Some(suite)) = (nameless, self.suite()) {
@@ -389,106 +349,4 @@ fn suite(attributes: Attributes, told: Told, line: usize) -> Result<Element, Fau
         }
     }
     Ok(Element::Suite(suite))
-}
-
-impl Draft {
-    fn new(attributes: Attributes, suite: &str, line: usize) -> Result<Self, Fault> {
-        let Attributes { name, classname, seconds, said, .. } = attributes;
-        let class = classname.as_deref().unwrap_or(suite);
-        let has_class = classname.as_deref().is_some_and(|class| !class.trim().is_empty());
-        let nameless = name.trim().is_empty();
-        let nameless = nameless.then_some(if has_class { Nameless::WithClass } else { Nameless::Bare });
-        let name = if class.is_empty() || class == name { name } else { format!("{class}::{name}") };
-        let mut draft = Self { seconds, nameless, ..Self::named(name) };
-        draft.hear(&said, line)?;
-        Ok(draft)
-    }
-
-    /// What failed outside of every test.
-    fn of_suite(name: &str) -> Self {
-        Self { nameless: Some(Nameless::Bare), of_suite: true, ..Self::named(name.to_owned()) }
-    }
-
-    fn named(name: String) -> Self {
-        Self {
-            name,
-            seconds: 0.0,
-            verdict: Verdict::Passed,
-            is_todo: false,
-            says: None,
-            message: String::new(),
-            failures: 0,
-            is_skipped: false,
-            skips: 0,
-            flakes: 0,
-            part: None,
-            of_suite: false,
-            nameless: None,
-        }
-    }
-
-    /// Takes what attributes say.
-    fn hear(&mut self, said: &[(String, String)], line: usize) -> Result<(), Fault> {
-        for (attribute, word) in said {
-            match of_test(attribute, word) {
-                Said::Nothing => {}
-                Said::State(state) => {
-                    self.see(state);
-                    if state == State::Failed {
-                        let says = || format!("`{}` is `{}`", shortened(attribute), shortened(word));
-                        self.says.get_or_insert_with(says);
-                    }
-                }
-                Said::Unknown => {
-                    let (test, word) = (shortened(&self.name), shortened(word));
-                    return Err(Fault::Word { attribute: shortened(attribute), word, test, line });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// One failure outweighs whatever else is said.
-    fn see(&mut self, state: State) {
-        self.is_skipped |= state == State::Skipped;
-        self.verdict = match (state, self.verdict) {
-            (State::Failed, _) | (_, Verdict::Failed) => Verdict::Failed,
-            (State::Skipped, _) => Verdict::Skipped,
-            (State::Flaky | State::Passed, verdict) => verdict,
-        };
-    }
-
-    fn take(&mut self, outcome: &Outcome) {
-        let state = outcome.state();
-        self.see(state);
-        if matches!(state, State::Failed | State::Flaky) {
-            self.failures += if outcome.is_twice { 2 } else { 1 };
-        }
-        self.skips += usize::from(state == State::Skipped);
-        self.flakes += usize::from(state == State::Flaky);
-        self.is_todo |= outcome.is_todo;
-        if self.message.len() > MESSAGE_BYTES_MAX {
-            return;
-        }
-        if !self.message.is_empty() {
-            self.message.push('\n');
-        }
-        if state == State::Flaky {
-            self.message.push_str("it failed before it passed: ");
-        }
-        self.message.push_str(&outcome.told());
-    }
-}
-
-impl From<Draft> for Case {
-    fn from(draft: Draft) -> Self {
-        let Draft { name, seconds, verdict, is_todo, says, mut message, part, of_suite, .. } = draft;
-        // Node tells how a test fails that is still to be done.
-        let verdict = if is_todo { Verdict::Skipped } else { verdict };
-        if message.is_empty() && verdict == Verdict::Failed {
-            message = says.or(part).unwrap_or_default();
-        }
-        let message = (!message.is_empty()).then(|| cap(&readable(beginning(&message, RAW_BYTES_MAX))));
-        Self { name: printable(&name), verdict, message, seconds, of_suite }
-    }
 }

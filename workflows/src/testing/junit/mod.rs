@@ -8,11 +8,14 @@
 //! message holds, the verdicts are read. Only a state that is not known makes a report unreadable.
 
 mod attributes;
+mod case;
 mod collect;
 mod decode;
 #[cfg(test)]
 mod dialects;
 mod document;
+mod draft;
+mod fault;
 mod meaning;
 mod outcome;
 mod read;
@@ -20,10 +23,11 @@ mod seconds;
 mod suite;
 #[cfg(test)]
 mod tests;
+mod text;
 mod unescape;
 mod words;
 mod write;
 
+pub(super) use case::Case;
 pub(super) use collect::{Collected, collect};
-pub(super) use read::Case;
 pub use write::to_xml;

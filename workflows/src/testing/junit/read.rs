@@ -2,71 +2,12 @@ use std::borrow::Cow;
 
 use quick_xml::{Reader, events::Event};
 
-use super::document::Document;
-use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict, cap};
-
-pub(super) const DEPTH_MAX: usize = 64;
-pub(super) const CASES_MAX: usize = 20_000;
-pub(super) const NAME_BYTES_MAX: usize = 300;
-/// How much is read of what is told in one piece, as it is written in XML: more than a message may have, since a
-/// reference is longer than its character.
-pub(super) const RAW_BYTES_MAX: usize = 8 * MESSAGE_BYTES_MAX;
-
-/// One `testcase`.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::testing) struct Case {
-    /// Class and name, which need not be unique.
-    pub(in crate::testing) name: String,
-    pub(in crate::testing) verdict: Verdict,
-    pub(in crate::testing) message: Option<String>,
-    pub(in crate::testing) seconds: f64,
-    /// Whether it stands for a suite that failed, and is no test.
-    pub(in crate::testing) of_suite: bool,
-}
-
-/// What a report says.
-#[derive(Debug, PartialEq)]
-pub(super) struct Reported {
-    pub(super) cases: Vec<Case>,
-    /// A failure that belongs to no test, in a report without tests.
-    pub(super) untold: Option<String>,
-}
-
-/// Why a report cannot be used.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub(super) enum Fault {
-    #[error("the report is empty")]
-    Empty,
-    #[error("its encoding `{label}` is not supported; write the report in UTF-8")]
-    Encoding { label: String },
-    #[error("it is not JUnit XML: the root element is `{root}`, expected `testsuites` or `testsuite`")]
-    Root { root: String },
-    #[error("it is cut off: it ends before its last element does")]
-    CutOff,
-    #[error("it is not well-formed XML at line {line}: {message}")]
-    Syntax { line: usize, message: String },
-    #[error(
-        "unknown state `{word}` in the attribute `{attribute}` of the test `{test}` at line {line}; \
-         expected a word like `passed`, `failed` or `skipped`"
-    )]
-    Word { attribute: String, word: String, test: String, line: usize },
-    #[error(
-        "unknown state `{word}` in the attribute `{attribute}` of the suite `{suite}` at line {line}; \
-         expected a word like `passed`, `failed` or `skipped`"
-    )]
-    SuiteWord { attribute: String, word: String, suite: String, line: usize },
-    #[error(
-        "unknown element `{element}` in the test `{test}` at line {line}; \
-         expected an element like `failure`, `error`, `skipped` or `system-out`"
-    )]
-    Element { element: String, test: String, line: usize },
-    #[error("its elements are nested deeper than {DEPTH_MAX}")]
-    TooDeep,
-    #[error("an element at line {line} has too many attributes that state a result")]
-    TooManyStates { line: usize },
-    #[error("it has more than {CASES_MAX} tests")]
-    TooManyCases,
-}
+use super::{
+    case::Reported,
+    document::Document,
+    fault::Fault,
+    text::{RAW_BYTES_MAX, beginning},
+};
 
 /// Reads the tests of a report in their order.
 ///
@@ -157,77 +98,4 @@ impl<'a> Lines<'a> {
         }
         self.line
     }
-}
-
-impl Fault {
-    pub(super) fn syntax(line: usize, fault: &dyn std::error::Error) -> Self {
-        Self::Syntax { line, message: shortened(&fault.to_string()) }
-    }
-
-    pub(super) fn encoding(label: &str) -> Self {
-        Self::Encoding { label: shortened(label) }
-    }
-}
-
-impl Case {
-    /// Why it failed.
-    pub(super) fn reason(&self) -> &str {
-        self.message.as_deref().unwrap_or("it failed")
-    }
-}
-
-/// Fails all tests for what none of them tells, and says whether there are any.
-pub(super) fn fail_all(cases: &mut [Case], reason: &str) -> bool {
-    let mut is_any = false;
-    for case in cases.iter_mut().filter(|case| !case.of_suite) {
-        is_any = true;
-        if case.verdict == Verdict::Passed {
-            case.verdict = Verdict::Failed;
-            let reason =
-                format!("{reason}\nthe report does not say which test it is, so none of them has passed");
-            case.message = Some(cap(&readable(&reason)));
-        }
-    }
-    is_any
-}
-
-/// Skips all tests that passed in a suite that was skipped, and says how many they are.
-pub(super) fn skip_all(cases: &mut [Case], reason: &str) -> usize {
-    let passed = cases.iter_mut().filter(|case| case.verdict == Verdict::Passed);
-    passed
-        .map(|case| {
-            case.verdict = Verdict::Skipped;
-            case.message = Some(cap(&readable(&format!("its suite was skipped: {reason}"))));
-        })
-        .count()
-}
-
-/// A name in one line that a terminal can show.
-pub(super) fn printable(name: &str) -> String {
-    let mut shown = String::with_capacity(name.len());
-    for character in name.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown.truncate(shown.floor_char_boundary(NAME_BYTES_MAX));
-    if shown.is_empty() { "unnamed".to_owned() } else { shown }
-}
-
-/// A message without what no terminal and no database takes for text.
-pub(super) fn readable(message: &str) -> String {
-    let is_unfit = |one: char| one.is_control() && !matches!(one, '\n' | '\r' | '\t');
-    message.replace(is_unfit, "\u{fffd}")
-}
-
-/// The first bytes of a text, but no part of a character.
-pub(super) fn beginning(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
-}
-
-pub(super) fn shortened(text: &str) -> String {
-    const BYTES_MAX: usize = 100;
-    printable(beginning(text, BYTES_MAX))
 }

@@ -1,8 +1,9 @@
 //! Reports as frameworks write them, reports that are not well-formed, and our own.
 
 use super::{
-    read::{self, CASES_MAX, Case, Fault},
-    to_xml,
+    case::Case,
+    fault::{CASES_MAX, Fault},
+    read, to_xml,
 };
 use crate::testing::report::{
     MESSAGE_BYTES_MAX, Report, Status, TestReport,

@@ -1,0 +1,52 @@
+//! Why a report, or one test in it, says nothing that can be used.
+
+use super::text::shortened;
+
+pub(super) const DEPTH_MAX: usize = 64;
+pub(super) const CASES_MAX: usize = 20_000;
+
+/// Why a report cannot be used.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the report is empty")]
+    Empty,
+    #[error("its encoding `{label}` is not supported; write the report in UTF-8")]
+    Encoding { label: String },
+    #[error("it is not JUnit XML: the root element is `{root}`, expected `testsuites` or `testsuite`")]
+    Root { root: String },
+    #[error("it is cut off: it ends before its last element does")]
+    CutOff,
+    #[error("it is not well-formed XML at line {line}: {message}")]
+    Syntax { line: usize, message: String },
+    #[error(
+        "unknown state `{word}` in the attribute `{attribute}` of the test `{test}` at line {line}; \
+         expected a word like `passed`, `failed` or `skipped`"
+    )]
+    Word { attribute: String, word: String, test: String, line: usize },
+    #[error(
+        "unknown state `{word}` in the attribute `{attribute}` of the suite `{suite}` at line {line}; \
+         expected a word like `passed`, `failed` or `skipped`"
+    )]
+    SuiteWord { attribute: String, word: String, suite: String, line: usize },
+    #[error(
+        "unknown element `{element}` in the test `{test}` at line {line}; \
+         expected an element like `failure`, `error`, `skipped` or `system-out`"
+    )]
+    Element { element: String, test: String, line: usize },
+    #[error("its elements are nested deeper than {DEPTH_MAX}")]
+    TooDeep,
+    #[error("an element at line {line} has too many attributes that state a result")]
+    TooManyStates { line: usize },
+    #[error("it has more than {CASES_MAX} tests")]
+    TooManyCases,
+}
+
+impl Fault {
+    pub(super) fn syntax(line: usize, fault: &dyn std::error::Error) -> Self {
+        Self::Syntax { line, message: shortened(&fault.to_string()) }
+    }
+
+    pub(super) fn encoding(label: &str) -> Self {
+        Self::Encoding { label: shortened(label) }
+    }
+}
