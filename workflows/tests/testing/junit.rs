@@ -160,6 +160,36 @@ mkdir -p out
 }
 
 #[tokio::test]
+async fn a_state_that_only_the_submission_brings_about_fails_its_own_test() {
+    let check = CHECK.replace("<failure message=\"it is not 42\"/>", "<wonder/>");
+    let mut place = shell("echo 41").await;
+    place.write("reference/check.sh", &check);
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    let start = "unknown element `wonder` in the test `answers::right` at line 3; expected";
+    assert!(message(&report, "right").starts_with(start), "{report:#?}");
+
+    place.write("reference/solution/answer.sh", "echo 41");
+    let error = place.test().await.unwrap_err();
+    let Broken::Listing { message } = &error else { panic!("{error:?}") };
+    let start = "with the solution, `out/TEST-answers.xml`: unknown element `wonder` in the test";
+    assert!(message.starts_with(start) && message.ends_with("; it wrote nothing"), "{message}");
+}
+
+#[tokio::test]
+async fn a_report_of_some_tests_says_how_the_program_ended() {
+    let check = CHECK.replace("    echo '</testsuite>", "    [ -z \"$answer\" ] && echo '</testsuite></testsuites>' && echo over >&2 && exit 0\n    echo '</testsuite>")
+        .replace("    if [", "    [ -z \"$answer\" ] || if [");
+    let mut place = shell("true").await;
+    place.write("reference/check.sh", &check);
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+    let expected = "it is not in the report, which has 1 of 2 tests; the program ended by itself with exit status 0 \
+        before all tests were through, as `exit` or `System.exit` does\nstandard error:\nover";
+    assert_eq!(message(&report, "right"), expected);
+}
+
+#[tokio::test]
 async fn files_that_were_not_taken_are_told() {
     let mut place = shell("echo 42").await;
     std::fs::rename(place.path("student/answer.sh"), place.path("student/Answer.sh")).unwrap();
@@ -182,7 +212,10 @@ async fn a_hang_costs_every_test_that_is_not_in_the_report() {
     let report = place.test().await.unwrap();
     assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
     assert!(report.tests.iter().all(|test| test.status == Status::TimedOut), "{report:#?}");
-    assert!(message(&report, "test_text").contains("did not end within 4 s"), "{report:#?}");
+    let start =
+        "it is not in the report; no report `report.xml` was written; the command did not end within 4 s";
+    assert!(message(&report, "test_text").starts_with(start), "{report:#?}");
+    assert!(!message(&report, "test_text").contains("limit"), "{report:#?}");
 
     let mut place = shell("echo 41; cp early.xml out/TEST-early.xml; while :; do :; done").await;
     place.write("reference/solution/answer.sh", "cp early.xml out/TEST-early.xml; echo 42");
@@ -199,6 +232,8 @@ async fn a_hang_costs_every_test_that_is_not_in_the_report() {
 #[tokio::test]
 async fn leaving_early_is_no_success() {
     assert_nothing_passes("import os; os._exit(0)", "no report `report.xml` was written").await;
+    let told = "; the program ended by itself with exit status 0 before all tests were through, as `exit`";
+    assert_nothing_passes("import os; os._exit(0)", told).await;
     assert_nothing_passes("import os\ndef find(): os._exit(3)\n", "exit status 3").await;
     assert_nothing_passes("import os; os.kill(os.getpid(), 9)", "signal 9").await;
 }
@@ -242,7 +277,12 @@ async fn reports_that_cannot_be_read_are_the_submissions_fault() {
     let many = "(echo '<testsuite>'; yes '<testcase/>' | head -n 30000; echo '</testsuite>') > $R";
     for (spoil, reason) in [
         ("rm $R", "no report `out/TEST-*.xml` was written"),
-        ("> $R", "the report is empty"),
+        ("> $R", "`out/TEST-answers.xml`: the report is empty"),
+        (
+            "echo '{\"tests\": []}' > $R",
+            "it has no element, expected `testsuites` or `testsuite`; it begins with `{\"tests\": []}`",
+        ),
+        ("gzip -c check.sh > $R", "it is a file that was compressed with gzip"),
         ("echo '<testsuite><testcase ' > $R", "it is not well-formed XML at line 1"),
         ("echo '<testsuite>' > $R", "it is cut off"),
         ("echo '<html></html>' > $R", "the root element is `html`"),
@@ -297,7 +337,9 @@ async fn a_reference_that_does_not_pass_its_own_tests_is_broken() {
     }
     place.write("reference/check.sh", "mkdir out; echo '<testsuite/>' > out/TEST-a.xml");
     let error = place.test().await.unwrap_err();
-    assert!(matches!(error, Broken::NoTests), "{error:?}");
+    let expected =
+        "with the solution, the report has no test; the program ended the tests with exit status 0";
+    assert!(matches!(&error, Broken::Listing { message } if message.starts_with(expected)), "{error:?}");
     place.write("reference/check.sh", CHECK);
     place.maxima.tests = 1;
     let error = place.test().await.unwrap_err();

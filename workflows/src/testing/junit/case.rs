@@ -1,6 +1,6 @@
 //! The tests of a report.
 
-use super::text::readable;
+use super::{fault::Unknown, text::readable};
 use crate::testing::report::{Verdict, cap};
 
 /// One `testcase`.
@@ -21,6 +21,8 @@ pub(super) struct Reported {
     pub(super) cases: Vec<Case>,
     /// A failure that belongs to no test, in a report without tests.
     pub(super) untold: Option<String>,
+    /// The first word or element that is not known. The test or the suite that has it has failed.
+    pub(super) unknown: Option<Unknown>,
 }
 
 impl Case {

@@ -25,6 +25,8 @@ pub(in crate::testing) struct Collected {
     pub(in crate::testing) cases: Vec<Case>,
     /// What could not be read, and why.
     pub(in crate::testing) faults: Vec<String>,
+    /// The first word or element that is not known, and where. What has it has failed.
+    pub(in crate::testing) unknown: Option<String>,
 }
 
 /// Reads the reports below `root` that `pattern` names. No link is followed.
@@ -33,7 +35,7 @@ pub(in crate::testing) fn collect(root: &Path, pattern: &str) -> Collected {
     found.search(root, pattern);
     let Found { mut files, faults } = found;
     files.sort();
-    let mut collected = Collected { cases: Vec::new(), faults };
+    let mut collected = Collected { faults, ..Collected::default() };
     if files.is_empty() && collected.faults.is_empty() {
         collected.faults.push(format!("no report `{pattern}` was written"));
     }
@@ -48,6 +50,8 @@ pub(in crate::testing) fn collect(root: &Path, pattern: &str) -> Collected {
             Ok(report) if collected.cases.len() + report.cases.len() <= CASES_MAX => {
                 collected.cases.extend(report.cases);
                 untold = untold.or(report.untold);
+                let unknown = report.unknown.map(|unknown| format!("`{}`: {unknown}", file.display()));
+                collected.unknown = collected.unknown.or(unknown);
             }
             Ok(_) => {
                 collected.faults.push(format!("the reports have more than {CASES_MAX} tests"));
@@ -225,7 +229,10 @@ mod tests {
         let folder = folder(&[("r/a.xml", "<testsuite>"), ("r/b.xml", ONE)]);
         let collected = collect(folder.path(), "r");
         assert_eq!(names(&collected), ["one"]);
-        assert_eq!(collected.faults, ["`r/a.xml`: it is cut off: it ends before its last element does"]);
+        assert_eq!(
+            collected.faults,
+            ["`r/a.xml`: it is cut off: it ends in line 1, before the element `testsuite` does"]
+        );
     }
 
     #[test]

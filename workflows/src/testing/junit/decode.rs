@@ -7,15 +7,29 @@ use super::fault::Fault;
 /// The declaration stands at the beginning.
 const DECLARATION_BYTES_MAX: usize = 1_000;
 
+/// How compressed files begin, and what makes them.
+const COMPRESSED: &[(&[u8], &str)] = &[
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+];
+
 /// Decodes a report. Bytes that are not valid in its encoding become U+FFFD: tests often print such bytes, and no
 /// verdict depends on them.
 ///
 /// # Errors
-/// [`Fault::Encoding`] with the name of an encoding that is not known.
+/// [`Fault::Encoding`] with the name of an encoding that is not known, [`Fault::Compressed`].
 pub(super) fn decode(bytes: &[u8]) -> Result<String, Fault> {
+    if let Some((_, program)) = COMPRESSED.iter().find(|(start, _)| bytes.starts_with(start)) {
+        return Err(Fault::Compressed { program });
+    }
     let (encoding, bytes) = match bytes {
         // Before UTF-16, whose mark is the beginning of this one.
-        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Err(Fault::encoding("UTF-32")),
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [b'<', 0, 0, 0, ..] | [0, 0, 0, b'<', ..] => {
+            return Err(Fault::encoding("UTF-32"));
+        }
         [0x4c, 0x6f, 0xa7, 0x94, ..] => return Err(Fault::encoding("EBCDIC")),
         [b'<', 0, ..] => (UTF_16LE, bytes),
         [0, b'<', ..] => (UTF_16BE, bytes),
@@ -102,6 +116,11 @@ mod tests {
         for label in ["UTF-7", "cp850", "ISO-2022-KR", "klingon"] {
             assert_eq!(decode(&declaring(label, b"<a/>")), Err(Fault::encoding(label)));
         }
-        assert_eq!(decode(b"\xff\xfe\0\0<\0\0\0"), Err(Fault::encoding("UTF-32")));
+        for bytes in
+            [&b"\xff\xfe\0\0<\0\0\0"[..], b"\0\0\xfe\xff\0\0\0<", b"<\0\0\0a\0\0\0", b"\0\0\0<\0\0\0a"]
+        {
+            assert_eq!(decode(bytes), Err(Fault::encoding("UTF-32")));
+        }
+        assert_eq!(decode(b"\x1f\x8b\x08\0"), Err(Fault::Compressed { program: "gzip" }));
     }
 }

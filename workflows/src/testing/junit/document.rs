@@ -6,7 +6,7 @@ use super::{
     attributes::Attributes,
     case::{Case, Reported, fail_all, skip_all},
     draft::{Draft, Nameless},
-    fault::{CASES_MAX, DEPTH_MAX, Fault},
+    fault::{CASES_MAX, DEPTH_MAX, Fault, Unknown},
     outcome::Outcome,
     suite::{Blame, Falls, Suite, Told},
     text::{RAW_BYTES_MAX, beginning, printable, shortened},
@@ -24,6 +24,8 @@ pub(super) struct Document {
     told: Told,
     /// A failure that belongs to no test, where no suite around it has one.
     untold: Option<String>,
+    /// The first of what is not known.
+    unknown: Option<Unknown>,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Document {
     /// Takes a start tag at a line.
     ///
     /// # Errors
-    /// [`Fault`] when it is out of place, or a state or an element is not known.
+    /// [`Fault`] when it is out of place.
     pub(super) fn start(&mut self, tag: &BytesStart<'_>, line: usize) -> Result<(), Fault> {
         let name = folded(tag.local_name().as_ref());
         let Some(element) = self.element(tag, &name, line)? else {
@@ -71,15 +73,15 @@ impl Document {
         let is_same = self.open.last().is_some_and(|(open, _)| open == name);
         Ok(Some(match self.open.last_mut().map(|(_, element)| element) {
             None if !is_suite => return Err(Fault::Root { root: written() }),
-            None => suite(attributes()?, told, line)?,
-            Some(Element::Suite(_) | Element::Case(_)) if is_suite => suite(attributes()?, told, line)?,
+            None => self.suite_of(attributes()?, line),
+            Some(Element::Suite(_) | Element::Case(_)) if is_suite => self.suite_of(attributes()?, line),
             Some(Element::Suite(_) | Element::Case(_)) if name == "testcase" => {
-                Element::Case(Draft::new(attributes()?, self.suite_name(), line)?)
+                Element::Case(Draft::new(attributes()?, self.suite_name(), line))
             }
             Some(Element::Suite(around)) => match words::element(name) {
                 // What failed outside of every test, in the preparation of a suite for instance.
                 Some(Kind::State(state @ (State::Failed | State::Skipped))) => {
-                    Element::Outcome(outcome(state, attributes()?))
+                    Element::Outcome(outcome(Some(state), attributes()?))
                 }
                 Some(Kind::Part) => {
                     around.hear_known(&attributes()?.said);
@@ -98,17 +100,19 @@ impl Document {
                 match words::element(name) {
                     Some(Kind::State(State::Passed)) => {
                         let attributes = attributes()?;
-                        case.hear(&attributes.said, line)?;
-                        Element::Outcome(outcome(State::Passed, attributes))
+                        case.hear(&attributes.said, line);
+                        Element::Outcome(outcome(Some(State::Passed), attributes))
                     }
-                    Some(Kind::State(state)) => Element::Outcome(outcome(state, attributes()?)),
+                    Some(Kind::State(state)) => Element::Outcome(outcome(Some(state), attributes()?)),
                     Some(Kind::Part) => {
-                        case.hear(&attributes()?.said, line)?;
+                        case.hear(&attributes()?.said, line);
                         Element::Part(String::new())
                     }
                     Some(Kind::Aside) => Element::Other,
                     None => {
-                        return Err(Fault::Element { element: written(), test: shortened(&case.name), line });
+                        case.wonder_at(written(), line);
+                        // Its text may say why.
+                        Element::Outcome(outcome(None, attributes()?))
                     }
                 }
             }
@@ -161,18 +165,18 @@ impl Document {
             Some(Element::Case(draft)) => self.push(draft),
             Some(Element::Part(text)) => {
                 if let (Some(case), Some(state)) = (self.case(), words::value(&folded(&text))) {
-                    let mut outcome = outcome(state, Attributes::default());
+                    let mut outcome = outcome(Some(state), Attributes::default());
                     outcome.raw = text;
                     case.take(&outcome);
                 }
                 Ok(())
             }
-            Some(Element::Outcome(outcome)) => match (self.case(), outcome.state) {
+            Some(Element::Outcome(outcome)) => match (self.case(), outcome.state()) {
                 (Some(case), _) => {
                     case.take(&outcome);
                     Ok(())
                 }
-                (None, State::Skipped) => {
+                (None, Some(State::Skipped)) => {
                     if let Some(suite) = self.suite() {
                         suite.skip(outcome.told());
                     }
@@ -268,15 +272,40 @@ impl Document {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<Reported, Fault> {
-        if !self.open.is_empty() {
-            return Err(Fault::CutOff);
+    pub(super) fn has_root(&self) -> bool {
+        self.has_root
+    }
+
+    /// What is told by a text with so many lines.
+    ///
+    /// # Errors
+    /// [`Fault`] when the text ends too early, or has no element.
+    pub(super) fn finish(mut self, text: &str, lines: usize) -> Result<Reported, Fault> {
+        let mut open = self.open.iter().rev();
+        if let Some((element, _)) =
+            open.find(|(_, element)| matches!(element, Element::Case(_) | Element::Suite(_)))
+        {
+            return Err(Fault::CutOff { line: lines, element: shortened(element) });
         }
         if !self.has_root {
-            return Err(Fault::Empty);
+            return Err(Fault::no_element(text));
         }
         let untold = self.untold.take().filter(|reason| !fail_all(&mut self.cases, reason));
-        Ok(Reported { cases: self.cases, untold })
+        Ok(Reported { cases: self.cases, untold, unknown: self.unknown })
+    }
+
+    /// A suite with these attributes. One that says something unknown has failed.
+    fn suite_of(&mut self, attributes: Attributes, line: usize) -> Element {
+        let mut suite = Suite::new(attributes.name, self.told);
+        for (attribute, word) in attributes.said {
+            if !suite.hear(&attribute, &word) {
+                let (attribute, word) = (shortened(&attribute), shortened(&word));
+                let unknown = Unknown::OfSuite { attribute, word, suite: shortened(&suite.name), line };
+                suite.blame(Blame { reason: unknown.to_string(), spreads: true });
+                self.unknown.get_or_insert(unknown);
+            }
+        }
+        Element::Suite(suite)
     }
 
     /// The innermost test, unless a suite is further in.
@@ -320,6 +349,7 @@ impl Document {
             return Err(Fault::TooManyCases);
         }
         draft.tell(&mut self.told);
+        self.unknown = self.unknown.take().or_else(|| draft.unknown().cloned());
         let is_unexpected = draft.is_unexpected();
         if is_unexpected {
             self.fail_around(&draft.name);
@@ -336,17 +366,6 @@ impl Document {
     }
 }
 
-fn outcome(state: State, attributes: Attributes) -> Outcome {
+fn outcome(state: Option<State>, attributes: Attributes) -> Outcome {
     Outcome::new(state, attributes.message, attributes.kind)
-}
-
-fn suite(attributes: Attributes, told: Told, line: usize) -> Result<Element, Fault> {
-    let mut suite = Suite::new(attributes.name, told);
-    for (attribute, word) in attributes.said {
-        if !suite.hear(&attribute, &word) {
-            let (attribute, word) = (shortened(&attribute), shortened(&word));
-            return Err(Fault::SuiteWord { attribute, word, suite: shortened(&suite.name), line });
-        }
-    }
-    Ok(Element::Suite(suite))
 }

@@ -3,7 +3,7 @@
 use super::{
     attributes::Attributes,
     case::Case,
-    fault::Fault,
+    fault::Unknown,
     meaning::{Said, of_test},
     outcome::Outcome,
     suite::Told,
@@ -32,6 +32,8 @@ pub(super) struct Draft {
     flakes: usize,
     /// A test within it that failed.
     pub(super) part: Option<String>,
+    /// What it says that is not known.
+    unknown: Option<Unknown>,
     /// Whether it is no test, but stands for a suite that failed.
     of_suite: bool,
     /// If it has no name: whether it has a class.
@@ -45,7 +47,7 @@ pub(super) enum Nameless {
 }
 
 impl Draft {
-    pub(super) fn new(attributes: Attributes, suite: &str, line: usize) -> Result<Self, Fault> {
+    pub(super) fn new(attributes: Attributes, suite: &str, line: usize) -> Self {
         let Attributes { name, classname, seconds, said, .. } = attributes;
         let class = classname.as_deref().unwrap_or(suite);
         let has_class = classname.as_deref().is_some_and(|class| !class.trim().is_empty());
@@ -53,8 +55,8 @@ impl Draft {
         let nameless = nameless.then_some(if has_class { Nameless::WithClass } else { Nameless::Bare });
         let name = if class.is_empty() || class == name { name } else { format!("{class}::{name}") };
         let mut draft = Self { seconds, nameless, ..Self::named(name) };
-        draft.hear(&said, line)?;
-        Ok(draft)
+        draft.hear(&said, line);
+        draft
     }
 
     /// What failed outside of every test.
@@ -75,13 +77,14 @@ impl Draft {
             skips: 0,
             flakes: 0,
             part: None,
+            unknown: None,
             of_suite: false,
             nameless: None,
         }
     }
 
     /// Takes what attributes say.
-    pub(super) fn hear(&mut self, said: &[(String, String)], line: usize) -> Result<(), Fault> {
+    pub(super) fn hear(&mut self, said: &[(String, String)], line: usize) {
         for (attribute, word) in said {
             match of_test(attribute, word) {
                 Said::Nothing => {}
@@ -94,11 +97,23 @@ impl Draft {
                 }
                 Said::Unknown => {
                     let (test, word) = (shortened(&self.name), shortened(word));
-                    return Err(Fault::Word { attribute: shortened(attribute), word, test, line });
+                    self.wonder(Unknown::OfTest { attribute: shortened(attribute), word, test, line });
                 }
             }
         }
-        Ok(())
+    }
+
+    /// Takes an element that is not known.
+    pub(super) fn wonder_at(&mut self, element: String, line: usize) {
+        self.wonder(Unknown::Element { element, test: shortened(&self.name), line });
+    }
+
+    fn wonder(&mut self, unknown: Unknown) {
+        self.unknown.get_or_insert(unknown);
+    }
+
+    pub(super) fn unknown(&self) -> Option<&Unknown> {
+        self.unknown.as_ref()
     }
 
     /// One failure outweighs whatever else is said.
@@ -113,12 +128,14 @@ impl Draft {
 
     pub(super) fn take(&mut self, outcome: &Outcome) {
         let state = outcome.state();
-        self.see(state);
-        if matches!(state, State::Failed | State::Flaky) {
+        if let Some(state) = state {
+            self.see(state);
+        }
+        if matches!(state, Some(State::Failed | State::Flaky)) {
             self.failures += if outcome.is_twice { 2 } else { 1 };
         }
-        self.skips += usize::from(state == State::Skipped);
-        self.flakes += usize::from(state == State::Flaky);
+        self.skips += usize::from(state == Some(State::Skipped));
+        self.flakes += usize::from(state == Some(State::Flaky));
         self.is_todo |= outcome.is_todo;
         if self.message.len() > MESSAGE_BYTES_MAX {
             return;
@@ -126,7 +143,7 @@ impl Draft {
         if !self.message.is_empty() {
             self.message.push('\n');
         }
-        if state == State::Flaky {
+        if state == Some(State::Flaky) {
             self.message.push_str("it failed before it passed: ");
         }
         self.message.push_str(&outcome.told());
@@ -134,29 +151,36 @@ impl Draft {
 
     /// Whether it failed where no failure is expected.
     pub(super) fn is_unexpected(&self) -> bool {
-        self.verdict == Verdict::Failed && !self.is_todo
+        (self.verdict == Verdict::Failed && !self.is_todo) || self.unknown.is_some()
     }
 
     /// Counts what it tells.
     pub(super) fn tell(&self, told: &mut Told) {
         told.cases += 1;
         told.listed += usize::from(!self.of_suite);
+        // What is not known may be a failure or a skip that its suite counts.
+        let is_open = self.unknown.is_some() && self.verdict != Verdict::Failed;
         // A part that failed was told already.
         let is_failure = self.verdict == Verdict::Failed && (self.part.is_none() || self.says.is_some());
-        told.failures += self.failures.max(usize::from(is_failure));
-        told.skipped += self.skips.max(usize::from(self.is_skipped));
-        told.passed += usize::from(self.verdict == Verdict::Passed);
-        told.flaky += usize::from(self.verdict == Verdict::Passed && self.flakes > 0);
+        let has_passed = self.verdict == Verdict::Passed && !is_open;
+        told.failures += self.failures.max(usize::from(is_failure || is_open));
+        told.skipped += self.skips.max(usize::from(self.is_skipped || is_open));
+        told.passed += usize::from(has_passed);
+        told.flaky += usize::from(has_passed && self.flakes > 0);
     }
 }
 
 impl From<Draft> for Case {
     fn from(draft: Draft) -> Self {
-        let Draft { name, seconds, verdict, is_todo, says, mut message, part, of_suite, .. } = draft;
+        let Draft { name, seconds, verdict, is_todo, says, mut message, part, unknown, of_suite, .. } = draft;
         // Node tells how a test fails that is still to be done.
-        let verdict = if is_todo { Verdict::Skipped } else { verdict };
+        let mut verdict = if is_todo { Verdict::Skipped } else { verdict };
         if message.is_empty() && verdict == Verdict::Failed {
             message = says.or(part).unwrap_or_default();
+        }
+        if let Some(unknown) = unknown {
+            verdict = Verdict::Failed;
+            message = format!("{unknown}\n{message}").trim_end().to_owned();
         }
         let message = (!message.is_empty()).then(|| cap(&readable(beginning(&message, RAW_BYTES_MAX))));
         Self { name: printable(&name), verdict, message, seconds, of_suite }

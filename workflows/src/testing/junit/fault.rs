@@ -14,25 +14,16 @@ pub(super) enum Fault {
     Encoding { label: String },
     #[error("it is not JUnit XML: the root element is `{root}`, expected `testsuites` or `testsuite`")]
     Root { root: String },
-    #[error("it is cut off: it ends before its last element does")]
-    CutOff,
+    #[error(
+        "it is no XML: it has no element, expected `testsuites` or `testsuite`; it begins with `{start}`"
+    )]
+    NoElement { start: String },
+    #[error("it is a file that was compressed with {program}; write the report as it is")]
+    Compressed { program: &'static str },
+    #[error("it is cut off: it ends in line {line}, before the element `{element}` does")]
+    CutOff { line: usize, element: String },
     #[error("it is not well-formed XML at line {line}: {message}")]
     Syntax { line: usize, message: String },
-    #[error(
-        "unknown state `{word}` in the attribute `{attribute}` of the test `{test}` at line {line}; \
-         expected a word like `passed`, `failed` or `skipped`"
-    )]
-    Word { attribute: String, word: String, test: String, line: usize },
-    #[error(
-        "unknown state `{word}` in the attribute `{attribute}` of the suite `{suite}` at line {line}; \
-         expected a word like `passed`, `failed` or `skipped`"
-    )]
-    SuiteWord { attribute: String, word: String, suite: String, line: usize },
-    #[error(
-        "unknown element `{element}` in the test `{test}` at line {line}; \
-         expected an element like `failure`, `error`, `skipped` or `system-out`"
-    )]
-    Element { element: String, test: String, line: usize },
     #[error("its elements are nested deeper than {DEPTH_MAX}")]
     TooDeep,
     #[error("an element at line {line} has too many attributes that state a result")]
@@ -41,9 +32,37 @@ pub(super) enum Fault {
     TooManyCases,
 }
 
+/// What is in none of the tables of words. What is not known to mean passed has not passed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(super) enum Unknown {
+    #[error(
+        "unknown state `{word}` in the attribute `{attribute}` of the test `{test}` at line {line}; \
+         expected a word like `passed`, `failed` or `skipped`"
+    )]
+    OfTest { attribute: String, word: String, test: String, line: usize },
+    #[error(
+        "unknown state `{word}` in the attribute `{attribute}` of the suite `{suite}` at line {line}; \
+         expected a word like `passed`, `failed` or `skipped`"
+    )]
+    OfSuite { attribute: String, word: String, suite: String, line: usize },
+    #[error(
+        "unknown element `{element}` in the test `{test}` at line {line}; \
+         expected an element like `failure`, `error`, `skipped` or `system-out`"
+    )]
+    Element { element: String, test: String, line: usize },
+}
+
 impl Fault {
     pub(super) fn syntax(line: usize, fault: &dyn std::error::Error) -> Self {
         Self::Syntax { line, message: shortened(&fault.to_string()) }
+    }
+
+    /// Of a text without any element.
+    pub(super) fn no_element(text: &str) -> Self {
+        match text.trim_matches(|one: char| one.is_whitespace() || one == '\u{feff}') {
+            "" => Self::Empty,
+            text => Self::NoElement { start: shortened(text) },
+        }
     }
 
     pub(super) fn encoding(label: &str) -> Self {

@@ -15,10 +15,21 @@ use super::{
 /// What a message holds never makes a report unreadable, as long as the elements around it can be told.
 ///
 /// # Errors
-/// [`Fault`] when the text is not well-formed, or when it has a state that is not known.
+/// [`Fault`] when the text is not well-formed or exceeds a bound.
 pub(super) fn read(text: &str) -> Result<Reported, Fault> {
     let text = escape_stray(text.trim_start_matches('\u{feff}'));
-    let text = &*text;
+    let mut document = Document::default();
+    match read_into(&mut document, &text) {
+        // What begins otherwise was not meant as XML, whatever tag is in it.
+        Err(_) if !document.has_root() && !text.trim_start().starts_with('<') => {
+            Err(Fault::no_element(&text))
+        }
+        result => result.and_then(|lines| document.finish(&text, lines)),
+    }
+}
+
+/// Tells the document all events of a text, and returns the number of its lines.
+fn read_into(document: &mut Document, text: &str) -> Result<usize, Fault> {
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
     config.allow_dangling_amp = true;
@@ -26,7 +37,6 @@ pub(super) fn read(text: &str) -> Result<Reported, Fault> {
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
     let mut lines = Lines::new(text);
-    let mut document = Document::default();
     loop {
         let line = lines.at(reader.buffer_position());
         let event = reader.read_event();
@@ -43,7 +53,7 @@ pub(super) fn read(text: &str) -> Result<Reported, Fault> {
                 document.text(&format!("&{};", &*reference));
             }
             Event::GeneralRef(_) => {}
-            Event::Eof => return document.finish(),
+            Event::Eof => return Ok(line),
             Event::DocType(_) | Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
     }

@@ -1,8 +1,9 @@
 //! The words with which the dialects of JUnit XML tell what came of a test. All are compared without case, blanks,
 //! `-`, `_` and `.`.
 //!
-//! What is not in these tables is not guessed: an unknown word makes a report unreadable, by its name, because a state
-//! that nobody understands must not count as passed.
+//! What is not in these tables is not guessed: a test or a suite with an unknown word has failed, because a state that
+//! nobody understands must not count as passed. The report of the solution must have none: it shows whether the words
+//! of the framework are known.
 
 use State::{Failed, Flaky, Passed, Skipped};
 

@@ -6,12 +6,12 @@
 
 use std::{path::Path, time::Duration};
 
-use ctutor_sandbox::{Captured, Exit, Outcome, StartReason};
+use ctutor_sandbox::{Captured, Exit, Outcome, StartFailure, StartReason};
 
-pub(super) use super::ending::{describe, ending};
+pub(super) use super::ending::ending;
 use super::{
     Listener,
-    ending::{last_of, not_started},
+    ending::{last_of, not_started, told},
     not_run, running,
 };
 use crate::testing::{
@@ -139,7 +139,9 @@ async fn run_one(
         return Ok(tampered(&fault));
     }
     let outcome = outcome?;
-    check_start(bench, test, &outcome)?;
+    if let Some(failure) = not_started(&outcome) {
+        check_start(bench, &test.name, &test.argv, failure)?;
+    }
     let seconds = outcome.wall.as_secs_f64();
     let report = match judge(bench, place, test, &outcome) {
         Ok(()) => TestReport::new(&test.name, Status::Completed, Verdict::Passed, None),
@@ -164,14 +166,18 @@ fn captured_bytes(test: &CommandTest) -> usize {
 }
 
 /// A program that could not be started is the student's fault only if it comes with the submission.
-fn check_start(bench: &Bench<'_>, test: &CommandTest, outcome: &Outcome) -> Result<(), Broken> {
-    let Some(failure) = not_started(outcome) else { return Ok(()) };
-    let is_own = test.argv.first() == Some(&failure.program);
+pub(super) fn check_start(
+    bench: &Bench<'_>,
+    test: &str,
+    argv: &[String],
+    failure: &StartFailure,
+) -> Result<(), Broken> {
+    let is_own = argv.first() == Some(&failure.program);
     if is_own && !bench.is_students(&failure.program) {
-        return Err(Broken::NotStarted { test: test.name.clone(), reason: failure.clone() });
+        return Err(Broken::NotStarted { test: test.to_owned(), reason: failure.clone() });
     }
     if let StartReason::InterpreterNotFound { .. } | StartReason::LibraryNotFound { .. } = failure.reason {
-        tracing::warn!(test = test.name, "a submission needs what this worker does not have: {failure}");
+        tracing::warn!(test, "a submission needs what this worker does not have: {failure}");
     }
     Ok(())
 }
@@ -215,11 +221,6 @@ fn judge(
         None => message,
     };
     Err((Status::Completed, message))
-}
-
-/// A reason and what the program wrote at its end.
-fn told(reason: &str, output: &str) -> String {
-    if output.is_empty() { format!("{reason}; it wrote nothing") } else { format!("{reason}\n{output}") }
 }
 
 fn without_paths(output: &Captured, hidden: &Hidden) -> Captured {

@@ -40,6 +40,11 @@ pub(super) fn ending(outcome: &Outcome) -> String {
     }
 }
 
+/// A reason and what the program wrote.
+pub(super) fn told(reason: &str, output: &str) -> String {
+    if output.is_empty() { format!("{reason}; it wrote nothing") } else { format!("{reason}\n{output}") }
+}
+
 /// How the program ended, without what only the sandbox knows.
 pub(super) fn describe(exit: Exit) -> String {
     match exit {
@@ -151,7 +156,7 @@ fn joined(head: &str, tail: &str, left_out: Option<usize>) -> String {
 }
 
 /// What is shown of the beginning: whole lines, unless the last one is long.
-fn beginning(text: &str) -> &str {
+pub(super) fn beginning(text: &str) -> &str {
     let start = &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)];
     if start.len() == text.len() {
         return start;

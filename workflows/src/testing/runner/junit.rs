@@ -22,11 +22,12 @@ use std::{
     time::Duration,
 };
 
-use ctutor_sandbox::Exit;
+use ctutor_sandbox::{Exit, StartFailure};
 
 use super::{
     Listener, Test, because,
-    command::{check_installed, describe, untaken},
+    command::{check_installed, check_start, untaken},
+    ending::{beginning, describe, not_started, told},
     left_out, refuse_skip, running,
 };
 use crate::testing::{
@@ -43,8 +44,44 @@ use crate::testing::{
 struct Ran {
     collected: Collected,
     exit: Exit,
-    /// The end of its output.
-    words: String,
+    not_started: Option<StartFailure>,
+    /// Why it ended so, where the exit does not say it.
+    detail: Option<String>,
+    /// The time that it had.
+    time: Duration,
+    /// The beginnings and the ends of its outputs; empty if it wrote nothing.
+    output: String,
+}
+
+impl Ran {
+    /// How it ended, in one sentence.
+    fn ending(&self) -> String {
+        if let Some(failure) = &self.not_started {
+            return format!("the command of the tests could not be started: {failure}");
+        }
+        let ending = match (self.exit, &self.detail) {
+            (Exit::TimedOut, None) => {
+                format!("the command did not end within {} s", self.time.as_secs_f64())
+            }
+            (exit, _) => describe(exit),
+        };
+        because(&ending, self.detail.as_deref().unwrap_or_default())
+    }
+
+    /// How it ended, where nothing in the report says why it has no more tests.
+    fn early_ending(&self) -> String {
+        match self.exit {
+            Exit::Exited(code) if self.not_started.is_none() => {
+                let ending = format!(
+                    "the program ended by itself with exit status {code} before all tests were through"
+                );
+                // Whoever wrote the call may not know that it ends the tests, too.
+                let hint = if code == 0 { ", as `exit` or `System.exit` does" } else { "" };
+                because(&(ending + hint), self.detail.as_deref().unwrap_or_default())
+            }
+            _ => self.ending(),
+        }
+    }
 }
 
 pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
@@ -63,8 +100,12 @@ pub(super) async fn run(
     listener: Listener<'_>,
 ) -> Result<Vec<TestReport>, Broken> {
     listener(running(0, tests.len(), None));
-    let ran = run_command(bench, command_of(bench)?, Whose::Student).await?;
-    let reports = judged(tests, &ran, bench.granted.total_timeout);
+    let command = command_of(bench)?;
+    let ran = run_command(bench, command, Whose::Student).await?;
+    if let (Some(failure), Some(test)) = (&ran.not_started, tests.first()) {
+        check_start(bench, &test.name, &command.argv, failure)?;
+    }
+    let reports = judged(tests, &ran);
     listener(running(tests.len(), tests.len(), None));
     Ok(reports)
 }
@@ -81,9 +122,16 @@ async fn run_command(bench: &Bench<'_>, junit: &JunitCommand, whose: Whose) -> R
     let outcome = bench.run(&command).await?;
     let collected = collect_hidden(place.path.clone(), place.hidden.clone(), junit.report.clone()).await?;
     let output = bench.last_output(&place, &outcome, None);
-    let words = outcome.detail.iter().chain((!output.is_empty()).then_some(&output));
-    let words = words.cloned().collect::<Vec<_>>().join("\n");
-    Ok(Ran { collected, exit: outcome.exit, words })
+    // The limit of the time is told as a part of the sentence.
+    let is_told = outcome.exit == Exit::TimedOut && outcome.cause.is_none();
+    Ok(Ran {
+        collected,
+        exit: outcome.exit,
+        not_started: not_started(&outcome).cloned(),
+        detail: outcome.detail.filter(|_| !is_told),
+        time: command.limits.wall,
+        output,
+    })
 }
 
 /// Reads the reports on a thread of its own: they are large if a submission wants them to be.
@@ -95,7 +143,7 @@ async fn collect_hidden(path: PathBuf, hidden: Hidden, pattern: String) -> Resul
             case.name = hidden.hide(&case.name);
             case.message = case.message.as_ref().map(|message| hidden.hide(message));
         }
-        for fault in &mut collected.faults {
+        for fault in collected.faults.iter_mut().chain(&mut collected.unknown) {
             *fault = hidden.hide(fault);
         }
         collected
@@ -106,13 +154,16 @@ async fn collect_hidden(path: PathBuf, hidden: Hidden, pattern: String) -> Resul
 
 /// The tests, each of which has passed or is left out.
 fn listed(ran: &Ran) -> Result<Vec<Test>, Broken> {
-    let Collected { cases, faults } = &ran.collected;
+    let Collected { cases, faults, unknown } = &ran.collected;
     let broken = |message: &str| {
-        let message = format!("with the solution, {message}; {}\n{}", describe(ran.exit), ran.words);
-        Err(Broken::Listing { message: message.trim_end().to_owned() })
+        let reason = format!("with the solution, {message}; {}", ran.ending());
+        Err(Broken::Listing { message: told(&reason, &ran.output) })
     };
-    if let Some(fault) = faults.first() {
+    if let Some(fault) = faults.first().or(unknown.as_ref()) {
         return broken(fault);
+    }
+    if cases.is_empty() {
+        return broken("the report has no test");
     }
     let mut seen = HashMap::new();
     let mut tests = Vec::with_capacity(cases.len());
@@ -125,7 +176,14 @@ fn listed(ran: &Ran) -> Result<Vec<Test>, Broken> {
             Verdict::Passed => Test::new(name),
             Verdict::Skipped => Test::left_out(name, because("it is skipped with the solution", message)),
             Verdict::Failed => {
-                return Err(Broken::Solution { test: name, message: because("it failed", message) });
+                let reason = || {
+                    told(
+                        &format!("it failed, and the report does not say why; {}", ran.ending()),
+                        &ran.output,
+                    )
+                };
+                let message = if message.is_empty() { reason() } else { because("it failed", message) };
+                return Err(Broken::Solution { test: name, message });
             }
         });
     }
@@ -136,7 +194,7 @@ fn listed(ran: &Ran) -> Result<Vec<Test>, Broken> {
 }
 
 /// A report for each of the tests.
-fn judged(tests: &[Test], ran: &Ran, timeout: Duration) -> Vec<TestReport> {
+fn judged(tests: &[Test], ran: &Ran) -> Vec<TestReport> {
     let found = Found::new(tests, &ran.collected.cases);
     if let Some(doubt) = doubt(tests, &found, ran) {
         return tests
@@ -147,14 +205,14 @@ fn judged(tests: &[Test], ran: &Ran, timeout: Duration) -> Vec<TestReport> {
             })
             .collect();
     }
-    let (status, reason) = why_missing(&found, ran, timeout);
+    let (status, reason) = why_missing(tests, &found, ran);
     let report = |test: &Test| match (&test.left_out, found.cases.get(&test.name)) {
         (Some(reason), _) => left_out(&test.name, reason),
-        _ if found.surplus.contains(&test.name) => {
-            failed(&test.name, Status::Crashed, "it is in the report more often than with the solution")
-        }
-        (None, Some(case)) => refuse_skip(reported(&test.name, case)),
-        (None, None) => failed(&test.name, status, &reason),
+        (None, Some(case)) => refuse_skip(reported(&test.name, case, ran)),
+        (None, None) => match found.surplus.get(&test.name) {
+            Some(reason) => failed(&test.name, Status::Crashed, reason),
+            None => failed(&test.name, status, &reason),
+        },
     };
     tests.iter().map(report).collect()
 }
@@ -163,8 +221,8 @@ fn judged(tests: &[Test], ran: &Ran, timeout: Duration) -> Vec<TestReport> {
 #[derive(Debug, Default)]
 struct Found<'a> {
     cases: HashMap<String, &'a Case>,
-    /// Those that are reported too often, so that it is unknown which report counts.
-    surplus: HashSet<String>,
+    /// Those that are reported too often, so that it is unknown which report counts, with that in words.
+    surplus: HashMap<String, String>,
     /// Tests that the solution does not have.
     unknown: Vec<&'a Case>,
 }
@@ -186,7 +244,8 @@ impl<'a> Found<'a> {
                 (0..).map(|number| numbered(name, number)).take_while(|name| wanted.contains(name.as_str()));
             let expected: Vec<String> = expected.collect();
             if cases.len() > expected.len() {
-                found.surplus.extend(expected);
+                let reason = surplus(&cases, expected.len());
+                found.surplus.extend(expected.into_iter().map(|name| (name, reason.clone())));
             } else {
                 found.cases.extend(expected.into_iter().zip(cases));
             }
@@ -205,38 +264,59 @@ fn doubt(tests: &[Test], found: &Found<'_>, ran: &Ran) -> Option<String> {
         |test: &&Test| found.cases.get(&test.name).is_some_and(|case| case.verdict == Verdict::Passed);
     let mut counted = tests.iter().filter(|test| test.left_out.is_none());
     let nothing_failed = ran.collected.cases.iter().all(|case| case.verdict != Verdict::Failed);
-    (nothing_failed && counted.all(|test| has_passed(&test))).then(|| {
-        let text =
-            format!("the report says that every test passed, but {}\n{}", describe(ran.exit), ran.words);
-        text.trim_end().to_owned()
-    })
+    (nothing_failed && counted.all(|test| has_passed(&test)))
+        .then(|| told(&format!("the report says that every test passed, but {}", ran.ending()), &ran.output))
 }
 
-fn why_missing(found: &Found<'_>, ran: &Ran, timeout: Duration) -> (Status, String) {
-    let mut reasons = vec!["it is not in the report".to_owned()];
+/// A test that is reported more often than expected, with what the reports say.
+fn surplus(cases: &[&Case], expected: usize) -> String {
+    const SHOWN_MAX: usize = 5;
+
+    let verdicts = cases.iter().take(SHOWN_MAX).map(|case| match case.verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "failed",
+        Verdict::Skipped => "skipped",
+    });
+    let mut verdicts = verdicts.collect::<Vec<_>>().join(", ");
+    if cases.len() > SHOWN_MAX {
+        verdicts.push_str(", …");
+    }
+    let count = cases.len();
+    let failure =
+        cases.iter().filter(|case| case.verdict == Verdict::Failed).find_map(|case| case.message.as_ref());
+    let failure = failure.map_or_else(String::new, |message| format!("\n{message}"));
+    format!(
+        "it is in the report more often than with the solution: {count} times ({verdicts}) instead of {expected}{failure}"
+    )
+}
+
+/// What is said of the tests that are not in the report.
+fn why_missing(tests: &[Test], found: &Found<'_>, ran: &Ran) -> (Status, String) {
+    let status = if ran.exit == Exit::TimedOut { Status::TimedOut } else { Status::Crashed };
+    let mut reasons = vec![match found.cases.len() {
+        0 => "it is not in the report".to_owned(),
+        count => format!("it is not in the report, which has {count} of {} tests", tests.len()),
+    }];
     reasons.extend(ran.collected.faults.first().cloned());
-    let status = match ran.exit {
-        Exit::TimedOut => {
-            reasons.push(format!("the command did not end within {} s", timeout.as_secs_f64()));
-            Status::TimedOut
-        }
-        exit => {
-            reasons.extend((!exit.is_success()).then(|| describe(exit)));
-            Status::Crashed
-        }
-    };
     // Files that cannot be loaded are reported under names of their own.
     let failure = found.unknown.iter().find(|case| case.verdict == Verdict::Failed);
-    let details = match failure {
-        Some(case) => format!("{}: {}", case.name, case.message.as_deref().unwrap_or("it failed")),
-        None => ran.words.clone(),
-    };
-    (status, format!("{}\n{details}", reasons.join("; ")).trim_end().to_owned())
+    reasons.push(if failure.is_some() { ran.ending() } else { ran.early_ending() });
+    let failure = failure.map_or_else(String::new, |case| {
+        let reason = case.message.as_deref().unwrap_or("it failed");
+        let shown = beginning(reason);
+        let mark = if shown.len() < reason.len() { " […]" } else { "" };
+        format!("\n{}: {shown}{mark}", case.name)
+    });
+    (status, told(&(reasons.join("; ") + &failure), &ran.output))
 }
 
-fn reported(name: &str, case: &Case) -> TestReport {
+fn reported(name: &str, case: &Case, ran: &Ran) -> TestReport {
     let status = if case.verdict == Verdict::Skipped { Status::Skipped } else { Status::Completed };
-    TestReport::new(name, status, case.verdict, case.message.as_deref()).lasting(case.seconds)
+    let reason = match (&case.message, case.verdict) {
+        (None, Verdict::Failed) => Some(told("it failed, and the report does not say why", &ran.output)),
+        (message, _) => message.clone(),
+    };
+    TestReport::new(name, status, case.verdict, reason.as_deref()).lasting(case.seconds)
 }
 
 fn failed(name: &str, status: Status, message: &str) -> TestReport {
@@ -272,12 +352,14 @@ mod tests {
 
     fn ran(exit: Exit, cases: &[(&str, Verdict)]) -> Ran {
         let cases = cases.iter().map(|(name, verdict)| case(name, *verdict)).collect();
-        Ran { collected: Collected { cases, faults: Vec::new() }, exit, words: "words".to_owned() }
+        let collected = Collected { cases, ..Collected::default() };
+        let time = Duration::from_secs(3);
+        Ran { collected, exit, not_started: None, detail: None, time, output: "words".to_owned() }
     }
 
     fn judge(exit: Exit, cases: &[(&str, Verdict)]) -> Vec<(Status, Verdict, String)> {
         let tests = ["a", "a [2]", "b"].map(|name| Test::new(name.to_owned()));
-        let reports = judged(&tests, &ran(exit, cases), Duration::from_secs(3));
+        let reports = judged(&tests, &ran(exit, cases));
         assert!(reports.iter().map(|report| &report.name).eq(tests.iter().map(|test| &test.name)));
         let told =
             |report: TestReport| (report.status, report.result, report.result_message.unwrap_or_default());
@@ -301,8 +383,8 @@ mod tests {
         let reports =
             judge(Exit::Exited(1), &[("new", Failed), ("a", Passed), ("b", Skipped), ("new", Passed)]);
         assert_eq!(reports[0], (Status::Completed, Passed, String::new()));
-        let message =
-            "it is not in the report; the program ended the tests with exit status 1\nnew: it failed";
+        let message = "it is not in the report, which has 2 of 3 tests; \
+            the program ended the tests with exit status 1\nnew: it failed\nwords";
         assert_eq!(reports[1], (Status::Crashed, Failed, message.to_owned()));
         assert_eq!(reports[2], (Status::Skipped, Failed, "it was skipped with the submission".to_owned()));
     }
@@ -312,26 +394,25 @@ mod tests {
         let tests = listed(&ran(Exit::Exited(0), &[("a", Passed), ("a", Skipped), ("b", Skipped)])).unwrap();
         let expected = [Passed, Skipped, Skipped];
         for b in [Passed, Failed, Skipped] {
-            let reports = judged(
-                &tests,
-                &ran(Exit::Exited(0), &[("a", Passed), ("a", Failed), ("b", b)]),
-                Duration::ZERO,
-            );
+            let reports = judged(&tests, &ran(Exit::Exited(0), &[("a", Passed), ("a", Failed), ("b", b)]));
             assert!(reports.iter().map(|report| report.result).eq(expected), "{reports:?}");
             let told = "left out of the count: it is skipped with the solution";
             assert_eq!(reports[2].result_message.as_deref(), Some(told));
         }
         // A report that only leaves out what does not count is as doubtful as one in which everything passed.
-        let fled = judged(&tests, &ran(Exit::Exited(1), &[("a", Passed), ("b", Skipped)]), Duration::ZERO);
+        let fled = judged(&tests, &ran(Exit::Exited(1), &[("a", Passed), ("b", Skipped)]));
         assert!(fled.iter().map(|report| report.result).eq([Failed, Skipped, Skipped]), "{fled:?}");
     }
 
     #[test]
     fn a_test_that_is_reported_too_often_has_failed() {
         let cases = [("b", Passed), ("a", Passed), ("b", Failed), ("a", Failed)];
-        let verdicts: Vec<Verdict> =
-            judge(Exit::Exited(1), &cases).into_iter().map(|(_, one, _)| one).collect();
+        let reports = judge(Exit::Exited(1), &cases);
+        let verdicts: Vec<Verdict> = reports.iter().map(|(_, one, _)| *one).collect();
         assert_eq!(verdicts, [Passed, Failed, Failed]);
+        let expected =
+            "it is in the report more often than with the solution: 2 times (passed, failed) instead of 1";
+        assert_eq!(reports[2].2, expected);
     }
 
     #[test]
@@ -352,9 +433,52 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_ends_before_its_tests_says_so() {
+        let start =
+            "it is not in the report, which has 1 of 3 tests; the program ended by itself with exit status";
+        for (exit, expected) in [
+            (Exit::Exited(0), "0 before all tests were through, as `exit` or `System.exit` does\nwords"),
+            (Exit::Exited(3), "3 before all tests were through\nwords"),
+        ] {
+            let reports = judge(exit, &[("a", Passed)]);
+            assert_eq!(reports[0].1, Passed);
+            assert_eq!(reports[2], (Status::Crashed, Failed, format!("{start} {expected}")));
+        }
+        let silent = Ran { output: String::new(), ..ran(Exit::Exited(0), &[]) };
+        let message = judged(&[Test::new("a".to_owned())], &silent).remove(0).result_message.unwrap();
+        assert!(message.ends_with("does; it wrote nothing"), "{message}");
+    }
+
+    #[test]
+    fn why_a_command_ended_is_told_once() {
+        let over = |detail: &str| Ran { detail: Some(detail.to_owned()), ..ran(Exit::TimedOut, &[]) };
+        let ending = over("a process used more than 3 s of processor time").ending();
+        assert_eq!(ending, "it did not end in time: a process used more than 3 s of processor time");
+        assert_eq!(ran(Exit::TimedOut, &[]).ending(), "the command did not end within 3 s");
+    }
+
+    #[test]
+    fn an_unknown_state_breaks_the_tests_only_with_the_solution() {
+        let mut ran = ran(Exit::Exited(0), &[("a", Passed), ("b", Failed)]);
+        ran.collected.unknown = Some("`r.xml`: unknown state `shrug`".to_owned());
+        let error = listed(&ran).unwrap_err().to_string();
+        assert!(error.contains("with the solution, `r.xml`: unknown state `shrug`"), "{error}");
+        let tests = ["a", "b"].map(|name| Test::new(name.to_owned()));
+        let verdicts: Vec<Verdict> = judged(&tests, &ran).iter().map(|report| report.result).collect();
+        assert_eq!(verdicts, [Passed, Failed]);
+    }
+
+    #[test]
+    fn a_failure_without_a_message_is_told_with_the_output() {
+        let reports = judge(Exit::Exited(1), &[("a", Failed)]);
+        assert_eq!(reports[0].2, "it failed, and the report does not say why\nwords");
+    }
+
+    #[test]
     fn a_command_that_hangs_costs_what_is_not_reported() {
         let reports = judge(Exit::TimedOut, &[("b", Passed)]);
-        let message = "it is not in the report; the command did not end within 3 s\nwords";
+        let message =
+            "it is not in the report, which has 1 of 3 tests; the command did not end within 3 s\nwords";
         assert_eq!(reports[0], (Status::TimedOut, Failed, message.to_owned()));
         assert_eq!(reports[2].1, Passed);
     }
