@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use ctutor_sandbox::Captured;
+use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::{
     Comparison, Ignore, are_equal, has_part, only_difference,
@@ -18,6 +19,7 @@ const LINE_CHARS_BEFORE: usize = 60;
 /// How much is shown of a text of several lines, and how much of that lies before the difference.
 const LINES_MAX: usize = 10;
 const LINES_BEFORE: usize = 3;
+const ONLY_FORM: &str = "only the form of characters differs: composed or decomposed letters, or characters that Unicode calls compatible";
 
 /// The difference between a whole output and the expected one.
 pub(super) fn of_whole(expected: &str, output: &Captured, how: Comparison) -> String {
@@ -44,10 +46,11 @@ pub(super) fn of_whole(expected: &str, output: &Captured, how: Comparison) -> St
     // Of an output that was cut nobody knows how it goes on.
     let only =
         (!output.truncated).then(|| only_difference(how, |how| are_equal(expected, &found, how))).flatten();
+    let only = only.or_else(|| are_equivalent(expected.trim_end(), found.trim_end()).then_some(ONLY_FORM));
     if let Some(words) = only {
         let _ = write!(message, " ({words})");
     }
-    push_notes(&mut message, output, &found);
+    push_notes(&mut message, output, &found, |text| are_equal(expected, text, how));
 
     let in_signs = |signs| [line_at(expected, wanted_at, signs), line_at(&found, got_at, signs)];
     let is_combined = expected_units.is_combined(index) || found_units.is_combined(index);
@@ -86,14 +89,12 @@ pub(super) fn of_part(part: &str, output: &Captured, how: Comparison) -> String 
     let is_equivalent = has_equivalent(&found, part);
     let looks_right = is_equivalent || seen(&found).contains(&seen(part));
     let signs = if only.is_some() || looks_right { Signs::All } else { Signs::Usual };
-    let only = only.or(is_equivalent.then_some(
-        "only the form of characters differs: composed or decomposed letters, or characters that Unicode calls compatible",
-    ));
+    let only = only.or(is_equivalent.then_some(ONLY_FORM));
     let mut message = "the output does not contain what it should".to_owned();
     if let Some(words) = only {
         let _ = write!(message, " ({words})");
     }
-    push_notes(&mut message, output, &found);
+    push_notes(&mut message, output, &found, |text| has_part(text, part, how));
     let texts = [lines_around(part, 1, signs), lines_around(&found, 1, signs)];
     let _ = write!(message, "\nexpected to contain:\n{}\noutput:\n{}", texts[0], texts[1]);
     if let Some(legend) = legend(&texts, signs) {
@@ -110,10 +111,34 @@ fn nothing_written(should: &str, expected: &str) -> String {
 }
 
 /// What is wrong with the output as a whole.
-fn push_notes(message: &mut String, output: &Captured, found: &str) {
+fn push_notes(message: &mut String, output: &Captured, found: &str, is_right: impl Fn(&str) -> bool) {
     if output.truncated {
         let _ = write!(message, "; only the first {} bytes of the output are compared", output.bytes.len());
     }
+    push_not_utf8(message, output, found);
+    if let Some(name) = other_encoding(&output.bytes, is_right) {
+        let _ = write!(message, "; it would be right in the encoding {name}: the program has to write UTF-8");
+    }
+}
+
+/// An encoding in which the output is right.
+fn other_encoding(bytes: &[u8], is_right: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let is_utf8 = std::str::from_utf8(bytes).is_ok();
+    // One NUL behind one character is the end of a string in C.
+    if is_utf8 && (!bytes.contains(&0) || bytes.len() < 2 * size_of::<u16>()) {
+        return None;
+    }
+    let known = [(UTF_16LE, "UTF-16"), (UTF_16BE, "UTF-16"), (WINDOWS_1252, "ISO-8859-1 or Windows-1252")];
+    // What is UTF-8 was not meant as an encoding of single bytes.
+    let mut possible = known.into_iter().filter(|(encoding, _)| !(is_utf8 && encoding.is_single_byte()));
+    let found = possible.find(|(encoding, _)| {
+        let (text, had_errors) = encoding.decode_with_bom_removal(bytes);
+        !had_errors && is_right(&text)
+    });
+    found.map(|(_, name)| name)
+}
+
+fn push_not_utf8(message: &mut String, output: &Captured, found: &str) {
     let Err(fault) = std::str::from_utf8(&output.bytes) else { return };
     // The last character may only have been cut.
     if let (Some(_), Some(byte)) = (fault.error_len(), output.bytes.get(fault.valid_up_to())) {

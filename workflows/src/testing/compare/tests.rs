@@ -81,7 +81,11 @@ fn texts_that_look_alike_are_told_apart() {
             "a\u{200b}b",
             "column 2: expected `b`, found a zero-width space (U+200B)\nexpected: ab\nfound:    a<U+200B>b",
         ),
-        ("é", "e\u{301}", "column 1: expected `é` (U+00E9), found `e`\nexpected: é\nfound:    e<U+0301>"),
+        (
+            "é",
+            "e\u{301}",
+            "column 1: expected `é` (U+00E9), found `e` (only the form of characters differs: composed or decomposed letters, or characters that Unicode calls compatible)\nexpected: é\nfound:    e<U+0301>",
+        ),
         (
             "e",
             "e\u{301}",
@@ -109,12 +113,12 @@ fn what_only_looks_right_is_told_by_its_code() {
         (
             "가",
             "\u{1100}\u{1161}",
-            "column 1: expected `가` (U+AC00), found `\u{1100}` (U+1100)\nexpected: <U+AC00>\nfound:    <U+1100>\u{1161}",
+            "column 1: expected `가` (U+AC00), found `\u{1100}` (U+1100) (only the form of characters differs: composed or decomposed letters, or characters that Unicode calls compatible)\nexpected: <U+AC00>\nfound:    <U+1100>\u{1161}",
         ),
         (
             "5 \u{fb01}",
             "5 fi",
-            "column 3: expected `\u{fb01}` (U+FB01), found `f`\nexpected: 5 <U+FB01>\nfound:    5 fi",
+            "column 3: expected `\u{fb01}` (U+FB01), found `f` (only the form of characters differs: composed or decomposed letters, or characters that Unicode calls compatible)\nexpected: 5 <U+FB01>\nfound:    5 fi",
         ),
         (
             "a\u{c}",
@@ -192,6 +196,41 @@ fn no_output_and_output_that_is_not_text_are_said_to_be_so() {
     let cut = output(b"a\xc3", true);
     let message = compare(&Expected::Exact("ab".to_owned()), Comparison::default(), &cut).unwrap_err();
     assert!(message.contains("only the first 2 bytes") && !message.contains("UTF-8:"), "{message}");
+}
+
+#[test]
+fn the_encoding_in_which_an_output_is_right_is_told() {
+    let utf16: Vec<u8> = "\u{feff}größe\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let bare: Vec<u8> = "größe".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let ascii: Vec<u8> = "a b".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (expected, bytes, name) in [
+        ("größe\n", b"gr\xf6\xdfe\n".as_slice(), "ISO-8859-1 or Windows-1252"),
+        ("€", b"\x80", "ISO-8859-1 or Windows-1252"),
+        ("größe", &utf16, "UTF-16"),
+        ("größe", &bare, "UTF-16"),
+        ("a b", &ascii, "UTF-16"),
+    ] {
+        for expected in [Expected::Exact(expected.to_owned()), Expected::Contains(expected.to_owned())] {
+            let how = Comparison { ignore: Ignore::LineEndings, ignore_case: false };
+            let message = compare(&expected, how, &output(bytes, false)).unwrap_err();
+            let words =
+                format!("; it would be right in the encoding {name}: the program has to write UTF-8\n");
+            assert!(message.contains(&words), "{message}");
+        }
+    }
+    for (expected, bytes) in [("Ã¤", "ä".as_bytes()), ("a", b"\xe4"), ("a", b"b"), ("a", b"a\0")] {
+        let message =
+            compare(&Expected::Exact(expected.to_owned()), Comparison::default(), &output(bytes, false));
+        assert!(!message.clone().unwrap_err().contains("encoding"), "{message:?}");
+    }
+}
+
+#[test]
+fn letters_that_are_composed_otherwise_are_told_as_such() {
+    for (expected, found) in [("größe\n", "gro\u{308}ße"), ("x²", "x2"), ("fi", "\u{fb01}")] {
+        let message = exact(expected, found, Ignore::FinalNewlines).unwrap_err();
+        assert!(message.contains(" (only the form of characters differs: composed or"), "{message}");
+    }
 }
 
 #[test]
