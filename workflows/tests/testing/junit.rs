@@ -185,7 +185,7 @@ async fn a_report_of_some_tests_says_how_the_program_ended() {
     let report = place.test().await.unwrap();
     assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
     let expected = "it is not in the report, which has 1 of 2 tests; the program ended by itself with exit status 0 \
-        before all tests were through, as `exit` or `System.exit` does\nstandard error:\nover";
+        before all tests were through; a call of `exit` or `System.exit` in it may be why\nstandard error:\nover";
     assert_eq!(message(&report, "right"), expected);
 }
 
@@ -232,7 +232,8 @@ async fn a_hang_costs_every_test_that_is_not_in_the_report() {
 #[tokio::test]
 async fn leaving_early_is_no_success() {
     assert_nothing_passes("import os; os._exit(0)", "no report `report.xml` was written").await;
-    let told = "; the program ended by itself with exit status 0 before all tests were through, as `exit`";
+    let told =
+        "; the program ended by itself with exit status 0 before all tests were through; a call of `exit`";
     assert_nothing_passes("import os; os._exit(0)", told).await;
     assert_nothing_passes("import os\ndef find(): os._exit(3)\n", "exit status 3").await;
     assert_nothing_passes("import os; os.kill(os.getpid(), 9)", "signal 9").await;
@@ -290,8 +291,8 @@ async fn reports_that_cannot_be_read_are_the_submissions_fault() {
         (many, "more than 20000 tests"),
         (long, "larger than 16777216 bytes"),
         (bomb, "it is not in the report"),
-        ("mv $R good.xml; ln -s ../good.xml $R", "it is not a file"),
-        ("mv out good; ln -s good out", "it is not a file"),
+        ("mv $R good.xml; ln -s ../good.xml $R", "it is a symbolic link"),
+        ("mv out good; ln -s good out", "it is a symbolic link"),
         ("rm $R; mkfifo $R", "it is not a file"),
         ("rm $R; mkdir $R", "no report"),
     ] {
@@ -322,7 +323,7 @@ async fn a_reference_that_does_not_pass_its_own_tests_is_broken() {
     for (check, reason) in [
         ("exit 0", "no report `out/TEST-*.xml` was written"),
         ("mkdir out; echo '<testsuite>' > out/TEST-a.xml", "it is cut off"),
-        ("mkdir out; ln -s ../check.sh out/TEST-a.xml", "it is not a file"),
+        ("mkdir out; ln -s ../check.sh out/TEST-a.xml", "it is a symbolic link"),
         (
             "mkdir out; echo '<testsuite><testcase name=\"a\"/></testsuite>' > out/TEST-a.xml; echo oh >&2; exit 7",
             "oh",

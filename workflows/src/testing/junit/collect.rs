@@ -17,6 +17,10 @@ use crate::testing::files::is_like;
 /// For all files together.
 const BYTES_MAX: u64 = 16 << 20;
 const FILES_MAX: usize = 1_000;
+/// How many files are looked at for the report that is missing, how much of each, and how many of them are named.
+const LIKE_READ_MAX: usize = 100;
+const LIKE_BYTES_MAX: u64 = 1 << 10;
+const LIKE_SHOWN_MAX: usize = 3;
 
 /// All that was reported.
 #[derive(Debug, Default)]
@@ -37,7 +41,7 @@ pub(in crate::testing) fn collect(root: &Path, pattern: &str) -> Collected {
     files.sort();
     let mut collected = Collected { faults, ..Collected::default() };
     if files.is_empty() && collected.faults.is_empty() {
-        collected.faults.push(format!("no report `{pattern}` was written"));
+        collected.faults.push(missing(root, pattern));
     }
     if files.len() > FILES_MAX {
         collected.faults.push(format!("there are more than {FILES_MAX} reports"));
@@ -81,6 +85,27 @@ fn read_file(root: &Path, file: &Path, room: &mut u64) -> Result<Reported, Strin
     read(&text).map_err(fault)
 }
 
+/// That there is no report, and what there is instead.
+fn missing(root: &Path, pattern: &str) -> String {
+    let mut all = Found::default();
+    all.below(root, vec![PathBuf::new()]);
+    all.files.sort();
+    let others = all.files.iter().take(LIKE_READ_MAX).filter(|file| is_like_a_report(&root.join(file)));
+    let others: Vec<String> =
+        others.take(LIKE_SHOWN_MAX).map(|file| format!("`{}`", file.display())).collect();
+    match others.as_slice() {
+        [] => format!("no report `{pattern}` was written"),
+        others => format!("no report `{pattern}` was written, but {}", others.join(" and ")),
+    }
+}
+
+/// Whether the beginning of a file has an element of a report.
+fn is_like_a_report(file: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = fs::File::open(file).and_then(|file| file.take(LIKE_BYTES_MAX).read_to_end(&mut start));
+    read.is_ok() && String::from_utf8_lossy(&start).contains("<testsuite")
+}
+
 #[derive(Debug, Default)]
 struct Found {
     /// Below the root.
@@ -92,7 +117,8 @@ struct Found {
 enum What {
     File,
     Folder,
-    /// A link, a pipe and the like.
+    Link,
+    /// A pipe and the like.
     Neither,
 }
 
@@ -109,20 +135,25 @@ impl Found {
                         What::Folder => deeper.push(path),
                         What::File if is_last => self.files.push(path),
                         What::File => {}
-                        What::Neither => self.refuse(&path),
+                        What::Link | What::Neither => self.refuse(&path, what),
                     }
                 }
             }
             folders = deeper;
         }
+        self.below(root, folders);
+    }
+
+    /// The files `.xml` in these folders and in those below them.
+    fn below(&mut self, root: &Path, mut folders: Vec<PathBuf>) {
         while let Some(folder) = folders.pop() {
             for (path, what) in self.entries(root, &folder, |_| true) {
-                let is_xml = path.extension().is_some_and(|extension| extension == "xml");
+                let is_xml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xml"));
                 match what {
                     What::Folder => folders.push(path),
                     What::File if is_xml => self.files.push(path),
-                    What::Neither if is_xml => self.refuse(&path),
-                    What::File | What::Neither => {}
+                    What::Link | What::Neither if is_xml => self.refuse(&path, what),
+                    What::File | What::Link | What::Neither => {}
                 }
             }
         }
@@ -141,6 +172,7 @@ impl Found {
                 let what = match (kind.is_file(), kind.is_dir()) {
                     (true, _) => What::File,
                     (_, true) => What::Folder,
+                    _ if kind.is_symlink() => What::Link,
                     _ => What::Neither,
                 };
                 entries.push((folder.join(name), what));
@@ -153,8 +185,12 @@ impl Found {
         })
     }
 
-    fn refuse(&mut self, path: &Path) {
-        self.faults.push(format!("`{}`: it is not a file", path.display()));
+    fn refuse(&mut self, path: &Path, what: What) {
+        let reason = match what {
+            What::Link => "it is a symbolic link, and links are not followed: write the report itself there",
+            What::File | What::Folder | What::Neither => "it is not a file",
+        };
+        self.faults.push(format!("`{}`: {reason}", path.display()));
     }
 }
 
@@ -213,6 +249,21 @@ mod tests {
     }
 
     #[test]
+    fn a_report_in_another_place_is_told() {
+        let folder = folder(&[
+            ("Report.XML", ONE),
+            ("build/pom.xml", "<project/>"),
+            ("build/r.xml", TWO),
+            ("build/r.txt", ONE),
+        ]);
+        let told = |pattern| collect(folder.path(), pattern).faults;
+        let expected = "no report `report.xml` was written, but `Report.XML` and `build/r.xml`";
+        assert_eq!(told("report.xml"), [expected]);
+        symlink("r.txt", folder.path().join("build/link.xml")).unwrap();
+        assert_eq!(told("out"), ["no report `out` was written, but `Report.XML` and `build/r.xml`"]);
+    }
+
+    #[test]
     fn links_are_not_followed() {
         let folder = folder(&[("elsewhere/report.xml", ONE)]);
         symlink("elsewhere/report.xml", folder.path().join("report.xml")).unwrap();
@@ -220,7 +271,7 @@ mod tests {
         for pattern in ["report.xml", "build/report.xml", "build"] {
             let collected = collect(folder.path(), pattern);
             assert!(collected.cases.is_empty(), "{pattern}");
-            assert!(collected.faults[0].ends_with("it is not a file"), "{collected:?}");
+            assert!(collected.faults[0].contains("`: it is a symbolic link"), "{collected:?}");
         }
     }
 

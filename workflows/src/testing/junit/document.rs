@@ -39,6 +39,8 @@ enum Element {
     Part(String),
     /// Text that belongs to the outcome around it.
     Detail,
+    /// What a test wrote, with its text.
+    Output(String),
     /// Says nothing, and neither does what is in it.
     Other,
 }
@@ -49,10 +51,14 @@ impl Document {
     /// # Errors
     /// [`Fault`] when it is out of place.
     pub(super) fn start(&mut self, tag: &BytesStart<'_>, line: usize) -> Result<(), Fault> {
+        self.open(tag, "&gt;", line)
+    }
+
+    fn open(&mut self, tag: &BytesStart<'_>, end: &str, line: usize) -> Result<(), Fault> {
         let name = folded(tag.local_name().as_ref());
         let Some(element) = self.element(tag, &name, line)? else {
             // A message that looks like an element.
-            let text = format!("&lt;{}&gt;", &**tag);
+            let text = format!("&lt;{}{end}", &**tag);
             self.text(&text);
             return Ok(());
         };
@@ -108,6 +114,7 @@ impl Document {
                         case.hear(&attributes()?.said, line);
                         Element::Part(String::new())
                     }
+                    Some(Kind::Aside) if words::is_output(name) => Element::Output(String::new()),
                     Some(Kind::Aside) => Element::Other,
                     None => {
                         case.wonder_at(written(), line);
@@ -119,8 +126,10 @@ impl Document {
             Some(Element::Outcome(_)) if name == "stacktrace" => Element::Detail,
             Some(Element::Outcome(_)) if words::element(name).is_some() => Element::Other,
             // Another of the same name has an end tag of its own.
-            Some(Element::Other) if is_same => Element::Other,
-            Some(Element::Outcome(_) | Element::Detail | Element::Other) => return Ok(None),
+            Some(Element::Other | Element::Output(_)) if is_same => Element::Other,
+            Some(Element::Outcome(_) | Element::Detail | Element::Output(_) | Element::Other) => {
+                return Ok(None);
+            }
         }))
     }
 
@@ -130,7 +139,7 @@ impl Document {
     /// As for a start tag.
     pub(super) fn empty(&mut self, tag: &BytesStart<'_>, line: usize) -> Result<(), Fault> {
         let before = self.open.len();
-        self.start(tag, line)?;
+        self.open(tag, "/&gt;", line)?;
         if self.open.len() > before { self.close() } else { Ok(()) }
     }
 
@@ -140,8 +149,9 @@ impl Document {
     /// [`Fault::Syntax`] when it does not belong to the element that is open, unless that one only holds text.
     pub(super) fn end(&mut self, written: &str, line: usize) -> Result<(), Fault> {
         let name = folded(written);
-        let holds_text =
-            |element: &Element| matches!(element, Element::Outcome(_) | Element::Detail | Element::Other);
+        let holds_text = |element: &Element| {
+            matches!(element, Element::Outcome(_) | Element::Detail | Element::Output(_) | Element::Other)
+        };
         let texts = self.open.iter().rev().take_while(|(_, element)| holds_text(element));
         match texts.clone().position(|(open, _)| *open == name) {
             Some(above) => (0..=above).try_for_each(|_| self.close()),
@@ -189,6 +199,12 @@ impl Document {
                 }
             },
             Some(Element::Suite(suite)) => self.close_suite(suite),
+            Some(Element::Output(text)) => {
+                if let Some(case) = self.case() {
+                    case.hear_output(&text);
+                }
+                Ok(())
+            }
             Some(Element::Detail | Element::Other) | None => Ok(()),
         }
     }
@@ -255,7 +271,9 @@ impl Document {
             | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] => {
                 outcome.raw.push_str(beginning(raw, RAW_BYTES_MAX));
             }
-            [.., (_, Element::Part(text))] => text.push_str(beginning(raw, RAW_BYTES_MAX)),
+            [.., (_, Element::Part(text) | Element::Output(text))] => {
+                text.push_str(beginning(raw, RAW_BYTES_MAX));
+            }
             _ => {}
         }
     }
@@ -267,7 +285,7 @@ impl Document {
             | [.., (_, Element::Outcome(outcome)), (_, Element::Detail)] => {
                 outcome.raw.len() <= MESSAGE_BYTES_MAX
             }
-            [.., (_, Element::Part(text))] => text.len() <= MESSAGE_BYTES_MAX,
+            [.., (_, Element::Part(text) | Element::Output(text))] => text.len() <= MESSAGE_BYTES_MAX,
             _ => false,
         }
     }

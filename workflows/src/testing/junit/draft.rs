@@ -8,6 +8,7 @@ use super::{
     outcome::Outcome,
     suite::Told,
     text::{RAW_BYTES_MAX, beginning, printable, readable, shortened},
+    unescape::unescape,
     words::State,
 };
 use crate::testing::report::{MESSAGE_BYTES_MAX, Verdict, cap};
@@ -32,6 +33,8 @@ pub(super) struct Draft {
     flakes: usize,
     /// A test within it that failed.
     pub(super) part: Option<String>,
+    /// What it wrote.
+    output: String,
     /// What it says that is not known.
     unknown: Option<Unknown>,
     /// Whether it is no test, but stands for a suite that failed.
@@ -77,6 +80,7 @@ impl Draft {
             skips: 0,
             flakes: 0,
             part: None,
+            output: String::new(),
             unknown: None,
             of_suite: false,
             nameless: None,
@@ -149,6 +153,14 @@ impl Draft {
         self.message.push_str(&outcome.told());
     }
 
+    /// Takes what it wrote, as it is written in XML.
+    pub(super) fn hear_output(&mut self, raw: &str) {
+        if self.output.len() <= MESSAGE_BYTES_MAX {
+            self.output.push_str(unescape(raw).trim());
+            self.output.push('\n');
+        }
+    }
+
     /// Whether it failed where no failure is expected.
     pub(super) fn is_unexpected(&self) -> bool {
         (self.verdict == Verdict::Failed && !self.is_todo) || self.unknown.is_some()
@@ -172,7 +184,9 @@ impl Draft {
 
 impl From<Draft> for Case {
     fn from(draft: Draft) -> Self {
-        let Draft { name, seconds, verdict, is_todo, says, mut message, part, unknown, of_suite, .. } = draft;
+        let Draft {
+            name, seconds, verdict, is_todo, says, mut message, part, output, unknown, of_suite, ..
+        } = draft;
         // Node tells how a test fails that is still to be done.
         let mut verdict = if is_todo { Verdict::Skipped } else { verdict };
         if message.is_empty() && verdict == Verdict::Failed {
@@ -181,6 +195,10 @@ impl From<Draft> for Case {
         if let Some(unknown) = unknown {
             verdict = Verdict::Failed;
             message = format!("{unknown}\n{message}").trim_end().to_owned();
+        }
+        // A message of one line, as CTest's `Failed`, says too little.
+        if verdict == Verdict::Failed && !message.contains('\n') {
+            message = format!("{message}\n{output}").trim().to_owned();
         }
         let message = (!message.is_empty()).then(|| cap(&readable(beginning(&message, RAW_BYTES_MAX))));
         Self { name: printable(&name), verdict, message, seconds, of_suite }

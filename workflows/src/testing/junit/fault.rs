@@ -12,7 +12,10 @@ pub(super) enum Fault {
     Empty,
     #[error("its encoding `{label}` is not supported; write the report in UTF-8")]
     Encoding { label: String },
-    #[error("it is not JUnit XML: the root element is `{root}`, expected `testsuites` or `testsuite`")]
+    #[error(
+        "it is not JUnit XML: the root element is `{root}`, expected `testsuites` or `testsuite`{}",
+        format_of(root)
+    )]
     Root { root: String },
     #[error(
         "it is no XML: it has no element, expected `testsuites` or `testsuite`; it begins with `{start}`"
@@ -50,6 +53,34 @@ pub(super) enum Unknown {
          expected an element like `failure`, `error`, `skipped` or `system-out`"
     )]
     Element { element: String, test: String, line: usize },
+}
+
+/// Root elements of other formats, and how to get JUnit XML instead.
+const FORMATS: &[(&str, &str)] = &[
+    ("html", "a web page"),
+    (
+        "TestRun",
+        "a report of Visual Studio (TRX); `dotnet test` writes JUnit XML with the package `JunitXml.TestLogger`",
+    ),
+    ("assemblies", "a report of xUnit.net; its runner writes JUnit XML with `-jUnit`"),
+    ("test-run", "a report of NUnit 3; a style sheet makes JUnit XML of it"),
+    ("test-results", "a report of NUnit 2; a style sheet makes JUnit XML of it"),
+    ("testng-results", "TestNG's own report; it writes JUnit XML to the folder `junitreports`"),
+    ("robot", "Robot Framework's own report; it writes JUnit XML with `--xunit`"),
+    ("Site", "a report for CDash; CTest writes JUnit XML with `--output-junit`"),
+    ("Catch", "Catch2's own report; it writes JUnit XML with `--reporter junit`"),
+    ("Catch2TestRun", "Catch2's own report; it writes JUnit XML with `--reporter junit`"),
+    ("doctest", "doctest's own report; it writes JUnit XML with `--reporters=junit`"),
+    ("TestLog", "Boost.Test's own log; it writes JUnit XML with `--logger=JUNIT`"),
+    ("TestResult", "Boost.Test's own report; it writes JUnit XML with `--logger=JUNIT`"),
+    ("coverage", "a report of coverage"),
+    ("checkstyle", "a report of Checkstyle"),
+    ("project", "a project of Maven or Ant"),
+];
+
+fn format_of(root: &str) -> String {
+    let known = FORMATS.iter().find(|(name, _)| name.eq_ignore_ascii_case(root));
+    known.map_or_else(String::new, |(_, format)| format!("; it may be {format}"))
 }
 
 impl Fault {

@@ -77,7 +77,8 @@ fn ctest() {
         include_str!("samples/ctest.xml"),
         &[("base", Passed), ("area", Failed), ("later", Skipped), ("needs_display", Skipped)],
     );
-    assert_eq!(messages, ["", "Failed", "Disabled", "SKIP_RETURN_CODE=77"]);
+    let failed = "Failed\n<testcase name=\"forged\"/> 2 is not 3";
+    assert_eq!(messages, ["", failed, "Disabled", "SKIP_RETURN_CODE=77"]);
 }
 
 #[test]
@@ -181,6 +182,8 @@ fn what_is_no_report_is_a_fault() {
     ] {
         assert_eq!(read(text), Err(expected), "{text}");
     }
+    let told = read("<!DOCTYPE html>\n<HTML></HTML>").unwrap_err().to_string();
+    assert!(told.ends_with("`HTML`, expected `testsuites` or `testsuite`; it may be a web page"), "{told}");
     for text in [
         "<testsuite><testcase name='a'",
         "<testsuite><testcase name='a></testsuite>",
@@ -401,6 +404,34 @@ fn no_character_of_a_message_changes_a_verdict() {
         told("<testsuite><testcase name='a'><failure><![CDATA[&lt; &amp;]]>&lt;</failure></testcase></testsuite>")[0].2,
         "&lt; &amp;<"
     );
+}
+
+#[test]
+fn what_a_test_wrote_explains_a_failure_of_one_line() {
+    for (testcase, expected) in [
+        (
+            "<failure message='Failed'/><system-out>1 &lt; 2\n</system-out><system-err>3</system-err>",
+            "Failed\n1 < 2\n3",
+        ),
+        ("<system-out><![CDATA[a &amp; ]]]]><![CDATA[> b]]></system-out><failure/>", "a &amp; ]]> b"),
+        (
+            "<failure/><system-out>]]> <failure/> </testcase> </x></system-out>",
+            "]]> <failure/> </testcase> </x>",
+        ),
+        ("<failure>two\nlines</failure><system-out>more</system-out>", "two\nlines"),
+        ("<error message='no'/><system-out/>", "no"),
+    ] {
+        let text =
+            format!("<testsuite><testcase name='a'>{testcase}</testcase><testcase name='b'/></testsuite>");
+        assert_eq!(assert_told(&text, &[("a", Failed), ("b", Passed)]), [expected, ""]);
+    }
+    let text = "<testsuite><testcase name='a'><system-out>failed</system-out></testcase></testsuite>";
+    assert_eq!(assert_told(text, &[("a", Passed)]), [""]);
+    let long = "x".repeat(1 << 20);
+    let text = format!(
+        "<testsuite><testcase name='a'><failure/><system-out>{long}</system-out></testcase></testsuite>"
+    );
+    assert_eq!(told(&text)[0].2.len(), MESSAGE_BYTES_MAX);
 }
 
 #[test]

@@ -270,6 +270,11 @@ pub(super) fn element(name: &str) -> Option<Kind> {
     }
 }
 
+/// Whether an element that says nothing about what came of a test holds what the test wrote.
+pub(super) fn is_output(folded: &str) -> bool {
+    matches!(folded, "systemout" | "systemerr" | "stdout" | "stderr" | "output")
+}
+
 /// A word without what the dialects write in different ways.
 pub(super) fn folded(word: &str) -> String {
     word.chars()

@@ -39,6 +39,8 @@ use crate::testing::{
     report::{Status, TestReport, Verdict},
 };
 
+const EXIT_HINT: &str = "; a call of `exit` or `System.exit` in it may be why";
+
 /// The result of running the command once.
 #[derive(Debug)]
 struct Ran {
@@ -76,7 +78,7 @@ impl Ran {
                     "the program ended by itself with exit status {code} before all tests were through"
                 );
                 // Whoever wrote the call may not know that it ends the tests, too.
-                let hint = if code == 0 { ", as `exit` or `System.exit` does" } else { "" };
+                let hint = if code == 0 { EXIT_HINT } else { "" };
                 because(&(ending + hint), self.detail.as_deref().unwrap_or_default())
             }
             _ => self.ending(),
@@ -437,7 +439,10 @@ mod tests {
         let start =
             "it is not in the report, which has 1 of 3 tests; the program ended by itself with exit status";
         for (exit, expected) in [
-            (Exit::Exited(0), "0 before all tests were through, as `exit` or `System.exit` does\nwords"),
+            (
+                Exit::Exited(0),
+                "0 before all tests were through; a call of `exit` or `System.exit` in it may be why\nwords",
+            ),
             (Exit::Exited(3), "3 before all tests were through\nwords"),
         ] {
             let reports = judge(exit, &[("a", Passed)]);
@@ -446,7 +451,7 @@ mod tests {
         }
         let silent = Ran { output: String::new(), ..ran(Exit::Exited(0), &[]) };
         let message = judged(&[Test::new("a".to_owned())], &silent).remove(0).result_message.unwrap();
-        assert!(message.ends_with("does; it wrote nothing"), "{message}");
+        assert!(message.ends_with("may be why; it wrote nothing"), "{message}");
     }
 
     #[test]
