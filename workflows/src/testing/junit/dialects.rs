@@ -166,6 +166,80 @@ const REPORTS: &[(&str, &str)] = &[
         "TestNG",
         r#"<testsuite hostname="h" ignored="0" failures="1" tests="2" name="T" time="0.1" errors="0" timestamp="t" skipped="0"><testcase classname="T" name="good" time="0.1"/><testcase classname="T" name="bad" time="0.1"><failure message="x" type="java.lang.AssertionError">y</failure></testcase></testsuite>"#,
     ),
+    (
+        "Vitest",
+        r#"<testsuites name="vitest tests" tests="3" failures="1" errors="0" time="0.1"><testsuite name="a.test.ts" timestamp="t" hostname="h" tests="3" failures="1" errors="0" skipped="1" time="0.1"><testcase classname="a.test.ts" name="good" time="0.001"></testcase>
+        <testcase classname="a.test.ts" name="bad" time="0.001"><failure message="expected 1 to be 2" type="AssertionError">x</failure></testcase><testcase classname="a.test.ts" name="later" time="0"><skipped/></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "Bun and Deno",
+        r#"<testsuites name="bun test" tests="3" assertions="2" failures="1" skipped="1" time="0.1"><testsuite name="a.test.ts" file="a.test.ts" tests="3" assertions="2" disabled="0" failures="1" skipped="1" time="0" hostname="h"><testcase name="good" classname="" time="0.1" file="a.test.ts" line="3" col="6" assertions="1"/>
+        <testcase name="bad" classname="" time="0.1" file="a.test.ts" line="7" assertions="1"><failure type="AssertionError"/></testcase><testcase name="later" classname="" time="0" assertions="0"><skipped/></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "Jasmine",
+        r#"<testsuites disabled="false" errors="0" failures="1" tests="2" time="0.1"><testsuite name="T" timestamp="t" hostname="localhost" time="0.1" errors="0" tests="2" skipped="0" disabled="false" failures="1" package="a"><properties/>
+        <testcase classname="T" name="good" time="0.1"/><testcase classname="T" name="bad" time="0.1"><failure type="toEqual" message="x"><![CDATA[y]]></failure></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "Dart",
+        r#"<testsuites><testsuite errors="0" failures="1" tests="3" skipped="1" name="t" timestamp="t"><properties><property name="platform" value="vm"/></properties><testcase classname="t" name="good" time="0.1"/>
+        <testcase classname="t" name="bad" time="0.1"><failure message="1 failure, see stacktrace for details">Failure:</failure></testcase><testcase classname="t" name="later" time="0"><skipped/></testcase><system-out>x</system-out></testsuite></testsuites>"#,
+    ),
+    (
+        "Julia",
+        r#"<testsuites tests="2" failures="1" errors="0"><testsuite name="T" tests="2" failures="1" errors="0" time="0.1" timestamp="t" hostname="h" id="0"><testcase name="good (Test 1)" id="1" classname="T" time="0.1"/>
+        <testcase name="bad (Test 2)" id="2" classname="T" time="0.1"><failure message="1 == 2" type="test">Test Failed</failure></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "testthat",
+        r#"<testsuites><testsuite name="t" timestamp="t" hostname="h" tests="3" skipped="1" failures="1" errors="0" time="0.1"><testcase time="0.1" classname="t" name="good"/>
+        <testcase time="0.1" classname="t" name="bad"><failure type="failure" message="1 not equal to 2 (test-t.R:3:3)">x</failure></testcase><testcase time="0" classname="t" name="later"><skipped message="Reason: x"/></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "doctest",
+        r#"<testsuites><testsuite name="t" errors="0" failures="1" tests="3"><testcase classname="a.cpp" name="good" time="0.000014" file="a.cpp" line="3" status="run"/>
+        <testcase classname="a.cpp" name="bad" time="0.00001" status="run"><failure message="1 == 2" type="CHECK">x</failure></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "cmocka and Unity",
+        r#"<testsuites tests="3" failures="1" ignored="1"><testsuite name="t" time="0.1" tests="3" failures="1" errors="0" skipped="1" ignored="1"><testcase name="good" time="0.1"></testcase>
+        <testcase name="bad" time="0.1"><failure><![CDATA[0x1 != 0x2]]></failure></testcase><testcase name="later" time="0"><skipped/></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "Bats",
+        r#"<testsuites time="0.1"><testsuite name="t.bats" tests="3" failures="1" errors="0" skipped="1" time="0.1" timestamp="t" hostname="h"><testcase classname="t.bats" name="good" time="0.1"/>
+        <testcase classname="t.bats" name="bad" time="0.1"><failure type="failure">(in test file t.bats, line 5)</failure></testcase><testcase classname="t.bats" name="later" time="0"><skipped>x</skipped></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "ExUnit",
+        r#"<testsuites><testsuite errors="0" excluded="1" failures="1" name="Elixir.T" skipped="0" tests="3" time="0.1"><properties><property name="seed" value="0"/></properties><testcase classname="Elixir.T" file="t.exs" name="test good" time="0.1"/>
+        <testcase classname="Elixir.T" file="t.exs" name="test bad" time="0.1"><failure message="error: x">y</failure></testcase><testcase classname="Elixir.T" name="test later" time="0"><skipped/></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "OUnit",
+        r#"<testsuites><testsuite id="1" package="t" name="t" timestamp="t" hostname="h" tests="2" failures="1" errors="0" time="0.1"><properties><property name="ocaml" value="4"/></properties><testcase name="t:0:good" classname="t" time="0.1"/>
+        <testcase name="t:1:bad" classname="t" time="0.1"><failure type="OUnit.Failure" message="no">x</failure></testcase><system-out/><system-err/></testsuite></testsuites>"#,
+    ),
+    (
+        "libtest of Rust",
+        r#"<testsuites><testsuite name="test" package="test" id="0" errors="0" failures="1" tests="3" skipped="1"><testcase classname="t" name="good" time="0.1"/>
+        <testcase classname="t" name="bad" time="0.1"><failure type="assert"/><system-out><![CDATA[thread 't::bad' panicked]]></system-out></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "unittest-xml-reporting",
+        r#"<testsuites><testsuite name="t.T-20260105" tests="3" file="t.py" time="0.1" timestamp="t" failures="0" errors="1" skipped="1"><testcase classname="t.T" name="good" time="0.1" timestamp="t" file="t.py" line="3"/>
+        <testcase classname="t.T" name="bad" time="0.1" timestamp="t"><error type="ValueError" message="x"><![CDATA[y]]></error></testcase><testcase classname="t.T" name="later" time="0"><skipped type="skip" message="x"/></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "Visual Studio's TRX through a converter",
+        r#"<testsuites><testsuite name="T" tests="3" failures="1" errors="0" skipped="1" disabled="0" time="0.1" timestamp="t" hostname="-" id="0" package="T"><testcase name="good" classname="T" time="0.1" status="Passed" outcome="Passed"/>
+        <testcase name="bad" classname="T" time="0.1" outcome="Failed"><failure message="Assert.AreEqual failed." type="error">x</failure></testcase><testcase name="later" classname="T" time="0" outcome="NotExecuted"><skipped/></testcase></testsuite></testsuites>"#,
+    ),
+    (
+        "busted, Nim and Newman",
+        r#"<testsuites><testsuite name="T" id="0" timestamp="t" errors="0" failures="1" skipped="0" tests="2" hostname="h" time="0.1"><properties/><testcase classname="t.lua:1" name="good" time="0.1"/><testcase classname="t.lua:3" name="bad" time="0.1"><failure message="x" type="AssertionFailure">y</failure></testcase></testsuite></testsuites>"#,
+    ),
 ];
 
 fn cases(name: &str, report: &str) -> Vec<Case> {
