@@ -176,6 +176,27 @@ async fn a_program_that_says_that_something_is_missing_has_failed() {
     }
 }
 
+/// A program that is killed by signal 9 ends with 137, and so does one that the worker stops, which is another end.
+#[tokio::test]
+async fn an_exit_status_above_128_can_be_expected() {
+    let command = |name: &str, script: &str, status: u8| {
+        format!(
+            "[[commands]]\nname = '{name}'\nargv = ['sh', '-c', '{script}']\nexit_code = {status}\ntimeout_ms = 2000\n"
+        )
+    };
+    let plan = [
+        "runner = 'command'\nstudent_files = ['*.sh']\n".to_owned(),
+        command("by itself", "exit 130", 130),
+        command("by a signal", "kill -SEGV $$", 139),
+        command("another", "exit 131", 130),
+        command("too late", "while :; do :; done", 137),
+    ];
+    let report = place(&plan.concat(), "").await.test().await.unwrap();
+    assert_eq!(counts(&report), (2, 2, 0), "{report:#?}");
+    assert!(message(&report, "another").starts_with("the program was ended by signal 3"), "{report:#?}");
+    assert_eq!(report.tests[3].status, Status::TimedOut);
+}
+
 #[tokio::test]
 async fn a_program_that_is_not_there_passes_no_test() {
     let plan = "runner = 'command'\nstudent_files = ['*.sh']\n\

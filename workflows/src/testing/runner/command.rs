@@ -136,7 +136,10 @@ async fn run_one(
     let outcome = bench.run(&command).await;
     bench.check_canceled()?;
     if let Some(fault) = place.guard.fault() {
-        return Ok(tampered(&fault));
+        return Ok(tampered(&match &outcome {
+            Ok(outcome) => told(&fault, &bench.last_output(place, outcome, None)),
+            Err(_) => fault,
+        }));
     }
     let outcome = outcome?;
     if let Some(failure) = not_started(&outcome) {
@@ -193,7 +196,7 @@ fn judge(
         return Err((Status::Completed, told(&failure.to_string())));
     }
     match outcome.exit {
-        Exit::Exited(code) if code == test.exit_code => {}
+        exit if status(exit) == Some(test.exit_code) => {}
         Exit::Exited(code) => {
             let mut reason = format!("exit status {code} instead of {}", test.exit_code);
             if let Some(detail) = &outcome.detail {
@@ -221,6 +224,15 @@ fn judge(
         None => message,
     };
     Err((Status::Completed, message))
+}
+
+/// The exit status as a shell gives it: some programs end with that of a signal, and both look the same.
+fn status(exit: Exit) -> Option<i32> {
+    match exit {
+        Exit::Exited(code) => Some(code),
+        Exit::Signaled(signal) => Some(128 + signal),
+        _ => None,
+    }
 }
 
 fn without_paths(output: &Captured, hidden: &Hidden) -> Captured {
