@@ -289,7 +289,7 @@ async fn reports_that_cannot_be_read_are_the_submissions_fault() {
         ("echo '<html></html>' > $R", "the root element is `html`"),
         ("yes '<testsuite>' | head -n 1000 > $R", "nested deeper than 64"),
         (many, "more than 20000 tests"),
-        (long, "larger than 16777216 bytes"),
+        (long, "larger than 16 MiB; tests that print less"),
         (bomb, "it is not in the report"),
         ("mv $R good.xml; ln -s ../good.xml $R", "it is a symbolic link"),
         ("mv out good; ln -s good out", "it is a symbolic link"),
