@@ -268,7 +268,13 @@ impl<'a> Bench<'a> {
 
     /// The files that the plan names and the submission lacks, each with what it has instead.
     pub(super) fn missing_files(&self) -> Vec<String> {
-        missing(self.student, &self.plan.student_files, &self.submission, self.solution.as_ref())
+        // The tests come from the reference, also if the plan names their folder among the student's.
+        let is_of_tests = |pattern: &str| {
+            self.plan.runner == RunnerKind::Pytest && is_below(Path::new(pattern), &self.plan.tests)
+        };
+        let mut patterns = self.plan.student_files.clone();
+        patterns.retain(|pattern| !is_of_tests(pattern));
+        missing(self.student, &patterns, &self.submission, self.solution.as_ref())
     }
 
     /// The files of the reference that these arguments name and that are not taken.

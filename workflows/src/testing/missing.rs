@@ -37,7 +37,10 @@ pub(super) fn missing(
             let is_needed = solution.is_some() || taken.files.is_empty();
             if was_taken { None } else { no_match(student, pattern, taken, is_needed) }
         } else {
-            reason(student, pattern, was_taken, is_folder)
+            // Without a solution, a submission may do without a folder that the plan allows.
+            let is_needed = solution.is_some() || taken.files.is_empty() || has_ending(pattern);
+            let expected = Expected { was_taken, is_folder, is_needed };
+            reason(student, pattern, &expected)
         };
         match whole {
             Some(reason) => told.push(reason),
@@ -124,11 +127,24 @@ fn has_file(files: &Selection, pattern: &str) -> bool {
     files.files.iter().any(|file| file == path)
 }
 
+/// Whether a name is one of a file, as far as names tell.
+fn has_ending(pattern: &str) -> bool {
+    !pattern.ends_with('/') && Path::new(pattern).extension().is_some()
+}
+
+/// What is known of that which a pattern names.
+struct Expected {
+    was_taken: bool,
+    is_folder: bool,
+    /// Whether it is missed even if the submission has nothing like it.
+    is_needed: bool,
+}
+
 /// Why what the pattern names was not taken, or is not what is expected; `None` if all is well.
-fn reason(student: &Path, pattern: &str, was_taken: bool, may_be_folder: bool) -> Option<String> {
+fn reason(student: &Path, pattern: &str, expected: &Expected) -> Option<String> {
     let wanted = Path::new(pattern.trim_end_matches('/'));
     let name = shown(wanted);
-    let is_file = !may_be_folder && !pattern.ends_with('/') && wanted.extension().is_some();
+    let is_file = !expected.is_folder && has_ending(pattern);
     let mut below = PathBuf::new();
     for part in wanted {
         let above = find(student, &below);
@@ -146,14 +162,14 @@ fn reason(student: &Path, pattern: &str, was_taken: bool, may_be_folder: bool) -
                 });
             }
             Ok(_) => {}
-            Err(_) => return Some(not_there(student, wanted, &above, &below)),
+            Err(_) => return not_there(student, wanted, (&above, &below), expected.is_needed),
         }
     }
     let is_folder = find(student, wanted).is_dir();
     if is_folder && is_file {
         return Some(format!("`{name}` is a folder in the submission; a file is expected"));
     }
-    if was_taken {
+    if expected.was_taken {
         return None;
     }
     Some(if is_refused(wanted) {
@@ -167,7 +183,7 @@ fn reason(student: &Path, pattern: &str, was_taken: bool, may_be_folder: bool) -
 
 /// A file that is not there, and what may be meant for it: one whose name has other upper and lower case or a second
 /// ending, which some systems hide, or one in another folder.
-fn not_there(student: &Path, path: &Path, above: &Path, below: &Path) -> String {
+fn not_there(student: &Path, path: &Path, (above, below): (&Path, &Path), is_needed: bool) -> Option<String> {
     let name = shown(path);
     let lower = |name: &std::ffi::OsStr| name.to_string_lossy().to_lowercase();
     let wanted = lower(below.file_name().unwrap_or_default());
@@ -178,7 +194,7 @@ fn not_there(student: &Path, path: &Path, above: &Path, below: &Path) -> String 
         .collect();
     alike.sort();
     if let Some(other) = alike.first() {
-        return in_other_case(&name, other);
+        return Some(in_other_case(&name, other));
     }
     let file_name = lower(path.file_name().unwrap_or_default());
     let with_ending = format!("{}.txt", lower(path.as_os_str()));
@@ -187,14 +203,14 @@ fn not_there(student: &Path, path: &Path, above: &Path, below: &Path) -> String 
     let moved = files.iter().find(|file| file.file_name().is_some_and(|name| lower(name) == file_name));
     let start = format!("`{name}` is not in the submission");
     if let Some(other) = renamed {
-        format!(
+        Some(format!(
             "{start}, which has `{}`; rename it to `{name}` (file managers may hide the ending `.txt`)",
             shown(other)
-        )
+        ))
     } else if let Some(other) = moved {
-        format!("{start}, which has `{}`; the path must be `{name}`", shown(other))
+        Some(format!("{start}, which has `{}`; the path must be `{name}`", shown(other)))
     } else {
-        start
+        is_needed.then_some(start)
     }
 }
 
@@ -352,10 +368,21 @@ mod tests {
                 Some(format!("`src` is not in the submission, which has `Src`; {case}")),
             ),
             (&["a.txt"], "src", &["src/Tri.java"], Some("`src` is not in the submission".to_owned())),
+            (&["a.txt"], "src", &[], Some("`src` is not in the submission".to_owned())),
         ] {
             let expected: Vec<String> = expected.into_iter().collect();
             assert_eq!(told_of(files, pattern, solution), expected, "{files:?} {pattern} {solution:?}");
         }
+    }
+
+    #[test]
+    fn without_a_solution_a_folder_is_missed_only_where_there_is_nothing_or_something_like_it() {
+        let student = tempfile::tempdir().unwrap();
+        fs::write(student.path().join("a.py"), "x").unwrap();
+        assert_eq!(told(student.path(), &["a.py", "src", "lib/"], None), [""; 0]);
+        assert_eq!(told(student.path(), &["a.py", "b.py"], None), ["`b.py` is not in the submission"]);
+        fs::create_dir(student.path().join("SRC")).unwrap();
+        assert_eq!(told(student.path(), &["a.py", "src"], None).len(), 1);
     }
 
     #[test]
