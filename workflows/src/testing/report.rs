@@ -135,7 +135,8 @@ pub(super) fn cap(text: &str) -> String {
     cap_at(text, MESSAGE_BYTES_MAX)
 }
 
-fn cap_at(text: &str, bytes_max: usize) -> String {
+/// The same within another bound.
+pub(super) fn cap_at(text: &str, bytes_max: usize) -> String {
     const MARK: &str = " […]";
 
     if text.len() <= bytes_max {

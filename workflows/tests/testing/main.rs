@@ -9,6 +9,7 @@ mod endings;
 mod forging;
 mod guarded;
 mod junit;
+mod killed;
 mod messages;
 mod names;
 mod packages;

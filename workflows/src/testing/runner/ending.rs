@@ -6,9 +6,9 @@ use crate::testing::paths::Hidden;
 
 /// How much is shown of the beginning of an output, and of its end: the first error says more than those that follow
 /// from it, and the last line of a Python traceback more than its first.
-const SHOWN_BYTES_MAX: usize = 700;
+pub(super) const SHOWN_BYTES_MAX: usize = 700;
 /// How much of each is looked at: paths become shorter when they are hidden.
-const READ_BYTES_MAX: usize = 4 << 10;
+pub(super) const READ_BYTES_MAX: usize = 4 << 10;
 /// An output that is not longer is looked at as a whole.
 const WHOLE_BYTES_MAX: usize = 4 * READ_BYTES_MAX;
 
@@ -121,13 +121,7 @@ fn excerpt(output: &Captured, hidden: &Hidden, own: Option<&str>) -> String {
         None => text.to_owned(),
     };
     if !output.truncated && output.bytes.len() <= WHOLE_BYTES_MAX {
-        let text = hidden.hide(&filtered(&output.text()));
-        let text = text.trim();
-        if text.len() <= 2 * SHOWN_BYTES_MAX {
-            return text.to_owned();
-        }
-        let (head, tail) = (beginning(text), end(text));
-        return joined(head, tail, Some(text.len() - head.len() - tail.len()));
+        return shortened(&hidden.hide(&filtered(&output.text())), SHOWN_BYTES_MAX);
     }
     // What was cut may be a part of a message to the worker, or of a path, which would not be found.
     let read = String::from_utf8_lossy(&output.bytes[..output.bytes.len().min(READ_BYTES_MAX)]).into_owned();
@@ -141,9 +135,26 @@ fn excerpt(output: &Captured, hidden: &Hidden, own: Option<&str>) -> String {
         None => whole_at_start(&read),
     };
     let (head, tail) = (hidden.hide(&filtered(head)), hidden.hide(&filtered(tail)));
-    let (head, tail) = (beginning(head.trim()), end(tail.trim()));
+    let (head, tail) = (beginning(head.trim(), SHOWN_BYTES_MAX), end(tail.trim(), SHOWN_BYTES_MAX));
     let is_counted = !output.truncated && own.is_none();
     joined(head, tail, is_counted.then(|| output.bytes.len().saturating_sub(head.len() + tail.len())))
+}
+
+/// At most so many bytes of the beginning of a text, and of its end.
+fn shortened(text: &str, bytes_max: usize) -> String {
+    let text = text.trim();
+    if text.len() <= 2 * bytes_max {
+        return text.to_owned();
+    }
+    let (head, tail) = (beginning(text, bytes_max), end(text, bytes_max));
+    joined(head, tail, Some(text.len() - head.len() - tail.len()))
+}
+
+/// A text that may have lost its middle, without what is too much of the rest.
+pub(super) fn excerpt_of(text: &str, after: Option<&str>, hidden: &Hidden, bytes_max: usize) -> String {
+    let Some(after) = after else { return shortened(&hidden.hide(text), bytes_max) };
+    let (head, tail) = (hidden.hide(whole_at_end(text)), hidden.hide(whole_at_start(after)));
+    joined(beginning(head.trim(), bytes_max), end(tail.trim(), bytes_max), None)
 }
 
 fn joined(head: &str, tail: &str, left_out: Option<usize>) -> String {
@@ -156,22 +167,22 @@ fn joined(head: &str, tail: &str, left_out: Option<usize>) -> String {
 }
 
 /// What is shown of the beginning: whole lines, unless the last one is long.
-pub(super) fn beginning(text: &str) -> &str {
-    let start = &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)];
+pub(super) fn beginning(text: &str, bytes_max: usize) -> &str {
+    let start = &text[..text.floor_char_boundary(bytes_max)];
     if start.len() == text.len() {
         return start;
     }
-    start.rfind('\n').filter(|at| *at >= SHOWN_BYTES_MAX / 2).map_or(start, |at| &start[..at])
+    start.rfind('\n').filter(|at| *at >= bytes_max / 2).map_or(start, |at| &start[..at])
 }
 
 /// What is shown of the end: whole lines, unless the first one is long.
-fn end(text: &str) -> &str {
-    let cut = text.len().saturating_sub(SHOWN_BYTES_MAX);
+fn end(text: &str, bytes_max: usize) -> &str {
+    let cut = text.len().saturating_sub(bytes_max);
     let rest = &text[text.ceil_char_boundary(cut)..];
     if cut == 0 {
         return rest;
     }
-    rest.find('\n').filter(|at| *at <= SHOWN_BYTES_MAX / 2).map_or(rest, |at| &rest[at + 1..])
+    rest.find('\n').filter(|at| *at <= bytes_max / 2).map_or(rest, |at| &rest[at + 1..])
 }
 
 /// Leaves out the lines that begin so.

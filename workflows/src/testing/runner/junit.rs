@@ -27,7 +27,7 @@ use ctutor_sandbox::{Exit, StartFailure};
 use super::{
     Listener, Test, because,
     command::{check_installed, check_start, untaken},
-    ending::{beginning, describe, not_started, told},
+    ending::{SHOWN_BYTES_MAX, beginning, describe, not_started, told},
     left_out, refuse_skip, running,
 };
 use crate::testing::{
@@ -305,7 +305,7 @@ fn why_missing(tests: &[Test], found: &Found<'_>, ran: &Ran) -> (Status, String)
     reasons.push(if failure.is_some() { ran.ending() } else { ran.early_ending() });
     let failure = failure.map_or_else(String::new, |case| {
         let reason = case.message.as_deref().unwrap_or("it failed");
-        let shown = beginning(reason);
+        let shown = beginning(reason, SHOWN_BYTES_MAX);
         let mark = if shown.len() < reason.len() { " […]" } else { "" };
         format!("\n{}: {shown}{mark}", case.name)
     });

@@ -3,6 +3,7 @@
 mod command;
 mod ending;
 mod junit;
+mod kept;
 mod pytest;
 mod session;
 
@@ -74,10 +75,7 @@ impl Runner {
         if reports.iter().all(|report| report.result == Verdict::Skipped) {
             return Err(Broken::NoTests);
         }
-        // Pytest tells of a missing module what it was to be.
-        if !matches!(self, Self::Pytest) {
-            tell_missing(&mut reports, &bench.missing_files());
-        }
+        tell_missing(&mut reports, &bench.missing_files());
         if bench.plan.messages == Messages::Withheld {
             for report in &mut reports {
                 let is_left_out = report.result == Verdict::Skipped;

@@ -22,7 +22,7 @@
 //! a separate process.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
     pin::pin,
     time::Duration,
@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use super::{
     Listener, Test, because,
     command::ending,
+    kept::Kept,
     left_out, not_run, refuse_skip, running,
     session::{Decorator, LeftOut, Session, Step, file_of},
 };
@@ -46,8 +47,13 @@ use crate::testing::{
 };
 
 const PROBE: &str = include_str!("pytest_probe.py");
-const CANARY: &str = include_str!("pytest_canary.py");
-const GUARD: &str = include_str!("pytest_guard.py");
+/// What the probe loads, by the names that it knows.
+const PARTS: [(&str, &str); 4] = [
+    ("canary", include_str!("pytest_canary.py")),
+    ("guard", include_str!("pytest_guard.py")),
+    ("output", include_str!("pytest_output.py")),
+    ("reports", include_str!("pytest_reports.py")),
+];
 /// An own file, because pytest would otherwise look for one among the student's.
 const INI: &str = "[pytest]\n";
 /// How long the interpreter and pytest may take to start, on a machine that is busy.
@@ -291,7 +297,7 @@ fn conclude(orders: &Orders<'_>, ended: Ended) -> Result<HashMap<String, TestRep
     }
     if outcome.exit == Exit::TimedOut && !overdue && orders.budget.remaining().is_zero() {
         // The time for all was used up; the test that ran then is as much to blame as those before it.
-        return Ok(session.settle_late(orders.wanted));
+        return Ok(session.settle_late(orders.wanted, &words));
     }
     let (status, reason) = if overdue {
         let seconds = orders.test_timeout.as_secs_f64();
@@ -299,9 +305,9 @@ fn conclude(orders: &Orders<'_>, ended: Ended) -> Result<HashMap<String, TestRep
     } else if outcome.exit == Exit::TimedOut {
         (Status::TimedOut, ending(&outcome))
     } else {
-        (Status::Crashed, format!("{}\n{words}", ending(&outcome)).trim_end().to_owned())
+        (Status::Crashed, ending(&outcome))
     };
-    Ok(session.settle(orders.wanted, status, &reason))
+    Ok(session.settle(orders.wanted, status, format!("{reason}\n{words}").trim_end()))
 }
 
 async fn run_process(
@@ -311,7 +317,9 @@ async fn run_process(
 ) -> Result<Ended, Broken> {
     let mut session = Session::new(orders.wanted);
     let place = bench.place(orders.whose)?;
-    let command = prepare(bench, orders, &place, &session)?;
+    session.hidden = place.hidden.clone();
+    let kept = Kept::new(&place)?;
+    let command = prepare(bench, orders, &place, &kept, &session)?;
     let stop = bench.cancel.child_token();
     let (next, limit) = watch::channel(START_TIMEOUT);
     let mut on_line = |line: ctutor_sandbox::Line<'_>| {
@@ -337,7 +345,8 @@ async fn run_process(
             }
         }
     }?;
-    let words = bench.last_output(&place, &outcome, Some(&session.nonce));
+    let words = kept.words(&place.hidden, &bench.last_output(&place, &outcome, Some(&session.nonce)));
+    kept.remove();
     Ok(Ended { session, outcome, overdue, words })
 }
 
@@ -345,48 +354,41 @@ fn prepare(
     bench: &Bench<'_>,
     orders: &Orders<'_>,
     place: &Place,
+    kept: &Kept,
     session: &Session,
 ) -> Result<ctutor_sandbox::Command, Broken> {
     let probe = bench.tool("probe.py", PROBE)?;
-    let canary = bench.tool("canary.py", CANARY)?;
-    let guard = bench.tool("guard.py", GUARD)?;
+    let mut parts = BTreeMap::new();
+    for (name, content) in PARTS {
+        parts.insert(name, bench.tool(&format!("{name}.py"), content)?);
+    }
     let ini = bench.tool("pytest.ini", INI)?;
     let argv = ["python3".to_owned(), "-I".to_owned(), "-B".to_owned(), probe.display().to_string()];
     let wall = orders.budget.remaining();
     let mut command = bench.command(place, &argv, wall);
     command.limits.wall = wall;
-    command
-        .binds
-        .extend([probe, canary.clone(), guard.clone(), ini.clone()].map(ctutor_sandbox::Bind::ReadOnly));
+    let tools = [probe, ini.clone()].into_iter().chain(parts.values().cloned());
+    command.binds.extend(tools.map(ctutor_sandbox::Bind::ReadOnly));
+    command.binds.push(ctutor_sandbox::Bind::Writable(kept.folder.clone()));
     command.env.insert("PYTEST_DISABLE_PLUGIN_AUTOLOAD".into(), "1".into());
     command.env.insert("PYTHONHASHSEED".into(), "0".into());
     let text = json!({
         "nonce": session.nonce,
         "mode": orders.mode,
-        "canary": canary,
-        "guard": guard,
+        "files": parts,
+        "output": kept.folder,
+        "test_time": orders.test_timeout.as_secs_f64(),
+        "all_time": wall.as_secs_f64(),
         "ini": ini,
         "paths": orders.paths,
         "wanted": orders.wanted,
         "canary_first": session.canary_first(),
         "tests": bench.plan.tests.trim_end_matches('/'),
         "placed": bench.placed_files().map(Path::to_string_lossy).collect::<Vec<_>>(),
-        "absent": absent(bench, &place.path),
         "stand_ins": stand_ins(bench, orders.whose),
     });
     command.stdin = format!("{text}\n").into_bytes();
     Ok(command)
-}
-
-/// Modules that the plan names and the submission lacks, with their files.
-fn absent(bench: &Bench<'_>, place: &Path) -> HashMap<String, String> {
-    let is_there = |pattern: &str| {
-        let path = place.join(pattern);
-        if pattern.ends_with(".py") { path.is_file() } else { path.exists() }
-    };
-    let module = |pattern: &str| (module_path(pattern), pattern.trim_end_matches('/').to_owned());
-    let patterns = bench.plan.student_files.iter().map(String::as_str);
-    patterns.filter(|pattern| !pattern.contains('*') && !is_there(pattern)).map(module).collect()
 }
 
 /// Which missing modules get stand-ins while tests are listed: none, these, or any.

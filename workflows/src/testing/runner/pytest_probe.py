@@ -10,9 +10,8 @@ order, is a sign that the student's code has changed how tests are run or report
 pytest, of the tests or of this runner is looked at besides (`pytest_guard.py`).
 
 The result of a test is concluded from all reports that pytest and its plugins send between the start and the end of
-its protocol. There may be more than the usual three: one for each subtest, and those of attempts that a plugin of the
-reference repeats. Extra attempts are accepted only if such a plugin was there before the tests were loaded, and none
-makes up for a failure that was reported before it.
+its protocol (`pytest_reports.py`). What it wrote is told with a failure, and outlives the process (`pytest_output.py`).
+What tests write decides nothing.
 """
 
 import os
@@ -47,94 +46,6 @@ def open_channel():
             data = data[write(channel, data):]
 
     return orders, tell
-
-
-class Seen:
-    """What a report said when it was sent: plugins change their reports afterwards."""
-
-    def __init__(self, report, passed_unexpectedly):
-        self.when = report.when
-        # Whether a test has to fail is no question of the submission: what the solution passes counts.
-        self.outcome = "passed" if passed_unexpectedly and report.failed else report.outcome
-        self.duration = report.duration
-        context = getattr(report, "context", None)
-        self.subtest = None if context is None else subtest_of(context)
-        self.message = None if self.outcome == "passed" else reason_of(report)
-
-    @property
-    def repeats(self):
-        """Whether a plugin says with this report that it runs the test once more, as `rerun` and `retried` do."""
-        return self.outcome not in ("passed", "failed", "skipped")
-
-
-class Around:
-    """What stands in for the setup or the teardown of a canary, which has neither."""
-
-    outcome = "passed"
-    subtest = None
-    message = None
-    repeats = False
-
-    def __init__(self, when):
-        self.when = when
-
-
-def has_passed_unexpectedly(call, report, is_expected):
-    """Whether a test has failed only because it was expected to fail, by `xfail(strict=True)` or by unittest.
-
-    The message alone does not tell: `pytest.fail` makes the same. Nor does unittest's method, which the submission can
-    call as well: `is_expected` says whether a decorator of the reference told unittest so.
-    """
-    from _pytest.unittest import TestCaseFunction
-
-    if call.when != "call" or not report.failed:
-        return False
-    if call.excinfo is None:
-        return isinstance(report.longrepr, str) and report.longrepr.startswith("[XPASS(strict)]")
-    if not is_expected:
-        return False
-    frame = getattr(call.excinfo.tb, "tb_frame", None)
-    return frame is not None and frame.f_code is TestCaseFunction.addUnexpectedSuccess.__code__
-
-
-def reason_of(report):
-    if report.skipped and isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2])
-    reason = getattr(report, "wasxfail", None)
-    if reason is not None and report.skipped:
-        return f"expected to fail: {reason}" if reason else "expected to fail"
-    return report.longreprtext or report.outcome
-
-
-def subtest_of(context):
-    """A name for a subtest of pytest 9 or of the plugin pytest-subtests."""
-    parts = [] if context.msg is None else [f"[{context.msg}]"]
-    parts += [f"{name}={value}" for name, value in sorted(context.kwargs.items())]
-    return " ".join(parts)[:200] or "unnamed"
-
-
-def conclude(reports, may_repeat):
-    """Returns the result of a test, its message, and the names of its skipped subtests."""
-    last_repeat = max((at for at, one in enumerate(reports) if one.repeats), default=-1)
-    counted = reports[last_repeat + 1:]
-    own = [one for one in counted if one.subtest is None]
-    phases = [one.when for one in reports if one.subtest is None]
-    if not may_repeat and (last_repeat >= 0 or len(phases) != len(set(phases))):
-        return "failed", "the test was reported more than once, although no plugin of the reference repeats tests", []
-    # A plugin that repeats a test reports the attempt as repeated and not as failed. Subtests fail before it knows.
-    failed_before = [one for one in reports[:last_repeat + 1] if one.outcome == "failed" and one.subtest is None]
-    for one in failed_before + counted:
-        if one.outcome == "failed":
-            return "failed", one.message if one.subtest is None else f"subtest {one.subtest}: {one.message}", []
-    for one in own:
-        if one.outcome == "skipped":
-            return "skipped", one.message, []
-    calls = [one for one in own if one.when == "call"]
-    if not calls or "setup" not in phases or phases[-1] != "teardown":
-        return "failed", "the test did not run completely", []
-    skipped = [one for one in counted if one.outcome == "skipped"]
-    message = "; ".join(f"subtest {one.subtest}: {one.message}" for one in skipped)
-    return "passed", message or None, [one.subtest for one in skipped]
 
 
 def left_out(item):
@@ -226,30 +137,16 @@ def repeats_tests(config, root, is_students):
     )
 
 
-def absence(error, absent):
-    """Which file of the student would have been the module that was not found."""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        for module, file in absent.items():
-            if f"{module}.".startswith(f"{error.name}.") or f"{error.name}.".startswith(f"{module}."):
-                return f"`{file}` is not in the submission"
-    return None
-
-
-def own_traceback(error, root):
-    """Without the frames of pytest and of the import system."""
-    import traceback
-
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename.startswith(root)]
-    return "".join(traceback.format_list(own) + traceback.format_exception_only(error)).rstrip()
-
-
-def probe_of(orders, tell, guard, main_module):
+def probe_of(orders, tell, parts, main_module):
     """Returns the plugin. What it decides by lies in this function's variables: an attribute could be set."""
     wanted = set(orders["wanted"]) if orders["mode"] == "run" else None
     canaries_first = frozenset(orders["canary_first"])
-    absent = orders["absent"]
     root = os.getcwd()
+    guard, judge = parts["guard"], parts["reports"]
+    capture, watch_faults, begin_time, stop_time, written, captures = parts["output"].keep(
+        orders["output"], orders["test_time"], orders["all_time"]
+    )
+    leave = os._exit
     is_students = guard.origin(root, orders["tests"], orders["placed"])
     reasons = {}
     canary = manager = executors = libraries_unchanged = own_unchanged = None
@@ -257,7 +154,7 @@ def probe_of(orders, tell, guard, main_module):
     run_canary = is_untouched = has_own_instance = None
     expected_to_fail = frozenset()
     may_repeat = False
-    reports = unexpected = None
+    reports = unexpected = running = None
 
     def shown(text, size=4000):
         text = str(text).replace(root, ".")
@@ -287,24 +184,32 @@ def probe_of(orders, tell, guard, main_module):
     def tell_canary(item):
         nonlocal reports
         reports = []
+        begin_time()
         tell("started", test=item.nodeid)
         run_canary(item)
         seen, reports = reports, None
         # By the same way as the result of a test, so that what lets everything pass lets this pass as well.
-        result, _, _ = conclude([Around("setup"), *seen, Around("teardown")], False)
+        result, _, _ = judge.conclude([judge.Around("setup"), *seen, judge.Around("teardown")], False)
         has_failed = result == "failed" and [one.outcome for one in seen] == ["failed"]
         tell("done", test=item.nodeid, result="failed" if has_failed else "passed", message=None, duration=0)
 
+    def tell_interruption(error):
+        """Why pytest ends before its tests are done, and what the test that ran has written."""
+        sections = getattr(running, "_report_sections", ())
+        outputs = [(f"Captured {name} {when}", text) for when, name, text in sections] + written()
+        tell("interrupted", message=shown(judge.own_traceback(error, root)), outputs=judge.told(outputs))
+
     def remember_own():
-        own = (main_module, guard, canary)
+        own = (main_module, canary, *parts.values())
         owners = [*own, type(plugin), *(value for module in own for value in vars(module).values() if is_own(value))]
         return guard.watch(owners, lambda module: True, (remember, remember_own, shown, tell_canary, tell_changes))
 
     class Probe:
         def pytest_load_initial_conftests(self):
             nonlocal canary, own_unchanged
-            canary = load(orders["canary"])
+            canary = load(orders["files"]["canary"])
             own_unchanged = remember_own()
+            capture()
             # Pytest has changed itself by now, and no file of the student has been imported. Plugins that the
             # reference's `conftest.py` loads may still change pytest in good faith, so that it is remembered as late
             # as possible.
@@ -313,6 +218,7 @@ def probe_of(orders, tell, guard, main_module):
         def pytest_sessionstart(self, session):
             nonlocal manager, executors, may_repeat
             remember()
+            watch_faults()
             manager = session.config.pluginmanager
             executors = executors_of(manager)
             may_repeat = repeats_tests(session.config, root, is_students)
@@ -328,6 +234,7 @@ def probe_of(orders, tell, guard, main_module):
 
         def pytest_collectstart(self, collector):
             if type(collector).__name__ == "Module":
+                begin_time()
                 tell("loading", file=collector.nodeid)
 
         def pytest_exception_interact(self, node, call, report):
@@ -336,22 +243,27 @@ def probe_of(orders, tell, guard, main_module):
             error = call.excinfo.value
             if isinstance(error, pytest.Collector.CollectError):
                 error = error.__cause__ or error
-            reason = absence(error, absent)
-            if reason is None and isinstance(node, pytest.Collector) and error.__traceback__:
-                reason = own_traceback(error, root)
-            if reason is not None:
-                reasons[report.nodeid] = reason
+            if isinstance(node, pytest.Collector) and error.__traceback__:
+                reasons[report.nodeid] = judge.own_traceback(error, root)
+
+        def pytest_keyboard_interrupt(self, excinfo):
+            tell_interruption(excinfo.value)
+
+        def pytest_internalerror(self, excinfo):
+            tell_interruption(excinfo.value)
 
         def pytest_collectreport(self, report):
             if report.failed:
                 message = reasons.pop(report.nodeid, None) or report.longreprtext
-                tell("load_failed", file=report.nodeid, message=shown(message))
+                outputs = judge.told(report.sections)
+                tell("load_failed", file=report.nodeid, message=shown(message), outputs=outputs)
             elif report.skipped:
-                tell("load_skipped", file=report.nodeid, message=shown(reason_of(report)))
+                tell("load_skipped", file=report.nodeid, message=shown(judge.reason_of(report)))
 
         def pytest_collection_finish(self, session):
             nonlocal run_canary, is_untouched, has_own_instance, expected_to_fail, later_unchanged
             items = session.items
+            stop_time()
             tell_changes()
             left = {} if wanted is not None else {item.nodeid: left_out(item) for item in items}
             tell(
@@ -372,21 +284,20 @@ def probe_of(orders, tell, guard, main_module):
         pytest_collection_finish.pytest_impl = {"tryfirst": True}
 
         def pytest_runtest_protocol(self, item):
-            nonlocal reports
+            nonlocal reports, running
             tell_changes(item)
             canary_first = item.nodeid in canaries_first
             if canary_first:
                 tell_canary(item)
-            reports = []
-            reasons.pop(item.nodeid, None)
+            reports, running = [], item
+            begin_time()
             tell("started", test=item.nodeid)
             outcome = yield
             if outcome.excinfo is not None:
                 return
-            seen, reports = reports, None
-            result, message, skipped_subtests = conclude(seen, may_repeat)
-            if result == "failed":
-                message = reasons.get(item.nodeid) or message
+            stop_time()
+            seen, reports, running = reports, None, None
+            result, message, skipped_subtests = judge.conclude(seen, may_repeat)
             tell_changes(item)
             tell(
                 "done",
@@ -394,10 +305,14 @@ def probe_of(orders, tell, guard, main_module):
                 result=result,
                 message=message and shown(message),
                 skipped_subtests=skipped_subtests,
+                outputs=judge.outputs_of(seen) if result == "failed" else [],
                 duration=sum(report.duration for report in seen if report.subtest is None),
             )
             if not canary_first:
                 tell_canary(item)
+            if not captures():
+                # Every other test would fail by it. Another process goes on with them.
+                leave(1)
 
         # Around whatever plugins do, so that all reports lie within, and what they change for a while is as it was.
         pytest_runtest_protocol.pytest_impl = {"hookwrapper": True, "tryfirst": True}
@@ -409,13 +324,14 @@ def probe_of(orders, tell, guard, main_module):
             outcome = yield
             if outcome.excinfo is None:
                 report = outcome.get_result()
-                unexpected = report if has_passed_unexpectedly(call, report, id(item) in expected_to_fail) else None
+                is_expected = id(item) in expected_to_fail
+                unexpected = report if judge.has_passed_unexpectedly(call, report, is_expected) else None
 
         pytest_runtest_makereport.pytest_impl = {"hookwrapper": True, "tryfirst": True}
 
         def pytest_runtest_logreport(self, report):
             if reports is not None:
-                reports.append(Seen(report, report is unexpected))
+                reports.append(judge.Seen(report, report is unexpected))
 
         pytest_runtest_logreport.pytest_impl = {"tryfirst": True}
 
@@ -479,7 +395,9 @@ def main():
     ]
     if orders["mode"] == "list":
         arguments.append("--collect-only")
-    probe = probe_of(orders, tell, load(orders["guard"]), sys.modules["__main__"])
+    # What canaries need is loaded once pytest has begun.
+    parts = {name: load(file) for name, file in orders["files"].items() if name != "canary"}
+    probe = probe_of(orders, tell, parts, sys.modules["__main__"])
     # From here on nothing can import this module.
     sys.modules["__main__"] = type(sys)("__main__")
     code = pytest.main(arguments + orders["paths"], plugins=[probe])

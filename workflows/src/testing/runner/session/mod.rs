@@ -4,8 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::not_run;
-use crate::testing::report::{Status, TestReport, Verdict, cap};
+use super::{
+    kept::{Output, with_outputs},
+    not_run,
+};
+use crate::testing::{
+    paths::Hidden,
+    report::{Status, TestReport, Verdict, cap},
+};
 
 /// What every test of a run is told in which somebody changed how tests are run or told.
 const TAMPERED: &str = "the results of this run are rejected because the tests were tampered with: \
@@ -27,6 +33,8 @@ pub(super) enum Event {
     LoadFailed {
         file: String,
         message: String,
+        #[serde(default)]
+        outputs: Vec<Output>,
     },
     /// A file skips itself while it is imported.
     LoadSkipped {
@@ -50,7 +58,16 @@ pub(super) enum Event {
         message: Option<String>,
         #[serde(default)]
         skipped_subtests: BTreeSet<String>,
+        /// What a failed test wrote.
+        #[serde(default)]
+        outputs: Vec<Output>,
         duration: f64,
+    },
+    /// Pytest ends before its tests are done.
+    Interrupted {
+        message: String,
+        #[serde(default)]
+        outputs: Vec<Output>,
     },
     Finished {
         code: i32,
@@ -98,6 +115,10 @@ pub(super) struct Session {
     /// What runs now: the reason why the process ended lies there.
     pub(super) current: Option<Current>,
     pub(super) finished: Option<i32>,
+    /// Why pytest ended early, and what was written until then.
+    interruption: Option<String>,
+    /// The paths of the worker that the process can meet.
+    pub(super) hidden: Hidden,
     /// Somebody changed how tests are run or told.
     pub(super) tampered: bool,
     pub(super) done: HashMap<String, TestReport>,
@@ -138,6 +159,8 @@ impl Session {
             skipped_subtests: HashMap::new(),
             current: None,
             finished: None,
+            interruption: None,
+            hidden: Hidden::default(),
             tampered: false,
             done: HashMap::new(),
         }
@@ -157,8 +180,9 @@ impl Session {
             None => return Step::Other,
             Some(Event::Missing { program }) => self.missing = Some(program),
             Some(Event::Loading { file }) => self.current = Some(Current::File(file)),
-            Some(Event::LoadFailed { file, message }) => {
+            Some(Event::LoadFailed { file, message, outputs }) => {
                 if self.concerns(&file) {
+                    let message = with_outputs(&message, &outputs, &self.hidden);
                     self.load_failures.insert(file, cap(&message));
                 }
                 self.current = None;
@@ -178,12 +202,19 @@ impl Session {
             }
             Some(Event::Started { test }) => self.start(test),
             Some(Event::Changed) => self.tampered = true,
-            Some(Event::Done { test, result, message, skipped_subtests, duration }) => {
+            Some(Event::Done { test, result, message, skipped_subtests, outputs, duration }) => {
                 if !skipped_subtests.is_empty() && self.canary_first.contains_key(&test) {
                     self.skipped_subtests.insert(test.clone(), skipped_subtests);
                 }
+                let message = match message {
+                    Some(message) => Some(with_outputs(&message, &outputs, &self.hidden)),
+                    None => None,
+                };
                 self.take(&test, result, message.as_deref(), duration);
                 return Step::Other;
+            }
+            Some(Event::Interrupted { message, outputs }) => {
+                self.interruption = Some(with_outputs(&message, &outputs, &self.hidden));
             }
             Some(Event::Finished { code }) => self.finished = Some(code),
         }
@@ -262,11 +293,16 @@ impl Session {
         if let Some(reports) = self.condemn(remaining) {
             return reports;
         }
-        let (status, reason) = match (&self.current, self.finished) {
-            (Some(_), Some(_)) => (Status::Crashed, INTERRUPTED),
-            (None, Some(_)) if self.listed.is_some() => (Status::Crashed, NOT_RUN),
-            _ => (status, reason),
+        let with_interruption = |sentence: &str| match &self.interruption {
+            Some(interruption) => format!("{sentence}\n{interruption}"),
+            None => sentence.to_owned(),
         };
+        let (status, reason) = match (&self.current, self.finished) {
+            (Some(_), Some(_)) => (Status::Crashed, with_interruption(INTERRUPTED)),
+            (None, Some(_)) if self.listed.is_some() => (Status::Crashed, with_interruption(NOT_RUN)),
+            _ => (status, reason.to_owned()),
+        };
+        let reason = reason.as_str();
         for test in remaining {
             let failure = self.load_failures.get(file_of(test)).map(String::as_str);
             let (status, message) = match (&self.current, failure) {
@@ -291,13 +327,13 @@ impl Session {
     }
 
     /// The time for all tests is over: what was running failed by it, the rest was not run.
-    pub(super) fn settle_late(mut self, remaining: &[String]) -> HashMap<String, TestReport> {
+    pub(super) fn settle_late(mut self, remaining: &[String], words: &str) -> HashMap<String, TestReport> {
         if let Some(reports) = self.condemn(remaining) {
             return reports;
         }
         if let Some(Current::Test { name, .. }) = self.current.take() {
-            let message = "it ran when the time for all tests was used up";
-            let report = TestReport::new(&name, Status::TimedOut, Verdict::Failed, Some(message));
+            let message = format!("it ran when the time for all tests was used up\n{words}");
+            let report = TestReport::new(&name, Status::TimedOut, Verdict::Failed, Some(message.trim_end()));
             self.done.entry(name).or_insert(report);
         }
         for test in remaining {
@@ -319,176 +355,4 @@ pub(super) fn file_of(test: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn session() -> (Session, Vec<String>) {
-        let tests = ["t/a.py::one", "t/a.py::two", "t/b.py::three"].map(str::to_owned).to_vec();
-        let mut session = Session::new(&tests);
-        session.nonce = "nonce".to_owned();
-        (session, tests)
-    }
-
-    fn started(test: &str) -> Vec<u8> {
-        format!(r#"nonce {{"event":"started","test":"{test}"}}"#).into()
-    }
-
-    fn done(test: &str, result: &str) -> Vec<u8> {
-        format!(
-            r#"nonce {{"event":"done","test":"{test}","result":"{result}","message":null,"duration":0.1}}"#
-        )
-        .into()
-    }
-
-    /// The test as it is gives `result`, its canary `canary`.
-    fn run(session: &mut Session, test: &str, result: &str, canary: &str) {
-        let order = if session.canary_first[test] { [canary, result] } else { [result, canary] };
-        for result in order {
-            session.read(&started(test));
-            session.read(&done(test, result));
-        }
-    }
-
-    fn is_condemned(session: Session, tests: &[String]) -> bool {
-        let reports = session.settle(tests, Status::Crashed, "?");
-        let condemned =
-            reports.values().filter(|report| report.result_message.as_deref() == Some(TAMPERED)).count();
-        assert!(condemned == 0 || condemned == tests.len(), "{reports:?}");
-        condemned > 0
-    }
-
-    #[test]
-    fn only_lines_with_the_nonce_are_believed() {
-        let (mut session, tests) = session();
-        session.read(&started(&tests[0]));
-        let forged = String::from_utf8(done(&tests[0], "passed")).expect("text").replace("nonce", "guess");
-        session.read(forged.as_bytes());
-        session.read(b"nonce");
-        session.read(b"nonce {\"event\":\"done\"}");
-        assert!(session.done.is_empty() && !session.tampered);
-    }
-
-    #[test]
-    fn a_test_is_done_when_it_and_its_canary_have_run() {
-        let (mut session, tests) = session();
-        session.read(&started(&tests[0]));
-        session.read(&done(&tests[0], "failed"));
-        assert!(session.done.is_empty());
-        session.read(&started(&tests[0]));
-        session.read(&done(&tests[0], "failed"));
-        run(&mut session, &tests[1], "passed", "failed");
-        run(&mut session, &tests[2], "passed", "skipped");
-        let verdicts: Vec<Verdict> = tests.iter().map(|test| session.done[test].result).collect();
-        assert_eq!(verdicts, [Verdict::Failed, Verdict::Passed, Verdict::Passed]);
-        assert!(!is_condemned(session, &tests));
-    }
-
-    #[test]
-    fn a_canary_that_passes_condemns_the_whole_run() {
-        for result in ["passed", "failed"] {
-            let (mut session, tests) = session();
-            run(&mut session, &tests[0], "failed", "failed");
-            run(&mut session, &tests[1], result, "passed");
-            assert!(is_condemned(session, &tests));
-        }
-    }
-
-    #[test]
-    fn results_out_of_turn_condemn_the_whole_run() {
-        let (one, two) = ("t/a.py::one", "t/a.py::two");
-        let told = |events: &[Vec<u8>]| {
-            let (mut session, tests) = session();
-            for event in events {
-                session.read(event);
-            }
-            is_condemned(session, &tests)
-        };
-        let (begin, fail, pass) = (started(one), done(one, "failed"), done(one, "passed"));
-        assert!(told(std::slice::from_ref(&pass)));
-        assert!(told(&[begin.clone(), done(two, "passed")]));
-        assert!(told(&[begin.clone(), fail.clone(), fail.clone()]));
-        assert!(told(&[begin.clone(), begin.clone()]));
-        assert!(told(&[begin.clone(), fail.clone(), started(two)]));
-        let pair = [begin.clone(), fail.clone(), begin.clone(), fail];
-        assert!(!told(&pair));
-        assert!(told(&[&pair[..], &[begin]].concat()));
-        assert!(told(&[started("t/a.py::made_up")]));
-        assert!(told(&[b"nonce {\"event\":\"changed\"}".to_vec()]));
-    }
-
-    #[test]
-    fn the_test_that_ran_is_blamed_and_the_rest_is_left_for_the_next_process() {
-        for between in [false, true] {
-            let (mut session, tests) = session();
-            run(&mut session, &tests[0], "passed", "failed");
-            session.read(&started(&tests[1]));
-            if between {
-                session.read(&done(&tests[1], "failed"));
-            }
-            let reports = session.settle(&tests, Status::TimedOut, "too slow");
-            assert_eq!(reports.len(), 2);
-            assert_eq!(reports[&tests[1]].status, Status::TimedOut);
-            assert!(!reports.contains_key(&tests[2]));
-        }
-    }
-
-    #[test]
-    fn whoever_ends_pytest_costs_the_test_that_ran() {
-        let (mut session, tests) = session();
-        run(&mut session, &tests[0], "passed", "failed");
-        session.read(&started(&tests[1]));
-        session.read(br#"nonce {"event":"finished","code":2}"#);
-        let reports = session.settle(&tests, Status::Crashed, "?");
-        assert_eq!(reports.len(), 2);
-        assert_eq!(reports[&tests[1]].result_message.as_deref(), Some(INTERRUPTED));
-    }
-
-    #[test]
-    fn a_file_that_does_not_load_fails_its_tests_only() {
-        let (mut session, tests) = session();
-        session.read(br#"nonce {"event":"loading","file":"t/a.py"}"#);
-        let reports = session.settle(&tests, Status::TimedOut, "too slow");
-        assert_eq!(reports.len(), 2);
-        assert!(!reports.contains_key(&tests[2]));
-    }
-
-    #[test]
-    fn files_that_nobody_asked_for_are_not_kept() {
-        let (mut session, _) = session();
-        for event in ["load_failed", "load_skipped"] {
-            for file in ["t/a.py", "t/made_up.py"] {
-                let line = format!(r#"nonce {{"event":"{event}","file":"{file}","message":"?"}}"#);
-                session.read(line.as_bytes());
-            }
-        }
-        assert_eq!(session.load_failures.len(), 1);
-        assert_eq!(session.load_skips.len(), 1);
-        let made_up = r#"nonce {"event":"done","test":"made_up","result":"passed","message":null,"skipped_subtests":["a"],"duration":0}"#;
-        session.read(made_up.as_bytes());
-        assert!(session.skipped_subtests.is_empty());
-        let mut listing = Session::new(&[]);
-        listing.nonce = "nonce".to_owned();
-        listing.read(br#"nonce {"event":"load_failed","file":"t/any.py","message":"?"}"#);
-        assert_eq!(listing.load_failures.len(), 1);
-    }
-
-    #[test]
-    fn a_process_that_told_nothing_ends_the_matter() {
-        let (session, tests) = session();
-        let reports = session.settle(&tests, Status::Crashed, "exit status 0");
-        assert!(reports.values().all(|report| report.result == Verdict::Failed));
-        assert_eq!(reports.len(), 3);
-    }
-
-    #[test]
-    fn a_test_that_pytest_left_out_has_failed() {
-        let (mut session, tests) = session();
-        session.read(format!(r#"nonce {{"event":"listed","tests":["{}"]}}"#, tests[0]).as_bytes());
-        run(&mut session, &tests[0], "passed", "failed");
-        session.read(br#"nonce {"event":"finished","code":0}"#);
-        assert_eq!(session.unlisted(), tests[1..]);
-        let reports = session.settle(&tests, Status::Crashed, "?");
-        assert_eq!(reports[&tests[1]].result_message.as_deref(), Some(NOT_RUN));
-        assert_eq!(reports.len(), 3);
-    }
-}
+mod tests;
