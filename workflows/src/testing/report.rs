@@ -135,8 +135,7 @@ pub(super) fn cap(text: &str) -> String {
     cap_at(text, MESSAGE_BYTES_MAX)
 }
 
-/// The same within another bound.
-pub(super) fn cap_at(text: &str, bytes_max: usize) -> String {
+fn cap_at(text: &str, bytes_max: usize) -> String {
     const MARK: &str = " […]";
 
     if text.len() <= bytes_max {

@@ -141,7 +141,7 @@ fn excerpt(output: &Captured, hidden: &Hidden, own: Option<&str>) -> String {
 }
 
 /// At most so many bytes of the beginning of a text, and of its end.
-fn shortened(text: &str, bytes_max: usize) -> String {
+pub(super) fn shortened(text: &str, bytes_max: usize) -> String {
     let text = text.trim();
     if text.len() <= 2 * bytes_max {
         return text.to_owned();

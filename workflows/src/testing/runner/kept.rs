@@ -13,13 +13,13 @@ use std::{
 
 use serde::Deserialize;
 
-use super::ending::{READ_BYTES_MAX, SHOWN_BYTES_MAX, excerpt_of};
+use super::ending::{READ_BYTES_MAX, SHOWN_BYTES_MAX, excerpt_of, shortened};
 use crate::testing::{
     Broken,
     bench::Place,
     files::{make_folders, set_mode},
     paths::Hidden,
-    report::{MESSAGE_BYTES_MAX, cap_at},
+    report::MESSAGE_BYTES_MAX,
 };
 
 /// How much of a message is for what a failed test wrote.
@@ -138,7 +138,9 @@ pub(super) fn with_outputs(message: &str, outputs: &[Output], hidden: &Hidden) -
         })
         .collect();
     let written = texts.join("\n");
-    let message = cap_at(message, MESSAGE_BYTES_MAX.saturating_sub(written.len() + 1));
+    // The sign for what is left out takes some of the room.
+    let room = MESSAGE_BYTES_MAX.saturating_sub(written.len() + 50);
+    let message = if message.len() > room { shortened(message, room / 2) } else { message.to_owned() };
     [message, written].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
@@ -188,13 +190,16 @@ mod tests {
     #[test]
     fn long_outputs_keep_both_ends_and_leave_room_for_the_message() {
         let hidden = Hidden::default();
-        let message = "m".repeat(9_999);
+        let message = format!("first{}the error", "m".repeat(9_999));
         for (text, end) in [("a".repeat(9_999) + " last", None), ("a ".repeat(2_000), Some("a a last"))] {
             for count in [1, 2, 9, 99] {
                 let outputs = vec![output("Captured stdout call", &text, end); count];
                 let told = with_outputs(&message, &outputs, &hidden);
                 assert!(told.len() <= MESSAGE_BYTES_MAX, "{} bytes", told.len());
-                assert!(told.starts_with("mmmm") && told.ends_with("last"), "{told}");
+                assert!(
+                    told.starts_with("firstmm") && told.contains("mmthe error\n") && told.ends_with("last"),
+                    "{told}"
+                );
                 assert_eq!(told.matches("[…").count(), count.min(OUTPUTS_MAX) + 1, "{told}");
             }
         }

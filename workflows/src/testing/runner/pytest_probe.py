@@ -158,7 +158,8 @@ def probe_of(orders, tell, parts, main_module):
 
     def shown(text, size=4000):
         text = str(text).replace(root, ".")
-        return text if len(text) <= size else text[:size] + " […]"
+        # A traceback says at its end what was wrong.
+        return text if len(text) <= size else f"{text[:size // 2]}\n[…]\n{text[-size // 2:]}"
 
     def remember():
         nonlocal libraries_unchanged

@@ -126,4 +126,4 @@ def own_traceback(error, root):
 
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(root)]
-    return "".join(traceback.format_list(own) + traceback.format_exception_only(error)).rstrip()
+    return "".join(traceback.format_list(own) + traceback.format_exception_only(type(error), error)).rstrip()
