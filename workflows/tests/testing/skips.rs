@@ -280,3 +280,53 @@ report = 'report.xml'
         assert_says_so(&report);
     }
 }
+
+/// The first and the last are left out, all others count.
+const SUBTESTS: &str = "
+import unittest
+import answer
+class Cases(unittest.TestCase):
+    def test_a_whole(self): self.skipTest('as a whole')
+    def test_one_of_them(self):
+        for number in range(3):
+            with self.subTest(number=number):
+                if number == 1: self.skipTest('not this one')
+                self.assertEqual(answer.find(), 42)
+    def test_the_last_fails(self):
+        for number in range(3):
+            with self.subTest(number=number):
+                if number == 0: self.skipTest('not this one')
+                if number == 2: self.assertEqual(answer.find(), 42)
+    def test_what_follows_fails(self):
+        with self.subTest('first'): self.skipTest('not this one')
+        self.assertEqual(answer.find(), 42)
+    def test_whole_after_a_subtest(self):
+        with self.subTest('first'): pass
+        self.skipTest('as a whole')
+";
+
+#[tokio::test]
+async fn a_test_with_a_skipped_subtest_is_judged_by_the_rest() {
+    for conftest in ["", "pytest_plugins = ['pytest_subtests']\n"] {
+        for (answer, passed, failed) in [(RIGHT, 5, 0), (WRONG, 1, 4)] {
+            let mut place = place(answer, true).await;
+            place.write("reference/tests/conftest.py", conftest);
+            place.write("reference/tests/test_sub.py", SUBTESTS);
+            let report = place.test().await.unwrap();
+            assert_eq!(counts(&report), (passed, failed, 2), "{conftest} {report:#?}");
+            assert_says_so(&report);
+            if answer == WRONG {
+                assert!(message(&report, "test_the_last_fails").contains("41 != 42"), "{report:#?}");
+            }
+        }
+        // A submission that has a subtest skipped does not pass it.
+        let skipping =
+            "import unittest\ndef find(): raise unittest.SkipTest('later')\ndef text(): return 'x'\n";
+        let mut place = place(skipping, true).await;
+        place.write("reference/tests/conftest.py", conftest);
+        place.write("reference/tests/test_sub.py", SUBTESTS);
+        let report = place.test().await.unwrap();
+        assert_eq!(counts(&report), (1, 4, 2), "{conftest} {report:#?}");
+        assert!(message(&report, "test_one_of_them").starts_with("it was skipped with the submission: "));
+    }
+}

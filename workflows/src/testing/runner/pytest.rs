@@ -48,8 +48,9 @@ use crate::testing::{
 
 const PROBE: &str = include_str!("pytest_probe.py");
 /// What the probe loads, by the names that it knows.
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 5] = [
     ("canary", include_str!("pytest_canary.py")),
+    ("cases", include_str!("pytest_cases.py")),
     ("guard", include_str!("pytest_guard.py")),
     ("output", include_str!("pytest_output.py")),
     ("reports", include_str!("pytest_reports.py")),

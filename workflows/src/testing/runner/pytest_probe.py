@@ -161,9 +161,14 @@ def probe_of(orders, tell, parts, main_module):
         # A traceback says at its end what was wrong.
         return text if len(text) <= size else f"{text[:size // 2]}\n[…]\n{text[-size // 2:]}"
 
+    def tell_skip(message, parameters, reason):
+        if reports is not None:
+            reports.append(judge.SkippedSubtest(message, parameters, reason))
+
     def remember():
         nonlocal libraries_unchanged
         if libraries_unchanged is None:
+            parts["cases"].support_subtests(tell_skip)
             libraries_unchanged = guard.watch_libraries(is_students)
 
     def has_students_plugin():
@@ -202,8 +207,9 @@ def probe_of(orders, tell, parts, main_module):
 
     def remember_own():
         own = (main_module, canary, *parts.values())
+        functions = remember, remember_own, shown, tell_canary, tell_changes, tell_skip
         owners = [*own, type(plugin), *(value for module in own for value in vars(module).values() if is_own(value))]
-        return guard.watch(owners, lambda module: True, (remember, remember_own, shown, tell_canary, tell_changes))
+        return guard.watch(owners, lambda module: True, functions)
 
     class Probe:
         def pytest_load_initial_conftests(self):

@@ -28,6 +28,20 @@ class Seen:
         return self.outcome not in ("passed", "failed", "skipped")
 
 
+class SkippedSubtest:
+    """What stands in for the report of a skipped subtest where pytest makes none."""
+
+    when = "call"
+    outcome = "skipped"
+    repeats = False
+    duration = 0
+    sections = ()
+
+    def __init__(self, message, parameters, reason):
+        self.subtest = subtest_of(message, parameters)
+        self.message = f"Skipped: {reason}"
+
+
 class Around:
     """What stands in for the setup or the teardown of a canary, which has neither."""
 
