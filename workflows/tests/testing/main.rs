@@ -11,6 +11,7 @@ mod guarded;
 mod junit;
 mod killed;
 mod messages;
+mod mocks;
 mod names;
 mod packages;
 mod pauses;

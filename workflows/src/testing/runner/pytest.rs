@@ -48,10 +48,11 @@ use crate::testing::{
 
 const PROBE: &str = include_str!("pytest_probe.py");
 /// What the probe loads, by the names that it knows.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("canary", include_str!("pytest_canary.py")),
     ("cases", include_str!("pytest_cases.py")),
     ("guard", include_str!("pytest_guard.py")),
+    ("mocks", include_str!("pytest_mocks.py")),
     ("output", include_str!("pytest_output.py")),
     ("reports", include_str!("pytest_reports.py")),
 ];

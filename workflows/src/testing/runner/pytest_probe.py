@@ -151,7 +151,7 @@ def probe_of(orders, tell, parts, main_module):
     reasons = {}
     canary = manager = executors = libraries_unchanged = own_unchanged = None
     later_unchanged = guard.watch((), None)
-    run_canary = is_untouched = has_own_instance = None
+    run_canary = is_untouched = has_own_instance = is_approved = None
     expected_to_fail = frozenset()
     may_repeat = False
     reports = unexpected = running = None
@@ -161,14 +161,18 @@ def probe_of(orders, tell, parts, main_module):
         # A traceback says at its end what was wrong.
         return text if len(text) <= size else f"{text[:size // 2]}\n[…]\n{text[-size // 2:]}"
 
+    def is_reference(file):
+        return file.startswith(os.path.join(root, "")) and not is_students(file)
+
     def tell_skip(message, parameters, reason):
         if reports is not None:
             reports.append(judge.SkippedSubtest(message, parameters, reason))
 
     def remember():
-        nonlocal libraries_unchanged
+        nonlocal libraries_unchanged, is_approved
         if libraries_unchanged is None:
             parts["cases"].support_subtests(tell_skip)
+            is_approved = parts["mocks"].watch_mocks(is_students, is_reference)
             libraries_unchanged = guard.watch_libraries(is_students)
 
     def has_students_plugin():
@@ -283,7 +287,7 @@ def probe_of(orders, tell, parts, main_module):
             if wanted is None:
                 return
             items[:] = [item for item in items if item.nodeid in wanted]
-            is_untouched, has_own_instance = guard.watch_items(items, is_students)
+            is_untouched, has_own_instance = guard.watch_items(items, is_students, is_approved)
             expected_to_fail = guard.expecting_failure(items, is_students)
             run_canary = canary.canaries_of(session, self, is_students)
             later_unchanged = guard.watch((), None, (libraries_unchanged, is_untouched, has_own_instance, run_canary))
