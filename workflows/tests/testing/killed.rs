@@ -110,6 +110,17 @@ async fn a_test_that_meets_the_end_of_the_time_for_all_is_told_with_its_output()
 }
 
 #[tokio::test]
+async fn a_program_that_writes_without_end_is_told_with_what_it_wrote() {
+    for action in ["while True: print('again' * 999)", "while True: os.write(2, b'again' * 99_999)"] {
+        let mut place = Place::with_answer(&writing(action)).await;
+        let report = place.test().await.unwrap();
+        assert_eq!(counts(&report), (1, 1, 0), "{report:#?}");
+        let told = message(&report, "test_right");
+        assert!(told.contains("again") && told.contains("[…") && told.len() <= 4_096, "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_closed_standard_output_costs_the_test_that_closed_it() {
     let mut place =
         Place::with_answer("import sys\ndef find(): sys.stdout.close()\ndef text(): return 'x'\n").await;

@@ -27,6 +27,8 @@ const OUTPUTS_BYTES_MAX: usize = 2 << 10;
 /// How many outputs are shown; pytest makes up to nine.
 const OUTPUTS_MAX: usize = 9;
 const FRAMES_MAX: usize = 5;
+/// faulthandler writes at most a hundred calls of each of a hundred threads.
+const STACK_BYTES_MAX: usize = 64 << 10;
 const FILES: [&str; 3] = ["stdout", "stderr", "stack"];
 
 /// The files of one process.
@@ -73,7 +75,7 @@ impl Kept {
     /// Where the process was when it ended or its time was nearly over, and the ends of both outputs. `more` is what it
     /// wrote past the files.
     pub(super) fn words(&self, hidden: &Hidden, more: &str) -> String {
-        let place = frames(&beginning(&self.stack), hidden);
+        let place = frames(&read(&self.stack, 0, STACK_BYTES_MAX), hidden);
         let streams = [("standard error", &self.stderr), ("standard output", &self.stdout)];
         let outputs = streams.into_iter().filter_map(|(name, file)| {
             let (start, end) = excerpt(file)?;
@@ -99,30 +101,41 @@ fn named(name: &str, text: &str) -> Option<String> {
 /// A file as far as it is looked at: all of it, or its beginning and its end.
 fn excerpt(file: &File) -> Option<(String, Option<String>)> {
     let length = file.metadata().ok()?.len();
-    let start = beginning(file);
+    let start = read(file, 0, READ_BYTES_MAX);
     let rest = length.saturating_sub(READ_BYTES_MAX as u64);
     if rest == 0 {
         return Some((start, None));
     }
-    Some((start, Some(read(file, rest))))
+    Some((start, Some(read(file, rest, READ_BYTES_MAX))))
 }
 
-fn beginning(file: &File) -> String {
-    read(file, 0)
-}
-
-fn read(file: &File, from: u64) -> String {
-    let mut bytes = vec![0; READ_BYTES_MAX];
+fn read(file: &File, from: u64, bytes_max: usize) -> String {
+    let mut bytes = vec![0; bytes_max];
     let length = file.read_at(&mut bytes, from).unwrap_or_default();
     String::from_utf8_lossy(&bytes[..length]).into_owned()
 }
 
-/// The frames of the student's files and of the tests in what Python's faulthandler wrote, innermost first.
+/// The frames of the student's files and of the tests in what Python's faulthandler wrote, innermost first: those of the
+/// thread in which a fault happened, or else of the main thread, which comes last.
 fn frames(stack: &str, hidden: &Hidden) -> Option<String> {
     let stack = hidden.hide(stack);
     let own = |line: &&str| line.trim_start().starts_with("File \"./");
-    let frames: Vec<&str> = stack.lines().filter(own).take(FRAMES_MAX).collect();
-    (!frames.is_empty()).then(|| format!("it was here, the innermost call first:\n{}", frames.join("\n")))
+    let mut threads: Vec<Vec<&str>> = Vec::new();
+    let mut has_fault = false;
+    for line in stack.lines() {
+        if line.ends_with("(most recent call first):") {
+            if has_fault {
+                break;
+            }
+            has_fault = line.starts_with("Current thread ");
+            threads.push(Vec::new());
+        } else if let (true, Some(thread)) = (own(&line), threads.last_mut()) {
+            thread.push(line);
+        }
+    }
+    let mut frames = threads.pop().filter(|frames| !frames.is_empty())?;
+    frames.truncate(FRAMES_MAX);
+    Some(format!("it was here, the innermost call first:\n{}", frames.join("\n")))
 }
 
 /// A message of a test, followed by what it wrote.
@@ -218,5 +231,23 @@ mod tests {
              File \"./tests/test_a.py\", line 5 in test_a"
         );
         assert_eq!(frames("", &hidden), None);
+    }
+
+    #[test]
+    fn the_thread_of_a_fault_is_shown_or_else_the_main_thread() {
+        let hidden = Hidden::default().and(Path::new("/srv/work"), ".");
+        let thread = |name: &str| {
+            format!("{name} (most recent call first):\n  File \"/srv/work/{name}.py\", line 1 in f\n\n")
+        };
+        for (stack, shown) in [
+            (format!("{}{}", thread("Thread 0x1"), thread("Thread 0x2")), "./Thread 0x2.py"),
+            (
+                format!("{}{}{}", thread("Thread 0x1"), thread("Current thread 0x3"), thread("Thread 0x2")),
+                "./Current thread 0x3.py",
+            ),
+        ] {
+            let told = frames(&stack, &hidden).unwrap();
+            assert!(told.contains(shown) && told.lines().count() == 2, "{told}");
+        }
     }
 }

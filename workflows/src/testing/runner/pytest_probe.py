@@ -197,6 +197,7 @@ def probe_of(orders, tell, parts, main_module):
         begin_time()
         tell("started", test=item.nodeid)
         run_canary(item)
+        stop_time()
         seen, reports = reports, None
         # By the same way as the result of a test, so that what lets everything pass lets this pass as well.
         result, _, _ = judge.conclude([judge.Around("setup"), *seen, judge.Around("teardown")], False)
