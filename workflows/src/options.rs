@@ -2,7 +2,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use ctutor_engine::chain;
 use ctutor_git::RepositoryCache;
-use ctutor_sandbox::{Policy, Sandbox};
+use ctutor_sandbox::{Policy, Sandbox, UserRange};
 
 use crate::testing::{SecretFolder, TestingStation, plan::Maxima, prepare_scratch};
 
@@ -21,6 +21,8 @@ pub struct Options {
     pub sandbox_read_only: Vec<PathBuf>,
     /// A control group (version 2) that is delegated to the worker and limits the memory of tests exactly.
     pub sandbox_cgroup: Option<PathBuf>,
+    /// The user IDs that programs of tests run as where the worker is root.
+    pub sandbox_users: Option<UserRange>,
     /// How many cores a test may use, and sees.
     pub cores_per_test: usize,
     /// The most that a test may ask for.
@@ -54,6 +56,7 @@ impl Options {
             sandbox: Policy::Confined,
             sandbox_read_only: Vec::new(),
             sandbox_cgroup: None,
+            sandbox_users: None,
             cores_per_test: ctutor_sandbox::Options::from(Policy::Confined).cores,
             maxima: Maxima::default(),
             tests_at_once_max: std::thread::available_parallelism().map_or(1, usize::from),
@@ -67,6 +70,7 @@ impl Options {
             read_only: self.sandbox_read_only.clone(),
             cgroup: self.sandbox_cgroup.clone(),
             cores: self.cores_per_test,
+            users: self.sandbox_users,
             ..self.sandbox.into()
         }
     }

@@ -150,6 +150,12 @@ const OTHERS: &[Key] = &[
         "a list of paths of folders, each from `/` on",
     ),
     Key::new("testing.control_group", &["CTUTOR_TESTING_CONTROL_GROUP"], Kind::Text, "a path from `/` on"),
+    Key::new(
+        "testing.user_ids",
+        &["CTUTOR_TESTING_USER_IDS"],
+        Kind::Text,
+        "the first and the last user ID, such as `2100000000-2100001023`",
+    ),
     Key::of_field("testing.cores_per_test", &["CTUTOR_TESTING_CORES_PER_TEST"], |testing: &Testing| {
         &testing.cores_per_test
     }),

@@ -1,7 +1,7 @@
 use std::{path::Path, time::Duration};
 
 use ctutor_git::{LocalSources, UrlPrefix};
-use ctutor_sandbox::Policy;
+use ctutor_sandbox::{Policy, UserRange};
 use ctutor_workflows::testing::plan::Maxima;
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -27,6 +27,9 @@ pub(crate) struct Testing {
     pub(crate) read_only_folders: Vec<AbsolutePlace>,
     /// A control group (version 2) in which the tests of a worker get groups of their own.
     pub(crate) control_group: Option<AbsolutePlace>,
+    /// The user IDs that programs of tests run as where the worker is root.
+    #[serde(default, deserialize_with = "user_range")]
+    pub(crate) user_ids: Option<UserRange>,
     /// Cores that each test may use.
     pub(crate) cores_per_test: Between<1, 1_024>,
     /// Most tests at once; as many as there are processors when not set.
@@ -102,6 +105,7 @@ impl Testing {
         options.sandbox_read_only =
             self.read_only_folders.iter().map(|folder| folder.to_path_buf()).collect();
         options.sandbox_cgroup = self.control_group.as_ref().map(|folder| folder.to_path_buf());
+        options.sandbox_users = self.user_ids;
         options.cores_per_test = self.cores_per_test.as_usize();
         options
     }
@@ -136,6 +140,11 @@ fn url_prefixes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<UrlPre
 
 fn folders<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AbsolutePlace>, D::Error> {
     list::parsed(&list::strings(deserializer)?, |text| AbsolutePlace::try_from(text.to_owned()))
+}
+
+fn user_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UserRange>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|fault| D::Error::custom(format_args!("`{text}`: {fault}")))
 }
 
 /// The activities that these times are part of have time limits of their own.

@@ -19,8 +19,8 @@ use crate::{
     system_calls::{self, Filters},
 };
 
-/// The user that the program runs as: nobody.
-pub(crate) const USER: u32 = 65_534;
+/// The user that the program sees itself as: nobody.
+pub(crate) const NOBODY: u32 = 65_534;
 
 const PROGRAM_FOLDERS: [&str; 5] = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 /// What packages of Debian keep outside `/usr` though their programs do not start without it.
@@ -38,8 +38,9 @@ const SIGNALS_PENDING_MAX: u64 = 1024;
 pub enum Confinement {
     /// The worker is an ordinary user: bubblewrap makes a user namespace and the others in it.
     UserNamespace,
-    /// The worker is root: bubblewrap makes the namespaces as root, then the command becomes nobody in a user
-    /// namespace of its own. The kernel exempts root, even a mapped one, from the limit on processes.
+    /// The worker is root: bubblewrap makes the namespaces as root, then the command becomes a user that no other
+    /// command is, and nobody in a user namespace of its own. The kernel exempts root, even a mapped one, from the
+    /// limit on processes.
     DroppedRoot,
     /// Only limits, a process group and an empty environment.
     Unconfined,
@@ -80,6 +81,7 @@ impl Confiner {
     pub(crate) fn command_line(
         &self,
         command: &Command,
+        user: u32,
         cores: Option<&CoreLease>,
         view: Option<&MachineView>,
     ) -> CommandLine {
@@ -101,7 +103,7 @@ impl Confiner {
             line.add([&self.bwrap]).add(["--args", &descriptors::OPTIONS.to_string()]);
             if self.confinement == Confinement::DroppedRoot {
                 line.add(["--"]);
-                self.add_drop(&mut line);
+                self.add_drop(&mut line, user);
             }
             line.add(Filters::arguments()).add(["--"]);
             add_limits(&mut line, &command.limits);
@@ -127,7 +129,8 @@ impl Confiner {
         if self.confinement == Confinement::DroppedRoot {
             line.add(["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]);
         } else {
-            line.add(["--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]);
+            line.add(["--unshare-user", "--disable-userns"]);
+            add_nobody(line);
         }
     }
 
@@ -168,14 +171,23 @@ impl Confiner {
         }
     }
 
-    /// From root of the machine to nobody, and from there into a user namespace where the limit on processes counts
-    /// only this command's. bubblewrap makes that one as well: it filters system calls after that, as only it may.
-    fn add_drop(&self, line: &mut Line) {
+    /// From root of the machine to the command's own user, and from there into a user namespace where the limit on
+    /// processes counts only this command's and the user is nobody. bubblewrap makes that one as well: it filters
+    /// system calls after that, as only it may.
+    fn add_drop(&self, line: &mut Line, user: u32) {
+        let user = user.to_string();
         line.add([find_program("setpriv").unwrap_or_else(|| "setpriv".into())]);
-        line.add(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--"]);
-        line.add([&self.bwrap]);
-        line.add(["--unshare-user", "--uid", "65534", "--gid", "65534", "--dev-bind", "/", "/"]);
+        line.add(["--reuid", &user, "--regid", &user, "--clear-groups", "--no-new-privs", "--"]);
+        line.add([&self.bwrap]).add(["--unshare-user"]);
+        add_nobody(line);
+        line.add(["--dev-bind", "/", "/"]);
     }
+}
+
+/// Who the program is in its user namespace, whoever it is on the machine.
+fn add_nobody(line: &mut Line) {
+    let nobody = NOBODY.to_string();
+    line.add(["--uid", &nobody, "--gid", &nobody]);
 }
 
 /// What is to be started.

@@ -26,6 +26,7 @@ mod system_calls;
 mod system_calls;
 mod told_cgroup;
 mod usage;
+mod users;
 mod watchdog;
 
 pub use command::{Bind, Command, Limits};
@@ -35,3 +36,4 @@ pub use output::{Line, Stream};
 pub use sandbox::{Options, Policy, Sandbox, Unavailable};
 pub use start_failure::{StartFailure, StartReason};
 pub use stopwatch::Stopwatch;
+pub use users::{InvalidUserRange, UserRange};

@@ -34,6 +34,7 @@ use crate::{
     running_time::RunningTime,
     spawner,
     system_calls::{self, Filters, Given},
+    users::UserLease,
     watchdog::{self, Excess, First, Seen, Watch, Watchdog},
 };
 
@@ -55,6 +56,7 @@ pub(crate) struct Launch {
     pub(crate) group: Option<Group>,
     /// What is given back when the command has ended.
     pub(crate) held: Held,
+    pub(crate) user: Arc<UserLease>,
     pub(crate) filters: Option<Arc<Filters>>,
     pub(crate) ending: Ending,
 }
@@ -90,6 +92,8 @@ struct Processes {
     root: u32,
     first: First,
     ending: Ending,
+    /// None of another command before these have ended.
+    user: Arc<UserLease>,
 }
 
 pub(crate) async fn run(
@@ -158,7 +162,7 @@ async fn start(launch: Launch) -> Result<(Running, Status, Option<Group>), Error
         stdout: Reader::new(child.stdout.take(), Stream::Stdout, captured_bytes),
         stderr: Reader::new(child.stderr.take(), Stream::Stderr, captured_bytes),
         watchdog: watchdog.start().map_err(Error::io("watching the command"))?,
-        processes: Some(Processes { child, root, first, ending: launch.ending }),
+        processes: Some(Processes { child, root, first, ending: launch.ending, user: launch.user }),
         seen,
         time,
         breach: None,
@@ -275,7 +279,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         let Some(mut processes) = self.processes.take() else { return };
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { processes.kill().await });
+            runtime.spawn(async move {
+                processes.kill().await;
+                // This may give back many files.
+                let _ = tokio::task::spawn_blocking(move || drop(processes.user)).await;
+            });
         }
     }
 }
@@ -303,11 +311,18 @@ impl Processes {
         if let Some(first) = self.first.get() {
             kill_first(first);
         }
-        let _ = tokio::time::timeout(END_TIMEOUT, async {
+        let ended = tokio::time::timeout(END_TIMEOUT, async {
             let _ = self.child.wait().await;
-            await_end(&self.first).await;
-        })
-        .await;
+            await_end(&self.first).await
+        });
+        if !ended.await.unwrap_or(false) {
+            // One that waits in the kernel for a broken device cannot be killed.
+            tracing::warn!(
+                user = self.user.id,
+                "a process of a command could not be ended; its user is given to no other command"
+            );
+            Arc::clone(&self.user).retire();
+        }
     }
 }
 
@@ -327,15 +342,17 @@ fn kill_first(first: &OwnedFd) {
 #[cfg(not(target_os = "linux"))]
 fn kill_first(_: &OwnedFd) {}
 
-/// To be called when the child has ended, the parent of `first`.
-async fn await_end(first: &First) {
-    let Some(first) = first.get().map(Arc::clone) else { return };
-    let _ = tokio::task::spawn_blocking(move || {
-        if poll_end(&first, END_TIMEOUT) {
+/// To be called when the child has ended, the parent of `first`. Returns whether that has ended too.
+async fn await_end(first: &First) -> bool {
+    let Some(first) = first.get().map(Arc::clone) else { return true };
+    let ended = tokio::task::spawn_blocking(move || {
+        let has_ended = poll_end(&first, END_TIMEOUT);
+        if has_ended {
             reap(&first);
         }
-    })
-    .await;
+        has_ended
+    });
+    ended.await.unwrap_or(false)
 }
 
 /// A descriptor of a process becomes readable when the process has ended.

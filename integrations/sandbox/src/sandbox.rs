@@ -1,11 +1,11 @@
-use std::{ffi::OsStr, fs, io, path::Path, path::PathBuf, sync::Arc, time::Duration};
+use std::{ffi::OsStr, io, path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Bind, Captured, Cause, Command, Error, Exit, Limits, Line, Outcome, StartFailure, StartReason,
+    Bind, Captured, Cause, Command, Error, Exit, Limits, Line, Outcome, StartFailure, StartReason, UserRange,
     cgroup::{self, Group},
-    confinement::{Confinement, Confiner, USER, find_program},
+    confinement::{Confinement, Confiner, find_program},
     cores::Cores,
     descriptors,
     launcher::Start,
@@ -15,6 +15,7 @@ use crate::{
         Finding, LIST_LIBRARIES, LOOK, Look, StartFinding, examine, is_suspect, missing_library, named_files,
     },
     system_calls,
+    users::{self, UserLease, Users},
 };
 
 /// How long it may take to look at a file that could not be started.
@@ -46,6 +47,9 @@ pub struct Options {
     pub cgroup: Option<PathBuf>,
     /// How many of the machine's cores each command may use, and sees.
     pub cores: usize,
+    /// The users that commands run as where the worker is root, each at most one at a time. Without it those of
+    /// [`UserRange::default`], or a single one where the machine does not have these.
+    pub users: Option<UserRange>,
 }
 
 /// Runs commands, and knows how far it can confine them. Cheap to clone.
@@ -56,6 +60,7 @@ pub struct Sandbox {
     /// None where the system does not say which it has.
     cores: Option<Arc<Cores>>,
     cores_each: usize,
+    users: Arc<Users>,
 }
 
 /// Commands cannot be confined on this machine.
@@ -84,7 +89,8 @@ impl Sandbox {
             return Err(unavailable);
         }
         tracing::warn!(reason = unavailable.reason, "commands run unconfined, as the policy allows");
-        Self::with(&options, Confinement::Unconfined, PathBuf::new()).map_err(|fault| cannot_prepare(&fault))
+        Self::with(&options, Confinement::Unconfined, PathBuf::new(), Users::shared())
+            .map_err(|fault| cannot_prepare(&fault))
     }
 
     pub fn confinement(&self) -> Confinement {
@@ -114,17 +120,31 @@ impl Sandbox {
         on_line: &mut (dyn FnMut(Line<'_>) + Send),
     ) -> Result<Outcome, Error> {
         command.check()?;
-        self.hand_over(command).await?;
-        let (mut outcome, start) = run::run(self.launch(command)?, cancel, on_line).await?;
+        let user = self.users.lease().map_err(Error::io("taking a user ID"))?;
+        self.hand_over(command, &user).await?;
+        let outcome = self.run_as(&user, command, cancel, on_line).await;
+        // It may give back many files. Who cannot be told of it any more is none that waits.
+        let _ = tokio::task::spawn_blocking(move || drop(user)).await;
+        outcome
+    }
+
+    async fn run_as(
+        &self,
+        user: &Arc<UserLease>,
+        command: &Command,
+        cancel: &CancellationToken,
+        on_line: &mut (dyn FnMut(Line<'_>) + Send),
+    ) -> Result<Outcome, Error> {
+        let (mut outcome, start) = run::run(self.launch(command, user)?, cancel, on_line).await?;
         let by_itself = matches!(outcome.exit, Exit::Exited(_) | Exit::Signaled(_));
         if by_itself && matches!(start, Start::SetUpFailed | Start::Refused) {
             // The words of the sandbox's own programs.
             let words = std::mem::take(&mut outcome.stderr);
             if start == Start::SetUpFailed {
-                self.check_setup(command, outcome.exit, &words).await?;
+                self.check_setup(command, user, outcome.exit, &words).await?;
             }
         }
-        match self.start_failure(command, start, &outcome).await {
+        match self.start_failure(command, user, start, &outcome).await {
             Ok(Some(StartFinding::Cause(failure))) => {
                 outcome.detail = Some(failure.to_string());
                 outcome.cause = Some(Cause::NotStarted(failure));
@@ -143,6 +163,7 @@ impl Sandbox {
     async fn start_failure(
         &self,
         command: &Command,
+        user: &Arc<UserLease>,
         start: Start,
         outcome: &Outcome,
     ) -> Result<Option<StartFinding>, Error> {
@@ -156,7 +177,7 @@ impl Sandbox {
         }
         let is_refused = start == Start::Refused;
         if is_refused || is_suspect(&program, code) {
-            let found = self.reason(command, &program, is_refused, code).await?;
+            let found = self.reason(command, user, &program, is_refused, code).await?;
             let found = found.or(is_refused.then_some(Finding::Is(StartReason::Refused)));
             match found {
                 Some(Finding::Is(reason)) => {
@@ -171,7 +192,7 @@ impl Sandbox {
         let stderr = outcome.stderr.tail(MESSAGES_BYTES_MAX);
         for program in named_files(&program, code, &stderr) {
             // That a file is not there is what the program itself has written.
-            match self.reason(command, &program, true, code).await? {
+            match self.reason(command, user, &program, true, code).await? {
                 Some(Finding::Is(reason)) if reason != StartReason::NotFound => {
                     return Ok(Some(StartFinding::Hint(StartFailure { program, reason })));
                 }
@@ -185,21 +206,22 @@ impl Sandbox {
     async fn reason(
         &self,
         command: &Command,
+        user: &Arc<UserLease>,
         program: &str,
         is_refused: bool,
         code: i32,
     ) -> Result<Option<Finding>, Error> {
-        let printed = self.look_at(command, LOOK, &[program]).await?;
+        let printed = self.look_at(command, user, LOOK, &[program]).await?;
         let Some(look) = Look::read(&printed) else { return Ok(None) };
         Ok(match examine(&look, is_refused, code) {
             Finding::Nothing => None,
             Finding::Needs(interpreter) => {
-                let printed = self.look_at(command, LOOK, &[&interpreter]).await?;
+                let printed = self.look_at(command, user, LOOK, &[&interpreter]).await?;
                 let is_missing = !matches!(Look::read(&printed), Some(Look::File(_)) | None);
                 is_missing.then_some(Finding::Is(StartReason::InterpreterNotFound { interpreter }))
             }
             Finding::NeedsLibraries { loader } => {
-                let printed = self.look_at(command, LIST_LIBRARIES, &[&loader, program]).await?;
+                let printed = self.look_at(command, user, LIST_LIBRARIES, &[&loader, program]).await?;
                 let library = missing_library(&String::from_utf8_lossy(&printed));
                 library.map(|library| Finding::Is(StartReason::LibraryNotFound { library }))
             }
@@ -208,7 +230,13 @@ impl Sandbox {
     }
 
     /// What a script of the shell prints, in the place where the command runs.
-    async fn look_at(&self, command: &Command, script: &str, arguments: &[&str]) -> Result<Vec<u8>, Error> {
+    async fn look_at(
+        &self,
+        command: &Command,
+        user: &Arc<UserLease>,
+        script: &str,
+        arguments: &[&str],
+    ) -> Result<Vec<u8>, Error> {
         /// What would change how the shell works is left out.
         const KEPT: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 
@@ -222,7 +250,8 @@ impl Sandbox {
             limits: Limits { wall: LOOK_TIMEOUT, ..Limits::default() },
             ..command.clone()
         };
-        let (outcome, _) = run::run(self.launch(&look)?, &CancellationToken::new(), &mut |_| {}).await?;
+        let (outcome, _) =
+            run::run(self.launch(&look, user)?, &CancellationToken::new(), &mut |_| {}).await?;
         Ok(outcome.stdout.bytes)
     }
 
@@ -256,10 +285,16 @@ impl Sandbox {
         };
         let mut reasons = Vec::new();
         for confinement in candidates {
-            let sandbox =
-                Self::with(options, *confinement, bwrap.clone()).map_err(|fault| cannot_prepare(&fault))?;
-            match sandbox.probe(Vec::new(), Path::new("/")).await {
-                Ok(()) => return Ok(sandbox),
+            let (users, shared) = users_for(*confinement, options)?;
+            let sandbox = Self::with(options, *confinement, bwrap.clone(), users)
+                .map_err(|fault| cannot_prepare(&fault))?;
+            match sandbox.probe_as_any().await {
+                Ok(()) => {
+                    if let Some(reason) = shared {
+                        tracing::warn!(reason, "programs that run at once share one user and its limits");
+                    }
+                    return Ok(sandbox);
+                }
                 Err(reason) => reasons.push(reason.to_string()),
             }
         }
@@ -267,34 +302,47 @@ impl Sandbox {
         Err(Unavailable { remedy: remedy(&reason).into(), reason })
     }
 
-    fn with(options: &Options, confinement: Confinement, bwrap: PathBuf) -> io::Result<Self> {
+    fn with(options: &Options, confinement: Confinement, bwrap: PathBuf, users: Users) -> io::Result<Self> {
         let confiner = Confiner::new(confinement, bwrap, options.path.clone(), options.read_only.clone())?;
         Ok(Self {
             confiner: Arc::new(confiner),
             cgroup: options.cgroup.as_deref().map(Arc::from),
             cores: Cores::of_this_process().map(Arc::new),
             cores_each: options.cores,
+            users: Arc::new(users),
         })
     }
 
+    async fn probe_as_any(&self) -> Result<(), Error> {
+        let user = self.users.lease().map_err(Error::io("taking a user ID"))?;
+        self.probe(&user, Vec::new(), Path::new("/")).await
+    }
+
     /// Runs `true` with these binds.
-    async fn probe(&self, binds: Vec<Bind>, cwd: &Path) -> Result<(), Error> {
+    async fn probe(&self, user: &Arc<UserLease>, binds: Vec<Bind>, cwd: &Path) -> Result<(), Error> {
         let program = find_program("true").unwrap_or_else(|| "true".into());
         let command = Command { binds, ..Command::new([program], cwd) };
-        let (outcome, _) = run::run(self.launch(&command)?, &CancellationToken::new(), &mut |_| {}).await?;
+        let launch = self.launch(&command, user)?;
+        let (outcome, _) = run::run(launch, &CancellationToken::new(), &mut |_| {}).await?;
         if outcome.exit.is_success() { Ok(()) } else { Err(set_up_failed(outcome.exit, &outcome.stderr)) }
     }
 
     /// Of all that is set up, only the working directory may be something that an earlier command has removed.
-    async fn check_setup(&self, command: &Command, exit: Exit, words: &Captured) -> Result<(), Error> {
-        self.probe(command.binds.clone(), Path::new("/")).await?;
-        match self.probe(command.binds.clone(), &command.cwd).await {
+    async fn check_setup(
+        &self,
+        command: &Command,
+        user: &Arc<UserLease>,
+        exit: Exit,
+        words: &Captured,
+    ) -> Result<(), Error> {
+        self.probe(user, command.binds.clone(), Path::new("/")).await?;
+        match self.probe(user, command.binds.clone(), &command.cwd).await {
             Ok(()) => Err(set_up_failed(exit, words)),
             Err(_) => Ok(()),
         }
     }
 
-    fn launch(&self, command: &Command) -> Result<Launch, Error> {
+    fn launch(&self, command: &Command, user: &Arc<UserLease>) -> Result<Launch, Error> {
         let unconfined = self.confiner.confinement == Confinement::Unconfined;
         let group = match &self.cgroup {
             Some(root) => {
@@ -310,7 +358,7 @@ impl Sandbox {
             self.confiner.environment().map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         env.extend(command.env.clone().into_iter().filter(|_| unconfined));
         Ok(Launch {
-            line: self.confiner.command_line(command, held.cores.as_ref(), held.view.as_ref()),
+            line: self.confiner.command_line(command, user.id, held.cores.as_ref(), held.view.as_ref()),
             env,
             cwd: if unconfined { command.cwd.clone() } else { "/".into() },
             stdin: command.stdin.clone(),
@@ -318,6 +366,7 @@ impl Sandbox {
             writable: command.writable().map(Path::to_owned).collect(),
             group,
             held,
+            user: Arc::clone(user),
             filters: self.confiner.filters.clone(),
             ending: if unconfined { Ending::ProcessGroup } else { Ending::Namespace },
         })
@@ -337,34 +386,37 @@ impl Sandbox {
     }
 
     /// Gives the writable folders to the user that the command will be.
-    async fn hand_over(&self, command: &Command) -> Result<(), Error> {
+    async fn hand_over(&self, command: &Command, user: &Arc<UserLease>) -> Result<(), Error> {
         if self.confiner.confinement != Confinement::DroppedRoot {
             return Ok(());
         }
         let folders: Vec<PathBuf> = command.writable().map(Path::to_owned).collect();
-        tokio::task::spawn_blocking(move || folders.iter().try_for_each(|folder| give(folder)))
+        let user = Arc::clone(user);
+        tokio::task::spawn_blocking(move || user.hand_over(folders))
             .await
             .map_err(|fault| Error::Io { what: "handing a folder over", source: fault.into() })?
             .map_err(Error::io("handing a folder over"))
     }
 }
 
-fn set_up_failed(exit: Exit, words: &Captured) -> Error {
-    Error::Setup { message: format!("{exit:?}, {}", words.text().trim()) }
+/// The users of commands, and why they are but one where they could be more.
+fn users_for(confinement: Confinement, options: &Options) -> Result<(Users, Option<String>), Unavailable> {
+    if confinement != Confinement::DroppedRoot {
+        return Ok((Users::shared(), None));
+    }
+    let users = Users::of(options.users.unwrap_or_default(), Path::new(users::LOCKS));
+    match (users, options.users) {
+        (Ok(users), _) => Ok((users, None)),
+        (Err(reason), None) => Ok((Users::shared(), Some(reason))),
+        (Err(reason), Some(_)) => Err(Unavailable {
+            reason,
+            remedy: "choose a range of user IDs that nobody else has, or leave the setting out".into(),
+        }),
+    }
 }
 
-fn give(root: &Path) -> io::Result<()> {
-    let mut pending = vec![root.to_owned()];
-    while let Some(path) = pending.pop() {
-        // Never through a link: it may lead to a file of the machine.
-        std::os::unix::fs::lchown(&path, Some(USER), Some(USER))?;
-        if path.symlink_metadata()?.is_dir() {
-            for entry in fs::read_dir(&path)? {
-                pending.push(entry?.path());
-            }
-        }
-    }
-    Ok(())
+fn set_up_failed(exit: Exit, words: &Captured) -> Error {
+    Error::Setup { message: format!("{exit:?}, {}", words.text().trim()) }
 }
 
 /// What helps where bubblewrap has failed with these words.
@@ -394,6 +446,7 @@ impl Default for Options {
             read_only: Vec::new(),
             cgroup: None,
             cores: 2,
+            users: None,
         }
     }
 }

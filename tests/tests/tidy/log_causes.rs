@@ -17,6 +17,7 @@ const WITHOUT_CAUSES: &[(&str, &str)] = &[
     ("integrations/git/src/cache.rs", "git2::Error has no source"),
     ("integrations/git/src/fetch.rs", "`Mirror` and `Damaged` have no source"),
     ("integrations/sandbox/src/cgroup.rs", "io::Error of the operating system has no source"),
+    ("integrations/sandbox/src/users.rs", "io::Error of the operating system has no source"),
     ("integrations/sandbox/src/sandbox.rs", "the one cause is a field beside it"),
 ];
 

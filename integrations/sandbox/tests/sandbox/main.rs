@@ -5,6 +5,7 @@ mod detection;
 mod endings;
 mod hiding;
 mod hostile;
+mod neighbors;
 mod pauses;
 mod runtimes;
 mod starting;
