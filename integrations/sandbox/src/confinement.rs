@@ -12,17 +12,17 @@ use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 
 use crate::{
-    Bind, Command, Limits,
+    Bind, Command, Limits, bounds,
     cores::CoreLease,
     descriptors, etc, launcher,
     machine_view::MachineView,
+    programs::{find_program, program},
     system_calls::{self, Filters},
 };
 
 /// The user that the program sees itself as: nobody.
 pub(crate) const NOBODY: u32 = 65_534;
 
-const PROGRAM_FOLDERS: [&str; 5] = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 /// What packages of Debian keep outside `/usr` though their programs do not start without it.
 const PACKAGE_DATA: [&str; 2] = ["/var/lib/ghc", "/var/lib/ocaml"];
 /// The kernel ends processes with the highest score first when the memory of the machine runs out.
@@ -102,10 +102,10 @@ impl Confiner {
             options.add(["--remount-ro", "/", "--chdir"]).add([&command.cwd]);
             line.add([&self.bwrap]).add(["--args", &descriptors::OPTIONS.to_string()]);
             if self.confinement == Confinement::DroppedRoot {
-                line.add(["--"]);
+                line.add(["--"]).add(bounds::of_terminals());
                 self.add_drop(&mut line, user);
             }
-            line.add(Filters::arguments()).add(["--"]);
+            line.add(Filters::arguments()).add(["--"]).add(bounds::of_namespace());
             add_limits(&mut line, &command.limits);
         }
         line.add(&command.argv);
@@ -128,6 +128,7 @@ impl Confiner {
         ]);
         if self.confinement == Confinement::DroppedRoot {
             line.add(["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]);
+            line.add(["--cap-add", bounds::TERMINALS_PRIVILEGE]);
         } else {
             line.add(["--unshare-user", "--disable-userns"]);
             add_nobody(line);
@@ -159,6 +160,11 @@ impl Confiner {
         }
         let scratch = limits.scratch_bytes.max(1).to_string();
         line.add(["--proc", "/proc", "--dev", "/dev"]);
+        // bubblewrap covers all of `/proc/sys` where it is root. Only who has the privilege in the command's user
+        // namespace can write here, to the bounds of that.
+        if self.confinement == Confinement::DroppedRoot {
+            line.add(["--bind-try", bounds::OF_NAMESPACE, bounds::OF_NAMESPACE]);
+        }
         // `/dev` is a file system in memory without a bound of its own, so nothing may be written to it.
         line.add(["--perms", "1777", "--size", &scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
         line.add(["--perms", "1777", "--size", &scratch, "--tmpfs", "/tmp"]);
@@ -176,7 +182,7 @@ impl Confiner {
     /// system calls after that, as only it may.
     fn add_drop(&self, line: &mut Line, user: u32) {
         let user = user.to_string();
-        line.add([find_program("setpriv").unwrap_or_else(|| "setpriv".into())]);
+        line.add([program("setpriv")]);
         line.add(["--reuid", &user, "--regid", &user, "--clear-groups", "--no-new-privs", "--"]);
         line.add([&self.bwrap]).add(["--unshare-user"]);
         add_nobody(line);
@@ -184,10 +190,10 @@ impl Confiner {
     }
 }
 
-/// Who the program is in its user namespace, whoever it is on the machine.
+/// Who the program is in its user namespace, whoever it is on the machine, and what it may do until that is bounded.
 fn add_nobody(line: &mut Line) {
     let nobody = NOBODY.to_string();
-    line.add(["--uid", &nobody, "--gid", &nobody]);
+    line.add(["--uid", &nobody, "--gid", &nobody, "--cap-add", bounds::NAMESPACE_PRIVILEGE]);
 }
 
 /// What is to be started.
@@ -270,13 +276,15 @@ fn add_limits(line: &mut Line, limits: &Limits) {
         // A limit above the worker's own could not be set, and need not be.
         getrlimit(resource).maximum.map_or(wanted, |maximum| wanted.min(maximum))
     };
-    line.add([find_program("prlimit").unwrap_or_else(|| "prlimit".into())]);
+    line.add([program("prlimit")]);
     for (name, value) in [
         ("nproc", bounded(Resource::Nproc, limits.processes + OWN_PROCESSES)),
         ("fsize", bounded(Resource::Fsize, limits.file_size_bytes)),
         ("nofile", bounded(Resource::Nofile, limits.open_files)),
-        ("core", 0),
-        // Timers of POSIX take one each. All commands have the same user, and the kernel counts for each limit of a
+        // With 0 the kernel still starts the program that the machine has for core dumps, as root, and gives it all of
+        // the memory. 1 is its mark for none.
+        ("core", bounded(Resource::Core, 1)),
+        // Timers of POSIX take one each. Where all commands have the same user, the kernel counts for each limit of a
         // user namespace by itself.
         ("sigpending", bounded(Resource::Sigpending, SIGNALS_PENDING_MAX)),
     ] {
@@ -290,14 +298,14 @@ fn add_limits(line: &mut Line, limits: &Limits) {
     )]);
     line.add(["--"]);
     if system_calls::KNOWN {
-        let shell = find_program("dash").or_else(|| find_program("sh"));
-        line.add([shell.unwrap_or_else(|| "/bin/sh".into())]).add(["-c", launcher::SCRIPT, "sh"]);
+        let shell = find_program("dash").unwrap_or_else(|| program("sh"));
+        line.add([shell]).add(["-c", launcher::SCRIPT, "sh"]);
     }
 }
 
 #[cfg(target_os = "linux")]
 fn unconfined_prefix(line: &mut Line, limits: &Limits) {
-    line.add([find_program("setpriv").unwrap_or_else(|| "setpriv".into())]);
+    line.add([program("setpriv")]);
     line.add(["--pdeathsig", "KILL", "--"]);
     // All processes of the worker's user would count for the command's limit, so that is left to the watchdog.
     let limits = Limits { processes: u64::MAX - OWN_PROCESSES, ..limits.clone() };
@@ -313,9 +321,4 @@ fn unconfined_prefix(line: &mut Line, limits: &Limits) {
         (limits.file_size_bytes / 512).max(1)
     );
     line.add(["/bin/sh", "-c", &script, "sh"]);
-}
-
-/// A program of the system. `PATH` is ignored, since the user who started the worker may have changed it.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    PROGRAM_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
 }

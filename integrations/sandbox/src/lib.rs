@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bounds;
 mod cgroup;
 mod command;
 mod confinement;
@@ -13,6 +14,7 @@ mod machine_view;
 mod open_file;
 mod outcome;
 mod output;
+mod programs;
 mod run;
 mod running_time;
 mod sandbox;

@@ -5,11 +5,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Bind, Captured, Cause, Command, Error, Exit, Limits, Line, Outcome, StartFailure, StartReason, UserRange,
     cgroup::{self, Group},
-    confinement::{Confinement, Confiner, find_program},
+    confinement::{Confinement, Confiner},
     cores::Cores,
     descriptors,
     launcher::Start,
     machine_view::MachineView,
+    programs::{find_program, program},
     run::{self, Ending, Held, Launch},
     start_failure::{
         Finding, LIST_LIBRARIES, LOOK, Look, StartFinding, examine, is_suspect, missing_library, named_files,
@@ -240,7 +241,7 @@ impl Sandbox {
         /// What would change how the shell works is left out.
         const KEPT: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 
-        let shell = find_program("sh").unwrap_or_else(|| "sh".into());
+        let shell = program("sh");
         let argv = [shell.as_os_str(), "-c".as_ref(), script.as_ref(), "sh".as_ref()];
         let env = command.env.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
         let look = Command {
@@ -320,8 +321,7 @@ impl Sandbox {
 
     /// Runs `true` with these binds.
     async fn probe(&self, user: &Arc<UserLease>, binds: Vec<Bind>, cwd: &Path) -> Result<(), Error> {
-        let program = find_program("true").unwrap_or_else(|| "true".into());
-        let command = Command { binds, ..Command::new([program], cwd) };
+        let command = Command { binds, ..Command::new([program("true")], cwd) };
         let launch = self.launch(&command, user)?;
         let (outcome, _) = run::run(launch, &CancellationToken::new(), &mut |_| {}).await?;
         if outcome.exit.is_success() { Ok(()) } else { Err(set_up_failed(outcome.exit, &outcome.stderr)) }

@@ -170,3 +170,42 @@ async fn files_of_one_command_are_closed_to_another() {
     assert_eq!(outcome.stdout.text(), "");
     assert!(outcome.stderr.text().contains("Permission denied"), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn what_the_machine_has_for_all_is_bounded_for_each_command() {
+    let place = Place::new().await;
+    let script = "
+import ctypes, os
+libc = ctypes.CDLL(None)
+def count(make):
+    made = 0
+    try:
+        while make() >= 0: made += 1
+    except OSError: pass
+    return made
+print('watchers', count(libc.inotify_init))
+print('terminals', count(lambda: os.open('/dev/ptmx', os.O_RDWR)))
+for name in os.listdir('/proc/sys/user'):
+    try: open('/proc/sys/user/' + name, 'w').write('9'); print('wrote', name)
+    except OSError: pass
+";
+    let outcome = place.run(&place.python(script)).await;
+    // The terminals of a worker that is not root are bounded by the files of a process only.
+    let terminals = if has_users(&place) { 64 } else { 235 };
+    let text = outcome.stdout.text();
+    let told: Vec<&str> = text.lines().collect();
+    assert_eq!((told[0], told.len()), ("watchers 16", 2), "{outcome:?}");
+    let found: u32 = told[1].strip_prefix("terminals ").unwrap().parse().unwrap();
+    assert!(found <= terminals, "{outcome:?}");
+}
+
+/// The kernel starts the program of the machine for core dumps even when their size is limited to 0.
+#[tokio::test]
+async fn a_crash_calls_nobody() {
+    let place = Place::new().await;
+    let script = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))";
+    let own = rustix::process::getrlimit(rustix::process::Resource::Core).maximum;
+    let outcome = place.run(&place.python(script)).await;
+    let most = own.map_or(1, |own| own.min(1));
+    assert_eq!(outcome.stdout.text().trim(), format!("({most}, {most})"));
+}
