@@ -28,6 +28,7 @@ What does not, and what to do:
 | what | why | instead |
 | --- | --- | --- |
 | `go test -race` of a program with `net/http` | it compiles more than 64 MiB of packages to `/tmp` | test without `-race`; with `GOCACHE` and `GOTMPDIR` in folders of the test there is room, but a busy machine needs more than a minute |
+| a heap of Node.js above half of the memory limit | it takes half of the memory that it finds, at least 256 MiB | set `--max-old-space-size` in the command of the test, below the limit |
 | a locale such as `de_DE.UTF-8` | the machine has not generated it | install `locales` and generate it on the worker; `C.UTF-8` is always there |
 | `tput` and `curses` without `TERM` | there is no terminal | set `TERM` in the test |
 | core dumps | their size is limited to 0 | run the program in `gdb` |

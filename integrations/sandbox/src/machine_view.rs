@@ -2,7 +2,8 @@
 //!
 //! Runtimes size their heaps and their pools of threads by what they find. Cores are limited by the affinity of the
 //! processes, which most ask; some read `/proc/stat`, `/proc/cpuinfo` or `/sys/devices/system/cpu` instead, so these
-//! show the same. Memory is asked of the control group: `told_cgroup` has more of that.
+//! show the same. Memory is asked of the control group, of which `told_cgroup` has more, or of `/proc/meminfo`.
+//! What the system call `sysinfo` tells stays that of the machine: no filter can answer in its place.
 
 use std::{
     fmt::Write,
@@ -43,6 +44,7 @@ impl MachineView {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         write(&root.join("stat"), stat_of(&read("/proc/stat"), cores))?;
         write(&root.join("cpuinfo"), cpuinfo_of(&read("/proc/cpuinfo"), cores))?;
+        write(&root.join("meminfo"), meminfo_of(&read("/proc/meminfo"), memory_bytes))?;
         let cgroup = ToldCgroup::new(root, list.trim(), memory_bytes)?;
         Ok(Self { folder, cgroup })
     }
@@ -52,10 +54,10 @@ impl MachineView {
         let own = |name: &str| self.folder.path().join(name);
         let mut binds = self.cgroup.binds.clone();
         binds.push((own("cpu"), CPU_FOLDER.into()));
-        for (name, path) in [("stat", "/proc/stat"), ("cpuinfo", "/proc/cpuinfo")] {
+        for (name, path) in ["stat", "cpuinfo", "meminfo"].map(|name| (name, Path::new("/proc").join(name))) {
             // What the kernel does not offer cannot be covered.
-            if Path::new(path).exists() {
-                binds.push((own(name), path.into()));
+            if path.exists() {
+                binds.push((own(name), path));
             }
         }
         binds
@@ -90,6 +92,25 @@ fn cpuinfo_of(cpuinfo: &str, cores: &[usize]) -> String {
     cpuinfo.split_inclusive("\n\n").filter(is_ours).collect()
 }
 
+/// The lines of `/proc/meminfo` with the limit as the memory of the machine, all of it free. Nothing else is told but
+/// sizes that do not depend on use.
+fn meminfo_of(meminfo: &str, memory_bytes: u64) -> String {
+    let value_of = |line: &str| line.split_once(':')?.1.split_whitespace().next()?.parse::<u64>().ok();
+    let total = meminfo.lines().find(|line| line.starts_with("MemTotal:")).and_then(value_of);
+    let told = total.map_or(memory_bytes >> 10, |total| total.min(memory_bytes >> 10));
+    meminfo.lines().fold(String::new(), |mut text, line| {
+        let Some((name, rest)) = line.split_once(':') else { return text };
+        let unit = if rest.ends_with(" kB") { " kB" } else { "" };
+        let value = match name {
+            "MemTotal" | "MemFree" | "MemAvailable" | "CommitLimit" => told,
+            "Hugepagesize" | "VmallocTotal" => value_of(line).unwrap_or(0),
+            _ => 0,
+        };
+        let _ = writeln!(text, "{:<16}{value:>8}{unit}", format!("{name}:"));
+        text
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +122,19 @@ mod tests {
         let cpuinfo = "processor\t: 0\nmodel\t: a\n\nprocessor\t: 1\nmodel\t: b\n\n";
         assert_eq!(cpuinfo_of(cpuinfo, &[1]), "processor\t: 1\nmodel\t: b\n\n");
         assert_eq!(core_list(&[1, 7]), "1,7");
+    }
+    #[test]
+    fn the_limit_is_the_memory_of_the_machine() {
+        let meminfo = "MemTotal:       24684084 kB\nMemFree:         9 kB\nMemAvailable:   23772076 kB\nCached: 7 kB\n\
+                       SwapTotal:       1024 kB\nHugePages_Total:       3\nHugepagesize:       2048 kB\n";
+        let told = |bytes| meminfo_of(meminfo, bytes).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            told(512 << 20),
+            "MemTotal: 524288 kB MemFree: 524288 kB MemAvailable: 524288 kB Cached: 0 kB SwapTotal: 0 kB \
+             HugePages_Total: 0 Hugepagesize: 2048 kB"
+        );
+        // No more than there is.
+        assert!(told(1 << 40).starts_with("MemTotal: 24684084 kB MemFree: 24684084 kB "));
+        assert_eq!(meminfo_of("", 1 << 20), "");
     }
 }

@@ -114,7 +114,7 @@ except socket.gaierror: print('no network')
 }
 
 #[tokio::test]
-async fn a_program_sees_as_many_cores_as_it_may_use() {
+async fn a_program_sees_as_many_cores_and_as_much_memory_as_it_may_use() {
     let options = Options { cores: 1, ..Policy::Confined.into() };
     let place = Place { sandbox: Sandbox::detect(options).await.unwrap(), ..Place::new().await };
     let script = "
@@ -125,12 +125,15 @@ with multiprocessing.Pool() as pool: print(pool.map(abs, [-1]))
 os.system('nproc')
 files = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes']
 print([open(path).read().strip() for path in files if os.path.exists(path)])
+fields = dict(line.split()[:2] for line in open('/proc/meminfo'))
+print('memory', [int(fields[name + ':']) >> 10 for name in ['MemTotal', 'MemFree', 'MemAvailable', 'SwapTotal', 'Cached']])
 for path in ['/sys/kernel', '/sys/class', '/sys/fs/cgroup/devices']: assert not os.path.exists(path)
 ";
     let outcome = place.run(&place.python(script)).await;
     let mut lines: Vec<String> = outcome.stdout.text().lines().map(str::to_owned).collect();
     lines.sort();
-    assert_eq!(lines, ["1", "1 1", "1 1 1", "['1073741824']", "[1]"], "{}", outcome.stderr.text());
+    let expected = ["1", "1 1", "1 1 1", "['1073741824']", "[1]", "memory [512, 512, 512, 0, 0]"];
+    assert_eq!(lines, expected, "{}", outcome.stderr.text());
 }
 
 #[tokio::test]
