@@ -144,7 +144,9 @@ fn folders<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AbsolutePla
 
 fn user_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UserRange>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(|fault| D::Error::custom(format_args!("`{text}`: {fault}")))
+    let no_range =
+        |_| D::Error::custom(format_args!("`{text}` is no range of user IDs, or has that of root"));
+    text.parse().map(Some).map_err(no_range)
 }
 
 /// The activities that these times are part of have time limits of their own.
