@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn through(text: &str) -> Result<String, String> {
-        let place = |fault: &strict::Fault| format!("`{}`: {fault}", fault.path.join("."));
+        let place = |fault: &strict::Fault| format!("`{}`: {fault}", fault.place());
         let variables = variables(text).map_err(|fault| place(&fault))?;
         Ok(payload(&variables.into_value()).unwrap().as_str().to_owned())
     }

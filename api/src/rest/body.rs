@@ -54,7 +54,7 @@ fn read(bytes: &[u8]) -> Result<Fields, Error> {
         // Rules beyond the grammar can be broken only by what is JSON.
         Some(fault) => not_json(fault),
         None => {
-            let field = fault.path.join(".");
+            let field = fault.place();
             Error::invalid(&field, format!("`{field}`: {fault}"))
         }
     })?;

@@ -60,7 +60,7 @@ pub(super) enum Error {
     KeyRepeated { what: &'static str, key: &'static str, line: usize, column: usize },
     #[error("`{key}` is {found}, expected {expected}, at line {line}, column {column}")]
     Field { key: &'static str, found: &'static str, expected: &'static str, line: usize, column: usize },
-    #[error("`{}`: {fault}", place(.name, &.fault.path))]
+    #[error("`{}`: {fault}", place(.name, .fault))]
     Variables { name: &'static str, fault: strict::Fault },
     #[error(transparent)]
     ParameterEncoding(#[from] NotUtf8),
@@ -74,8 +74,16 @@ pub(super) enum Error {
     BatchTooLarge { found: usize, allowed: usize },
 }
 
-fn place(name: &str, path: &[String]) -> String {
-    [name].into_iter().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(".")
+fn place(name: &str, fault: &strict::Fault) -> String {
+    if fault.path.is_empty() { name.to_owned() } else { format!("{name}.{}", fault.place()) }
+}
+
+/// A step of a path as the paths of GraphQL's responses have it: positions in lists are integers.
+fn step(step: &strict::Step) -> Value {
+    match step {
+        strict::Step::Key(key) => key.as_str().into(),
+        strict::Step::Index(index) => (*index).into(),
+    }
 }
 
 impl Error {
@@ -92,12 +100,8 @@ impl Error {
         if let Self::Variables { name: "variables", fault } = &self
             && let Some((variable, path)) = fault.path.split_first()
         {
-            set_extension(&mut error, "variable", variable.as_str());
-            set_extension(
-                &mut error,
-                "path",
-                Value::List(path.iter().map(|step| step.as_str().into()).collect()),
-            );
+            set_extension(&mut error, "variable", variable.to_string());
+            set_extension(&mut error, "path", Value::List(path.iter().map(step).collect()));
         }
         error
     }

@@ -88,18 +88,15 @@ async fn what_cannot_be_kept_is_refused_with_its_place_on_every_way_in() {
                 _ => ("BAD_REQUEST", "`: the "),
             };
             assert!(message.contains(said), "{message}");
-            let path: Vec<String> = extensions["path"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|step| step.to_string().replace('"', ""))
-                .collect();
+            // As in the paths of responses, the positions of a list are integers.
+            let step = |step: &str| step.parse::<u32>().map_or_else(|_| json!(step), |index| json!(index));
+            let path: Vec<Value> = [field].into_iter().chain(place.split('.')).map(step).collect();
             assert_eq!(
                 (&extensions["code"], &extensions["variable"]),
                 (&json!(code), &json!("input")),
                 "{error}"
             );
-            assert_eq!(path.join("."), format!("{field}.{place}"), "{error}");
+            assert_eq!(extensions["path"], json!(path), "{error}");
         }
         let body = format!(r#"{{"task_name":"echo","parameters":{value}}}"#);
         let (status, answer) = post(&root, "/tasks/submit", body).await;

@@ -254,7 +254,7 @@ impl Client {
         payload.checked().map_err(|fault| StartError::Invalid {
             field,
             message: fault.to_string(),
-            path: fault.path,
+            path: fault.path.iter().map(ToString::to_string).collect(),
         })
     }
 

@@ -25,10 +25,36 @@ const RESERVED: &str = "$serde_json::private::";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct Fault {
-    /// The way to the value: keys, as [`shown`] gives them, and positions in arrays.
-    pub path: Vec<String>,
+    /// The way to the value, from the outside.
+    pub path: Vec<Step>,
     /// What is wrong with it.
     pub kind: FaultKind,
+}
+
+impl Fault {
+    /// The path for a message, such as `input.list.1`; empty for the whole value.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.path.iter().map(Step::to_string).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// One step of the way to a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Into an object, by a key as [`shown`] gives it.
+    Key(String),
+    /// Into an array, by a position from 0 on.
+    Index(usize),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => f.write_str(key),
+            Self::Index(index) => index.fmt(f),
+        }
+    }
 }
 
 /// What is wrong with a value.
@@ -274,10 +300,10 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn path(&self) -> Vec<String> {
+    fn path(&self) -> Vec<Step> {
         let step = |open: &Open| match open {
-            Open::Array { index } => index.to_string(),
-            Open::Object { key, .. } => shown(key),
+            Open::Array { index } => Step::Index(*index),
+            Open::Object { key, .. } => Step::Key(shown(key)),
         };
         self.open.iter().map(step).collect()
     }
@@ -306,7 +332,7 @@ mod tests {
     use super::*;
 
     fn fault(text: &str) -> Option<(String, String)> {
-        check(text).err().map(|fault| (fault.path.join("."), fault.to_string()))
+        check(text).err().map(|fault| (fault.place(), fault.to_string()))
     }
 
     #[test]

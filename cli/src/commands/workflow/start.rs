@@ -262,7 +262,7 @@ fn parse_input(bytes: &[u8], place: &str) -> anyhow::Result<Payload> {
         return Err(not_valid(&error).into());
     }
     strict::check(text).map_err(|fault| {
-        let path = fault.path.join(".");
+        let path = fault.place();
         let at = if path.is_empty() { String::new() } else { format!("at `{path}`: ") };
         config::Error::one(format!("{place} cannot be kept as it is: {at}{fault}"))
     })?;
