@@ -51,6 +51,14 @@ impl<'a> Claims<'a> {
         }
     }
 
+    /// Checks the claim that names a token. Whether it was seen before is not asked: tokens are used many times.
+    pub(super) fn check_token_id(&self) -> Result<(), VerifyError> {
+        match self.0.get("jti") {
+            None | Some(Value::String(_)) => Ok(()),
+            Some(_) => Err(VerifyError::Malformed("its claim `jti` is not a string")),
+        }
+    }
+
     /// One audience or several.
     pub(super) fn audiences(&self) -> Result<Option<Vec<&'a str>>, VerifyError> {
         let not_strings =

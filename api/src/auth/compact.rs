@@ -18,8 +18,21 @@ const TOKEN_BYTES_MAX: usize = 8 * 1024;
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
 /// Parameters of the header and claims that are looked at.
-const KNOWN: [&str; 12] =
-    ["alg", "crit", "typ", "cty", "kid", "sub", "role", "exp", "nbf", "iat", "iss", "aud"];
+const KNOWN: [&str; 19] = [
+    "alg", "crit", "typ", "cty", "kid", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "sub", "role", "exp",
+    "nbf", "iat", "iss", "aud", "jti",
+];
+
+/// Parameters of the header that are strings wherever they stand (RFC 7515, 4.1), and what is said if one is not.
+const STRINGS: [(&str, &str); 7] = [
+    ("typ", "its header parameter `typ` is not a string"),
+    ("cty", "its header parameter `cty` is not a string"),
+    ("kid", "its header parameter `kid` is not a string"),
+    ("jku", "its header parameter `jku` is not a string"),
+    ("x5u", "its header parameter `x5u` is not a string"),
+    ("x5t", "its header parameter `x5t` is not a string"),
+    ("x5t#S256", "its header parameter `x5t#S256` is not a string"),
+];
 
 /// A token in its parts, of which nothing is known yet.
 pub(super) struct Compact<'a> {
@@ -53,27 +66,24 @@ impl<'a> Compact<'a> {
                 return Err(VerifyError::NotAccepted("it is not signed (`alg` is `none`)"));
             }
             Some(Some(_)) => return Err(VerifyError::NotAccepted("it is not signed with HS256 (`alg`)")),
-            Some(None) | None => return Err(VerifyError::Malformed("its header lacks the string `alg`")),
+            Some(None) => return Err(VerifyError::Malformed("its header parameter `alg` is not a string")),
+            None => return Err(VerifyError::Malformed("its header lacks the parameter `alg`")),
         }
+        check_types(&header)?;
         if header.contains_key("crit") {
             return Err(VerifyError::NotAccepted(
                 "its header demands extensions that are not supported (`crit`)",
             ));
         }
-        match header.get("typ") {
-            None => {}
-            Some(Value::String(found)) if is_known_type(found) => {}
-            Some(_) => {
-                return Err(VerifyError::NotAccepted("its header names another type of token (`typ`)"));
-            }
+        if header.get("typ").and_then(Value::as_str).is_some_and(|found| !is_known_type(found)) {
+            return Err(VerifyError::NotAccepted(
+                "its header names another type of token (`typ`), expected `JWT` or `at+jwt`",
+            ));
         }
         if header.contains_key("cty") {
             return Err(VerifyError::NotAccepted(
                 "its header says that it holds something else than claims (`cty`)",
             ));
-        }
-        if header.get("kid").is_some_and(|key| !key.is_string()) {
-            return Err(VerifyError::Malformed("its header parameter `kid` is not a string"));
         }
         match BASE64_URL_SAFE_NO_PAD.decode(self.signature) {
             Ok(_) => Ok(()),
@@ -90,6 +100,34 @@ impl<'a> Compact<'a> {
 enum Part {
     Header,
     Claims,
+}
+
+/// Checks the types of the parameters that RFC 7515 defines. Of their values only some are looked at: keys come from the
+/// configuration, never from a token (RFC 8725, 3.10).
+fn check_types(header: &Map<String, Value>) -> Result<(), VerifyError> {
+    let is_not_string = |name: &str| header.get(name).is_some_and(|value| !value.is_string());
+    if let Some((_, fault)) = STRINGS.into_iter().find(|(name, _)| is_not_string(name)) {
+        return Err(VerifyError::Malformed(fault));
+    }
+    if header.get("jwk").is_some_and(|key| !key.is_object()) {
+        return Err(VerifyError::Malformed("its header parameter `jwk` is not a JSON object"));
+    }
+    if header.get("x5c").is_some_and(|chain| !is_array_of_strings(chain)) {
+        return Err(VerifyError::Malformed(
+            "its header parameter `x5c` is not an array of strings, or it is empty",
+        ));
+    }
+    if header.get("crit").is_some_and(|names| !is_array_of_strings(names)) {
+        return Err(VerifyError::Malformed(
+            "its header parameter `crit` is not an array of strings, or it is empty",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether it is one, with at least one string.
+fn is_array_of_strings(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_string))
 }
 
 fn is_known_type(found: &str) -> bool {

@@ -72,6 +72,7 @@ impl TokenVerifier {
         }
         let claims = token.claims()?;
         let claims = Claims(&claims);
+        claims.check_token_id()?;
         self.check_time(&claims)?;
         self.check_party(&claims)?;
         let subject = claims.subject()?;
