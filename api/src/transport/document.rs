@@ -15,7 +15,7 @@ use super::error::RequestError;
 use super::guard::{self, Limits};
 use super::options::DocumentsOptions;
 use super::params::{self, Params};
-use super::validation::{Schema, Verdict, lift_root, operations_mut};
+use super::validation::{Schema, Verdict, lift_root, operations_mut, repeat_conditions};
 
 /// A request with its parsed document in it.
 pub(super) struct Prepared {
@@ -120,6 +120,7 @@ impl Documents {
         let (mut document, _) = guard::parse(text, &self.limits)?;
         let verdict = self.rules.validate(&document).map_err(RequestError::Invalid)?;
         self.rules.settle_numbers(&mut document);
+        repeat_conditions(&mut document);
         let judged = Arc::new(Judged { document, verdict });
         if is_kept {
             self.lock().insert(text.into(), judged.clone(), &self.options);

@@ -79,6 +79,36 @@ async fn a_page_costs_what_it_asks_for() {
 }
 
 #[tokio::test]
+async fn a_page_costs_the_same_in_every_kind_of_fragment() {
+    let api = Api::start_with(Options { complexity_max: 500, ..Options::default() }).await;
+    let root = api.admin();
+    let page = "history(first: 500) { nodes { type } }";
+    for query in [
+        format!("{{ node(id: \"wfr_0\") {{ ... on WorkflowExecution {{ {page} }} }} }}"),
+        format!("{{ node(id: \"wfr_0\") {{ ...F }} }} fragment F on WorkflowExecution {{ {page} }}"),
+        format!(
+            "{{ node(id: \"wfr_0\") {{ ...G }} }} fragment G on Node {{ ... on WorkflowExecution {{ {page} }} }}"
+        ),
+        format!(
+            "{{ node(id: \"wfr_0\") {{ ...G }} }} fragment G on Node {{ ...F }} fragment F on WorkflowExecution {{ {page} }}"
+        ),
+    ] {
+        let error = root.error(&query, json!({})).await;
+        let extensions = &error["extensions"];
+        assert_eq!(
+            (&extensions["limit"], &extensions["found"]),
+            (&json!("COMPLEXITY"), &json!(1_002)),
+            "{query}"
+        );
+    }
+    let stream = format!(
+        "subscription {{ workflowStream(id: \"wfr_0\") {{ ...S }} }} fragment S on WorkflowSnapshot {{ workflow {{ {page} }} }}"
+    );
+    let items = root.items(&stream, json!({})).await;
+    assert_eq!(items[0]["errors"][0]["extensions"]["limit"], "COMPLEXITY", "{items:?}");
+}
+
+#[tokio::test]
 async fn lists_are_as_long_as_the_configuration_says() {
     let lists = ListBounds {
         page_items_max: 150,

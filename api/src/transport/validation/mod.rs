@@ -14,6 +14,7 @@
 //! What depends on the variables is [`Schema::coerce`].
 
 mod coerce;
+mod conditions;
 mod definition;
 mod misfit;
 mod numbers;
@@ -30,6 +31,7 @@ use super::error::{code, coded_at};
 use super::reply::ERRORS_MAX;
 use definition::Definition;
 
+pub(super) use conditions::repeat_conditions;
 pub(super) use numbers::operations_mut;
 pub use schema::{ScalarCheck, Schema};
 pub(super) use subscription::lift_root;
