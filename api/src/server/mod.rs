@@ -19,12 +19,6 @@ pub use options::Options;
 
 use crate::{TokenVerifier, app::App, graphql, metrics::Metrics, playground, rest, transport};
 
-/// Added to the largest payload for the request around it.
-const ENVELOPE_BYTES: usize = 64 * 1024;
-
-/// Room for the payloads that one event can hold, which are input, memo and search attributes, and what is around.
-const EVENT_PAYLOADS: usize = 4;
-
 /// The API, ready to be served.
 #[derive(Debug)]
 pub struct Server {
@@ -47,9 +41,9 @@ impl Server {
         shutdown: CancellationToken,
     ) -> Self {
         let payload_bytes_max = client.limits().payload_size_bytes_max;
-        let body_bytes_max = payload_bytes_max.saturating_add(ENVELOPE_BYTES);
+        let body_bytes_max = Options::body_bytes_min(payload_bytes_max);
         let response_bytes_max =
-            options.response_bytes_max.max(payload_bytes_max.saturating_mul(EVENT_PAYLOADS));
+            options.response_bytes_max.max(Options::response_bytes_min(payload_bytes_max));
         let app = Arc::new(App { client, policy: options.policy, metrics: Metrics::new() });
         let mut transport_options = options.transport;
         let body_timeout = transport_options.http.body_timeout;

@@ -3,6 +3,12 @@ use std::time::Duration;
 use super::Cors;
 use crate::{ListBounds, Policy, transport};
 
+/// Added to the largest payload for the request around it.
+const ENVELOPE_BYTES: usize = 64 * 1024;
+
+/// Room for the payloads that one event can hold, which are input, memo and search attributes, and what is around.
+const EVENT_PAYLOADS: usize = 4;
+
 /// How the API behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -29,6 +35,20 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// Bounds of GraphQL's transports.
     pub transport: transport::Options,
+}
+
+impl Options {
+    /// The least bytes of a request's body that lets the largest payload in. A smaller bound is raised to it.
+    #[must_use]
+    pub fn body_bytes_min(payload_size_bytes_max: usize) -> usize {
+        payload_size_bytes_max.saturating_add(ENVELOPE_BYTES)
+    }
+
+    /// The least bytes of payloads in a response that let every event out. A smaller bound is raised to it.
+    #[must_use]
+    pub fn response_bytes_min(payload_size_bytes_max: usize) -> usize {
+        payload_size_bytes_max.saturating_mul(EVENT_PAYLOADS)
+    }
 }
 
 impl Default for Options {

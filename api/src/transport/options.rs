@@ -34,7 +34,7 @@ pub enum Introspection {
 /// Bounds of a request over HTTP.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Bytes of a body: 1 MiB.
+    /// Bytes of a body: 2 MiB and 64 KiB.
     pub body_bytes_max: usize,
     /// Time for a body to arrive: 30 s.
     pub body_timeout: Duration,
@@ -44,7 +44,11 @@ pub struct HttpOptions {
 
 impl Default for HttpOptions {
     fn default() -> Self {
-        Self { body_bytes_max: 1024 * 1024, body_timeout: Duration::from_secs(30), batch_requests_max: 5 }
+        Self {
+            body_bytes_max: (2 * 1024 + 64) * 1024,
+            body_timeout: Duration::from_secs(30),
+            batch_requests_max: 5,
+        }
     }
 }
 

@@ -16,9 +16,9 @@ section! {
         /// Whether callers may ask for the schema.
         introspection: Switch, "CTUTOR_GRAPHQL_INTROSPECTION";
         /// Pages times what is asked of their items, in one operation.
-        complexity_max: Between<100, 10_000_000>, "CTUTOR_GRAPHQL_COMPLEXITY_MAX";
+        complexity_max: Between<2_000, 10_000_000>, "CTUTOR_GRAPHQL_COMPLEXITY_MAX";
         /// Items of a page, except for histories.
-        page_items_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_PAGE_ITEMS_MAX";
+        page_items_max: Between<20, 10_000>, "CTUTOR_GRAPHQL_PAGE_ITEMS_MAX";
         /// IDs of one `nodes`.
         node_ids_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_NODE_IDS_MAX";
         /// Levels of filters within filters.
@@ -26,25 +26,25 @@ section! {
         /// Filters of a list in all.
         filters_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_FILTERS_MAX";
         /// Values of one list of a filter.
-        filter_values_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_FILTER_VALUES_MAX";
+        filter_values_max: Between<10, 10_000>, "CTUTOR_GRAPHQL_FILTER_VALUES_MAX";
         /// Requests of a batch.
         batch_requests_max: Between<1, 1_000>, "CTUTOR_GRAPHQL_BATCH_REQUESTS_MAX";
         /// Bytes of a request's body.
-        body_bytes_max: Between<1_024, 1_073_741_824>, "CTUTOR_GRAPHQL_BODY_BYTES_MAX";
+        body_bytes_max: Between<66_560, 1_073_741_824>, "CTUTOR_GRAPHQL_BODY_BYTES_MAX";
         /// Bytes of a document.
-        document_bytes_max: Between<1_024, 10_000_000>, "CTUTOR_GRAPHQL_DOCUMENT_BYTES_MAX";
+        document_bytes_max: Between<4_096, 10_000_000>, "CTUTOR_GRAPHQL_DOCUMENT_BYTES_MAX";
         /// Tokens of a document.
-        tokens_max: Between<100, 1_000_000>, "CTUTOR_GRAPHQL_TOKENS_MAX";
+        tokens_max: Between<500, 1_000_000>, "CTUTOR_GRAPHQL_TOKENS_MAX";
         /// Open brackets at any place of a document.
-        nesting_max: Between<5, 100>, "CTUTOR_GRAPHQL_NESTING_MAX";
+        nesting_max: Between<15, 100>, "CTUTOR_GRAPHQL_NESTING_MAX";
         /// Fields and fragments, after fragments are put in.
-        fields_max: Between<10, 1_000_000>, "CTUTOR_GRAPHQL_FIELDS_MAX";
+        fields_max: Between<250, 1_000_000>, "CTUTOR_GRAPHQL_FIELDS_MAX";
         /// Aliases of an operation.
         aliases_max: Between<1, 100_000>, "CTUTOR_GRAPHQL_ALIASES_MAX";
         /// Levels of fields of an operation.
-        depth_max: Between<5, 60>, "CTUTOR_GRAPHQL_DEPTH_MAX";
+        depth_max: Between<15, 60>, "CTUTOR_GRAPHQL_DEPTH_MAX";
         /// Levels of fields and fragments of an operation.
-        levels_max: Between<5, 100>, "CTUTOR_GRAPHQL_LEVELS_MAX";
+        levels_max: Between<20, 100>, "CTUTOR_GRAPHQL_LEVELS_MAX";
         /// Fields at the root of an operation.
         root_fields_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_ROOT_FIELDS_MAX";
         /// Lists below each other in `__schema` and `__type`.
@@ -52,7 +52,7 @@ section! {
         /// `__schema` and `__type` fields of an operation.
         introspections_max: Between<1, 1_000>, "CTUTOR_GRAPHQL_INTROSPECTIONS_MAX";
         /// Fragments of a document.
-        fragments_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_FRAGMENTS_MAX";
+        fragments_max: Between<5, 10_000>, "CTUTOR_GRAPHQL_FRAGMENTS_MAX";
         /// Directives of a document.
         directives_max: Between<1, 10_000>, "CTUTOR_GRAPHQL_DIRECTIVES_MAX";
         /// Parsed documents that are kept.
@@ -96,7 +96,7 @@ section! {
         /// Messages that wait for a slow client.
         queue_messages_max: Between<1, 100_000>, "CTUTOR_WEBSOCKET_QUEUE_MESSAGES_MAX";
         /// Bytes of a message from a client.
-        message_bytes_max: Between<1_024, 67_108_864>, "CTUTOR_WEBSOCKET_MESSAGE_BYTES_MAX";
+        message_bytes_max: Between<8_192, 67_108_864>, "CTUTOR_WEBSOCKET_MESSAGE_BYTES_MAX";
         /// Bytes of the buffer that each socket keeps for reading.
         read_buffer_bytes: Between<1_024, 16_777_216>, "CTUTOR_WEBSOCKET_READ_BUFFER_BYTES";
     }

@@ -14,6 +14,10 @@ use super::{DEFAULTS, Environment, Error, KEYS, Key, Kind, flags::Flag, near};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Default,
+    /// A default that would be too small for the value of another key.
+    Raised(&'static str),
+    /// A default that would be too large for the value of another key.
+    Lowered(&'static str),
     File(String),
     Variable(&'static str),
     Flag(&'static str),
@@ -23,7 +27,7 @@ impl Source {
     /// Higher wins.
     pub(super) fn rank(&self) -> u8 {
         match self {
-            Self::Default => 0,
+            Self::Default | Self::Raised(_) | Self::Lowered(_) => 0,
             Self::File(_) => 1,
             Self::Variable(_) => 2,
             Self::Flag(_) => 3,
@@ -35,6 +39,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Raised(path) => write!(f, "default, raised for {path}"),
+            Self::Lowered(path) => write!(f, "default, lowered for {path}"),
             Self::File(path) => write!(f, "file {path}"),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
@@ -87,7 +93,7 @@ impl Layer {
         Self::of_value(Source::Flag(flag.name), flag.path, flag.value)
     }
 
-    fn of_value(source: Source, path: &str, value: Value) -> Self {
+    pub(super) fn of_value(source: Source, path: &str, value: Value) -> Self {
         let values = nest(path, value).into_dict().unwrap_or_default();
         Self { source, values }
     }

@@ -10,7 +10,7 @@ pub(crate) struct Limits {
     /// Largest input, memo and set of search attributes.
     pub(crate) payload_size_bytes_max: Between<1_024, 67_108_864>,
     /// Most items of a page.
-    pub(crate) page_items_max: Between<1, 10_000>,
+    pub(crate) page_items_max: Between<20, 10_000>,
     /// Most history events of a page.
     pub(crate) history_page_items_max: Between<1, 10_000>,
     /// Most events of a run.

@@ -6,6 +6,7 @@ use super::{
     Config, Environment, Error, Flags, KEYS, Key, error,
     keys::FILE_VARIABLE,
     layer::{Layer, Source},
+    relations,
 };
 
 /// The configuration in force, and where each of its values comes from.
@@ -45,9 +46,16 @@ impl Loaded {
     ) -> Result<Self, Error> {
         layers.extend(KEYS.iter().filter_map(|key| Layer::of_environment(key, &environment)));
         layers.extend(flags.into_iter().map(Layer::of_flag));
-        let figment = layers.iter().fold(Figment::new(), |figment, layer| figment.merge(layer.clone()));
+        let is_explicit = |path: &str| layers.iter().skip(1).any(|layer| layer.has(path));
+        let derived = relations::derived(&merged(&layers), is_explicit);
+        layers.splice(1..1, derived);
+        let figment = merged(&layers);
         let config = figment.extract::<Config>()?;
-        Ok(Self { config, environment, config_flag: None, figment, layers })
+        let loaded = Self { config, environment, config_flag: None, figment, layers };
+        relations::check(&loaded.figment, |path| {
+            loaded.source(path).map_or_else(String::new, ToString::to_string)
+        })?;
+        Ok(loaded)
     }
 
     /// Where the value of a key comes from, if it has one.
@@ -87,6 +95,11 @@ impl Loaded {
             (one, other) => Ok(one > other),
         }
     }
+}
+
+/// The values of all layers; later ones win.
+fn merged(layers: &[Layer]) -> Figment {
+    layers.iter().fold(Figment::new(), |figment, layer| figment.merge(layer.clone()))
 }
 
 fn find_file(file: Option<&Path>, environment: &Environment, flags: &Flags) -> Option<PathBuf> {

@@ -27,6 +27,7 @@ mod near;
 mod password;
 mod place;
 mod redis;
+mod relations;
 mod section;
 mod show;
 mod testing;
@@ -34,6 +35,8 @@ mod timeout;
 mod unknown;
 mod worker;
 
+#[cfg(test)]
+mod minima;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,7 @@
 use figment::value::Value;
 use serde_json::{Map, json};
 
-use super::{KEYS, Key, Kind, Loaded, mask};
+use super::{Config, KEYS, Key, Kind, Loaded, mask};
 
 impl Loaded {
     /// The values in force as TOML, each with its source behind it.
@@ -40,14 +40,28 @@ impl Loaded {
         Some(match key.kind {
             Kind::Secret => mask::MASK.into(),
             Kind::Url => mask::url(value.as_str()?).into(),
-            Kind::Text | Kind::Number | Kind::List => plain(&value),
+            Kind::List => self.config.list(key.path).unwrap_or_else(|| plain(&value)),
+            Kind::Text | Kind::Number => plain(&value),
+        })
+    }
+}
+
+impl Config {
+    /// The items of a list that are not in force as they were written: origins as browsers write them, names without
+    /// blanks around them, queues once.
+    fn list(&self, path: &str) -> Option<serde_json::Value> {
+        Some(match path {
+            "api.cors_origins" => self.api.cors_origins.iter().map(ToString::to_string).collect(),
+            "api.user_may_start" => self.api.user_may_start.iter().cloned().collect(),
+            "worker.task_queues" => self.worker.task_queues.iter().map(ToString::to_string).collect(),
+            _ => return None,
         })
     }
 }
 
 fn plain(value: &Value) -> serde_json::Value {
     match value {
-        Value::String(_, text) => text.as_str().into(),
+        Value::String(_, text) => text.trim().into(),
         Value::Num(_, number) => number.to_i128().and_then(|number| i64::try_from(number).ok()).into(),
         Value::Array(_, items) => items.iter().map(plain).collect(),
         _ => serde_json::Value::Null,

@@ -3,12 +3,16 @@ use super::{
     layer::{Layer, Source},
 };
 
-fn load<const N: usize>(file: &str, variables: [(&str, &str); N], flags: Flags) -> Result<Loaded, Error> {
+pub(super) fn load<const N: usize>(
+    file: &str,
+    variables: [(&str, &str); N],
+    flags: Flags,
+) -> Result<Loaded, Error> {
     let layers = vec![Layer::of_defaults(), Layer::of_text(file, "ctutor.toml".into())?];
     Loaded::of_layers(layers, Environment::from(variables), flags)
 }
 
-fn fault<const N: usize>(file: &str, variables: [(&str, &str); N]) -> String {
+pub(super) fn fault<const N: usize>(file: &str, variables: [(&str, &str); N]) -> String {
     load(file, variables, Flags::default()).unwrap_err().to_string()
 }
 
@@ -113,6 +117,8 @@ fn origins_headers_and_bounds_are_checked_with_the_remedy() {
     let loaded = load("", [("CTUTOR_CORS_ORIGINS", written)], Flags::default()).unwrap();
     let origins: Vec<_> = loaded.config.api.cors_origins.iter().map(ToString::to_string).collect();
     assert_eq!(origins, ["null", "https://console.example.com"]);
+    let shown = loaded.to_toml();
+    assert!(shown.contains("cors_origins = [\"null\",\"https://console.example.com\"]  # env"), "{shown}");
 }
 
 #[test]
