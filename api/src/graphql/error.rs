@@ -32,6 +32,18 @@ pub(super) fn bad_argument(argument: &str, found: impl Into<Value>, allowed: imp
     })
 }
 
+/// An argument with more of something than is allowed.
+pub(super) fn too_many(argument: &str, found: usize, allowed: usize, (one, many): (&str, &str)) -> Error {
+    let noun = |count: usize| if count == 1 { one } else { many };
+    let verb = if allowed == 1 { "is" } else { "are" };
+    let message = format!("`{argument}` has {found} {}, at most {allowed} {verb} allowed", noun(found));
+    coded(code::BAD_USER_INPUT, message).extend_with(|_, extensions| {
+        extensions.set("argument", argument);
+        extensions.set("found", found);
+        extensions.set("allowed", format!("at most {allowed} {}", noun(allowed)));
+    })
+}
+
 /// A fault of the database, logged and without its text.
 pub(super) fn store_fault(error: &store::Error) -> Error {
     fault(Fault::of_store(error))

@@ -140,9 +140,9 @@ async fn lists_are_as_long_as_the_configuration_says() {
     }
     for (query, allowed) in [
         ("{ nodes(ids: [1, 2, 3]) { id } }", "at most 2 IDs"),
-        ("{ workflows(filter: { and: { and: {} } }) { totalCount } }", "at most 2 levels of nested filters"),
-        ("{ workflows(filter: { or: [{}, {}, {}] }) { totalCount } }", "at most 3 filters"),
-        ("{ workflows(filter: { types: [\"a\", \"b\"] }) { totalCount } }", "at most 1 values of a list"),
+        ("{ workflows(filter: { and: { and: {} } }) { totalCount } }", "at most 2 levels of filters"),
+        ("{ workflows(filter: { or: [{}, {}, {}] }) { totalCount } }", "at most 3 filters in all"),
+        ("{ workflows(filter: { types: [\"a\", \"b\"] }) { totalCount } }", "at most 1 value in one list"),
     ] {
         let error = root.error(query, json!({})).await;
         assert_eq!(error["extensions"]["allowed"], allowed, "{error}");

@@ -3,7 +3,11 @@ use ctutor_engine::client;
 
 use crate::{
     ListBounds,
-    graphql::{error::bad_argument, scalar::DateTime, types::WorkflowStatus},
+    graphql::{
+        error::{bad_argument, too_many},
+        scalar::DateTime,
+        types::WorkflowStatus,
+    },
 };
 
 /// Filter for runs. A run must meet all given conditions. The configuration of the server sets how many filters there may
@@ -62,11 +66,12 @@ impl WorkflowFilter {
         filters: &mut usize,
     ) -> Result<client::WorkflowFilter, Error> {
         *filters += 1;
-        bound("levels of nested filters", depth, bounds.filter_depth_max)?;
-        bound("filters", *filters, bounds.filters_max)?;
+        bound(("level of filters", "levels of filters"), depth, bounds.filter_depth_max)?;
+        bound(("filter in all", "filters in all"), *filters, bounds.filters_max)?;
         let statuses = self.statuses.unwrap_or_default();
         let types = self.types.unwrap_or_default();
-        bound("values of a list", statuses.len().max(types.len()), bounds.filter_values_max)?;
+        let values = ("value in one list", "values in one list");
+        bound(values, statuses.len().max(types.len()), bounds.filter_values_max)?;
         for (field, text) in [
             ("workflowId", self.workflow_id.as_deref()),
             ("workflowIdPrefix", self.workflow_id_prefix.as_deref()),
@@ -97,11 +102,8 @@ impl WorkflowFilter {
     }
 }
 
-fn bound(what: &str, found: usize, allowed: usize) -> Result<(), Error> {
-    if found > allowed {
-        return Err(bad_argument("filter", found, format_args!("at most {allowed} {what}")));
-    }
-    Ok(())
+fn bound(what: (&str, &str), found: usize, allowed: usize) -> Result<(), Error> {
+    if found > allowed { Err(too_many("filter", found, allowed, what)) } else { Ok(()) }
 }
 
 /// Refuses what no stored name can have: databases would answer differently, and one of them with an error.
@@ -162,7 +164,7 @@ mod tests {
         let read = |filter: WorkflowFilter| filter.into_engine(&bounds);
         assert!(read(nested(3)).is_ok());
         let error = read(nested(4)).unwrap_err();
-        assert_eq!(error.message, "`filter` is 4, expected at most 3 levels of nested filters");
+        assert_eq!(error.message, "`filter` has 4 levels of filters, at most 3 are allowed");
 
         let wide = |width| WorkflowFilter { or: Some(vec![nested(1); width]), ..WorkflowFilter::default() };
         assert!(read(wide(6)).is_ok());

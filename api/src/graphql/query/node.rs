@@ -8,7 +8,7 @@ use crate::{
     ListBounds, Principal,
     app::App,
     graphql::{
-        error::{bad_argument, store_fault},
+        error::{store_fault, too_many},
         id::NodeId,
         loader::Loaders,
         types::{HistoryEvent, Node, TaskQueue, WorkflowExecution},
@@ -44,7 +44,7 @@ impl NodeQuery {
     ) -> Result<Vec<Option<Node>>> {
         let max = ctx.data_unchecked::<ListBounds>().node_ids_max;
         if ids.len() > max {
-            return Err(bad_argument("ids", ids.len(), format_args!("at most {max} IDs")));
+            return Err(too_many("ids", ids.len(), max, ("ID", "IDs")));
         }
         fetch(ctx, &ids).await
     }

@@ -123,22 +123,29 @@ impl Limit {
     }
 }
 
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DocumentBytes => "bytes",
-            Self::Tokens => "tokens",
-            Self::Nesting => "nested brackets",
-            Self::Fields => "fields after expansion of fragments",
-            Self::Aliases => "aliases",
-            Self::Depth => "levels of fields",
-            Self::Levels => "levels of fields and fragments",
-            Self::RootFields => "root fields",
-            Self::IntrospectionListDepth => "nested introspection lists",
-            Self::Introspections => "introspection fields",
-            Self::Fragments => "fragments",
-            Self::Directives => "directives",
-        })
+impl Limit {
+    /// What it counts, for one and for several.
+    fn noun(self, count: u64) -> &'static str {
+        let (one, many) = match self {
+            Self::DocumentBytes => ("byte", "bytes"),
+            Self::Tokens => ("token", "tokens"),
+            Self::Nesting => ("nested bracket", "nested brackets"),
+            Self::Fields => (
+                "field, with those of fragments",
+                "fields, counting those of a fragment wherever it is spread",
+            ),
+            Self::Aliases => ("alias", "aliases"),
+            Self::Depth => ("level of fields", "levels of fields"),
+            Self::Levels => ("level of fields and fragments", "levels of fields and fragments"),
+            Self::RootFields => ("field at its root", "fields at its root"),
+            Self::IntrospectionListDepth => {
+                ("level of lists in `__schema` or `__type`", "levels of lists in `__schema` or `__type`")
+            }
+            Self::Introspections => ("`__schema` or `__type` field", "`__schema` or `__type` fields"),
+            Self::Fragments => ("fragment", "fragments"),
+            Self::Directives => ("directive", "directives"),
+        };
+        if count == 1 { one } else { many }
     }
 }
 
@@ -147,7 +154,10 @@ impl fmt::Display for Limit {
 #[non_exhaustive]
 pub enum Error {
     /// The document asks for more than a limit allows.
-    #[error("the document has {} {limit}, at most {allowed} are allowed", Told(*limit, *found))]
+    #[error(
+        "the document has {} {}, at most {allowed} {} allowed", Told(*limit, *found), limit.noun(*found),
+        if *allowed == 1 { "is" } else { "are" }
+    )]
     Exceeded {
         /// Which limit.
         limit: Limit,
