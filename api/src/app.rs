@@ -18,8 +18,8 @@ pub(crate) struct App {
 /// Why a start was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartRefusal {
-    #[error("only administrators may start `{workflow_type}`")]
-    Forbidden { workflow_type: String },
+    #[error("only administrators may start `{workflow_type}`{meant}")]
+    Forbidden { workflow_type: String, meant: String },
     #[error(
         "only administrators may use the secrets, keys and files of a worker; use the `https` URL of a public repository, \
          without a credential"
@@ -46,7 +46,9 @@ impl App {
         mut start: StartWorkflow,
     ) -> Result<Started, StartRefusal> {
         if !self.policy.may_start(principal, &start.workflow_type) {
-            return Err(StartRefusal::Forbidden { workflow_type: start.workflow_type });
+            let meant = self.policy.meant(&start.workflow_type);
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+            return Err(StartRefusal::Forbidden { workflow_type: start.workflow_type, meant });
         }
         if let Some(path) = self.policy.reaches_too_far(principal, &start.input) {
             return Err(StartRefusal::TooFar { path });

@@ -1,6 +1,9 @@
 //! Who may start what.
 
-use ctutor_engine::payload::{Payload, strict};
+use ctutor_engine::{
+    near,
+    payload::{Payload, strict},
+};
 use serde_json::Value;
 
 use crate::auth::{Principal, Role};
@@ -33,6 +36,12 @@ impl Policy {
             Role::Admin => true,
             Role::User => self.user_may_start.iter().any(|known| known == "*" || known == workflow_type),
         }
+    }
+
+    /// A type that users may start and whose name is almost this one.
+    #[must_use]
+    pub fn meant(&self, workflow_type: &str) -> Option<&str> {
+        near::nearest(workflow_type, self.user_may_start.iter().map(String::as_str))
     }
 
     /// Where the input asks for what only administrators may ask for; `None` when it does not.

@@ -15,6 +15,7 @@ mod log;
 pub mod machine;
 pub mod maintenance;
 mod model;
+pub mod near;
 pub mod notify;
 pub mod payload;
 pub mod registry;

@@ -52,6 +52,9 @@ async fn what_is_wrong_is_told_with_its_path_and_nothing_is_stored() {
     let (code, path, message) = refused(&root, json!({ "type": "nope" })).await;
     assert_eq!((code.as_str(), path.as_str()), ("INVALID", "input.type"));
     assert!(message.contains("`nope`") && message.contains("counting"), "{message}");
+    let (_, _, message) = refused(&root, json!({ "type": "conuting" })).await;
+    let expected = "workflow type `conuting` is not registered; did you mean `counting`? registered types: ";
+    assert!(message.starts_with(expected), "{message}");
     let counting = json!({ "type": "counting", "input": { "steps": "many" } });
     let (code, path, _) = refused(&root, counting).await;
     assert_eq!((code.as_str(), path.as_str()), ("INVALID", "input.input.steps"));
@@ -153,6 +156,10 @@ async fn users_start_what_the_policy_names_and_nothing_else() {
         let (code, path, _) = refused(&ada, json!({ "type": kind })).await;
         assert_eq!((code.as_str(), path.as_str()), ("FORBIDDEN", "input.type"));
     }
+    let (code, _, message) = refused(&ada, json!({ "type": "student_tesitng" })).await;
+    assert_eq!(code, "FORBIDDEN");
+    let expected = "only administrators may start `student_tesitng`; did you mean `student_testing`?";
+    assert_eq!(message, expected);
     assert_eq!(count(&api.admin()).await, 0);
     let run = ada.started(json!({ "type": "student_testing" })).await;
     assert_eq!(run["owner"], "ada");

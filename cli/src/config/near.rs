@@ -1,5 +1,7 @@
 //! The key that somebody may have meant.
 
+use ctutor_engine::near::distance;
+
 use super::{KEYS, Key};
 
 /// What all variables of ours begin with, but for those that other programs know too.
@@ -14,30 +16,32 @@ pub(super) fn of_variable(name: &str) -> Option<&'static Key> {
     let name = without_prefix(&name);
     nearest(|key| {
         let path = key.path.to_ascii_uppercase().replace('.', "_");
-        let distances = key.env.iter().map(|env| distance(without_prefix(env), name));
-        distances.chain([distance(&path, name)]).min()
+        let distances = key.env.iter().filter_map(|env| distance(without_prefix(env), name));
+        distances.chain(distance(&path, name)).min()
     })
+}
+
+/// The variable that is read and almost this one, of one that does not begin like ours: `DATABSE_URL`, `CTUTR_TOKEN`. Only
+/// one letter in six may be wrong, as the environment is full of others' variables.
+pub(super) fn of_foreign(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_uppercase().replace('-', "_");
+    let known = KEYS.iter().flat_map(|key| key.env).copied();
+    known
+        .filter(|env| distance(env, &name).is_some_and(|found| found * 6 <= env.len()))
+        .min_by_key(|env| distance(env, &name))
 }
 
 /// The key whose path is almost this one, or whose name is this one in another section.
 pub(super) fn of_path(path: &str) -> Option<&'static Key> {
     let name = path.rsplit('.').next().unwrap_or(path);
     let elsewhere = || KEYS.iter().find(|key| key.section_and_name().1 == name);
-    nearest(|key| Some(distance(key.path, path))).or_else(elsewhere)
+    nearest(|key| distance(key.path, path)).or_else(elsewhere)
 }
 
 fn nearest(distance: impl Fn(&Key) -> Option<usize>) -> Option<&'static Key> {
     let distances = KEYS.iter().filter_map(|key| Some((distance(key)?, key)));
     let (distance, key) = distances.min_by_key(|(distance, _)| *distance)?;
     (distance <= DISTANCE_MAX).then_some(key)
-}
-
-/// Letters that are wrong, missing, too many or swapped. Of a short name another one is made soon.
-fn distance(known: &str, name: &str) -> usize {
-    match strsim::osa_distance(known, name) {
-        distance if distance * 3 > known.len() => usize::MAX,
-        distance => distance,
-    }
 }
 
 fn without_prefix(name: &str) -> &str {

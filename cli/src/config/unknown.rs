@@ -22,9 +22,28 @@ pub(crate) struct UnknownVariable<'a> {
 const OF_TESTS: [&str; 4] =
     ["CTUTOR_BIN", "CTUTOR_SIMULATION_SEED", "CTUTOR_TEST_DATABASE_URL", "CTUTOR_TEST_REDIS_URL"];
 
+/// Most variables that are told.
+const TOLD_MAX: usize = 20;
+
 impl Environment {
-    /// The variables that begin like ours and that nothing reads, by name.
+    /// The variables that begin like ours, or are almost one of ours, and that nothing reads, by name.
     pub(crate) fn unknown(&self) -> impl Iterator<Item = UnknownVariable<'_>> {
+        self.unknown_ours().chain(self.near_misses()).take(TOLD_MAX)
+    }
+
+    /// Those without our prefix, such as `DATABSE_URL`. Where the variable that may be meant is set, the other is
+    /// somebody else's.
+    fn near_misses(&self) -> impl Iterator<Item = UnknownVariable<'_>> {
+        let others = self.all().filter(|(name, value)| {
+            !value.is_empty() && !name.to_ascii_uppercase().starts_with(PREFIX) && !is_read(name)
+        });
+        others.filter_map(|(name, _)| {
+            let meant = near::of_foreign(name)?;
+            self.get(meant).is_none().then_some(UnknownVariable { name, meant: Some(meant) })
+        })
+    }
+
+    fn unknown_ours(&self) -> impl Iterator<Item = UnknownVariable<'_>> {
         let ours = self.all().filter(|(name, _)| name.to_ascii_uppercase().starts_with(PREFIX));
         let unknown = ours.filter(|(name, value)| {
             !value.is_empty() && !is_read(name) && !OF_TESTS.contains(name) && !is_of_service(name, value)
@@ -62,6 +81,40 @@ fn is_of_service(name: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn almost_a_variable_without_our_prefix_is_told_unless_that_is_set() {
+        let others = [
+            ("DATABSE_URL", "postgres://ada:s3cret@db/x"),
+            ("REDIS_URI", "redis://:s3cret@cache"),
+            ("database_url", "x"),
+            ("CTUTR_TOKEN", "s3cret"),
+            ("RUST_LIB", "x"),
+            ("DATABASE", "x"),
+            ("REDIS_HOST", "x"),
+            ("PATH", "/bin"),
+            ("DATABASE_URLS", ""),
+        ];
+        let told = |environment: Environment| -> Vec<String> {
+            environment.unknown().map(|unknown| unknown.to_string()).collect()
+        };
+        let lines = told(Environment::from(others));
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        for (line, (name, meant)) in lines.iter().zip([
+            ("CTUTR_TOKEN", "CTUTOR_TOKEN"),
+            ("DATABSE_URL", "DATABASE_URL"),
+            ("REDIS_URI", "REDIS_URL"),
+            ("database_url", "DATABASE_URL"),
+        ]) {
+            assert!(
+                line.contains(&format!(" {name} ")) && line.ends_with(&format!("mean {meant}?")),
+                "{line}"
+            );
+            assert!(!line.contains("s3cret"), "{line}");
+        }
+        let set = [("DATABASE_URI", "x"), ("DATABASE_URL", "postgres://db/x")];
+        assert_eq!(told(Environment::from(set)), Vec::<String>::new());
+    }
 
     #[test]
     fn what_sets_nothing_is_told_with_what_may_be_meant() {

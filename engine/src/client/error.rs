@@ -59,10 +59,12 @@ pub enum StartError {
         message: String,
     },
     /// No worker has registered the workflow type.
-    #[error("workflow type `{name}` is not registered; registered types: {known}")]
+    #[error("workflow type `{name}` is not registered;{} registered types: {known}", Meant(.meant.as_deref()))]
     UnknownType {
         /// The type that was asked for.
         name: String,
+        /// A registered type whose name is almost the same.
+        meant: Option<String>,
         /// The registered types, separated by commas; `none` if there are none.
         known: String,
     },
@@ -93,13 +95,13 @@ pub enum StartError {
         run_id: RunId,
     },
     /// The workflow ID belongs to a run that the caller may not see.
-    #[error("workflow ID `{workflow_id}` is taken")]
+    #[error("workflow ID `{workflow_id}` is taken; choose another")]
     Taken {
         /// The workflow ID.
         workflow_id: WorkflowId,
     },
     /// The idempotency key was used before with another request.
-    #[error("idempotency key `{key}` was used for another request")]
+    #[error("idempotency key `{key}` was used for another request; use a new key for each request")]
     IdempotencyMismatch {
         /// The key.
         key: String,
@@ -107,6 +109,15 @@ pub enum StartError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+/// The question whether another name was meant.
+struct Meant<'a>(Option<&'a str>);
+
+impl fmt::Display for Meant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |meant| write!(f, " did you mean `{meant}`?"))
+    }
 }
 
 impl StartError {
@@ -129,7 +140,7 @@ impl StartError {
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {
     /// There is no such run, or the caller may not see it.
-    #[error("no such workflow execution")]
+    #[error("the workflow execution does not exist, or you may not see it")]
     NotFound,
     /// The run is open; only closed runs can be deleted.
     #[error("the workflow execution is still running; cancel or terminate it first")]

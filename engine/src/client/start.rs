@@ -102,7 +102,7 @@ impl Client {
     ) -> Result<(Start, EventAttributes), StartError> {
         let types = self.types().await?;
         let Some(known) = types.get(&start.workflow_type) else {
-            return Err(StartError::UnknownType { name: start.workflow_type.clone(), known: types.names() });
+            return Err(types.unknown(&start.workflow_type));
         };
         let input = self.payload(StartField::Input, &start.input)?;
         let value = input.to_value().map_err(|error| invalid(StartField::Input, error.to_string()))?;

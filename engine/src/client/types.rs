@@ -14,6 +14,7 @@ use super::{StartError, StartField, WorkflowTypeInfo};
 use crate::{
     clock::Timestamp,
     ids::Namespace,
+    near,
     payload::strict,
     store::{self, Store},
 };
@@ -52,12 +53,13 @@ impl Types {
         self.0.get(name).map(Arc::as_ref)
     }
 
-    /// The names, for a message.
-    pub(super) fn names(&self) -> String {
-        if self.0.is_empty() {
-            return "none (is a worker running?)".to_owned();
-        }
-        self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    /// The error for a name that none of them has.
+    pub(super) fn unknown(&self, name: &str) -> StartError {
+        let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        let meant = near::nearest(name, known.iter().copied()).map(str::to_owned);
+        let known =
+            if known.is_empty() { "none (is a worker running?)".to_owned() } else { known.join(", ") };
+        StartError::UnknownType { name: name.to_owned(), meant, known }
     }
 }
 

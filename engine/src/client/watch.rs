@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// There is no such run, or the caller may not see it.
-    #[error("no such workflow execution")]
+    #[error("the workflow execution does not exist, or you may not see it")]
     NotFound,
     /// The database.
     #[error(transparent)]

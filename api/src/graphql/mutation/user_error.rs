@@ -139,8 +139,11 @@ mod tests {
         let (code, message, path) = refused(StartError::Duplicate { workflow_id, run_id });
         assert_eq!((code, path.join(".").as_str()), (UserErrorCode::Conflict, "input.workflowId"));
         assert!(message.contains(&format!("`wfr_{run_id}`")), "{message}");
-        let (code, message, path) =
-            refused(StartError::UnknownType { name: "nope".to_owned(), known: "none".to_owned() });
+        let (code, message, path) = refused(StartError::UnknownType {
+            name: "nope".to_owned(),
+            meant: None,
+            known: "none".to_owned(),
+        });
         assert_eq!((code, path.join(".").as_str()), (UserErrorCode::Invalid, "input.type"));
         assert!(message.contains("`nope`"), "{message}");
     }

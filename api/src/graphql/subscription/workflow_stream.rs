@@ -117,5 +117,5 @@ fn to_graphql(item: WatchItem, run_id: RunId, at: DateTime) -> WorkflowStreamIte
 }
 
 fn not_found() -> Error {
-    coded(codes::NOT_FOUND, "no such workflow execution")
+    coded(codes::NOT_FOUND, "the workflow execution does not exist, or you may not see it")
 }
