@@ -9,7 +9,7 @@ use crate::{
     maintenance::{self, MaintenanceOptions},
     notify::{Bus, InProcessBus, RedisBus, RedisError, RedisOptions},
     registry::Registry,
-    store::{self, DatabaseOptions, Store},
+    store::{self, DatabaseOptions, Part, Store},
     worker::{self, LocalWorkers, WorkerOptions},
 };
 
@@ -119,6 +119,14 @@ impl Engine {
     /// [`store::Error::ReadOnly`], [`store::Error::Database`].
     pub async fn takes_writes(&self) -> Result<(), store::Error> {
         self.store.takes_writes().await
+    }
+
+    /// Whether the login may do all that the parts of this process do.
+    ///
+    /// # Errors
+    /// [`store::Error::MissingRights`], [`store::Error::Database`].
+    pub async fn may(&self, parts: &[Part]) -> Result<(), store::Error> {
+        self.store.may(parts).await
     }
 
     /// Names of the migrations that are not applied yet.

@@ -65,6 +65,8 @@ enum Database {
     Down,
     /// It takes no writes: it is a standby.
     ReadOnly,
+    /// The login may not do all that it has to.
+    MissingRights,
     /// Its tables are older than this version.
     NotMigrated,
     /// Its tables are newer than this version.
@@ -88,6 +90,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
             }
             match error {
                 store::Error::ReadOnly => Database::ReadOnly,
+                store::Error::MissingRights(_) => Database::MissingRights,
                 store::Error::NotMigrated { .. } => Database::NotMigrated,
                 store::Error::Newer { .. } => Database::Newer,
                 _ => Database::Down,

@@ -1,5 +1,7 @@
 use std::process::ExitCode;
 
+use ctutor_engine::store::Part;
+
 use crate::{
     args::{AddressArgs, ProcessArgs, SecretArgs},
     config::{Flags, Loaded},
@@ -33,7 +35,7 @@ impl Args {
         let listener =
             Listener::bind(&self.address.address(&config.api.listen), super::PICK_ANOTHER_ADDRESS).await?;
         let engine = process::open(loaded, url).await?;
-        process::refuse_old_schema(&engine, url).await?;
+        process::refuse_unready(&engine, url, &[Part::Api]).await?;
         if config.redis.url.is_none() {
             tracing::warn!(
                 "Redis is not configured (REDIS_URL): the API polls the database for the progress of workers"

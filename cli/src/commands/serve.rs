@@ -1,5 +1,7 @@
 use std::process::ExitCode;
 
+use ctutor_engine::store::Part;
+
 use crate::{
     args::{AddressArgs, ProcessArgs, SecretArgs, WorkerArgs},
     config::{Flags, Loaded},
@@ -39,10 +41,12 @@ impl Args {
         let listener =
             Listener::bind(&self.address.address(&config.api.listen), super::PICK_ANOTHER_ADDRESS).await?;
         let engine = process::open(loaded, url).await?;
+        let parts = [Part::Api, Part::Worker];
         if self.no_migrate {
-            process::refuse_old_schema(&engine, url).await?;
+            process::refuse_unready(&engine, url, &parts).await?;
         } else {
             process::migrate(&engine, url).await?;
+            process::may(&engine, url, &parts).await?;
         }
 
         let url = listener.url();

@@ -1,5 +1,8 @@
 use anyhow::Context;
-use ctutor_engine::{BusOptions, Engine, EngineOptions, OpenError, chain, store};
+use ctutor_engine::{
+    BusOptions, Engine, EngineOptions, OpenError, chain,
+    store::{self, Part},
+};
 use secrecy::ExposeSecret;
 
 use crate::config::{DatabaseUrl, Error, Loaded, PASSWORD_REMEDY, RedisUrl};
@@ -86,16 +89,26 @@ pub(crate) async fn migrate(engine: &Engine, url: &DatabaseUrl) -> anyhow::Resul
     Ok(pending)
 }
 
-/// Refuses to run on tables of an older version.
+/// Refuses to run without what the parts of the process need.
 ///
 /// # Errors
-/// When migrations are pending, or the database takes no writes, or is of a later version.
-pub(crate) async fn refuse_old_schema(engine: &Engine, url: &DatabaseUrl) -> anyhow::Result<()> {
+/// When the login lacks rights, migrations are pending, the database takes no writes, or is of a later version.
+pub(crate) async fn refuse_unready(engine: &Engine, url: &DatabaseUrl, parts: &[Part]) -> anyhow::Result<()> {
+    // First: a schema that may not be used looks as if nothing were in it.
+    may(engine, url, parts).await?;
     let pending = writable(engine, url).await?;
     if pending.is_empty() {
         return Ok(());
     }
     Err(told_of_store(store::Error::NotMigrated { pending }, url))
+}
+
+/// Refuses to run with a login that may not do all that the parts of the process do.
+///
+/// # Errors
+/// When it lacks rights, or they cannot be read.
+pub(crate) async fn may(engine: &Engine, url: &DatabaseUrl, parts: &[Part]) -> anyhow::Result<()> {
+    engine.may(parts).await.map_err(|error| told_of_store(error, url))
 }
 
 /// The pending migrations of a database that takes writes.

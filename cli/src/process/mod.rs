@@ -15,7 +15,7 @@ use crate::config::Config;
 
 pub(crate) use self::{
     api::{Listener, serve},
-    engine::{database_url, migrate, open, pending, refuse_old_schema},
+    engine::{database_url, may, migrate, open, pending, refuse_unready},
     services::Services,
     worker::WorkerPart,
 };

@@ -5,6 +5,7 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 use super::{
     no_answer::is_no_answer,
     remedy,
+    rights::MissingRights,
     verdict::{self, Class},
 };
 
@@ -23,6 +24,9 @@ pub enum Error {
         remedy::READ_ONLY
     )]
     ReadOnly,
+    /// The login may not do all that it has to.
+    #[error("{0}")]
+    MissingRights(MissingRights),
     /// Tables of this version are missing.
     #[error("the database lacks migrations (`{}`); run `ctutor migrate up`", pending.join("`, `"))]
     NotMigrated {
@@ -121,6 +125,7 @@ impl Error {
         match self {
             Self::Overloaded { .. }
             | Self::ReadOnly
+            | Self::MissingRights(_)
             | Self::NotMigrated { .. }
             | Self::Newer { .. }
             | Self::Displaced { .. }
@@ -169,7 +174,10 @@ impl Error {
     #[must_use]
     pub fn needs_operator(&self) -> bool {
         match self {
-            Self::NotMigrated { .. } | Self::Newer { .. } | Self::Displaced { .. } => true,
+            Self::MissingRights(_)
+            | Self::NotMigrated { .. }
+            | Self::Newer { .. }
+            | Self::Displaced { .. } => true,
             Self::Database(source) => verdict::of(source).class == Class::Operator,
             _ => false,
         }

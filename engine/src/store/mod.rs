@@ -13,6 +13,7 @@ mod no_answer;
 mod read;
 mod readiness;
 mod remedy;
+mod rights;
 mod sessions;
 mod settings;
 pub(crate) mod sql;
@@ -36,6 +37,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 pub use database::DatabaseOptions;
 pub use error::Error;
 pub use location::Location;
+pub use rights::{MissingRights, Part};
 pub use writer::Counters;
 pub(crate) use writer::{Both, Outcome};
 

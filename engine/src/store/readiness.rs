@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use uuid::Uuid;
 
 use super::{
-    Error, RenewLeases, Store,
+    Error, Part, RenewLeases, Store,
     failed::LastFailure,
     sql::{Dialect, within},
     verdict::{self, Retry, Session},
@@ -28,16 +28,22 @@ const UNDO: &str = "DELETE FROM message WHERE run_id = $1";
 const PROBE_BYTES_MAX: usize = 1024 * 1024;
 
 impl Store {
-    /// Whether the database answers, has the tables of this version, and takes writes, also where it is read from.
+    /// Whether the database answers, has the tables of this version with all rights that a process needs that serves
+    /// the API, and takes writes, also where it is read from.
     ///
     /// After a write that failed because of the database, a write as large is tried here: on a server without traffic
     /// nothing else would find out that the database is well again, and a small one may fit on a disk that is full. Who
     /// asks often does not make it write often: what is known holds until it is time to try again.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::Displaced`], [`Error::NotMigrated`], [`Error::ReadOnly`], [`Error::Database`].
+    /// [`Error::Closed`], [`Error::Displaced`], [`Error::MissingRights`], [`Error::NotMigrated`], [`Error::Newer`],
+    /// [`Error::ReadOnly`], [`Error::Database`].
     pub(crate) async fn ready(&self, now: Timestamp) -> Result<(), Error> {
         self.is_at_its_place()?;
+        // First: without the right to read them, the migrations would seem to be missing.
+        let parts =
+            if self.local_workers().is_empty() { &[Part::Api][..] } else { &[Part::Api, Part::Worker] };
+        self.may(parts).await?;
         let pending = self.pending_migrations().await?;
         if !pending.is_empty() {
             return Err(Error::NotMigrated { pending });
@@ -166,7 +172,10 @@ impl Store {
     }
 
     /// Asks once more on a new session when the first one turned out to be of no use. Asking twice changes nothing.
-    async fn asked<T, F: Future<Output = Result<T, DbErr>>>(&self, ask: impl Fn() -> F) -> Result<T, Error> {
+    pub(super) async fn asked<T, F: Future<Output = Result<T, DbErr>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, Error> {
         let error = match ask().await {
             Ok(value) => return Ok(value),
             Err(error) => error,

@@ -1,5 +1,7 @@
 use std::process::ExitCode;
 
+use ctutor_engine::store::Part;
+
 use crate::{
     args::{ProcessArgs, WorkerArgs},
     config::{Flags, Loaded},
@@ -27,7 +29,7 @@ impl Args {
         let shutdown = shutdown::on_signals()?;
         let worker = WorkerPart::new(&loaded.config).await?;
         let engine = process::open(loaded, url).await?;
-        process::refuse_old_schema(&engine, url).await?;
+        process::refuse_unready(&engine, url, &[Part::Worker]).await?;
         if loaded.config.redis.url.is_none() {
             tracing::warn!(
                 "Redis is not configured (REDIS_URL): the worker polls the database for new tasks"

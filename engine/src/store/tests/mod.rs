@@ -11,6 +11,7 @@ mod locked;
 mod outages;
 mod plans;
 mod reaching;
+mod rights;
 mod standby;
 mod starts;
 mod steps;
