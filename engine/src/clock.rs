@@ -74,6 +74,10 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Timestamp;
 
+    /// The time since some moment in the past. Nobody sets it, and it goes on while the process is stopped or the
+    /// machine suspended.
+    fn uptime(&self) -> Duration;
+
     /// Returns when the current time has reached `due`.
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()>;
 }
@@ -86,6 +90,15 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is where time enters the program")]
     fn now(&self) -> Timestamp {
         Utc::now().into()
+    }
+
+    fn uptime(&self) -> Duration {
+        // Elsewhere the monotonic clock goes on during a suspension; on Linux it does not.
+        #[cfg(target_os = "linux")]
+        const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+        #[cfg(not(target_os = "linux"))]
+        const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+        rustix::time::clock_gettime(CLOCK).try_into().unwrap_or_default()
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is where time enters the program")]
@@ -133,6 +146,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.now.borrow()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.now().since(Timestamp(0))
     }
 
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()> {

@@ -242,6 +242,78 @@ pub(crate) fn worker_lost(
     );
 }
 
+/// What a worker found when it went on after it had stood still.
+pub(crate) struct Standing<'a> {
+    pub(crate) namespace: &'a Namespace,
+    pub(crate) worker_id: WorkerId,
+    pub(crate) identity: &'a str,
+    pub(crate) lasted: Duration,
+    /// How many runs it lost.
+    pub(crate) runs: usize,
+    /// How many attempts of activities it lost.
+    pub(crate) attempts: usize,
+    /// Some of them.
+    pub(crate) named_runs: Vec<LostRun>,
+    /// Some of them.
+    pub(crate) named_attempts: Vec<LostAttempt<'a>>,
+}
+
+/// A run that a worker has lost.
+pub(crate) struct LostRun {
+    pub(crate) run_id: RunId,
+    /// Workflow ID.
+    pub(crate) workflow: String,
+}
+
+/// An attempt that a worker has lost.
+pub(crate) struct LostAttempt<'a> {
+    /// Workflow ID.
+    pub(crate) workflow: String,
+    pub(crate) activity_type: &'a str,
+    pub(crate) number: u32,
+}
+
+/// The process of a worker stood still for longer than leases may wait.
+pub(crate) fn worker_stood_still(standing: &Standing<'_>) {
+    let Standing { namespace, worker_id, identity, lasted, runs, attempts, .. } = standing;
+    let worker = one_line(identity);
+    let run = |run: &LostRun| format!("`{}` ({})", one_line(&run.workflow), run.run_id);
+    let attempt = |lost: &LostAttempt<'_>| {
+        format!("`{}` of `{}` (attempt {})", lost.activity_type, one_line(&lost.workflow), lost.number)
+    };
+    let named_runs = named(&standing.named_runs.iter().map(run).collect::<Vec<_>>(), *runs);
+    let named_attempts = named(&standing.named_attempts.iter().map(attempt).collect::<Vec<_>>(), *attempts);
+    let then = match (*runs, *attempts) {
+        (0, 0) => "it lost nothing".to_owned(),
+        (runs, attempts) => format!(
+            "it lost {}{named_runs} and {}{named_attempts}; whoever claims them goes on with them, unless they were \
+             closed meanwhile, and what this worker did for them since is dropped",
+            counted(runs, "run", "runs"),
+            counted(attempts, "attempt", "attempts"),
+        ),
+    };
+    tracing::warn!(
+        parent: None,
+        namespace = namespace.as_str(),
+        worker.id = %worker_id,
+        worker.identity = worker,
+        runs,
+        activities = attempts,
+        duration_ms = millis(*lasted),
+        "worker `{worker}` stood still for about {} s, as when its process is stopped or its machine suspended: {then}",
+        lasted.as_secs()
+    );
+}
+
+/// Names for the end of a part of a message, and how many more there are.
+fn named(names: &[String], count: usize) -> String {
+    let more = match count - names.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    if names.is_empty() { String::new() } else { format!(": {}{more}", names.join(", ")) }
+}
+
 /// A worker has not renewed its leases for a while.
 pub(crate) fn worker_unseen(
     namespace: &Namespace,

@@ -1,8 +1,9 @@
 //! The lines as an operator gets them, caught at the default level.
 
-use std::time::Duration;
+use std::{cell::Cell, sync::atomic::Ordering, time::Duration};
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
@@ -180,6 +181,63 @@ async fn a_lost_worker_is_logged_with_what_it_held() {
         "worker `doomed` lost activity `count_seconds` (attempt 1); retried as attempt 2 at once"
     );
     assert_eq!(fields(line, &WHICH_ACTIVITY), [&json!("1"), &json!("count_seconds"), &json!(1)]);
+}
+
+#[tokio::test]
+async fn a_worker_that_stood_still_tells_what_it_lost() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let options = WorkerOptions { identity: "still".to_owned(), ..WorkerOptions::default() };
+    let worker = app.worker_with(registry(&app.counted), options).await;
+    let run = app.start("once", Value::Null).await;
+    // Seen twice, so that nothing of the worker is under way: it would notice before it stands still.
+    let seen = Cell::new(0);
+    app.until(|| async {
+        seen.update(|seen| seen + app.counted.begun.load(Ordering::SeqCst));
+        seen.get() > 1
+    })
+    .await;
+    // Others take all that it holds; no hint brings it back.
+    let mut elsewhere = app.without_bus().maintenance();
+    elsewhere.store = elsewhere.store.of_another_process();
+    let stop = CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    tokio::spawn(elsewhere.run(stop));
+    while lines.containing("worker `still` was lost").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    app.clock.advance(Duration::from_secs(20));
+    let told = || lines.containing("worker `still` stood still");
+    app.until(|| async { !told().is_empty() }).await;
+    let told = told();
+    let line = only(&told);
+    let message = line["message"].as_str().unwrap();
+    let lost =
+        format!("1 attempt: `once` of `{}` (attempt 1); whoever claims", app.describe(run).await.workflow_id);
+    assert!(
+        message.starts_with("worker `still` stood still for about 20 s, as when its process is stopped"),
+        "{message}"
+    );
+    assert!(message.contains(&lost), "{message}");
+    // The run may be back by now, on its way to be failed by this worker.
+    assert_eq!(fields(line, &["level", "activities"]), [&json!("WARN"), &json!(1)]);
+    worker.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_nothing_while_it_stood_still_says_so() {
+    let (app, lines) = (App::new().await, LogLines::catch());
+    let options = WorkerOptions { identity: "frozen".to_owned(), ..WorkerOptions::default() };
+    let worker = app.worker_with(registry(&app.counted), options).await;
+    let run = app.start("counting", json!(2)).await;
+    app.end(run).await;
+    assert!(lines.containing("stood still").is_empty(), "time that passes is no standstill");
+    app.clock.advance(Duration::from_secs(3_600));
+    let told = || lines.containing("worker `frozen` stood still");
+    app.until(|| async { !told().is_empty() }).await;
+    let told = told();
+    let message = only(&told)["message"].as_str().unwrap();
+    assert!(message.ends_with("its machine suspended: it lost nothing"), "{message}");
+    worker.stop(&app.clock).await;
 }
 
 #[tokio::test]

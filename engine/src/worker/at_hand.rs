@@ -3,13 +3,20 @@
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{activity::ActivityClose, clock::Timestamp, ids::EventId, store::ActivityLease};
+use crate::{
+    activity::ActivityClose,
+    clock::Timestamp,
+    ids::{ActivityType, EventId},
+    store::ActivityLease,
+};
 
 /// A run in memory.
 #[derive(Clone)]
 pub(super) struct RunEntry {
     pub(super) epoch: i64,
     pub(super) since: Timestamp,
+    /// Canceled when another worker has it, or this one gives it up.
+    pub(super) lost: CancellationToken,
     pub(super) inputs: mpsc::UnboundedSender<Input>,
 }
 
@@ -30,6 +37,7 @@ pub(super) struct AttemptHandle {
     /// Tells it from an earlier or later one of the same activity.
     pub(super) serial: u64,
     pub(super) number: u32,
+    pub(super) activity_type: ActivityType,
     /// Since when the database knows that this worker has it; `None` during the commit.
     pub(super) durable_since: Option<Timestamp>,
     pub(super) canceled: CancellationToken,

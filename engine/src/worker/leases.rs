@@ -4,14 +4,20 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{at_hand::Input, attempt, deadlines::expires_at, shared::Shared};
+use super::{
+    at_hand::Input,
+    attempt,
+    deadlines::expires_at,
+    shared::Shared,
+    standstill::{Attempt, Found},
+};
 use crate::{
     activity::{ActivityClose, CloseOutcome, StartedAttempt},
     clock::Timestamp,
     failure::{Failure, TimeoutType},
     history::{ActivityTaskScheduled, RetryState},
     ids::{EventId, RunId},
-    log::outage::Duty,
+    log::{self, LostAttempt, LostRun, Standing, outage::Duty},
     store::{
         self, ACTIVITY_CLOSED, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, ReportOutput, Rescue,
         RescueWorkflowTasks, TaskKind,
@@ -22,6 +28,9 @@ use crate::{
 const RENEW: Duty = Duty::repeated("renewing leases");
 const GIVE_BACK: Duty = Duty::repeated("giving back tasks whose claim was not answered");
 
+/// Names of what was lost in a line; the rest is counted.
+const NAMED_MAX: usize = 5;
+
 /// Renews until `stop`.
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let mut strays = Strays::default();
@@ -31,9 +40,12 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = shared.clock.sleep_until(next) => {}
         }
+        // First, while what may have been lost is still at hand.
+        shared.look_for_standstill();
         let renewed = renew(&shared).await;
         tell(&shared, RENEW, renewed.as_ref().err()).await;
         let Ok(held) = renewed else { continue };
+        tell_standstill(&shared).await;
         // Read first: what a claim took may not be in memory before the claim has ended.
         let claims = shared.claims();
         if claims % 2 == 1 && claims == strays.claims {
@@ -42,6 +54,51 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         let given_back = give_strays_back(&shared, &mut strays, &held, claims).await;
         tell(&shared, GIVE_BACK, given_back.as_ref().err()).await;
     }
+}
+
+/// Looks as often as the process should move, however long the database takes for a renewal.
+pub(super) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
+    loop {
+        shared.look_for_standstill();
+        let next = shared.clock.now() + shared.options.lease_renewal_interval;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = shared.clock.sleep_until(next) => {}
+        }
+    }
+}
+
+/// Tells the log that the process stood still, and what it lost, which renewals have shown.
+async fn tell_standstill(shared: &Shared) {
+    let Some(Found { lasted, at_hand, .. }) = shared.standstill().renewed() else { return };
+    let runs: Vec<RunId> =
+        at_hand.runs.iter().filter(|(_, lost)| lost.is_cancelled()).map(|(run_id, _)| *run_id).collect();
+    let attempts: Vec<&Attempt> =
+        at_hand.attempts.iter().filter(|attempt| attempt.lost.is_cancelled()).collect();
+    let mut named: Vec<RunId> = runs.iter().take(NAMED_MAX).copied().collect();
+    named.extend(attempts.iter().take(NAMED_MAX).map(|attempt| attempt.run_id));
+    // Without the names the IDs are told.
+    let names = shared.store.run_names(&shared.namespace, &named).await.unwrap_or_default();
+    let name = |run_id: &RunId| {
+        names.get(run_id).map_or_else(|| run_id.to_string(), |names| names.workflow_id.to_string())
+    };
+    let named_runs =
+        runs.iter().take(NAMED_MAX).map(|run_id| LostRun { run_id: *run_id, workflow: name(run_id) });
+    let named_attempts = attempts.iter().take(NAMED_MAX).map(|attempt| LostAttempt {
+        workflow: name(&attempt.run_id),
+        activity_type: attempt.activity_type.as_str(),
+        number: attempt.number,
+    });
+    log::worker_stood_still(&Standing {
+        namespace: &shared.namespace,
+        worker_id: shared.worker_id,
+        identity: &shared.options.identity,
+        lasted,
+        runs: runs.len(),
+        attempts: attempts.len(),
+        named_runs: named_runs.collect(),
+        named_attempts: named_attempts.collect(),
+    });
 }
 
 /// Tells the log how a duty ended.
@@ -81,12 +138,14 @@ async fn renew(shared: &Arc<Shared>) -> Result<store::Held, store::Error> {
     }
     shared.at_most_once.renewed(&held, asked_at);
     // Runs and attempts that are newer than the statement are not in its result.
-    let runs: Vec<(RunId, Option<i64>)> = shared
-        .runs()
-        .iter()
-        .filter(|(_, entry)| entry.since < asked_at)
-        .map(|(run_id, _)| (*run_id, held.runs.get(run_id).copied()))
-        .collect();
+    let mut runs: Vec<(RunId, Option<i64>)> = Vec::new();
+    for (run_id, entry) in shared.runs().iter().filter(|(_, entry)| entry.since < asked_at) {
+        let inbox = held.runs.get(run_id).copied();
+        if inbox.is_none() {
+            entry.lost.cancel();
+        }
+        runs.push((*run_id, inbox));
+    }
     for (run_id, inbox) in runs {
         // A runner that has ended meanwhile needs no message.
         let _ = shared.tell(run_id, inbox.map_or(Input::Lost, Input::Inbox));

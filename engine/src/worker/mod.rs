@@ -5,6 +5,7 @@
 //! | [`poller`] | claims tasks when a hint, a timer or the polling interval says so |
 //! | [`runner`] | one for each run in memory: replays it, applies events, commits its steps |
 //! | [`attempt`] | one for each activity attempt: runs the code under its timeouts, forwards heartbeats |
+//! | [`standstill`] | tells the log what was lost while the process stood still |
 //! | [`leases`] | renews the leases of the worker, and tells the other parts what was lost |
 //!
 //! **Who is authoritative.** Always the database: a worker holds a run or an attempt as long as the row names it as
@@ -27,6 +28,7 @@ mod options;
 mod poller;
 mod runner;
 mod shared;
+mod standstill;
 mod watchdog;
 
 #[cfg(test)]
@@ -134,6 +136,7 @@ impl Service {
         let tracker = TaskTracker::new();
         let background = CancellationToken::new();
         let leases = tokio::spawn(leases::run(shared.clone(), background.clone()));
+        tokio::spawn(leases::watch(shared.clone(), background.clone()));
         let (membership, begun) = self.local_workers.join(&shared);
         tracker.spawn(poller::take_begun(shared.clone(), tracker.clone(), begun));
         // The poller is subscribed before `ready`, so no hint that follows is missed.

@@ -49,6 +49,8 @@ pub(super) async fn run(
     let claims = Claims::new(&shared);
     let mut next_poll = shared.clock.now();
     while !shutdown.is_cancelled() {
+        // A claim may bring back what was lost, in the place of what is at hand.
+        shared.look_for_standstill();
         let now = shared.clock.now();
         let mut wanted = shared.due.take(now);
         if now >= next_poll {
@@ -93,14 +95,17 @@ fn begin(
     let (inputs, receiver) = mpsc::unbounded_channel();
     // No renewal misses a run that is not accepted yet.
     let since = if acceptance.is_some() { Timestamp::NEVER } else { shared.clock.now() };
-    let entry = RunEntry { epoch: task.epoch, since, inputs };
+    let lost = CancellationToken::new();
+    let entry = RunEntry { epoch: task.epoch, since, lost, inputs };
     {
         let mut runs = shared.runs();
         // A hand-over may arrive after a claim of the same run, if it took very long.
         if runs.get(&task.run_id).is_some_and(|at_hand| at_hand.epoch >= task.epoch) {
             return;
         }
-        runs.insert(task.run_id, entry);
+        if let Some(former) = runs.insert(task.run_id, entry) {
+            former.lost.cancel();
+        }
     }
     tracker.spawn(runner::run(shared.clone(), tracker.clone(), task, run, acceptance, receiver));
 }

@@ -17,6 +17,7 @@ use super::{
     at_most_once::AtMostOnce,
     due::Due,
     options::WorkerOptions,
+    standstill::{AtHand, Attempt, Standstill},
     watchdog::Watchdog,
 };
 use crate::{
@@ -47,6 +48,8 @@ pub(super) struct Shared {
     slots: Arc<Semaphore>,
     runs: Mutex<HashMap<RunId, RunEntry>>,
     attempts: Mutex<HashMap<(RunId, EventId), AttemptHandle>>,
+    /// What was found of the last time that this process stood still.
+    standstill: Mutex<Standstill>,
     serials: AtomicU64,
     /// Incremented when a claim starts and when it ends, so it is odd during a claim.
     claims: AtomicU64,
@@ -66,6 +69,8 @@ impl Shared {
         options: WorkerOptions,
     ) -> Self {
         let (registry, resources) = registry.into_parts();
+        let standstill =
+            Standstill::new(clock.uptime(), options.lease_renewal_interval, options.lease_duration);
         Self {
             worker_id: WorkerId::new(),
             store,
@@ -82,6 +87,7 @@ impl Shared {
             stopping: CancellationToken::new(),
             runs: Mutex::default(),
             attempts: Mutex::default(),
+            standstill: Mutex::new(standstill),
             serials: AtomicU64::new(0),
             claims: AtomicU64::new(0),
             at_most_once: AtMostOnce::default(),
@@ -176,6 +182,35 @@ impl Shared {
     pub(super) fn is_first_change(&self, workflow_type: &WorkflowType, activity_type: &ActivityType) -> bool {
         let mut seen = self.changed_inputs.lock().unwrap_or_else(PoisonError::into_inner);
         seen.insert((workflow_type.clone(), activity_type.clone()))
+    }
+
+    /// Finds out whether the process stood still. Whatever may be the first to learn that something was lost calls this
+    /// before, while it is still at hand.
+    pub(super) fn look_for_standstill(&self) {
+        self.standstill().look(self.clock.uptime(), || AtHand {
+            runs: self.runs().iter().map(|(run_id, entry)| (*run_id, entry.lost.clone())).collect(),
+            attempts: self
+                .attempts()
+                .iter()
+                .map(|((run_id, _), attempt)| Attempt {
+                    run_id: *run_id,
+                    activity_type: attempt.activity_type.clone(),
+                    number: attempt.number,
+                    lost: attempt.lost.clone(),
+                })
+                .collect(),
+        });
+    }
+
+    pub(super) fn standstill(&self) -> MutexGuard<'_, Standstill> {
+        self.standstill.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another worker has the run, or this one gives it up.
+    pub(super) fn lost_run(&self, run_id: RunId, epoch: i64) {
+        if let Some(entry) = self.runs().get(&run_id).filter(|entry| entry.epoch == epoch) {
+            entry.lost.cancel();
+        }
     }
 
     /// Tasks of the kind may be due at this time.

@@ -2,18 +2,16 @@
 
 use std::{error::Error, sync::Arc};
 
-use redis::{ErrorKind, RedisError};
 use tokio::sync::watch;
 
 use crate::{
     chain,
     clock::{Clock, SystemClock},
-    log::outage::{Cause, Duty, Gravity, Outages},
+    log::outage::{Cause, Duty, Outages},
     notify::Health,
 };
 
-/// What follows for operators; it is no reason to be woken up.
-const CONSEQUENCE: &str = "meanwhile processes find each other's work by polling the database";
+use super::remedy::{self, Tls};
 
 /// One of the two connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,15 +59,17 @@ pub(super) struct Link {
     links: watch::Sender<Links>,
     /// Both connections lead to one server.
     outages: Arc<Outages>,
+    /// Whether the URL asks for TLS.
+    tls: Tls,
 }
 
 impl Link {
-    pub(super) fn new(side: Side, links: watch::Sender<Links>, outages: Arc<Outages>) -> Self {
-        Self { side, links, outages }
+    pub(super) fn new(side: Side, links: watch::Sender<Links>, outages: Arc<Outages>, tls: Tls) -> Self {
+        Self { side, links, outages, tls }
     }
 
     pub(super) fn up(&mut self) {
-        self.outages.succeeded(self.side.duty(), SystemClock.now());
+        self.succeeded();
         let mut is_first = false;
         let side = self.side;
         self.links.send_if_modified(|links| {
@@ -86,20 +86,20 @@ impl Link {
     pub(super) fn down(&mut self, error: &(dyn Error + 'static)) {
         let side = self.side;
         self.links.send_if_modified(|links| std::mem::replace(links.side(side), false));
-        let (gravity, then) = if is_login_refused(error) {
-            (Gravity::Operator, "correct the user and the password in REDIS_URL, and restart")
-        } else {
-            (Gravity::Passing, CONSEQUENCE)
-        };
-        let cause = Cause { error: chain(error).to_string(), code: None, gravity, remedy: Some(then) };
-        self.outages.failed(side.duty(), &cause, SystemClock.now());
+        self.failed(error);
     }
-}
 
-fn is_login_refused(error: &(dyn Error + 'static)) -> bool {
-    let errors = std::iter::successors(Some(error), |&error| error.source());
-    errors.filter_map(|error| error.downcast_ref::<RedisError>()).any(|error| {
-        error.kind() == ErrorKind::AuthenticationFailed
-            || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
-    })
+    /// A command was refused, over a connection that still works.
+    pub(super) fn failed(&self, error: &(dyn Error + 'static)) {
+        // A server that was reached once speaks what it was asked in.
+        let tls = if self.links.borrow().were_up { Tls::Settled } else { self.tls };
+        let (gravity, remedy) = remedy::of(error, tls);
+        let cause = Cause { error: chain(error).to_string(), code: None, gravity, remedy: Some(remedy) };
+        self.outages.failed(self.side.duty(), &cause, SystemClock.now());
+    }
+
+    /// A command was accepted.
+    pub(super) fn succeeded(&self) {
+        self.outages.succeeded(self.side.duty(), SystemClock.now());
+    }
 }

@@ -11,6 +11,7 @@
 mod backoff;
 mod link;
 mod publisher;
+mod remedy;
 mod subscriber;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ use tokio::{
 use self::{
     link::{Link, Links, Side},
     publisher::Publisher,
+    remedy::Tls,
     subscriber::Subscriber,
 };
 use crate::log::outage::Outages;
@@ -117,6 +119,10 @@ impl RedisBus {
         let dropped_messages = Arc::new(AtomicU64::new(0));
         let links = watch::Sender::new(Links::default());
         let address = &client.get_connection_info().addr();
+        let tls = match client.get_connection_info().addr() {
+            ::redis::ConnectionAddr::TcpTls { .. } => Tls::Untried,
+            _ => Tls::Settled,
+        };
         let outages = Arc::new(Outages::new(format!("Redis at {address}")));
 
         let publisher = Publisher {
@@ -124,13 +130,13 @@ impl RedisBus {
             options: options.clone(),
             waiting,
             dropped_messages: Arc::clone(&dropped_messages),
-            link: Link::new(Side::Publisher, links.clone(), Arc::clone(&outages)),
+            link: Link::new(Side::Publisher, links.clone(), Arc::clone(&outages), tls),
         };
         let subscriber = Subscriber {
             client,
             options: options.clone(),
             topics: Arc::clone(&topics),
-            link: Link::new(Side::Subscriber, links.clone(), outages),
+            link: Link::new(Side::Subscriber, links.clone(), outages, tls),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(publisher.run());

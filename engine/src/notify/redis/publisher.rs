@@ -17,8 +17,6 @@ use std::sync::{
 use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc;
 
-use crate::chain;
-
 use super::{Options, Outgoing, backoff::Backoff, link::Link};
 
 /// Messages sent in one round trip.
@@ -83,7 +81,10 @@ impl Publisher {
                 }
             }
             match self.send(&mut connection, batch).await {
-                Ok(()) => batch.clear(),
+                Ok(()) => {
+                    self.link.succeeded();
+                    batch.clear();
+                }
                 Err(error) if is_refusal(&error) => self.drop_batch(batch, &error),
                 Err(error) => return End::Lost(error),
             }
@@ -104,11 +105,10 @@ impl Publisher {
     }
 
     fn drop_batch(&self, batch: &mut Vec<Outgoing>, error: &redis::RedisError) {
-        tracing::warn!(
-            messages = batch.len(),
-            error = %chain(error),
-            "redis refused to publish"
-        );
+        // Each message of the batch has one, and they are alike.
+        let errors = error.clone().into_server_errors();
+        let first = errors.and_then(|errors| Some(redis::RedisError::from(errors.first()?.1.clone())));
+        self.link.failed(first.as_ref().unwrap_or(error));
         self.dropped_messages.fetch_add(batch.len() as u64, Ordering::Relaxed);
         batch.clear();
     }

@@ -7,12 +7,19 @@ use std::{
 };
 
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, UnixStream},
+};
 
 use super::{Options, RedisBus};
-use crate::notify::{
-    Bus, Delivery, GapCause, Health, Topic,
-    tests::{DEADLINE, Fixture, bus_suite, message, next, run, text},
-    topics::Topics,
+use crate::{
+    notify::{
+        Bus, Delivery, GapCause, Health, Topic,
+        tests::{DEADLINE, Fixture, bus_suite, message, next, run, text},
+        topics::Topics,
+    },
+    testing::LogLines,
 };
 
 /// A private server on a socket in a temporary folder.
@@ -62,6 +69,17 @@ impl Server {
 
     fn options(&self) -> Options {
         Options::new(format!("redis+unix://{}", self.socket().display()))
+    }
+
+    /// A connection that may do everything, once the server is there.
+    async fn admin(&self) -> ::redis::aio::MultiplexedConnection {
+        let client = ::redis::Client::open(self.options().url).unwrap();
+        loop {
+            if let Ok(connection) = client.get_multiplexed_async_connection().await {
+                return connection;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     fn socket(&self) -> PathBuf {
@@ -229,4 +247,96 @@ async fn an_address_that_is_none_is_refused_without_showing_it() {
     let error = RedisBus::open(&Options::new("http://user:secret@host")).unwrap_err();
     let shown = format!("{error} {error:?} {:?}", Options::new("redis://user:secret@host"));
     assert!(!shown.contains("secret"), "{shown}");
+}
+
+/// Passes connections on to a server's socket, from a port of its own; returns its address.
+async fn port_of(server: &Server) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let socket = server.socket();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let socket = socket.clone();
+            tokio::spawn(async move {
+                let mut far = UnixStream::connect(socket).await?;
+                tokio::io::copy_bidirectional(&mut near, &mut far).await
+            });
+        }
+    });
+    address
+}
+
+/// A port for TLS, as somebody sees it who speaks none: it answers with the alert that it expected a handshake.
+async fn port_with_tls() -> String {
+    const ALERT: &[u8] = &[0x15, 3, 1, 0, 2, 2, 10];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                near.read_u8().await?;
+                near.write_all(ALERT).await?;
+                // It goes on reading, so that the alert arrives before the end.
+                tokio::io::copy(&mut near, &mut tokio::io::sink()).await
+            });
+        }
+    });
+    address
+}
+
+/// The first line about an outage, of a bus that is used.
+async fn told_of(lines: &LogLines, options: &Options) -> String {
+    let outages = || lines.containing("cannot be used").into_iter();
+    // Of the buses before this one.
+    let before = outages().count();
+    let bus = RedisBus::open(options).unwrap();
+    let _subscription = bus.subscribe(&run()).await;
+    let told = || outages().nth(before).map(|line| line["message"].as_str().unwrap().to_owned());
+    let told = async {
+        loop {
+            bus.publish(&run(), text("x"));
+            if let Some(told) = told() {
+                return told;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let told = tokio::time::timeout(DEADLINE, told).await;
+    told.unwrap_or_else(|_| panic!("no such line: {:#?}", lines.containing("Redis at")))
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_server_or_its_url_is_told_with_its_remedy() {
+    // As the program does. An error means that another test has.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let server = Server::started();
+    let mut admin = server.admin().await;
+    for user in [
+        "publisher on >p ~* &* +@all -subscribe",
+        "subscriber on >p ~* &* +@all -publish",
+        "other on >p ~* &x:* +@all",
+    ] {
+        let mut command = ::redis::cmd("ACL");
+        command.arg("SETUSER");
+        for word in user.split(' ') {
+            command.arg(word);
+        }
+        command.exec_async(&mut admin).await.unwrap();
+    }
+    let socket = server.options().url;
+    let plain = port_of(&server).await;
+    let tls = port_with_tls().await;
+    for (url, remedy) in [
+        (format!("{socket}?db=99"), "correct the number of the database at the end of REDIS_URL"),
+        (format!("{socket}?user=publisher&pass=wrong"), "correct the user and the password in REDIS_URL"),
+        (format!("{socket}?user=publisher&pass=p"), "+publish +subscribe"),
+        (format!("{socket}?user=subscriber&pass=p"), "+publish +subscribe"),
+        (format!("{socket}?user=other&pass=p"), "&ctutor:*"),
+        (format!("rediss://{plain}"), "write `redis://` in REDIS_URL"),
+        (format!("redis://{tls}"), "write `rediss://` in REDIS_URL"),
+    ] {
+        let lines = LogLines::catch();
+        let told = told_of(&lines, &Options::new(&url)).await;
+        assert!(told.contains(remedy), "{url}: {told}");
+    }
 }

@@ -87,12 +87,17 @@ impl Prepared {
         let handle = AttemptHandle {
             serial: shared.next_serial(),
             number: attempt.number,
+            activity_type: attempt.scheduled.activity_type.clone(),
             durable_since: attempt.durable.then(|| shared.clock.now()),
             canceled: canceled.clone(),
             lost: lost.clone(),
         };
         let at_hand = AtHand { shared: shared.clone(), key, serial: handle.serial };
-        shared.attempts().insert(key, handle);
+        let number = handle.number;
+        // One that this worker has lost, and was given anew.
+        if let Some(former) = shared.attempts().insert(key, handle).filter(|former| former.number != number) {
+            former.lost.cancel();
+        }
         Self { attempt, slot, canceled, lost, at_hand }
     }
 }

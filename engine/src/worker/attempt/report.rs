@@ -84,7 +84,11 @@ impl Execution {
                     }
                     return true;
                 }
-                Ok(ReportOutput::Refused) | Err(store::Error::Closed) => return false,
+                Ok(ReportOutput::Refused) => {
+                    self.lost.cancel();
+                    return false;
+                }
+                Err(store::Error::Closed) => return false,
                 Err(error) => self.shared.store.failed(REPORT, &error, self.shared.clock.now()).await,
             }
             tokio::select! {

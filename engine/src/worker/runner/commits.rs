@@ -100,6 +100,7 @@ impl Runner {
 
     /// Waits for the commits in progress, since attempts wait for their outcome, and takes no more inputs.
     pub(super) async fn abandon(&mut self) -> Next {
+        self.shared.lost_run(self.task.run_id, self.task.epoch);
         while let Some(Committed { result, commit }) = self.next_commit().await {
             match result {
                 Ok(StepOutput::Committed { .. }) => self.settle(commit),
