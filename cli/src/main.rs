@@ -9,6 +9,7 @@ mod follow;
 mod logging;
 mod output;
 mod process;
+mod remedy;
 mod secret;
 mod shutdown;
 

@@ -7,10 +7,12 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context;
 use rand::{TryRng, rngs::SysRng};
 
-use crate::config::{Error, JwtSecret, Loaded};
+use crate::{
+    config::{Error, JwtSecret, Loaded},
+    remedy,
+};
 
 /// The file in the data directory.
 pub(crate) const FILE_NAME: &str = "jwt-secret";
@@ -53,18 +55,20 @@ pub(crate) fn find_or_create(loaded: &Loaded) -> anyhow::Result<Found> {
     let path = data.join(FILE_NAME);
     if !path.exists() {
         create_data_directory(data)?;
-        create(&path).with_context(|| format!("the token secret `{}` cannot be created", path.display()))?;
+        create(&path).map_err(|error| {
+            let (shown, remedy) = (path.display(), remedy::of_path(&error, &path));
+            anyhow::anyhow!("the token secret `{shown}` cannot be created: {error}; {remedy}")
+        })?;
     }
     read(&path)
 }
 
 /// Creates the data directory, readable by its owner only.
 pub(crate) fn create_data_directory(data: &Path) -> anyhow::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
-        .with_context(|| format!("the data directory `{}` cannot be created", data.display()))
+    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| {
+        let (shown, remedy) = (data.display(), remedy::of_path(&error, data));
+        anyhow::anyhow!("the data directory `{shown}` cannot be created: {error}; {remedy}")
+    })
 }
 
 fn configured(loaded: &Loaded) -> anyhow::Result<Option<Found>> {
@@ -149,6 +153,21 @@ mod tests {
         let made = fs::read_to_string(&path).unwrap();
         create(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), made);
+    }
+
+    #[test]
+    fn a_data_directory_that_cannot_be_made_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let occupied = format!("`{}` is a file, and a folder is needed there; move it away", file.display());
+        for data in [file.clone(), file.join("below")] {
+            let error = create_data_directory(&data).unwrap_err().to_string();
+            assert!(error.contains(&occupied), "{error}");
+        }
+        // The kernel's own file system takes no files, whoever asks.
+        let error = create_data_directory(Path::new("/proc/ctutor")).unwrap_err().to_string();
+        assert!(error.contains("name another folder with `--data`"), "{error}");
     }
 
     #[test]

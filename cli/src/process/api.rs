@@ -1,4 +1,4 @@
-use std::{io::ErrorKind, net::SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::Context;
 use ctutor_api::{Server, TokenVerifier};
@@ -6,7 +6,10 @@ use ctutor_engine::Engine;
 use tokio::net::TcpListener;
 
 use super::Services;
-use crate::config::{Config, Listen};
+use crate::{
+    config::{Config, Listen},
+    remedy,
+};
 
 /// A socket that clients can connect to, though nobody answers yet.
 #[derive(Debug)]
@@ -16,15 +19,13 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Takes the address, or says who to ask about it.
-    pub(crate) async fn bind(listen: &Listen, remedy: &str) -> anyhow::Result<Self> {
-        let inner = match TcpListener::bind((listen.host.as_str(), listen.port)).await {
-            Ok(inner) => inner,
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                anyhow::bail!("{listen} is taken by another program; {remedy}")
-            }
-            Err(error) => return Err(error).with_context(|| format!("cannot listen on {listen}")),
-        };
+    /// Takes the address, or says why not and what to do; `another` says how to choose another one.
+    pub(crate) async fn bind(listen: &Listen, another: &str) -> anyhow::Result<Self> {
+        let bound = TcpListener::bind((listen.host.as_str(), listen.port)).await;
+        let inner = bound.map_err(|error| {
+            let remedy = remedy::of_address(&error, listen, another);
+            anyhow::anyhow!("cannot listen on {listen}: {error}; {remedy}")
+        })?;
         let address = inner.local_addr().with_context(|| format!("cannot listen on {listen}"))?;
         Ok(Self { inner, address })
     }

@@ -1,4 +1,3 @@
-use anyhow::Context;
 use ctutor_engine::{
     BusOptions, Engine, EngineOptions, OpenError, chain,
     store::{self, Part},
@@ -7,6 +6,12 @@ use secrecy::ExposeSecret;
 
 use crate::config::{DatabaseUrl, Error, Loaded, PASSWORD_REMEDY, RedisUrl};
 
+/// SQLSTATE of a missing right.
+const NO_RIGHT: &str = "42501";
+/// SQLSTATE of a table that is there.
+const EXISTS_ALREADY: &str = "42P07";
+/// SQLSTATE of a second row of one key, as when two processes make one table at once.
+const UNIQUE_VIOLATION: &str = "23505";
 /// SQLSTATE of a refused password.
 const WRONG_PASSWORD: &str = "28P01";
 
@@ -84,7 +89,19 @@ fn told_of_store(error: store::Error, url: &DatabaseUrl) -> anyhow::Error {
 pub(crate) async fn migrate(engine: &Engine, url: &DatabaseUrl) -> anyhow::Result<Vec<String>> {
     let pending = writable(engine, url).await?;
     if !pending.is_empty() {
-        engine.migrate().await.context("a migration of the database failed")?;
+        engine.migrate().await.map_err(|error| {
+            let remedy = match error.code().as_deref() {
+                Some(NO_RIGHT) => {
+                    "; run `ctutor migrate up` as the owner of the tables, or with a role that may CREATE in the schema"
+                }
+                Some(EXISTS_ALREADY | UNIQUE_VIOLATION) => {
+                    "; another process may be migrating the database as well: run `ctutor migrate status`, and \
+                     `ctutor migrate up` again if something is left to do"
+                }
+                _ => "",
+            };
+            anyhow::anyhow!("{:#}{remedy}", told_of_store(error, url).context("a migration of the database failed"))
+        })?;
     }
     Ok(pending)
 }

@@ -3,6 +3,7 @@ use std::{io, sync::Arc};
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use super::{
+    cause::{Cause, driver},
     no_answer::is_no_answer,
     remedy,
     rights::MissingRights,
@@ -17,7 +18,7 @@ const READ_ONLY: &str = "25006";
 pub enum Error {
     /// The database refused or did not answer.
     #[error("{}", what_failed(.0))]
-    Database(#[source] Arc<DbErr>),
+    Database(#[source] Cause),
     /// The database takes no writes, as a standby does.
     #[error(
         "the database is read-only: it is a standby, or `default_transaction_read_only` is on; {}",
@@ -198,16 +199,6 @@ impl Error {
     }
 }
 
-/// The error of the driver.
-pub(super) fn driver(error: &DbErr) -> Option<&sqlx::Error> {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(source))
-        | DbErr::Exec(RuntimeErr::SqlxError(source))
-        | DbErr::Query(RuntimeErr::SqlxError(source)) => Some(source),
-        _ => None,
-    }
-}
-
 fn what_failed(error: &DbErr) -> String {
     let what = match error {
         DbErr::Conn(RuntimeErr::SqlxError(source)) if is_no_answer(source) => "the database does not answer",
@@ -234,7 +225,7 @@ fn is_read_only(error: &DbErr) -> bool {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        Self::from_driver(&error).unwrap_or_else(|| Self::Database(Arc::new(error)))
+        Self::from_driver(&error).unwrap_or_else(|| Self::Database(Arc::new(error).into()))
     }
 }
 

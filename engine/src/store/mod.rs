@@ -4,6 +4,7 @@
 //! own, so that a slow list cannot hold up the work. See the modules of `write` for what each transaction holds.
 
 mod batch;
+mod cause;
 mod database;
 mod error;
 mod failed;
@@ -34,6 +35,7 @@ use std::{
 use ctutor_migration::{Migrator, MigratorTrait};
 use sea_orm::{DatabaseConnection, DbErr};
 
+pub use cause::Cause;
 pub use database::DatabaseOptions;
 pub use error::Error;
 pub use location::Location;
@@ -64,7 +66,7 @@ use crate::{
     chain,
     clock::Timestamp,
     ids::WorkerId,
-    log::outage::{Cause, Duty, Gravity, Outages},
+    log::outage::{self, Duty, Gravity, Outages},
 };
 use batch::Submit;
 use database::{Connector, Target};
@@ -243,7 +245,7 @@ impl Store {
     }
 }
 
-fn cause_of(error: &Error) -> Cause {
+fn cause_of(error: &Error) -> outage::Cause {
     let gravity = if !error.is_unavailable() {
         Gravity::Defect
     } else if error.needs_operator() {
@@ -251,5 +253,5 @@ fn cause_of(error: &Error) -> Cause {
     } else {
         Gravity::Passing
     };
-    Cause { error: chain(error).to_string(), code: error.code(), gravity, remedy: error.remedy() }
+    outage::Cause { error: chain(error).to_string(), code: error.code(), gravity, remedy: error.remedy() }
 }

@@ -6,7 +6,8 @@
 
 use std::{
     collections::HashSet,
-    io,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -25,6 +26,9 @@ use crate::{
 
 /// How many files of references are looked at for what is wrong with them.
 const UNREAD_MAX: usize = 10_000;
+
+/// Longest file of packed references that is looked at for what is wrong with it: a million of them.
+const PACKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 pub(crate) struct Local {
     repository: Repository,
@@ -209,7 +213,14 @@ fn has_promisor(config: &git2::Config) -> bool {
 
 /// What is wrong with the file of packed references. libgit2 ends at a line that it cannot read, as if there were no more.
 fn packed_fault(path: &Path) -> Option<Unreadable> {
-    let content = std::fs::read(path).ok()?;
+    let unreadable = |reason| Unreadable { name: PACKED.to_owned(), reason };
+    let mut content = Vec::new();
+    File::open(path).ok()?.take(PACKED_BYTES_MAX + 1).read_to_end(&mut content).ok()?;
+    if content.len() as u64 > PACKED_BYTES_MAX {
+        let problem =
+            format!("it has more than {PACKED_BYTES_MAX} bytes, which is more than is checked for damage");
+        return Some(unreadable(problem));
+    }
     let is_whole = |line: &[u8]| match line.split_last() {
         Some((b'\n', [b'#', ..])) => true,
         Some((b'\n', [b'^', id @ ..])) => is_id(id),
@@ -217,10 +228,7 @@ fn packed_fault(path: &Path) -> Option<Unreadable> {
         _ => false,
     };
     let number = 1 + content.split_inclusive(|byte| *byte == b'\n').position(|line| !is_whole(line))?;
-    Some(Unreadable {
-        name: PACKED.to_owned(),
-        reason: format!("line {number} is no reference, or is cut off"),
-    })
+    Some(unreadable(format!("line {number} is no reference, or is cut off")))
 }
 
 fn is_id(digits: &[u8]) -> bool {
@@ -264,4 +272,23 @@ fn unopened(url: &RepositoryUrl, path: PathBuf, fault: &git2::Error) -> Error {
 #[cfg(not(unix))]
 fn owner_and_user(_: &Path) -> (String, String) {
     ("another user".to_owned(), "its own user".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_references_are_read_up_to_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(PACKED);
+        let file = File::create(&path).unwrap();
+        let id = "0123456789012345678901234567890123456789";
+        std::fs::write(&path, format!("# pack-refs\n{id} refs/heads/main\n^{id}\n")).unwrap();
+        assert!(packed_fault(&path).is_none());
+        // Without blocks on the disk.
+        file.set_len(1 << 40).unwrap();
+        let fault = packed_fault(&path).unwrap();
+        assert!(fault.reason.starts_with("it has more than 67108864 bytes"), "{}", fault.reason);
+    }
 }

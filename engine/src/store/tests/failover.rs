@@ -43,6 +43,9 @@ async fn sessions_that_are_read_only_after_a_failover_are_replaced_at_once() {
     let error = store.history(RunId(uuid::Uuid::nil()), 0, 1, &[]).await.unwrap_err();
     assert!(error.is_unavailable() && !error.changed_nothing(), "{error:?}");
     assert_eq!(sqlstate(&error).as_deref(), Some("25006"));
+    // Without the line of the server's own source code, which the driver adds.
+    let told = crate::chain(&error).to_string();
+    assert!(told.contains("(SQLSTATE 25006): ") && told.ends_with("in a read-only transaction"), "{told}");
 
     // The sessions of the store stay as they are; only new ones can write.
     alter(&database, "RESET default_transaction_read_only");

@@ -145,5 +145,5 @@ fn the_code_of_an_error_is_told() {
     let error = Error::from(DbErr::Custom("no".to_owned()));
     assert_eq!((error.code(), error.to_string()), (None, "a database statement failed".to_owned()));
     let shared = Arc::new(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
-    assert_eq!(Error::Database(shared).to_string(), "no free connection to the database");
+    assert_eq!(Error::Database(shared.into()).to_string(), "no free connection to the database");
 }
