@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     Error, Part, RenewLeases, Store,
     failed::LastFailure,
+    rights::{self, Missing, MissingRights},
     sql::{Dialect, within},
     verdict::{self, Retry, Session},
 };
@@ -55,6 +56,26 @@ impl Store {
             return Err(error);
         }
         self.probe(size_bytes).await
+    }
+
+    /// Whether the login may do all that the parts do. Tables that do not exist are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::MissingRights`], [`Error::Database`].
+    pub async fn may(&self, parts: &[Part]) -> Result<(), Error> {
+        if self.reader.dialect == Dialect::Sqlite {
+            return Ok(());
+        }
+        let sql = rights::query(parts);
+        let statement = || Statement::from_string(self.reader.dialect.backend(), sql.as_str());
+        let rows = self.asked(|| self.database.query_all_raw(statement())).await?;
+        let Some(first) = rows.first() else { return Ok(()) };
+        let role = first.try_get("", "role")?;
+        let missing = |row: &sea_orm::QueryResult| -> Result<Missing, DbErr> {
+            Ok(Missing { object: row.try_get("", "object")?, operations: row.try_get("", "operations")? })
+        };
+        let rights = rows.iter().map(missing).collect::<Result<_, _>>()?;
+        Err(Error::MissingRights(MissingRights { role, rights }))
     }
 
     /// Whether a worker could renew its leases now.

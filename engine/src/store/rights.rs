@@ -5,10 +5,6 @@
 
 use std::fmt;
 
-use sea_orm::{ConnectionTrait, Statement};
-
-use super::{Error, Store, sql::Dialect};
-
 /// What a process does with the database. Maintenance is a part of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -49,19 +45,19 @@ const WORKER: Needs = &[
 
 /// Operations on one object that the login may not do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Missing {
+pub(super) struct Missing {
     /// `TABLE` or `SCHEMA`, and the name as SQL has it.
-    object: String,
+    pub(super) object: String,
     /// As `GRANT` lists them.
-    operations: String,
+    pub(super) operations: String,
 }
 
 /// All that the login lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingRights {
     /// The name of the login as SQL has it.
-    role: String,
-    rights: Vec<Missing>,
+    pub(super) role: String,
+    pub(super) rights: Vec<Missing>,
 }
 
 impl fmt::Display for MissingRights {
@@ -81,32 +77,10 @@ impl fmt::Display for MissingRights {
     }
 }
 
-impl Store {
-    /// Whether the login may do all that the parts do. Tables that do not exist are not looked at.
-    ///
-    /// # Errors
-    /// [`Error::MissingRights`], [`Error::Database`].
-    pub async fn may(&self, parts: &[Part]) -> Result<(), Error> {
-        if self.reader.dialect == Dialect::Sqlite {
-            return Ok(());
-        }
-        let sql = query(parts);
-        let statement = || Statement::from_string(self.reader.dialect.backend(), sql.as_str());
-        let rows = self.asked(|| self.database.query_all_raw(statement())).await?;
-        let Some(first) = rows.first() else { return Ok(()) };
-        let role = first.try_get("", "role")?;
-        let missing = |row: &sea_orm::QueryResult| -> Result<Missing, sea_orm::DbErr> {
-            Ok(Missing { object: row.try_get("", "object")?, operations: row.try_get("", "operations")? })
-        };
-        let rights = rows.iter().map(missing).collect::<Result<_, _>>()?;
-        Err(Error::MissingRights(MissingRights { role, rights }))
-    }
-}
-
 /// A row for each object on which something is not granted. It reads no table but the catalog, which everybody may.
 ///
 /// A schema without USAGE is passed over when a name is looked up, as if its tables were not there.
-fn query(parts: &[Part]) -> String {
+pub(super) fn query(parts: &[Part]) -> String {
     let values: Vec<String> =
         needs(parts).map(|(table, operation)| format!("('{table}', '{operation}')")).collect();
     format!(
