@@ -15,7 +15,7 @@ use crate::{
         self, ACTIVITY_CLOSED, ActivityKey, ActivityLease, ActivityReport, AttemptEnd, ExpiredActivity,
         ReportOutput,
     },
-    worker::deadlines::{expires_at, timeout_failure},
+    worker::attempts::deadlines::{expires_at, timeout_failure},
 };
 
 /// Maximum number of workers that one activity may lose: one that kills its worker must not be retried forever.

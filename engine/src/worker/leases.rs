@@ -5,11 +5,8 @@ use std::{collections::HashSet, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    at_hand::Input,
-    attempt,
-    deadlines::expires_at,
-    shared::Shared,
-    standstill::{Attempt, Found},
+    attempts::{self, deadlines::expires_at},
+    shared::{Attempt, Found, Input, Shared},
 };
 use crate::{
     activity::{ActivityClose, CloseOutcome, StartedAttempt},
@@ -210,7 +207,7 @@ async fn give_activities_back(
             owner: Some(shared.worker_id),
         };
         if let Some(reason) = unreadable.get(key) {
-            attempt::put_off(shared, lease, None, reason).await?;
+            attempts::put_off(shared, lease, None, reason).await?;
             continue;
         }
         // Without its deadline it would wait for ever; the next renewal finds it again, and reads on new sessions.

@@ -1,12 +1,14 @@
 //! The worker: takes due tasks of its task queues and processes them.
 //!
-//! | part | does |
+//! | room | does |
 //! | --- | --- |
-//! | [`poller`] | claims tasks when a hint, a timer or the polling interval says so |
-//! | [`runner`] | one for each run in memory: replays it, applies events, commits its steps |
-//! | [`attempt`] | one for each activity attempt: runs the code under its timeouts, forwards heartbeats |
-//! | [`standstill`] | tells the log what was lost while the process stood still |
-//! | [`leases`] | renews the leases of the worker, and tells the other parts what was lost |
+//! | [`shared`] | what all rooms know: what is at hand, what is due, what began, whether the process stood still |
+//! | [`attempts`] | one for each activity attempt: runs the code under its timeouts, forwards heartbeats |
+//! | [`runs`] | a runner for each run in memory: replays it, applies events, commits its steps |
+//! | [`claims`] | claims tasks when a hint, a timer or the polling interval says so; takes runs of eager starts |
+//! | [`leases`] | renews the leases of the worker, and tells the other rooms what was lost |
+//!
+//! Each room needs only those before it.
 //!
 //! **Who is authoritative.** Always the database: a worker holds a run or an attempt as long as the row names it as
 //! the owner. If it still works on something that it has lost, its commit is refused and it drops the run. A runner
@@ -16,20 +18,12 @@
 //! again. A worker that stalls longer than its leases detects it at its next commit or renewal. A worker that stops
 //! releases everything at once. A worker that cannot reach the database keeps running activities and claims nothing.
 
-mod at_hand;
-mod at_most_once;
-mod attempt;
-pub(crate) mod deadlines;
-mod due;
-mod eager;
-mod heartbeats;
+pub(crate) mod attempts;
+mod claims;
 mod leases;
 mod options;
-mod poller;
-mod runner;
+mod runs;
 mod shared;
-mod standstill;
-mod watchdog;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +34,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use eager::LocalWorkers;
+pub(crate) use claims::LocalWorkers;
 pub use options::WorkerOptions;
 
 use crate::{
@@ -138,9 +132,9 @@ impl Service {
         let leases = tokio::spawn(leases::run(shared.clone(), background.clone()));
         tokio::spawn(leases::watch(shared.clone(), background.clone()));
         let (membership, begun) = self.local_workers.join(&shared);
-        tracker.spawn(poller::take_begun(shared.clone(), tracker.clone(), begun));
+        tracker.spawn(claims::take_begun(shared.clone(), tracker.clone(), begun));
         // The poller is subscribed before `ready`, so no hint that follows is missed.
-        poller::run(shared.clone(), tracker.clone(), shutdown, &self.ready).await;
+        claims::run(shared.clone(), tracker.clone(), shutdown, &self.ready).await;
         drop(membership);
         drain(&shared, &tracker).await;
         background.cancel();

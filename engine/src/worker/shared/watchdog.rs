@@ -13,7 +13,7 @@ use crate::{chain, ids::WorkflowType};
 
 /// Watches the activations of workflow code in a worker.
 #[derive(Debug)]
-pub(super) struct Watchdog(Arc<State>);
+pub(in crate::worker) struct Watchdog(Arc<State>);
 
 #[derive(Debug)]
 struct State {
@@ -40,14 +40,14 @@ struct Running {
 }
 
 /// One activation. It ends when this is dropped.
-pub(super) struct Activation<'a> {
+pub(in crate::worker) struct Activation<'a> {
     state: &'a State,
     number: u64,
 }
 
 impl Watchdog {
     /// A watchdog for activations that take longer than `limit`.
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(in crate::worker) fn new(limit: Duration) -> Self {
         let state = Arc::new(State { limit, activations: Mutex::default(), stopped: Condvar::default() });
         let watched = state.clone();
         let thread = std::thread::Builder::new().name("ctutor-watchdog".to_owned());
@@ -61,7 +61,7 @@ impl Watchdog {
     }
 
     /// An activation of this thread begins.
-    pub(super) fn begin(&self, workflow_type: &WorkflowType) -> Activation<'_> {
+    pub(in crate::worker) fn begin(&self, workflow_type: &WorkflowType) -> Activation<'_> {
         let running = Running {
             begun: Instant::now(),
             report_at: self.0.limit,

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::{at_hand::Input, shared::Shared};
+use super::shared::{Input, Shared};
 use crate::{
     activity::ActivityClose,
     chain,

@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     log::{self, AfterAttempt, AttemptOf, RunOf, outage::Duty},
     store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ReportOutput},
-    worker::at_hand::Input,
+    worker::shared::Input,
 };
 
 /// In the log lines of an outage.

@@ -17,7 +17,7 @@ use crate::ids::{ActivityType, RunId};
 
 /// When the process was seen to move, and what it had when it did not.
 #[derive(Debug)]
-pub(super) struct Standstill {
+pub(in crate::worker) struct Standstill {
     last_look: Duration,
     /// Between two looks at most, while the process moves.
     apart: Duration,
@@ -28,36 +28,36 @@ pub(super) struct Standstill {
 
 /// A standstill, and what was at hand when it was over.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(in crate::worker) struct Found {
     was_renewed: bool,
-    pub(super) lasted: Duration,
-    pub(super) at_hand: AtHand,
+    pub(in crate::worker) lasted: Duration,
+    pub(in crate::worker) at_hand: AtHand,
 }
 
 /// Runs and attempts, each with the token that is canceled when it is known to be lost.
 #[derive(Debug)]
-pub(super) struct AtHand {
-    pub(super) runs: Vec<(RunId, CancellationToken)>,
-    pub(super) attempts: Vec<Attempt>,
+pub(in crate::worker) struct AtHand {
+    pub(in crate::worker) runs: Vec<(RunId, CancellationToken)>,
+    pub(in crate::worker) attempts: Vec<Attempt>,
 }
 
 /// An attempt of an activity.
 #[derive(Debug)]
-pub(super) struct Attempt {
-    pub(super) run_id: RunId,
-    pub(super) activity_type: ActivityType,
-    pub(super) number: u32,
-    pub(super) lost: CancellationToken,
+pub(in crate::worker) struct Attempt {
+    pub(in crate::worker) run_id: RunId,
+    pub(in crate::worker) activity_type: ActivityType,
+    pub(in crate::worker) number: u32,
+    pub(in crate::worker) lost: CancellationToken,
 }
 
 impl Standstill {
     /// Of a process that looks each `apart`, with leases that last for `lease`.
-    pub(super) fn new(uptime: Duration, apart: Duration, lease: Duration) -> Self {
+    pub(in crate::worker) fn new(uptime: Duration, apart: Duration, lease: Duration) -> Self {
         Self { last_look: uptime, apart, shortest: lease / 2, found: None }
     }
 
     /// Finds out whether the process stood still, and remembers what it has at hand then.
-    pub(super) fn look(&mut self, uptime: Duration, at_hand: impl FnOnce() -> AtHand) {
+    pub(in crate::worker) fn look(&mut self, uptime: Duration, at_hand: impl FnOnce() -> AtHand) {
         let gap = uptime.saturating_sub(self.last_look);
         self.last_look = uptime;
         if gap.saturating_sub(self.apart) < self.shortest {
@@ -72,7 +72,7 @@ impl Standstill {
 
     /// The leases were renewed: what is to be told, the second time. At the first one some of what was lost may be on its
     /// way back, by a claim or as the refusal of a commit that nobody has read yet.
-    pub(super) fn renewed(&mut self) -> Option<Found> {
+    pub(in crate::worker) fn renewed(&mut self) -> Option<Found> {
         let was_renewed = std::mem::replace(&mut self.found.as_mut()?.was_renewed, true);
         if was_renewed { self.found.take() } else { None }
     }

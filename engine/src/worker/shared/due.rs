@@ -18,13 +18,13 @@ const WAKE_UPS_MAX: usize = 10_000;
 
 /// A set of kinds of tasks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Kinds {
+pub(in crate::worker) struct Kinds {
     workflow: bool,
     activity: bool,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Due {
+pub(in crate::worker) struct Due {
     state: Mutex<State>,
     news: Notify,
 }
@@ -38,9 +38,9 @@ struct State {
 }
 
 impl Kinds {
-    pub(super) const ALL: Self = Self { workflow: true, activity: true };
+    pub(in crate::worker) const ALL: Self = Self { workflow: true, activity: true };
 
-    pub(super) fn contains(self, kind: TaskKind) -> bool {
+    pub(in crate::worker) fn contains(self, kind: TaskKind) -> bool {
         match kind {
             TaskKind::Workflow => self.workflow,
             TaskKind::Activity => self.activity,
@@ -61,13 +61,13 @@ impl Kinds {
 
 impl Due {
     /// Tasks of the kind may be due now.
-    pub(super) fn look_for(&self, kind: TaskKind) {
+    pub(in crate::worker) fn look_for(&self, kind: TaskKind) {
         self.state().wanted.set(kind, true);
         self.news.notify_one();
     }
 
     /// Tasks of the kind may be due at this time.
-    pub(super) fn look_at(&self, at: Timestamp, kind: TaskKind) {
+    pub(in crate::worker) fn look_at(&self, at: Timestamp, kind: TaskKind) {
         if at >= Timestamp::NEVER {
             return;
         }
@@ -84,23 +84,23 @@ impl Due {
     }
 
     /// Sets whether tasks of the kind wait for a free slot.
-    pub(super) fn set_starved(&self, kind: TaskKind, starved: bool) {
+    pub(in crate::worker) fn set_starved(&self, kind: TaskKind, starved: bool) {
         self.state().starved.set(kind, starved);
     }
 
-    pub(super) fn is_starved(&self, kind: TaskKind) -> bool {
+    pub(in crate::worker) fn is_starved(&self, kind: TaskKind) -> bool {
         self.state().starved.contains(kind)
     }
 
     /// A slot for a task of the kind is free again.
-    pub(super) fn place_is_free(&self, kind: TaskKind) {
+    pub(in crate::worker) fn place_is_free(&self, kind: TaskKind) {
         if self.state().starved.contains(kind) {
             self.look_for(kind);
         }
     }
 
     /// Takes the kinds to claim now.
-    pub(super) fn take(&self, now: Timestamp) -> Kinds {
+    pub(in crate::worker) fn take(&self, now: Timestamp) -> Kinds {
         let mut state = self.state();
         let later = state.wake_ups.split_off(&(Timestamp(now.0 + 1), TaskKind::Workflow));
         let come = std::mem::replace(&mut state.wake_ups, later);
@@ -111,13 +111,13 @@ impl Due {
     }
 
     /// The next time to claim, if one is known.
-    pub(super) fn next(&self) -> Option<Timestamp> {
+    pub(in crate::worker) fn next(&self) -> Option<Timestamp> {
         self.state().wake_ups.first().map(|(at, _)| *at)
     }
 
     /// Returns when there is something to claim at once, or an earlier time to claim; sometimes also when there is
     /// not.
-    pub(super) async fn changed(&self) {
+    pub(in crate::worker) async fn changed(&self) {
         if self.state().wanted.is_empty() {
             self.news.notified().await;
         }

@@ -1,4 +1,10 @@
-//! State that the parts of a worker share.
+//! State that the rooms of a worker share.
+
+mod at_hand;
+mod at_most_once;
+mod due;
+mod standstill;
+mod watchdog;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,14 +18,16 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    at_hand::{AttemptHandle, Input, RunEntry},
-    at_most_once::AtMostOnce,
-    due::Due,
-    options::WorkerOptions,
-    standstill::{AtHand, Attempt, Standstill},
-    watchdog::Watchdog,
-};
+pub(super) use at_hand::{AttemptHandle, Input, RunEntry};
+pub(super) use due::Kinds;
+pub(super) use standstill::{Attempt, Found};
+
+use super::options::WorkerOptions;
+use at_most_once::AtMostOnce;
+use due::Due;
+use standstill::{AtHand, Standstill};
+use watchdog::Watchdog;
+
 use crate::{
     activity::Resources,
     clock::{Clock, Timestamp},

@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct AtMostOnce(Mutex<HashMap<ActivityKey, Begun>>);
+pub(in crate::worker) struct AtMostOnce(Mutex<HashMap<ActivityKey, Begun>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Begun {
@@ -25,17 +25,17 @@ struct Begun {
 
 impl AtMostOnce {
     /// The code of an attempt begins.
-    pub(super) fn begin(&self, key: ActivityKey, attempt: u32, at: Timestamp) {
+    pub(in crate::worker) fn begin(&self, key: ActivityKey, attempt: u32, at: Timestamp) {
         self.begun().insert(key, Begun { attempt, at });
     }
 
     /// When the code of the attempt began; `None` if it did not.
-    pub(super) fn begun_at(&self, key: &ActivityKey, attempt: u32) -> Option<Timestamp> {
+    pub(in crate::worker) fn begun_at(&self, key: &ActivityKey, attempt: u32) -> Option<Timestamp> {
         self.begun().get(key).filter(|begun| begun.attempt == attempt).map(|begun| begun.at)
     }
 
     /// Forgets the attempts whose rows did not name this worker when a renewal asked for them.
-    pub(super) fn renewed(&self, held: &Held, asked_at: Timestamp) {
+    pub(in crate::worker) fn renewed(&self, held: &Held, asked_at: Timestamp) {
         self.begun().retain(|key, begun| {
             begun.at >= asked_at
                 || held.activities.get(key).is_some_and(|(attempt, _)| *attempt == begun.attempt)

@@ -18,7 +18,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::shared::Shared;
+use crate::worker::shared::Shared;
 use crate::{
     client::{Acceptance, EagerSlot, EagerStarts},
     ids::{TaskQueue, WorkerId, WorkflowType},
@@ -27,17 +27,17 @@ use crate::{
 
 /// A run that a worker holds from its start.
 #[derive(Debug)]
-pub(super) struct Begun {
-    pub(super) task: ClaimedWorkflowTask,
-    pub(super) run: LoadedRun,
-    pub(super) acceptance: Acceptance,
+pub(in crate::worker) struct Begun {
+    pub(in crate::worker) task: ClaimedWorkflowTask,
+    pub(in crate::worker) run: LoadedRun,
+    pub(in crate::worker) acceptance: Acceptance,
     /// Counts until the run is in memory.
-    pub(super) reservation: Reservation,
+    pub(in crate::worker) reservation: Reservation,
 }
 
 /// A slot that is reserved for a run.
 #[derive(Debug)]
-pub(super) struct Reservation(Arc<AtomicUsize>);
+pub(in crate::worker) struct Reservation(Arc<AtomicUsize>);
 
 /// The workers of this process that take new runs. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +52,7 @@ struct Intake {
 
 /// While it exists, the worker takes new runs.
 #[derive(Debug)]
-pub(super) struct Membership {
+pub(in crate::worker) struct Membership {
     workers: LocalWorkers,
     worker_id: WorkerId,
 }
@@ -60,7 +60,10 @@ pub(super) struct Membership {
 impl LocalWorkers {
     /// Lets a worker take new runs. The receiver ends when the membership has ended and every slot that was
     /// reserved until then is filled or dropped.
-    pub(super) fn join(&self, shared: &Arc<Shared>) -> (Membership, mpsc::UnboundedReceiver<Begun>) {
+    pub(in crate::worker) fn join(
+        &self,
+        shared: &Arc<Shared>,
+    ) -> (Membership, mpsc::UnboundedReceiver<Begun>) {
         let (sender, begun) = mpsc::unbounded_channel();
         let intake = Intake { shared: shared.clone(), sender, reserved: Arc::default() };
         self.intakes().insert(shared.worker_id, intake);

@@ -12,16 +12,16 @@ use crate::{
 
 /// A run in memory.
 #[derive(Clone)]
-pub(super) struct RunEntry {
-    pub(super) epoch: i64,
-    pub(super) since: Timestamp,
+pub(in crate::worker) struct RunEntry {
+    pub(in crate::worker) epoch: i64,
+    pub(in crate::worker) since: Timestamp,
     /// Canceled when another worker has it, or this one gives it up.
-    pub(super) lost: CancellationToken,
-    pub(super) inputs: mpsc::UnboundedSender<Input>,
+    pub(in crate::worker) lost: CancellationToken,
+    pub(in crate::worker) inputs: mpsc::UnboundedSender<Input>,
 }
 
 /// What the runner of a run is told.
-pub(super) enum Input {
+pub(in crate::worker) enum Input {
     /// The inbox may have messages up to this number.
     Inbox(i64),
     /// An activity that this worker ran has ended; the reply says whether that was committed.
@@ -33,13 +33,13 @@ pub(super) enum Input {
 }
 
 /// An attempt that runs, as the rest of the worker sees it.
-pub(super) struct AttemptHandle {
+pub(in crate::worker) struct AttemptHandle {
     /// Tells it from an earlier or later one of the same activity.
-    pub(super) serial: u64,
-    pub(super) number: u32,
-    pub(super) activity_type: ActivityType,
+    pub(in crate::worker) serial: u64,
+    pub(in crate::worker) number: u32,
+    pub(in crate::worker) activity_type: ActivityType,
     /// Since when the database knows that this worker has it; `None` during the commit.
-    pub(super) durable_since: Option<Timestamp>,
-    pub(super) canceled: CancellationToken,
-    pub(super) lost: CancellationToken,
+    pub(in crate::worker) durable_since: Option<Timestamp>,
+    pub(in crate::worker) canceled: CancellationToken,
+    pub(in crate::worker) lost: CancellationToken,
 }

@@ -11,6 +11,8 @@
 //! An end is reported until the database has accepted or refused it, and the attempt counts as running until then:
 //! otherwise another worker could start an attempt that has ended.
 
+pub(crate) mod deadlines;
+mod heartbeats;
 mod load;
 mod report;
 
@@ -21,12 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-use super::{
-    at_hand::{AttemptHandle, Input},
-    deadlines::{expires_at, next_attempt, timeout_failure},
-    heartbeats::{Heartbeats, Pump, PumpEnd},
-    shared::Shared,
-};
+use super::shared::{AttemptHandle, Input, Shared};
 use crate::{
     activity::{
         ActivityClose, ActivityContext, ActivityError, ActivityErrorKind, ActivityInfo, CloseOutcome,
@@ -41,6 +38,9 @@ use crate::{
 };
 
 pub(super) use load::{load, put_off};
+
+use deadlines::{expires_at, next_attempt, timeout_failure};
+use heartbeats::{Heartbeats, Pump, PumpEnd};
 
 /// All that is needed to run an attempt.
 pub(super) struct Attempt {

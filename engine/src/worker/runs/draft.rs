@@ -14,10 +14,7 @@ use crate::{
     machine::{Close, Run},
     model::WorkflowStatus,
     store::{ActivityLease, AfterStep, NewActivityTask, Step, TakenActivity},
-    worker::{
-        attempt::{self, Attempt, Prepared},
-        deadlines::expires_at,
-    },
+    worker::attempts::{self, Attempt, Prepared, deadlines::expires_at},
 };
 
 /// Content of the next step.
@@ -184,7 +181,7 @@ impl Runner {
         };
         let output = output.unwrap_or_else(|error| std::future::ready(Err(error)).boxed());
         for prepared in draft.begin_early {
-            attempt::spawn(&self.shared, &self.tracker, prepared);
+            attempts::spawn(&self.shared, &self.tracker, prepared);
         }
         let commit = Committing {
             output,

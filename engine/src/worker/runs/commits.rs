@@ -16,7 +16,7 @@ use crate::{
     log::{self, outage::Duty},
     model::WorkflowStatus,
     store::{self, CloseOutput, CloseRun, StepOutput, TaskKind},
-    worker::attempt::{self, Prepared},
+    worker::attempts::{self, Prepared},
 };
 
 /// In the log lines of an outage. The run continues from its last committed step.
@@ -118,7 +118,7 @@ impl Runner {
         }
         for mut prepared in commit.begin {
             prepared.attempt.durable = true;
-            attempt::spawn(&self.shared, &self.tracker, prepared);
+            attempts::spawn(&self.shared, &self.tracker, prepared);
         }
         let now = self.shared.clock.now();
         for (event_id, _) in commit.begun {

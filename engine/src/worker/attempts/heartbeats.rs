@@ -10,7 +10,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::shared::Shared;
+use crate::worker::shared::Shared;
 use crate::{
     activity::{ActivityError, Heartbeat, HeartbeatSink, Progress},
     clock::Timestamp,

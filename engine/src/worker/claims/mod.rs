@@ -1,5 +1,7 @@
 //! Claims due tasks.
 
+mod eager;
+
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::{
@@ -9,12 +11,12 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    at_hand::{Input, RunEntry},
-    attempt::{self, Prepared},
-    due::Kinds,
-    eager, runner,
-    shared::Shared,
+    attempts::{self, Prepared},
+    runs,
+    shared::{Input, Kinds, RunEntry, Shared},
 };
+pub(crate) use eager::LocalWorkers;
+
 use crate::{
     chain,
     client::Acceptance,
@@ -107,7 +109,7 @@ fn begin(
             former.lost.cancel();
         }
     }
-    tracker.spawn(runner::run(shared.clone(), tracker.clone(), task, run, acceptance, receiver));
+    tracker.spawn(runs::run(shared.clone(), tracker.clone(), task, run, acceptance, receiver));
 }
 
 /// Turns hints into claims. All topics are subscribed when this returns.
@@ -278,9 +280,9 @@ impl Claims {
         if claimed.is_empty() {
             return Ok(Asked::Database);
         }
-        let attempts = attempt::load(shared, claimed).await?;
+        let attempts = attempts::load(shared, claimed).await?;
         for (attempt, slot) in attempts.into_iter().zip(slots) {
-            attempt::spawn(shared, tracker, Prepared::new(shared, attempt, slot));
+            attempts::spawn(shared, tracker, Prepared::new(shared, attempt, slot));
         }
         Ok(Asked::Database)
     }
@@ -404,7 +406,7 @@ async fn read(shared: &Shared, claimed: &mut Vec<ClaimedWorkflowTask>) -> Result
 async fn give_back(shared: &Shared, task: &ClaimedWorkflowTask, reason: &str) -> Result<(), store::Error> {
     let failure = Failure::new("HistoryError", reason);
     // A run that was closed since is nobody's.
-    if shared.store.write(runner::given_back(shared, task, &failure)).await? {
+    if shared.store.write(runs::given_back(shared, task, &failure)).await? {
         tracing::error!(run.id = %task.run_id, reason, "a run cannot be read; reading is retried");
     }
     Ok(())
