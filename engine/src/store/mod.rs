@@ -11,6 +11,7 @@ mod failed;
 mod location;
 mod lock;
 mod no_answer;
+mod queue;
 mod read;
 mod readiness;
 mod remedy;
@@ -39,9 +40,9 @@ pub use cause::Cause;
 pub use database::DatabaseOptions;
 pub use error::Error;
 pub use location::Location;
+pub use queue::Counters;
+pub(crate) use queue::{Both, Outcome};
 pub use rights::{MissingRights, Part};
-pub use writer::Counters;
-pub(crate) use writer::{Both, Outcome};
 
 pub(crate) use read::{
     execution::{LoadedRun, Shows},
@@ -83,7 +84,7 @@ pub(crate) const ACTIVITY_CLOSED: &str = "ActivityClosed";
 pub struct Store {
     database: DatabaseConnection,
     reader: Reader,
-    writer: writer::Handle,
+    writer: queue::Handle,
     /// The lock of a file is held as long as the store is.
     connector: Connector,
     sessions: Sessions,
