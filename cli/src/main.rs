@@ -16,7 +16,7 @@ mod shutdown;
 use std::{io, process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use ctutor_engine::chain;
 
 use crate::{
@@ -58,7 +58,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("the threads of the process cannot be started")?;
-    let result = runtime.block_on(cli.command.run(&loaded));
+    let result = runtime.block_on(cli.command.run(&loaded, Cli::command));
     // A fetch from a server that says nothing holds a thread which cannot be told to stop. Whatever it was for has
     // been given back by now.
     runtime.shutdown_timeout(THREADS_GRACE_PERIOD);

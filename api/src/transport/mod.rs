@@ -40,6 +40,7 @@ pub mod guard;
 mod http;
 mod negotiate;
 mod options;
+mod origins;
 mod params;
 mod query_string;
 mod refusal;
@@ -64,7 +65,8 @@ pub(crate) use body::read_bounded;
 pub use document::Judge;
 pub use error::code;
 pub use gauges::Gauges;
-pub use options::{DocumentsOptions, HttpOptions, Introspection, Options, SseOptions};
+pub use options::{DocumentsOptions, HttpOptions, Introspection, Options, SseOptions, WebSocketOptions};
+pub use origins::Origins;
 pub(crate) use query_string::{NotUtf8, parameters};
 
 use document::{Documents, Prepared};

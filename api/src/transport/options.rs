@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{guard::Limits, websocket};
+use super::{guard::Limits, origins::Origins};
 
 /// How the transports behave. The defaults are meant for production.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ pub struct Options {
     /// Parsed documents that are kept.
     pub documents: DocumentsOptions,
     /// Everything over WebSockets.
-    pub websocket: websocket::Options,
+    pub websocket: WebSocketOptions,
 }
 
 /// Who may use `__schema` and `__type`.
@@ -90,5 +90,50 @@ pub struct DocumentsOptions {
 impl Default for DocumentsOptions {
     fn default() -> Self {
         Self { cached_max: 512, cached_bytes_max: 16 * 1024, cached_total_bytes_max: 1024 * 1024 }
+    }
+}
+
+/// Bounds of a socket.
+#[derive(Debug, Clone)]
+pub struct WebSocketOptions {
+    /// Which pages may open sockets.
+    pub origins: Origins,
+    /// Time until `connection_init`: 3 s.
+    pub init_timeout: Duration,
+    /// Time between two pings: 12 s.
+    pub ping_interval: Duration,
+    /// Intervals without a sign of life after which a socket is dropped: 2.
+    pub silences_max: u32,
+    /// Time for one message to leave: 10 s.
+    pub write_timeout: Duration,
+    /// Time for a client to answer a close: 2 s.
+    pub close_timeout: Duration,
+    /// Operations at a time: 100.
+    pub operations_max: usize,
+    /// Sockets of one subject at a time: 20.
+    pub subject_sockets_max: usize,
+    /// Messages that wait for a slow client: 64.
+    pub queue_messages_max: usize,
+    /// Bytes of a message from a client: 256 KiB.
+    pub message_bytes_max: usize,
+    /// Bytes of the buffer that each socket keeps for reading: 8 KiB.
+    pub read_buffer_bytes: usize,
+}
+
+impl Default for WebSocketOptions {
+    fn default() -> Self {
+        Self {
+            origins: Origins::default(),
+            init_timeout: Duration::from_secs(3),
+            ping_interval: Duration::from_secs(12),
+            silences_max: 2,
+            write_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(2),
+            operations_max: 100,
+            subject_sockets_max: 20,
+            queue_messages_max: 64,
+            message_bytes_max: 256 * 1024,
+            read_buffer_bytes: 8 * 1024,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use ctutor_api::transport::{Options, websocket};
+use ctutor_api::transport::{Options, Origins, WebSocketOptions};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -28,9 +28,8 @@ async fn the_protocol_is_the_modern_one_or_none() {
 
 #[tokio::test]
 async fn pages_of_other_origins_are_refused() {
-    let origins =
-        websocket::Origins::same_host().and(["https://console.example".parse().expect("an origin")]);
-    let websocket = websocket::Options { origins, ..Default::default() };
+    let origins = Origins::same_host().and(["https://console.example".parse().expect("an origin")]);
+    let websocket = WebSocketOptions { origins, ..Default::default() };
     let server = Server::start(Options { websocket, ..Options::default() }).await;
     let same = format!("http://{}", server.address);
     let protocol = Some("graphql-transport-ws");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ctutor_api::transport::{Options, websocket};
+use ctutor_api::transport::{Options, WebSocketOptions};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -14,13 +14,13 @@ use crate::soon;
 use crate::toy::Server;
 use crate::ws_client::{Seen, Socket, complete, next};
 
-async fn server_with(websocket: websocket::Options) -> Server {
+async fn server_with(websocket: WebSocketOptions) -> Server {
     Server::start(Options { websocket, ..Options::default() }).await
 }
 
 #[test]
 fn the_defaults_are_those_of_the_specification() {
-    let options = websocket::Options::default();
+    let options = WebSocketOptions::default();
     assert_eq!(options.init_timeout, Duration::from_secs(3));
     assert_eq!(options.ping_interval, Duration::from_secs(12));
     assert_eq!(options.silences_max, 2);
@@ -33,7 +33,7 @@ fn the_defaults_are_those_of_the_specification() {
 
 #[tokio::test]
 async fn a_socket_that_is_not_initialised_closes_with_4408() {
-    let websocket = websocket::Options { init_timeout: Duration::from_millis(20), ..Default::default() };
+    let websocket = WebSocketOptions { init_timeout: Duration::from_millis(20), ..Default::default() };
     let server = server_with(websocket).await;
     let mut socket = Socket::open(&server).await;
     assert_eq!(socket.close_code().await, 4408);
@@ -42,7 +42,7 @@ async fn a_socket_that_is_not_initialised_closes_with_4408() {
 
 #[tokio::test]
 async fn an_initialised_socket_outlives_the_init_timeout() {
-    let websocket = websocket::Options {
+    let websocket = WebSocketOptions {
         init_timeout: Duration::from_millis(1_000),
         ping_interval: Duration::from_millis(600),
         ..Default::default()
@@ -131,7 +131,7 @@ fn fragment(text: String, is_first: bool) -> tokio_tungstenite::tungstenite::pro
 
 #[tokio::test]
 async fn a_client_without_a_sign_of_life_is_dropped() {
-    let websocket = websocket::Options { ping_interval: Duration::from_millis(30), ..Default::default() };
+    let websocket = WebSocketOptions { ping_interval: Duration::from_millis(30), ..Default::default() };
     let server = server_with(websocket).await;
     let mut socket = Socket::ready(&server).await;
     socket.subscribe("1", "subscription { pulses }").await;
@@ -144,7 +144,7 @@ async fn a_client_without_a_sign_of_life_is_dropped() {
 
 #[tokio::test]
 async fn a_client_that_answers_pings_stays() {
-    let websocket = websocket::Options { ping_interval: Duration::from_millis(100), ..Default::default() };
+    let websocket = WebSocketOptions { ping_interval: Duration::from_millis(100), ..Default::default() };
     let server = server_with(websocket).await;
     let mut socket = Socket::ready(&server).await;
     for _ in 0..5 {
@@ -156,7 +156,7 @@ async fn a_client_that_answers_pings_stays() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_stops_its_subscriptions_and_is_dropped() {
-    let websocket = websocket::Options {
+    let websocket = WebSocketOptions {
         write_timeout: Duration::from_millis(200),
         close_timeout: Duration::from_millis(20),
         ..Default::default()
@@ -186,7 +186,7 @@ async fn a_busy_subscription_does_not_starve_others() {
 
 #[tokio::test]
 async fn the_sockets_of_one_subject_are_counted() {
-    let websocket = websocket::Options { subject_sockets_max: 2, ..Default::default() };
+    let websocket = WebSocketOptions { subject_sockets_max: 2, ..Default::default() };
     let server = server_with(websocket).await;
     let first = Socket::ready(&server).await;
     let _second = Socket::ready(&server).await;

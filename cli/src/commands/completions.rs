@@ -1,9 +1,8 @@
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::{cli::Cli, output};
+use crate::output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -12,9 +11,10 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    /// For the command line that `cli` describes.
+    pub(super) fn run(self, cli: fn() -> clap::Command) -> anyhow::Result<ExitCode> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "ctutor", &mut script);
+        clap_complete::generate(self.shell, &mut cli(), "ctutor", &mut script);
         output::data(String::from_utf8_lossy(&script).trim_end())?;
         Ok(ExitCode::SUCCESS)
     }

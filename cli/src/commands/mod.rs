@@ -73,7 +73,8 @@ impl Command {
         }
     }
 
-    pub(crate) async fn run(self, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    /// Runs the command; `cli` describes the whole command line.
+    pub(crate) async fn run(self, loaded: &Loaded, cli: fn() -> clap::Command) -> anyhow::Result<ExitCode> {
         match self {
             Self::Dev(args) => args.run(loaded).await,
             Self::Serve(args) => args.run(loaded).await,
@@ -86,7 +87,7 @@ impl Command {
             Self::Migrate(command) => command.run(loaded).await,
             Self::Schema => schema::run(),
             Self::Config(args) => args.run(loaded),
-            Self::Completions(args) => args.run(),
+            Self::Completions(args) => args.run(cli),
         }
     }
 }

@@ -1,6 +1,6 @@
 use ctutor_api::{
     ListBounds,
-    transport::{DocumentsOptions, Introspection, SseOptions, guard::Limits, websocket},
+    transport::{DocumentsOptions, Introspection, Origins, SseOptions, WebSocketOptions, guard::Limits},
 };
 use serde::Deserialize;
 
@@ -171,10 +171,10 @@ impl Streams {
 }
 
 impl WebSocket {
-    pub(crate) fn options(&self) -> websocket::Options {
-        websocket::Options {
+    pub(crate) fn options(&self) -> WebSocketOptions {
+        WebSocketOptions {
             // Those of `api.cors_origins` are added by the server.
-            origins: websocket::Origins::same_host(),
+            origins: Origins::same_host(),
             init_timeout: self.init_timeout.0,
             ping_interval: self.ping_interval.0,
             silences_max: self.silences_max.get(),

@@ -45,8 +45,8 @@ pub(crate) use queue::{Both, Outcome};
 pub use rights::{MissingRights, Part};
 
 pub(crate) use read::{
-    execution::{LoadedRun, Shows},
-    task::{ActivityKey, ExpiredActivity, Message, Scheduled},
+    run::{LoadedRun, Message, Shows},
+    task::{ActivityKey, ExpiredActivity, Scheduled},
     waiting::{RunNames, WaitingTasks},
 };
 pub(crate) use wake::{TaskKind, Wake};

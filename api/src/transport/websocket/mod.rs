@@ -30,11 +30,9 @@ mod connection;
 mod message;
 mod operation;
 mod operations;
-mod origin;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::Executor;
 use axum::body::Body;
@@ -47,55 +45,8 @@ use super::auth::Authenticate;
 use super::negotiate::Accepts;
 use super::refusal::Refusal;
 
-pub use origin::Origins;
-
 /// The one subprotocol that is offered.
 pub const PROTOCOL: &str = "graphql-transport-ws";
-
-/// Bounds of a socket.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Which pages may open sockets.
-    pub origins: Origins,
-    /// Time until `connection_init`: 3 s.
-    pub init_timeout: Duration,
-    /// Time between two pings: 12 s.
-    pub ping_interval: Duration,
-    /// Intervals without a sign of life after which a socket is dropped: 2.
-    pub silences_max: u32,
-    /// Time for one message to leave: 10 s.
-    pub write_timeout: Duration,
-    /// Time for a client to answer a close: 2 s.
-    pub close_timeout: Duration,
-    /// Operations at a time: 100.
-    pub operations_max: usize,
-    /// Sockets of one subject at a time: 20.
-    pub subject_sockets_max: usize,
-    /// Messages that wait for a slow client: 64.
-    pub queue_messages_max: usize,
-    /// Bytes of a message from a client: 256 KiB.
-    pub message_bytes_max: usize,
-    /// Bytes of the buffer that each socket keeps for reading: 8 KiB.
-    pub read_buffer_bytes: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            origins: Origins::default(),
-            init_timeout: Duration::from_secs(3),
-            ping_interval: Duration::from_secs(12),
-            silences_max: 2,
-            write_timeout: Duration::from_secs(10),
-            close_timeout: Duration::from_secs(2),
-            operations_max: 100,
-            subject_sockets_max: 20,
-            queue_messages_max: 64,
-            message_bytes_max: 256 * 1024,
-            read_buffer_bytes: 8 * 1024,
-        }
-    }
-}
 
 /// A message that is a little too long is read and closes the socket with 1009; only a much longer one is cut off by the
 /// WebSocket library.

@@ -1,6 +1,6 @@
 //! Runs.
 
-use std::{cmp::Ordering, collections::HashMap, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use ctutor_entity::workflow_execution::{Column, Entity};
 use sea_orm::{
@@ -20,46 +20,8 @@ use crate::{
         WorkflowOrder, WorkflowStatus, WorkflowTarget,
     },
     payload::Payload,
-    store::{ClaimedWorkflowTask, Error, Store},
+    store::{Error, Store},
 };
-
-/// What a worker needs to know of a run besides its history.
-#[derive(Debug, Clone)]
-pub(crate) struct LoadedRun {
-    pub(crate) execution: WorkflowExecution,
-    pub(crate) events: Vec<crate::history::HistoryEvent>,
-    /// What the events take in the database.
-    pub(crate) history_size_bytes: usize,
-    pub(crate) messages: Vec<super::task::Message>,
-}
-
-/// How what was read of a run compares with what its claim found in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shows {
-    /// Everything.
-    All,
-    /// More: the run was closed since.
-    More,
-    /// Less: the session leads to a server that lags behind, or that is no longer the primary. Or the run was closed
-    /// and deleted since.
-    Less,
-}
-
-impl LoadedRun {
-    /// Compares with the claim.
-    pub(crate) fn shows(&self, task: &ClaimedWorkflowTask) -> Shows {
-        let next = self.events.last().map_or(1, |event| event.event_id + 1);
-        match next.cmp(&task.next_event_id) {
-            Ordering::Less => Shows::Less,
-            Ordering::Greater => Shows::More,
-            Ordering::Equal => {
-                let claimed = self.messages.iter().filter(|message| message.sequence <= task.inbox_sequence);
-                let claimed = i64::try_from(claimed.count()).unwrap_or(i64::MAX);
-                if claimed < task.unread_messages { Shows::Less } else { Shows::All }
-            }
-        }
-    }
-}
 
 #[derive(Debug, FromQueryResult)]
 struct Row {

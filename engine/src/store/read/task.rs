@@ -2,31 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ctutor_entity::{activity_task, message, workflow_task};
-use sea_orm::{EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
+use ctutor_entity::{activity_task, workflow_task};
+use sea_orm::{EntityTrait, FromQueryResult};
 
-use super::execution::LoadedRun;
 use crate::{
     chain,
     clock::Timestamp,
     failure::Failure,
     history::{ActivityTaskScheduled, EventAttributes, HistoryEvent},
-    ids::{EventId, Namespace, RunId, WorkerId},
-    model::{BlockedWorkflowTask, Caller},
+    ids::{EventId, RunId, WorkerId},
+    model::BlockedWorkflowTask,
     store::{
         ActivityLease, Error, Store,
         sql::{Dialect, json},
         write::claim::attempt,
     },
 };
-
-/// A message in the inbox of a run.
-#[derive(Debug, Clone)]
-pub(crate) struct Message {
-    pub(crate) sequence: i64,
-    pub(crate) kind: String,
-    pub(crate) body: String,
-}
 
 /// An activity attempt whose worker was lost, or that waited too long.
 #[derive(Debug, Clone)]
@@ -71,50 +62,6 @@ pub(in crate::store) fn expired(dialect: Dialect, at_most: u64) -> String {
 }
 
 impl Store {
-    /// Everything a worker needs to continue some runs, in three queries.
-    pub(crate) async fn load_runs(
-        &self,
-        namespace: &Namespace,
-        run_ids: &[RunId],
-    ) -> Result<HashMap<RunId, LoadedRun>, Error> {
-        let executions = self.executions(namespace, &Caller::engine(), run_ids).await?;
-        let mut runs: HashMap<RunId, LoadedRun> = executions
-            .into_iter()
-            .map(|(run_id, execution)| {
-                let (events, messages) = (Vec::new(), Vec::new());
-                (run_id, LoadedRun { execution, events, history_size_bytes: 0, messages })
-            })
-            .collect();
-        for (run_id, event, size_bytes) in self.histories(run_ids).await? {
-            if let Some(run) = runs.get_mut(&run_id) {
-                run.events.push(event);
-                run.history_size_bytes += size_bytes;
-            }
-        }
-        for (run_id, message) in self.inboxes(run_ids).await? {
-            if let Some(run) = runs.get_mut(&run_id) {
-                run.messages.push(message);
-            }
-        }
-        Ok(runs)
-    }
-
-    /// The messages of some runs, in the order of their arrival.
-    pub(crate) async fn inboxes(&self, run_ids: &[RunId]) -> Result<Vec<(RunId, Message)>, Error> {
-        let rows = message::Entity::find()
-            .filter(self.reader.dialect.among("message.run_id", run_ids))
-            .order_by_asc(message::Column::RunId)
-            .order_by_asc(message::Column::Sequence)
-            .all(&self.reader)
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                (RunId(row.run_id), Message { sequence: row.sequence, kind: row.kind, body: row.body })
-            })
-            .collect())
-    }
-
     /// What the events say that scheduled these activities.
     pub(crate) async fn scheduled_activities(
         &self,
