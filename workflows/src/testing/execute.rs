@@ -7,6 +7,7 @@ use super::{
     Broken,
     bench::{Bench, Material, is_folder},
     plan::{Maxima, TestPlan},
+    progress::{Progress, Stage},
     report::Report,
     runner::Runner,
 };
@@ -26,23 +27,6 @@ pub struct Job<'a> {
     pub sandbox: &'a Sandbox,
     /// Where temporary folders are created.
     pub scratch: &'a Path,
-}
-
-/// Progress of a test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    pub stage: Stage,
-    pub done: u32,
-    pub total: u32,
-    /// Name of the running test.
-    pub current: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// The files are copied and the tests of the reference are listed.
-    Preparing,
-    Running,
 }
 
 /// Tests a submission.

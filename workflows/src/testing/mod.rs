@@ -19,6 +19,7 @@ mod names;
 mod paths;
 mod places;
 pub mod plan;
+mod progress;
 pub mod report;
 mod repository;
 mod runner;
@@ -29,7 +30,8 @@ mod workflow;
 
 pub use activities::{FetchRepository, FetchStage, Fetched, RunTests, fetch_repository, run_tests};
 pub use broken::Broken;
-pub use execute::{Job, Progress, Stage, execute};
+pub use execute::{Job, execute};
+pub use progress::{Progress, Stage};
 pub use repository::{CredentialReference, Repository};
 pub(crate) use scratch::prepare_scratch;
 pub use secrets::SecretFolder;
