@@ -17,7 +17,7 @@ use std::{
 
 use tokio::{
     io::AsyncWriteExt,
-    process::{Child, ChildStderr, ChildStdout},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout},
     runtime::Handle,
 };
 use tokio_util::sync::CancellationToken;
@@ -135,16 +135,24 @@ async fn start(launch: Launch) -> Result<(Running, Status, Option<Group>), Error
         None => tokio::process::Command::new(program),
     };
     command.args(argv).env_clear().envs(launch.env).current_dir(&launch.cwd);
-    command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    let pipe = || launch.user.pipe().map_err(Error::io("making a pipe for the command"));
+    let (input, (stdout, stdout_end), (stderr, stderr_end)) = (pipe()?, pipe()?, pipe()?);
+    command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { input.0.into() });
+    command.stdout(stdout_end).stderr(stderr_end).process_group(0).kill_on_drop(true);
     let (status, writer) = Status::new().map_err(Error::io("making a pipe for the start"))?;
     let options = file_of(&launch.line.options).map_err(Error::io("writing the options of the sandbox"))?;
     let given = Given { filters: launch.filters.as_deref(), status: writer, options };
     given.hand_to(&mut command).map_err(Error::io("handing over the filters of system calls"))?;
-    let mut child = spawner::spawn(command).await.map_err(Error::io("starting the command"))?;
-    if let Some(mut pipe) = child.stdin.take() {
+    let child = spawner::spawn(command).await.map_err(Error::io("starting the command"))?;
+    let stdout = ChildStdout::from_std(OwnedFd::from(stdout).into());
+    let stderr = ChildStderr::from_std(OwnedFd::from(stderr).into());
+    let (stdout, stderr) =
+        stdout.and_then(|stdout| Ok((stdout, stderr?))).map_err(Error::io("reading the outputs"))?;
+    if !launch.stdin.is_empty() {
+        let input = ChildStdin::from_std(OwnedFd::from(input.1).into());
+        let mut input = input.map_err(Error::io("writing the input"))?;
         // A program that does not read its input breaks the pipe when it ends.
-        tokio::spawn(async move { pipe.write_all(&launch.stdin).await });
+        tokio::spawn(async move { input.write_all(&launch.stdin).await });
     }
     let root = child.id().ok_or(Error::Setup { message: "the command has no process ID".into() })?;
     let first = First::default();
@@ -159,8 +167,8 @@ async fn start(launch: Launch) -> Result<(Running, Status, Option<Group>), Error
     };
     let captured_bytes = launch.limits.captured_bytes;
     let running = Running {
-        stdout: Reader::new(child.stdout.take(), Stream::Stdout, captured_bytes),
-        stderr: Reader::new(child.stderr.take(), Stream::Stderr, captured_bytes),
+        stdout: Reader::new(Some(stdout), Stream::Stdout, captured_bytes),
+        stderr: Reader::new(Some(stderr), Stream::Stderr, captured_bytes),
         watchdog: watchdog.start().map_err(Error::io("watching the command"))?,
         processes: Some(Processes { child, root, first, ending: launch.ending, user: launch.user }),
         seen,

@@ -18,7 +18,7 @@ use std::{
     fs::{self, DirBuilder, File},
     hash::{BuildHasher, RandomState},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, lchown},
+    os::unix::fs::{DirBuilderExt, MetadataExt, fchown, lchown},
     path::{Path, PathBuf},
     str::FromStr,
     sync::{
@@ -164,6 +164,17 @@ impl UserLease {
         let given = folders.iter().try_for_each(|folder| give(folder, self.id, self.id));
         self.folders.lock().unwrap_or_else(PoisonError::into_inner).extend(folders);
         given
+    }
+
+    /// A pipe of this user, which may open its ends by name, as `/dev/stdout` does.
+    ///
+    /// # Errors
+    /// If there are no descriptors left.
+    pub(crate) fn pipe(&self) -> io::Result<(io::PipeReader, io::PipeWriter)> {
+        let (reader, writer) = io::pipe()?;
+        // A worker without the right to do so runs its commands as the user that it is itself.
+        let _ = fchown(&writer, Some(self.id), Some(self.id));
+        Ok((reader, writer))
     }
 
     /// Keeps the user from other commands for as long as this process lives.

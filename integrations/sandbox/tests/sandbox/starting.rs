@@ -144,6 +144,19 @@ os._exit(127)";
     assert_eq!(outcome.cause, None);
 }
 
+/// Shell programs write to the names of the descriptors, and read from them.
+#[tokio::test]
+async fn a_program_opens_its_streams_by_name() {
+    let place = Place::new().await;
+    let script = "echo one >/dev/stdout; echo two | tee /dev/stderr; echo three >/proc/self/fd/2; \
+                  cat /dev/stdin; cat </dev/fd/0";
+    let mut command = place.command(&["/bin/sh", "-c", script]);
+    command.stdin = b"four\n".to_vec();
+    let outcome = place.run(&command).await;
+    assert_eq!(outcome.exit, Exit::Exited(0), "{}", outcome.stderr.text());
+    assert_eq!((&*outcome.stdout.text(), &*outcome.stderr.text()), ("one\ntwo\nfour\n", "two\nthree\n"));
+}
+
 #[tokio::test]
 async fn a_missing_library_is_told() {
     let place = Place::new().await;
