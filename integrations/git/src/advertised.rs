@@ -13,6 +13,9 @@ const TAGS: &str = "refs/tags/";
 pub(crate) const PEELED: &str = "^{}";
 /// The file that references are collected in.
 pub(crate) const PACKED: &str = "packed-refs";
+/// Why a reference that a server lists without an object means nothing.
+const WITHOUT_OBJECT: &str =
+    "the server lists it without the ID of an object, as one whose file is half written";
 /// How many names an error lists.
 const LISTED_MAX: usize = 10;
 
@@ -25,7 +28,7 @@ pub(crate) struct Advertised {
     head: Option<String>,
 }
 
-/// A reference that is there and cannot be read.
+/// A reference that is there and cannot be read, so that it means no object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     pub(crate) name: String,
@@ -44,12 +47,20 @@ impl Advertised {
         Self { refs: refs.into_iter().collect(), ..Self::default() }
     }
 
+    /// What a server lists. Git gives a reference that it cannot read the ID of zeros.
+    pub(crate) fn listed(refs: impl IntoIterator<Item = (String, Oid)>) -> Self {
+        let (broken, refs) = refs.into_iter().partition::<Vec<_>, _>(|(_, id)| id.is_zero());
+        let unreadable =
+            broken.into_iter().map(|(name, _)| Unreadable { name, reason: WITHOUT_OBJECT.to_owned() });
+        Self { refs, unreadable: unreadable.collect(), head: None }
+    }
+
     /// With the branch that `HEAD` names.
     pub(crate) fn with_head(self, head: Option<String>) -> Self {
         Self { head, ..self }
     }
 
-    /// With what cannot be read. Only a repository of this machine tells.
+    /// With what cannot be read in a repository of this machine.
     pub(crate) fn with_unreadable(self, unreadable: Vec<Unreadable>, head: Option<String>) -> Self {
         Self { unreadable, head, ..self }
     }
@@ -86,7 +97,10 @@ impl Advertised {
         if let Some(head) = self.reference("HEAD") {
             return Ok(head);
         }
-        self.check_readable(url, |name| name == "HEAD" || self.head.as_deref() == Some(name))?;
+        // A server tells what `HEAD` names only if that can be read, so that any branch may be the one.
+        self.check_readable(url, |name| {
+            name == "HEAD" || self.head.as_deref().map_or(name.starts_with(HEADS), |head| head == name)
+        })?;
         self.check_not_empty(url)?;
         Err(Error::NoDefaultBranch { url: url.clone(), branches: self.branches() })
     }

@@ -65,7 +65,7 @@ impl Server<'_> {
             remote.connect_auth(Direction::Fetch, Some(self.callbacks(&notes)), None).map_err(told)?;
         let listed = connection.list().map_err(told)?;
         let default = listed.iter().find(|head| head.name() == "HEAD").and_then(|head| head.symref_target());
-        let advertised = Advertised::new(listed.iter().map(|head| (head.name().to_owned(), head.oid())))
+        let advertised = Advertised::listed(listed.iter().map(|head| (head.name().to_owned(), head.oid())))
             .with_head(default.map(str::to_owned));
         let (refspecs, decision) = decide(&advertised)?;
         notes.phase.set(Phase::Asking);

@@ -16,23 +16,29 @@ fn with_main(content: &str) -> (Upstream, Oid) {
 
 #[tokio::test]
 async fn a_branch_whose_file_is_half_written_is_damage_and_no_empty_repository() {
-    for length in [0, 1, 20, 39] {
-        let (upstream, commit) = with_main("1");
-        fs::write(upstream.path().join("refs/heads/main"), &commit.to_string()[..length]).unwrap();
-        for revision in ["main", "heads/main", "refs/heads/main", "HEAD"] {
-            let error = upstream.commit_at(By::Path, revision).await.unwrap_err();
-            assert!(matches!(error, Error::Damaged { .. }), "{length} {revision}: {error:?}");
-            let told = error.to_string();
-            assert!(told.contains("the reference `refs/heads/main` cannot be read: "), "{told}");
-            assert!(error.is_of_the_content() && !error.is_retryable());
+    for by in EACH_WAY {
+        for content in ["", "0", "0123456789012345678901234567890", "garbage\n"] {
+            let (upstream, commit) = with_main("1");
+            fs::write(upstream.path().join("refs/heads/main"), content).unwrap();
+            for revision in ["main", "heads/main", "refs/heads/main", "HEAD"] {
+                let error = upstream.commit_at(by, revision).await.unwrap_err();
+                assert!(matches!(error, Error::Damaged { .. }), "{by:?} {content:?} {revision}: {error:?}");
+                let told = error.to_string();
+                assert!(told.contains("the reference `refs/heads/main` cannot be read: "), "{told}");
+                assert!(error.is_of_the_content() && !error.is_retryable());
+            }
+            // What does not need it is fine.
+            upstream.set("refs/heads/other", commit);
+            let id = commit.to_string();
+            for revision in ["other", &id, &id[..10]] {
+                let found = upstream.commit_at(by, revision).await;
+                assert_eq!(found.map_err(|error| error.to_string()), Ok(id.clone()), "{by:?} {content:?}");
+            }
+            let error = upstream.commit_at(by, "main").await.unwrap_err();
+            assert!(matches!(error, Error::Damaged { .. }), "{by:?} {content:?}: {error:?}");
+            let error = upstream.commit_at(by, "none").await.unwrap_err();
+            assert!(matches!(error, Error::UnknownRevision { .. }), "{by:?} {content:?}: {error:?}");
         }
-        // What does not need it is fine.
-        upstream.set("refs/heads/other", commit);
-        assert_eq!(upstream.commit_at(By::Path, "other").await.unwrap(), commit.to_string());
-        let error = upstream.commit_at(By::Path, "main").await.unwrap_err();
-        assert!(matches!(error, Error::Damaged { .. }), "{length}: {error:?}");
-        let error = upstream.commit_at(By::Path, "none").await.unwrap_err();
-        assert!(matches!(error, Error::UnknownRevision { .. }), "{length}: {error:?}");
     }
 }
 
