@@ -86,7 +86,7 @@ impl Mirror {
         };
         let commit = found.ok_or_else(|| match local.is_shallow() {
             true => Error::Shallow { url: url.clone(), revision: self.source.revision.clone() },
-            false => self.unknown(&advertised),
+            false => self.lost_or_unknown(&objects, &advertised),
         })?;
         if !self.objects(mirror)?.has_commit(&commit) {
             let objects = self.objects(local.repository())?;
@@ -126,7 +126,8 @@ impl Mirror {
             Err(error) => return self.download_each(repository, secret.as_ref(), &listed.take(), error),
         };
         self.store(repository, &received, None)?;
-        self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(&received.advertised))
+        let objects = self.objects(repository)?;
+        self.meaning(&objects, commit)?.ok_or_else(|| self.lost_or_unknown(&objects, &received.advertised))
     }
 
     fn download_commit(
@@ -144,7 +145,8 @@ impl Mirror {
             Ok((vec![refs::asking(source, id)], ()))
         })?;
         self.store(repository, &received, Some(id))?;
-        self.meaning(&self.objects(repository)?, commit)?.ok_or_else(|| self.unknown(&received.advertised))
+        let objects = self.objects(repository)?;
+        self.meaning(&objects, commit)?.ok_or_else(|| self.lost_or_unknown(&objects, &received.advertised))
     }
 
     fn download_named(
@@ -176,7 +178,8 @@ impl Mirror {
         match wanted {
             Some(id) => self.peel(&objects, id),
             None => {
-                self.short(&objects, &received.advertised)?.ok_or_else(|| self.unknown(&received.advertised))
+                let found = self.short(&objects, &received.advertised)?;
+                found.ok_or_else(|| self.lost_or_unknown(&objects, &received.advertised))
             }
         }
     }
@@ -288,6 +291,14 @@ impl Mirror {
             });
         }
         Ok(found.pop())
+    }
+
+    /// The error for a commit ID that is not here: damage if a branch or a tag has it.
+    fn lost_or_unknown(&self, objects: &Objects<'_>, listed: &Advertised) -> Error {
+        let digits = self.source.revision.digits();
+        let has = |id: &Oid| digits.as_ref().is_some_and(|digits| id.to_string().starts_with(digits));
+        let fault = listed.tips().filter(has).find_map(|id| self.peel(objects, id).err());
+        fault.unwrap_or_else(|| self.unknown(listed))
     }
 
     pub(crate) fn unknown(&self, listed: &Advertised) -> Error {

@@ -7,6 +7,7 @@ mod connection;
 mod error;
 mod fetch;
 mod local;
+mod loose;
 mod mirror;
 mod objects;
 mod options;

@@ -173,6 +173,8 @@ impl Copying<'_> {
                     _ if mirror.exists(entry.id) || !seen.insert(entry.id) => {}
                     _ => {
                         bytes += self.objects.header(entry.id).map_err(|error| within(error, &path))?.0;
+                        self.check(wanted.len() as u64, bytes)?;
+                        self.objects.check_whole(entry.id).map_err(|error| within(error, &path))?;
                         wanted.push(entry.id);
                     }
                 }

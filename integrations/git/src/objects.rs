@@ -6,7 +6,7 @@
 
 use git2::{ObjectType, Oid, Repository};
 
-use crate::{CommitId, Error, source::RepositoryUrl};
+use crate::{CommitId, Error, loose::Loose, source::RepositoryUrl};
 
 /// A tag may be one of a tag.
 const TAGS_MAX: usize = 16;
@@ -16,6 +16,7 @@ const MODE_EXECUTABLE: u32 = 0o111;
 
 pub(crate) struct Objects<'a> {
     odb: git2::Odb<'a>,
+    loose: Loose,
     url: &'a RepositoryUrl,
     bytes_max: u64,
 }
@@ -50,7 +51,7 @@ impl<'a> Objects<'a> {
         bytes_max: u64,
     ) -> Result<Self, Error> {
         let odb = repository.odb().map_err(|fault| damaged(url, fault.message()))?;
-        Ok(Self { odb, url, bytes_max })
+        Ok(Self { odb, loose: Loose::of(repository), url, bytes_max })
     }
 
     pub(crate) fn has_commit(&self, commit: &CommitId) -> bool {
@@ -109,7 +110,17 @@ impl<'a> Objects<'a> {
     }
 
     pub(crate) fn file(&self, id: Oid) -> Result<git2::OdbObject<'_>, Error> {
+        self.check_whole(id)?;
         self.odb.read(id).map_err(|fault| self.unreadable(id, &fault))
+    }
+
+    /// Whether the whole content of an object can be read without libgit2 running on for ever.
+    pub(crate) fn check_whole(&self, id: Oid) -> Result<(), Error> {
+        let (size, _) = self.odb.read_header(id).map_err(|fault| self.unreadable(id, &fault))?;
+        match self.loose.fault(id, size as u64) {
+            None => Ok(()),
+            Some(fault) => Err(damaged(self.url, &format!("the object `{id}` cannot be read: {fault}"))),
+        }
     }
 
     /// The size and the kind of an object whose content may be read into memory, unless it is a file.

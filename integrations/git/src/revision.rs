@@ -58,6 +58,14 @@ impl Revision {
         let is_short = (SHORT_ID_DIGITS_MIN..COMMIT_ID_DIGITS).contains(&name.len()) && is_hexadecimal(name);
         is_short.then(|| name.to_ascii_lowercase())
     }
+
+    /// The first digits of a commit ID, or all of them, if the revision may be one.
+    pub(crate) fn digits(&self) -> Option<String> {
+        match self {
+            Self::Commit(commit) => Some(commit.to_string()),
+            revision => revision.as_short_id(),
+        }
+    }
 }
 
 impl FromStr for Revision {

@@ -31,10 +31,7 @@ impl Mirror {
         if !(is_too_large || is_of_one_reference(&error)) {
             return Err(error);
         }
-        let digits = match &self.source.revision {
-            Revision::Commit(commit) => commit.to_string(),
-            revision => revision.as_short_id().unwrap_or_default(),
-        };
+        let digits = self.source.revision.digits().unwrap_or_default();
         let references = listed.starting_with(&digits);
         let is_all = references.len() <= REFERENCES_MAX;
         let mut fault: Option<Error> = None;

@@ -54,6 +54,71 @@ async fn a_corrupt_object_is_damage_too() {
 }
 
 #[tokio::test]
+async fn an_object_that_is_cut_off_is_damage_and_ends() {
+    // Content that does not compress, so that every cut is in the middle of it.
+    let text: String =
+        (0..300_u32).map(|number| format!("{:x} ", number.wrapping_mul(2_654_435_761))).collect();
+    for kind in ["commit", "folder", "file"] {
+        for part in [0, 1, 2, 25, 75, 99] {
+            let upstream = Upstream::new();
+            let file = upstream.raw(ObjectType::Blob, text.as_bytes());
+            let folder = upstream.tree(&[("100644", b"a", file)]);
+            let tree = upstream.tree(&[("40000", b"src", folder)]);
+            let commit = upstream.commit_of(tree, &[]);
+            upstream.set("refs/heads/main", commit);
+            let id = [("commit", commit), ("folder", folder), ("file", file)]
+                .into_iter()
+                .find_map(|(name, id)| (name == kind).then_some(id))
+                .unwrap();
+            let whole = fs::read(upstream.object_file(id)).unwrap();
+            let length = if part < 10 { part } else { whole.len() * part / 100 };
+            fs::remove_file(upstream.object_file(id)).unwrap();
+            fs::write(upstream.object_file(id), &whole[..length]).unwrap();
+            // In an alternate of an alternate, too.
+            for name in ["b", "c"] {
+                let objects = upstream.path().join("objects");
+                let elsewhere = upstream.folder.path().join(name);
+                let error = upstream.commit_at(By::Path, "main").await.unwrap_err();
+                assert!(matches!(error, Error::Damaged { .. }), "{kind} {part}: {error:?}");
+                assert!(error.to_string().contains(&id.to_string()), "{kind} {part}: {error}");
+                fs::rename(&objects, &elsewhere).unwrap();
+                fs::create_dir_all(objects.join("info")).unwrap();
+                fs::write(objects.join("info/alternates"), format!("../../../{name}\n")).unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_a_branch_names_and_nobody_can_read_is_no_unknown_one() {
+    for lost in ["missing", "garbage", "another"] {
+        for by in EACH_WAY {
+            let upstream = Upstream::new();
+            let commit = upstream.commit("1", &[]);
+            upstream.set("refs/heads/main", commit);
+            let other = upstream.object_file(upstream.raw(ObjectType::Blob, b"hello"));
+            upstream.remove_object(commit);
+            match lost {
+                "missing" => {}
+                "garbage" => fs::write(upstream.object_file(commit), "garbage").unwrap(),
+                _ => drop(fs::copy(other, upstream.object_file(commit)).unwrap()),
+            }
+            let id = commit.to_string();
+            for revision in [&id, &id[..10]] {
+                let error = upstream.commit_at(by, revision).await.unwrap_err();
+                let is_unknown = matches!(error, Error::UnknownRevision { .. });
+                assert!(!is_unknown, "{by:?} {lost} {revision}: {error:?}");
+            }
+            let error = upstream.commit_at(by, "0123456789").await.unwrap_err();
+            assert!(
+                !matches!(by, By::Path) || matches!(error, Error::UnknownRevision { .. }),
+                "{lost}: {error:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn references_that_cannot_be_read_are_no_fault_of_the_network() {
     let upstream = Upstream::new();
     upstream.set("refs/heads/main", upstream.commit("1", &[]));
