@@ -10,6 +10,8 @@ use git2::TraceLevel;
 /// How much of an answer is kept: its headers and its first packet lines.
 const KEPT_BYTES_MAX: usize = 8192;
 const REQUEST: &[u8] = b"Sending request:";
+/// What `git http-backend` writes before the list, which another program makes.
+const BEGUN_LIST: &[u8] = b"001e# service=git-upload-pack\n0000";
 const RECEIVED: &[u8] = b"Received:\n";
 
 thread_local! {
@@ -23,7 +25,10 @@ pub(crate) enum Answer {
     Refusal(String),
     /// A body whose end is that of the connection. HTTP allows it, and libgit2 reads none of it.
     WithoutLength,
+    /// A whole body of no bytes, with the content type of Git, which libgit2 insists on.
     Empty,
+    /// Not even its headers.
+    Missing,
     CutOff,
 }
 
@@ -48,6 +53,15 @@ pub(crate) fn last() -> Answer {
     ANSWER.with_borrow(|answer| read(answer))
 }
 
+/// Whether the last answer is a list of references that Git began. If it is over for HTTP and not for Git, the program that
+/// Git runs for it has ended without a word. A connection that was cut off is another error of libgit2.
+pub(crate) fn is_begun_list() -> bool {
+    ANSWER.with_borrow(|answer| {
+        let Some((headers, body)) = parts(answer) else { return false };
+        body_of(&headers, body).is_some_and(|body| body.starts_with(BEGUN_LIST))
+    })
+}
+
 /// Requests come past here too, with their credentials, and are not kept.
 fn note(_: TraceLevel, line: &[u8]) {
     ANSWER.with_borrow_mut(|answer| {
@@ -61,26 +75,42 @@ fn note(_: TraceLevel, line: &[u8]) {
 }
 
 fn read(answer: &[u8]) -> Answer {
-    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Answer::Empty };
-    let headers = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
-    let has = |name: &str| headers.lines().any(|line| line.starts_with(name));
-    let body = &answer[end + 4..];
-    let is_chunked = has("transfer-encoding:");
-    if !is_chunked && !has("content-length:") {
-        return Answer::WithoutLength;
-    }
-    let body = if is_chunked { first_chunk(body) } else { body };
+    let Some((headers, body)) = parts(answer) else { return Answer::Missing };
+    let Some(body) = body_of(&headers, body) else {
+        return if has(&headers, "transfer-encoding:") { Answer::CutOff } else { Answer::WithoutLength };
+    };
     match refusal(body) {
         Some(message) => Answer::Refusal(message),
-        None if body.is_empty() => Answer::Empty,
+        None if body.is_empty() && is_of_no_bytes(&headers) => Answer::Empty,
         None => Answer::CutOff,
     }
 }
 
-/// The body after the size of its first chunk; nothing if that is the last one.
-fn first_chunk(body: &[u8]) -> &[u8] {
-    let Some(end) = body.windows(2).position(|two| two == b"\r\n") else { return b"" };
-    if body[..end].iter().all(|digit| *digit == b'0') { b"" } else { &body[end + 2..] }
+/// The headers in lower case, and what came after them.
+fn parts(answer: &[u8]) -> Option<(String, &[u8])> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    Some((String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase(), &answer[end + 4..]))
+}
+
+fn has(headers: &str, start: &str) -> bool {
+    headers.lines().any(|line| line.starts_with(start))
+}
+
+/// Whether nothing is missing of a body that has no bytes.
+fn is_of_no_bytes(headers: &str) -> bool {
+    let length = headers.lines().find_map(|line| line.strip_prefix("content-length:"));
+    length.is_none_or(|length| length.trim() == "0")
+}
+
+/// The body, of which no more than the first chunk; nothing if its length is not told, or the first chunk has not come.
+fn body_of<'a>(headers: &str, body: &'a [u8]) -> Option<&'a [u8]> {
+    if !has(headers, "transfer-encoding:") {
+        return has(headers, "content-length:").then_some(body);
+    }
+    let end = body.windows(2).position(|two| two == b"\r\n")?;
+    let size = usize::from_str_radix(std::str::from_utf8(&body[..end]).ok()?.trim(), 16).ok()?;
+    let chunk = &body[end + 2..];
+    Some(&chunk[..size.min(chunk.len())])
 }
 
 /// The text of the packet line `ERR` that a body begins with, if it is whole.
@@ -105,6 +135,8 @@ mod tests {
             ("Content-Length: 32", "0020ERR upload-pack: not", Answer::CutOff),
             ("Content-Length: 0", "", Answer::Empty),
             ("Transfer-Encoding: chunked", "0\r\n\r\n", Answer::Empty),
+            ("Transfer-Encoding: chunked", "", Answer::CutOff),
+            ("Content-Length: 8", "", Answer::CutOff),
             ("Transfer-Encoding: chunked", "8\r\n0008NAK\n\r\n0\r\n\r\n", Answer::CutOff),
             ("Content-Length: 8", "0008NAK\n", Answer::CutOff),
             ("Content-Length: 8", "0003ERR ", Answer::CutOff),
@@ -113,7 +145,7 @@ mod tests {
             let answer = format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{body}");
             assert_eq!(read(answer.as_bytes()), expected, "{answer:?}");
         }
-        assert_eq!(read(b""), Answer::Empty);
+        assert_eq!(read(b"HTTP/1.1 200 OK\r\n"), Answer::Missing);
     }
 
     #[test]
@@ -127,6 +159,6 @@ mod tests {
         note(TraceLevel::Trace, &[RECEIVED, &[b'x'; 2 * KEPT_BYTES_MAX]].concat());
         assert_eq!(ANSWER.with_borrow(Vec::len), KEPT_BYTES_MAX);
         forget();
-        assert_eq!(last(), Answer::Empty);
+        assert_eq!(last(), Answer::Missing);
     }
 }

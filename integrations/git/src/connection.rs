@@ -58,6 +58,7 @@ impl Server<'_> {
         decide: impl FnOnce(&Advertised) -> Result<(Vec<String>, T), Error>,
     ) -> Result<Received<T>, Error> {
         self.check()?;
+        answer::forget();
         let notes = Notes::default();
         let told = |fault: git2::Error| self.explain(&fault, &notes);
         let mut remote = repository.remote_anonymous(self.source.url.as_str()).map_err(told)?;
@@ -100,8 +101,12 @@ impl Server<'_> {
             return error;
         }
         let is_over = fault.code() == git2::ErrorCode::Eof && fault.class() != git2::ErrorClass::Ssh;
-        if is_over && notes.phase.get() == Phase::Asking {
-            return self.over(shown);
+        match notes.phase.get() {
+            Phase::Asking if is_over => return self.over(shown),
+            Phase::Connecting if is_over && answer::is_begun_list() => {
+                return Error::Speechless { url, asked: "its references".to_owned() };
+            }
+            _ => {}
         }
         Error::from_fetch(&url, fault, message, notes.phase.get())
     }
@@ -116,7 +121,8 @@ impl Server<'_> {
             Answer::WithoutLength => {
                 "has neither `Content-Length` nor `Transfer-Encoding: chunked`, one of which libgit2 needs"
             }
-            Answer::Empty => "is empty",
+            Answer::Empty => return Error::Speechless { url, asked: format!("`{revision}`") },
+            Answer::Missing => "did not come",
             Answer::CutOff => "is cut off",
         };
         Error::Unanswered { url, revision, answer }

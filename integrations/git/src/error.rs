@@ -58,6 +58,18 @@ pub enum Error {
          of proxies before it, and run `git fsck` in the repository"
     )]
     Unanswered { url: RepositoryUrl, revision: Revision, answer: &'static str },
+    /// Git on the server began to answer and said nothing, as it does when it cannot read its repository, or is killed.
+    #[error(
+        "Git on the server of `{url}` ended without a word when asked for {asked}, as it does if that cannot be read; \
+         run `git fsck` in the repository, or push a whole clone to a new one"
+    )]
+    Speechless { url: RepositoryUrl, asked: String },
+    /// It may be a server that has not yet what another one of the same repository lists.
+    #[error(
+        "`{url}` lists `{name}`, and when asked for it said: {message}; if this lasts, the object is missing: push it \
+         again, or push a whole clone to a new repository"
+    )]
+    Withheld { url: RepositoryUrl, name: String, message: String },
     /// The server answered in the words of the Git protocol.
     #[error("`{url}` reported an error: {message}")]
     Reported { url: RepositoryUrl, message: String },
@@ -137,6 +149,7 @@ impl Error {
             Self::Network { .. } | Self::TimedOut { .. } | Self::Io { .. } | Self::Mirror { .. } => true,
             // Either the repository does not exist, or the server has a temporary fault.
             Self::HungUp { .. } | Self::Unanswered { .. } | Self::Reported { .. } => true,
+            Self::Speechless { .. } | Self::Withheld { .. } => true,
             Self::SecretUnavailable { source, .. } => source.is_retryable(),
             Self::Answered { status, .. } => matches!(status, 408 | 429 | 500..),
             Self::InvalidUrl { .. }
@@ -185,6 +198,12 @@ impl Error {
         )
     }
 
+    /// Whether this is how a repository looks from outside that its server cannot read, and also how a server looks that
+    /// is not well for a moment, so that only asking again later tells: the repository's content is at fault if it lasts.
+    pub fn is_of_the_content_if_it_lasts(&self) -> bool {
+        matches!(self, Self::Speechless { .. } | Self::Withheld { .. })
+    }
+
     pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
     }
@@ -217,7 +236,6 @@ impl Error {
             (Code::Auth, _) if url.is_ssh() => Self::SshAgentUnavailable { url },
             (Code::Auth, _) => Self::AuthenticationRefused { url },
             (Code::Eof, Class::Ssh) => Self::HungUp { url, message: ssh::one_line(&message) },
-            // Its last answer was whole and empty, which is how a server ends that cannot read its repository.
             (Code::Eof, _) if phase != Phase::Receiving => {
                 Self::HungUp { url, message: "nothing".to_owned() }
             }

@@ -112,6 +112,7 @@ impl Mirror {
                 | Error::Damaged { .. }
                 | Error::HungUp { .. }
                 | Error::Unanswered { .. }
+                | Error::Speechless { .. }
                 | Error::Network { .. },
             ) if asked.get() => {}
             outcome => return outcome,
@@ -157,11 +158,12 @@ impl Mirror {
         let asked = RefCell::default();
         let received = match self.receive_named(repository, secret, &asked) {
             // The reference may have moved since it was listed, so that it is asked for once more.
-            Err(Error::HungUp { .. } | Error::Unanswered { .. } | Error::Reported { .. })
-                if matches!(*asked.borrow(), Asked::One) =>
-            {
-                self.receive_named(repository, secret, &asked)
-            }
+            Err(
+                Error::HungUp { .. }
+                | Error::Unanswered { .. }
+                | Error::Speechless { .. }
+                | Error::Reported { .. },
+            ) if matches!(*asked.borrow(), Asked::One) => self.receive_named(repository, secret, &asked),
             outcome => outcome,
         };
         let received = match (received, asked.take()) {

@@ -74,19 +74,30 @@ impl Mirror {
 fn is_of_one_reference(error: &Error) -> bool {
     matches!(
         error,
-        Error::Damaged { .. } | Error::HungUp { .. } | Error::Unanswered { .. } | Error::Reported { .. }
+        Error::Damaged { .. }
+            | Error::HungUp { .. }
+            | Error::Unanswered { .. }
+            | Error::Speechless { .. }
+            | Error::Withheld { .. }
+            | Error::Reported { .. }
     )
 }
 
-/// The error for a reference that a server lists and does not send: damage if the server says that it lacks an object.
-/// Without such words it may be a fault of the server, or of a proxy before it.
+/// The error for a reference that a server lists and does not send: damage if the server says that it cannot read an
+/// object. Without such words it may be a fault of the server, or of a proxy before it.
 pub(crate) fn listed_and_refused(error: Error, name: &impl Display) -> Error {
     match error {
+        Error::HungUp { url, message } | Error::Reported { url, message }
+            if server_words::is_not_ours(&message) =>
+        {
+            Error::Withheld { url, name: name.to_string(), message }
+        }
         Error::HungUp { url, message } | Error::Reported { url, message }
             if server_words::is_of_an_object(&message) =>
         {
             damaged(&url, &format!("the server lists `{name}`, and when asked for it said: {message}"))
         }
+        Error::Speechless { url, .. } => Error::Speechless { url, asked: format!("`{name}`") },
         error => error,
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Error, source::RepositoryUrl, ssh::one_line};
 
 /// What `git pack-objects` and `git upload-pack` say of a repository that they cannot read, in lower case.
-const DAMAGE: [&str; 12] = [
+const DAMAGE: [&str; 11] = [
     "missing blob",
     "missing tree",
     "tree object",
@@ -15,7 +15,6 @@ const DAMAGE: [&str; 12] = [
     "corrupt",
     "object file",
     "not a valid object",
-    NOT_OURS,
 ];
 /// What `git upload-pack` says when asked for an object that it does not have, or cannot read.
 const NOT_OURS: &str = "not our ref";
@@ -42,6 +41,11 @@ pub(crate) fn fault_in(told: &[u8], url: &RepositoryUrl, shown: impl Fn(&str) ->
 pub(crate) fn is_of_an_object(told: &str) -> bool {
     let words = told.to_lowercase();
     DAMAGE.iter().any(|damage| words.contains(damage))
+}
+
+/// Whether a server says that it has not what it was asked for.
+pub(crate) fn is_not_ours(told: &str) -> bool {
+    told.contains(NOT_OURS)
 }
 
 /// The error that the server sent in place of an answer.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     Broken, Job, Progress, Stage,
     bench::is_folder,
+    doubt::{Doubt, Verdict},
     execute,
     names::find,
     places::TestPlace,
@@ -26,7 +27,9 @@ use super::{
     report::Report,
     repository::Repository,
     scratch::Scratch,
-    station::{TestingStation, broken_failure, git_failure, students_fault},
+    station::{
+        TestingStation, Whose, broken_failure, cannot_be_tested, git_failure, students_fault, unusable,
+    },
 };
 
 /// Time between two heartbeats while there is no other progress.
@@ -99,14 +102,14 @@ struct Details<'a> {
 /// Fetches a repository and resolves its revision to a commit.
 ///
 /// The time limit covers the wait for one of the worker's checkouts; the fetch itself is bounded by
-/// `testing.checkout_timeout`.
+/// `testing.checkout_timeout`. There is one attempt more than a [`Doubt`] needs, for another fault before it.
 #[activity(
     start_to_close = "7d",
     heartbeat = "30s",
-    retry(initial = "1s", backoff = 2.0, max_interval = "10s", max_attempts = 3)
+    retry(initial = "1s", backoff = 2.0, max_interval = "10s", max_attempts = 4)
 )]
 pub async fn fetch_repository(
-    ctx: &ActivityContext,
+    ctx: &ActivityContext<Doubt>,
     input: FetchRepository,
 ) -> Result<Fetched, ActivityError> {
     let station = ctx.resource::<TestingStation>()?;
@@ -114,24 +117,33 @@ pub async fn fetch_repository(
 }
 
 async fn fetch(
-    ctx: &ActivityContext,
+    ctx: &ActivityContext<Doubt>,
     station: &TestingStation,
     input: FetchRepository,
 ) -> Result<Fetched, ActivityError> {
-    let stage = match input.stage {
-        FetchStage::DownloadingExample => "downloading_example",
-        FetchStage::DownloadingSubmission => "downloading_submission",
+    let (stage, whose) = match input.stage {
+        FetchStage::DownloadingExample => ("downloading_example", Whose::Reference),
+        FetchStage::DownloadingSubmission => ("downloading_submission", Whose::Submission),
     };
     let scratch = scratch_folder(station)?;
     let into = scratch.path().join("tree");
-    match check_out(ctx, station, &input.repository, &into, stage).await {
-        Ok(commit) => Ok(Fetched { commit, fault: None }),
-        Err(error) => match students_fault(&error) {
-            Some(fault) if input.stage == FetchStage::DownloadingSubmission => {
-                Ok(Fetched { commit: input.repository.revision().to_owned(), fault: Some(fault) })
-            }
-            _ => Err(git_failure(&error)),
-        },
+    let error = match check_out(ctx, station, &input.repository, &into, stage).await {
+        Ok(commit) => return Ok(Fetched { commit, fault: None }),
+        Err(error) => error,
+    };
+    let (doubt, verdict) = ctx.resume().unwrap_or_default().after(&error);
+    ctx.checkpoint(&doubt);
+    let fault = match verdict {
+        Verdict::Doubtful { delay } => return Err(git_failure(whose, &error).retry_after(delay)),
+        Verdict::Lasted => Some(cannot_be_tested(&error)),
+        Verdict::Plain => students_fault(&error),
+    };
+    match (whose, fault, verdict) {
+        (Whose::Submission, Some(fault), _) => {
+            Ok(Fetched { commit: input.repository.revision().to_owned(), fault: Some(fault) })
+        }
+        (_, _, Verdict::Lasted) => Err(unusable(whose, &error)),
+        _ => Err(git_failure(whose, &error)),
     }
 }
 
@@ -163,12 +175,12 @@ async fn test(
     let (reference, student) = (scratch.path().join("reference"), scratch.path().join("student"));
     check_out(ctx, station, &input.reference, &reference, "preparing")
         .await
-        .map_err(|error| git_failure(&error))?;
+        .map_err(|error| git_failure(Whose::Reference, &error))?;
     let mut fault = input.fault;
     if fault.is_none()
         && let Err(error) = check_out(ctx, station, &input.submission, &student, "preparing").await
     {
-        fault = Some(students_fault(&error).ok_or_else(|| git_failure(&error))?);
+        fault = Some(students_fault(&error).ok_or_else(|| git_failure(Whose::Submission, &error))?);
     }
     let reference = within(&reference, input.reference.path.as_deref())?;
     if let Some(path) = &input.reference.path

@@ -10,6 +10,7 @@ mod bench;
 mod broken;
 mod budget;
 pub mod compare;
+mod doubt;
 mod execute;
 mod files;
 mod guard;

@@ -1,4 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use ctutor_engine::{activity::ActivityError, chain};
 use ctutor_git::{Error, RepositoryCache};
@@ -55,26 +58,54 @@ impl TestingStation {
     }
 }
 
+/// Whose repository an error is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Reference,
+    Submission,
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reference => "the reference",
+            Self::Submission => "the submission",
+        })
+    }
+}
+
 /// The activity failure for an error of a repository.
-pub(super) fn git_failure(error: &Error) -> ActivityError {
+pub(super) fn git_failure(whose: Whose, error: &Error) -> ActivityError {
     if matches!(error, Error::Canceled) {
         return ActivityError::canceled();
     }
-    let message = chain(error).to_string();
-    if error.is_retryable() {
-        return ActivityError::retryable("RepositoryUnavailable", message);
-    }
     let kind = match error {
+        error if error.is_retryable() => {
+            return ActivityError::retryable("RepositoryUnavailable", cannot_be_fetched(whose, error));
+        }
         Error::SecretRefused { .. } | Error::SecretInTheClear { .. } => "SecretRefused",
         Error::SourceRefused { .. } => "SourceRefused",
-        _ => "RepositoryUnusable",
+        _ => return unusable(whose, error),
     };
-    ActivityError::non_retryable(kind, message)
+    ActivityError::non_retryable(kind, cannot_be_fetched(whose, error))
+}
+
+/// The activity failure for a repository that another attempt would not find better.
+pub(super) fn unusable(whose: Whose, error: &Error) -> ActivityError {
+    ActivityError::non_retryable("RepositoryUnusable", cannot_be_fetched(whose, error))
+}
+
+fn cannot_be_fetched(whose: Whose, error: &Error) -> String {
+    format!("{whose} cannot be fetched: {}", chain(error))
 }
 
 /// Why a submission cannot be tested, if whoever pushed it can change that.
 pub(super) fn students_fault(error: &Error) -> Option<String> {
-    error.is_of_the_content().then(|| format!("the submission cannot be tested: {error}"))
+    error.is_of_the_content().then(|| cannot_be_tested(error))
+}
+
+pub(super) fn cannot_be_tested(error: &Error) -> String {
+    format!("the submission cannot be tested: {error}")
 }
 
 /// The activity failure for a broken environment.

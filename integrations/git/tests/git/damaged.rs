@@ -26,12 +26,16 @@ async fn a_repository_that_lacks_an_object_is_damaged_and_says_so() {
             upstream.remove_object(id);
             let error = upstream.commit_at(by, "main").await.unwrap_err();
             let told = error.to_string();
-            assert!(matches!(error, Error::Damaged { .. }), "{by:?} {lost}: {error:?}");
-            // Of a lost commit a server says only that it cannot send it.
-            let names = if lost == "commit" { "main".to_owned() } else { id.to_string() };
-            assert!(told.contains(&names) || told.contains(&id.to_string()), "{by:?} {lost}: {told}");
+            assert!(told.contains(&id.to_string()), "{by:?} {lost}: {told}");
+            // A server that does not have the commit yet would say the same.
+            if matches!(by, By::Http) && lost == "commit" {
+                assert!(matches!(error, Error::Withheld { .. }), "{by:?} {lost}: {error:?}");
+                assert!(error.is_of_the_content_if_it_lasts() && error.is_retryable());
+            } else {
+                assert!(matches!(error, Error::Damaged { .. }), "{by:?} {lost}: {error:?}");
+                assert!(error.is_of_the_content() && !error.is_retryable());
+            }
             assert!(matches!(by, By::Http) || told.contains(path), "{told}");
-            assert!(error.is_of_the_content() && !error.is_retryable());
             // What does not need it is fine.
             assert_eq!(upstream.checkout(by, "other").await.unwrap().file("a"), "other", "{by:?} {lost}");
         }
@@ -123,11 +127,41 @@ async fn references_that_cannot_be_read_are_no_fault_of_the_network() {
     let upstream = Upstream::new();
     upstream.set("refs/heads/main", upstream.commit("1", &[]));
     fs::write(upstream.path().join("packed-refs"), "garbage\n").unwrap();
-    // Git says nothing over HTTP, so that nobody can tell what it is.
-    let told = upstream.told(By::Http, upstream.checkout(By::Http, "main").await);
-    assert_eq!(told, "`URL` closed the connection and said: nothing");
+    // Git says nothing over HTTP, so that only asking again tells what it is.
+    let error = upstream.commit_at(By::Http, "main").await.unwrap_err();
+    assert!(error.is_retryable() && error.is_of_the_content_if_it_lasts(), "{error:?}");
+    let told = error.to_string().replace(&upstream.url(By::Http), "URL");
+    assert!(
+        told.starts_with("Git on the server of `URL` ended without a word when asked for its references"),
+        "{told}"
+    );
     let error = upstream.commit_at(By::Path, "main").await.unwrap_err();
     assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_commit_that_a_server_cannot_read_is_damage_if_that_lasts() {
+    for part in [25, 75, 99, 100] {
+        let upstream = Upstream::new();
+        let commit = upstream.commit("1", &[]);
+        upstream.set("refs/heads/main", commit);
+        let whole = fs::read(upstream.object_file(commit)).unwrap();
+        fs::remove_file(upstream.object_file(commit)).unwrap();
+        let content = if part == 100 { b"garbage" } else { &whole[..whole.len() * part / 100] };
+        fs::write(upstream.object_file(commit), content).unwrap();
+        let id = commit.to_string();
+        for revision in ["main", "HEAD", &id, &id[..10]] {
+            let error = upstream.commit_at(By::Http, revision).await.unwrap_err();
+            assert!(matches!(error, Error::Speechless { .. }), "{part} {revision}: {error:?}");
+            assert!(error.is_retryable() && !error.is_of_the_content(), "{error:?}");
+            assert!(error.is_of_the_content_if_it_lasts(), "{error:?}");
+        }
+        // It was a moment, or somebody has mended it.
+        fs::write(upstream.object_file(commit), &whole).unwrap();
+        for revision in ["main", "HEAD", &id, &id[..10]] {
+            assert_eq!(upstream.commit_at(By::Http, revision).await.unwrap(), id, "{part} {revision}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ async fn an_answer_that_ends_early_is_no_fault_of_the_repository() {
     upstream.set("refs/heads/main", commit);
     let id = commit.to_string();
     for (how, expected) in [
-        (Spoiled::Empty, "is empty; if this lasts, look at the logs of the server"),
+        (Spoiled::Empty, "ended without a word when asked for `"),
+        (Spoiled::Torn, "cannot be reached: "),
         (Spoiled::AfterNak, "is cut off; if this lasts,"),
         (Spoiled::Half, ""),
         (Spoiled::WithoutLength, "has neither `Content-Length` nor `Transfer-Encoding: chunked`"),
@@ -29,6 +30,8 @@ async fn an_answer_that_ends_early_is_no_fault_of_the_repository() {
             let source = Source::parse(&format!("{}/a.git", server.url), revision).unwrap();
             let error = cache.checkout(&source, &folder.join("out"), &Watch::default()).await.unwrap_err();
             assert!(error.is_retryable() && !error.is_of_the_content(), "{how:?} {revision}: {error:?}");
+            let is_of_git = matches!(how, Spoiled::Empty);
+            assert_eq!(error.is_of_the_content_if_it_lasts(), is_of_git, "{how:?} {revision}: {error:?}");
             assert!(error.to_string().contains(expected), "{how:?} {revision}: {error}");
         }
     }
@@ -62,8 +65,7 @@ async fn a_commit_by_its_id_is_found_whatever_other_branches_lack() {
         }
         // It could be in what cannot be fetched.
         let error = upstream.commit_at(By::Http, "0123456").await.unwrap_err();
-        let is_damaged = matches!(error, Error::Damaged { .. });
-        assert_eq!(is_damaged, lost != "garbage", "{lost}: {error:?}");
-        assert_eq!(error.is_retryable(), lost == "garbage", "{lost}: {error:?}");
+        assert_eq!(error.is_of_the_content(), lost == "file", "{lost}: {error:?}");
+        assert_eq!(error.is_of_the_content_if_it_lasts(), lost != "file", "{lost}: {error:?}");
     }
 }

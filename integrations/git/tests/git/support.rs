@@ -40,6 +40,8 @@ pub(crate) enum Manner {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Spoiled {
     Empty,
+    /// The connection ends before the body begins.
+    Torn,
     /// Nothing after the first packet line.
     AfterNak,
     /// In whole chunks, and not all of it.
@@ -250,6 +252,9 @@ impl Spoiled {
         let body = &whole[end + 4..];
         match self {
             Self::Empty => reply(200, &[KIND], b""),
+            Self::Torn => {
+                format!("HTTP/1.1 200 Any\r\nContent-Length: {}\r\n{KIND}\r\n\r\n", body.len()).into_bytes()
+            }
             Self::AfterNak => reply(200, &[KIND], &body[..8]),
             Self::Half => {
                 let half = &body[..body.len() / 2];
