@@ -1,5 +1,10 @@
 //! Repositories of students that have no commit to test, or have lost a part of it.
 
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
 use super::*;
 
 impl App {
@@ -137,5 +142,50 @@ async fn content_that_is_elsewhere_is_named() {
         message.starts_with("the reference has only a Git LFS pointer for `tests/test_a.py`"),
         "{message}"
     );
+    app.stop().await;
+}
+
+/// The Git server of the samples.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(folder: &Path) -> Self {
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/serve.py");
+        let mut command = Command::new("python3");
+        let mut child = command.arg(program).arg(folder).arg("0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, address: line.trim().trim_end_matches('/').to_owned() }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_the_server_cannot_read_is_the_submissions_fault_if_that_lasts() {
+    let app = App::new(|_| {}).await;
+    let served = Served::start(app.folder.path());
+    app.commit("broken", &[(b"answer.py", RIGHT)]);
+    let main = app.repository("broken").refname_to_id("refs/heads/main").unwrap().to_string();
+    let file = Path::new(&app.path("broken")).join("objects").join(&main[..2]).join(&main[2..]);
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "garbage").unwrap();
+    let url = json!(format!("{}/broken", served.address));
+    let (mut submission, mut reference) = (app.input("broken"), app.input("broken"));
+    submission["submission"]["url"] = url.clone();
+    reference["reference"]["url"] = url;
+    let ((score, told), (kind, message)) = tokio::join!(app.score(submission), app.failure(reference));
+    assert_eq!(score, 0.0, "{told}");
+    assert!(told.starts_with("the submission cannot be tested: Git on the server of `"), "{told}");
+    assert_eq!(kind, "RepositoryUnusable", "{message}");
+    assert!(message.starts_with("the reference cannot be fetched: Git on the server of `"), "{message}");
     app.stop().await;
 }
