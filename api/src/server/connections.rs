@@ -40,6 +40,7 @@ pub(super) async fn serve(
             () = shutdown.cancelled() => break,
             accepted = accept => accepted,
         };
+        send_at_once(&stream);
         let connection = connection(builder.clone(), stream, router.clone(), shutdown.clone());
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -51,6 +52,15 @@ pub(super) async fn serve(
     drop(listener);
     connections.close();
     connections.wait().await;
+}
+
+/// Sends each message of a stream when it is written. Otherwise the kernel holds a small one back until the client has
+/// acknowledged the one before, which clients delay by some 40 ms.
+fn send_at_once(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        // The connection has ended already.
+        tracing::trace!(%error, "a connection broke");
+    }
 }
 
 async fn connection(
@@ -66,4 +76,21 @@ async fn connection(
         () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     connection.await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_small_message_does_not_wait_for_the_one_before() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let _client = client.expect("the listener is there");
+        let (stream, _) = accepted.expect("a client has come");
+        assert!(!stream.nodelay().expect("an option of the socket"), "the kernel does it without our doing");
+        send_at_once(&stream);
+        assert!(stream.nodelay().expect("an option of the socket"));
+    }
 }
