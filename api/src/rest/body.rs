@@ -50,7 +50,7 @@ fn read(bytes: &[u8]) -> Result<Fields, Error> {
     if text.trim().is_empty() {
         return Err(refused("the body is empty, expected a JSON object".to_owned()));
     }
-    let checked = strict::check(text).map_err(|fault| match syntax::find(text) {
+    let checked = strict::check(text, strict::Around::Object).map_err(|fault| match syntax::find(text) {
         // Rules beyond the grammar can be broken only by what is JSON.
         Some(fault) => not_json(fault),
         None => {

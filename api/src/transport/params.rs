@@ -206,7 +206,7 @@ fn extensions(text: &str) -> Result<Extensions, Error> {
         Ok(extensions) => Ok(extensions.unwrap_or_default()),
         // What is JSON and not a value of the library has a fault of this kind.
         Err(error) => {
-            let fault = strict::check(text).err().unwrap_or_else(|| fault(error));
+            let fault = strict::check(text, strict::Around::Nothing).err().unwrap_or_else(|| fault(error));
             Err(Error::Variables { name: "extensions", fault })
         }
     }

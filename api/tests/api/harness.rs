@@ -145,6 +145,15 @@ async fn run_worker(engine: &Engine, shutdown: &CancellationToken) {
 }
 
 impl Person<'_> {
+    /// Address of the server.
+    pub(crate) fn base(&self) -> &str {
+        &self.api.base
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.api.request(method, path).bearer_auth(&self.token)
     }

@@ -9,6 +9,7 @@ mod error_paths;
 mod exact;
 mod failover;
 mod harness;
+mod numbers;
 mod read;
 mod rest;
 mod rest_errors;

@@ -1,10 +1,12 @@
 //! The operations of the API that commands use. Answers that a command prints as JSON are kept as they came.
 
-use ctutor_engine::payload::Payload;
+use ctutor_engine::{near, payload::Payload};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::{Client, Connection, Error, Target, UserError, model::Count, target::Reading};
+use super::{
+    Client, Connection, Error, Target, TaskQueue, UserError, WorkflowType, model::Count, target::Reading,
+};
 
 /// Most pages that one command reads.
 const PAGES_MAX: usize = 1_000;
@@ -136,6 +138,20 @@ impl Client {
         self.all(TASK_QUEUES, "taskQueues").await
     }
 
+    /// A task queue that workers serve and whose name is almost this one, of a queue that does not exist or that nobody
+    /// serves. A command must not fail because this cannot be asked.
+    pub(crate) async fn task_queue_meant(&self, name: &str) -> Option<String> {
+        let queues: Vec<TaskQueue> = self.decode_all(&self.task_queues().await.ok()?).ok()?;
+        let served = queues.iter().filter(|queue| queue.workers.total_count > 0);
+        meant(name, served.map(|queue| queue.name.as_str()))
+    }
+
+    /// A registered workflow type whose name is almost this one, of a type that is not registered.
+    pub(crate) async fn workflow_type_meant(&self, name: &str) -> Option<String> {
+        let types: Vec<WorkflowType> = self.decode_all(&self.workflow_types().await.ok()?).ok()?;
+        meant(name, types.iter().map(|known| known.name.as_str()))
+    }
+
     /// All registered workflow types.
     pub(crate) async fn workflow_types(&self) -> anyhow::Result<Vec<Payload>> {
         self.all(WORKFLOW_TYPES, "workflowTypes").await
@@ -212,4 +228,9 @@ impl Client {
             _ => Ok(payload),
         }
     }
+}
+
+/// The name that is almost this one, unless this one is known itself.
+fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    near::nearest(name, known).filter(|nearest| *nearest != name).map(ToOwned::to_owned)
 }

@@ -265,7 +265,7 @@ impl fmt::Display for GraphqlError {
             return Ok(());
         }
         let path: Vec<String> = self.path.iter().map(plain).collect();
-        write!(f, " (at {})", path.join("."))
+        write!(f, " (at `{}`)", path.join("."))
     }
 }
 
@@ -302,7 +302,7 @@ mod tests {
     fn an_error_shows_its_code_and_its_path() {
         let full =
             json!({"message": "no", "path": ["workflows", 0, "id"], "extensions": {"code": "INTERNAL"}});
-        assert_eq!(error(full).to_string(), "INTERNAL: no (at workflows.0.id)");
+        assert_eq!(error(full).to_string(), "INTERNAL: no (at `workflows.0.id`)");
         assert_eq!(error(json!({"message": "no"})).to_string(), "no");
     }
 

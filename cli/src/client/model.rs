@@ -123,14 +123,18 @@ pub(crate) struct UserError {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) path: Option<Vec<String>>,
+    /// Where the value stands in what the user wrote, if that is known.
+    #[serde(skip)]
+    pub(crate) place: Option<String>,
 }
 
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)?;
-        match &self.path {
-            Some(path) if !path.is_empty() => write!(f, " (at {})", path.join(".")),
-            _ => Ok(()),
+        match (self.path.as_deref(), &self.place) {
+            (None | Some([]), _) => Ok(()),
+            (Some(path), None) => write!(f, " (at `{}`)", path.join(".")),
+            (Some(path), Some(place)) => write!(f, " (at `{}`, {place})", path.join(".")),
         }
     }
 }
@@ -246,6 +250,6 @@ mod tests {
             "code": "INVALID", "message": "\"x\" is not of type \"integer\"", "path": ["input", "duration"],
         }))
         .unwrap();
-        assert_eq!(error.to_string(), "INVALID: \"x\" is not of type \"integer\" (at input.duration)");
+        assert_eq!(error.to_string(), "INVALID: \"x\" is not of type \"integer\" (at `input.duration`)");
     }
 }

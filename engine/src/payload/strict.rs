@@ -15,6 +15,27 @@ use super::{Payload, number};
 /// Arrays and objects inside each other. Readers of JSON stop at 128, and the payload stands inside other objects.
 pub const DEPTH_MAX: usize = 100;
 
+/// Levels that stand around a payload in what an interface reads, and that do not count as its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Around {
+    /// The text is the payload.
+    Nothing,
+    /// The payload is a field of the text.
+    Object,
+    /// The payload is a field of an input object among the variables of the text.
+    Variables,
+}
+
+impl Around {
+    fn levels(self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Object => 1,
+            Self::Variables => 2,
+        }
+    }
+}
+
 /// How much of a key or number is repeated in a message.
 pub const SHOWN_CHARS_MAX: usize = 60;
 
@@ -125,23 +146,23 @@ impl Checked<'_> {
     }
 }
 
-/// Checks JSON text.
+/// Checks JSON text that is a payload or has payloads in it.
 ///
 /// # Errors
 /// The first [`Fault`].
-pub fn check(text: &str) -> Result<Checked<'_>, Fault> {
-    Scan::new(text, Numbers::Kept).finish()?;
+pub fn check(text: &str, around: Around) -> Result<Checked<'_>, Fault> {
+    Scan::new(text, Numbers::Kept, around).finish()?;
     check_grammar(text)?;
     Ok(Checked(text))
 }
 
-/// Checks JSON text whose types are not known yet, and returns its numbers in the order in which they stand there: which
+/// Checks the text of variables, whose types are not known yet, and returns its numbers in the order in which they stand there: which
 /// of them must be kept is for the types to say, with [`check_number`].
 ///
 /// # Errors
 /// The first [`Fault`] that has nothing to do with numbers.
 pub fn check_but_numbers(text: &str) -> Result<Vec<&str>, Fault> {
-    let numbers = Scan::new(text, Numbers::Any).finish()?;
+    let numbers = Scan::new(text, Numbers::Any, Around::Variables).finish()?;
     check_grammar(text)?;
     Ok(numbers)
 }
@@ -162,7 +183,7 @@ impl Payload {
     pub fn checked(&self) -> Result<Self, Fault> {
         if !self.is_checked {
             // That it is JSON is known of every payload.
-            Scan::new(&self.text, Numbers::Kept).finish()?;
+            Scan::new(&self.text, Numbers::Kept, Around::Nothing).finish()?;
         }
         Ok(Self { text: self.text.clone(), is_checked: true })
     }
@@ -203,6 +224,7 @@ enum Numbers {
 struct Scan<'a> {
     text: &'a str,
     rule: Numbers,
+    depth_max: usize,
     at: usize,
     open: Vec<Open>,
     numbers: Vec<&'a str>,
@@ -215,8 +237,9 @@ enum Open {
 }
 
 impl<'a> Scan<'a> {
-    fn new(text: &'a str, rule: Numbers) -> Self {
-        Self { text, rule, at: 0, open: Vec::new(), numbers: Vec::new() }
+    fn new(text: &'a str, rule: Numbers, around: Around) -> Self {
+        let depth_max = DEPTH_MAX + around.levels();
+        Self { text, rule, depth_max, at: 0, open: Vec::new(), numbers: Vec::new() }
     }
 
     /// The numbers of the text.
@@ -246,7 +269,7 @@ impl<'a> Scan<'a> {
     }
 
     fn enter(&mut self, open: Open) -> Result<(), FaultKind> {
-        if self.open.len() == DEPTH_MAX {
+        if self.open.len() == self.depth_max {
             return Err(FaultKind::Depth);
         }
         self.open.push(open);
@@ -332,7 +355,7 @@ mod tests {
     use super::*;
 
     fn fault(text: &str) -> Option<(String, String)> {
-        check(text).err().map(|fault| (fault.place(), fault.to_string()))
+        check(text, Around::Nothing).err().map(|fault| (fault.place(), fault.to_string()))
     }
 
     #[test]
@@ -364,11 +387,11 @@ mod tests {
 
     #[test]
     fn what_was_checked_is_not_checked_again() {
-        let checked = check(r#"{"a":[1E2],"b":{"c":1}}"#).unwrap();
+        let checked = check(r#"{"a":[1E2],"b":{"c":1}}"#, Around::Object).unwrap();
         let fields = checked.fields().unwrap();
         assert!(fields.values().all(|field| field.is_checked));
         assert_eq!(fields["a"].as_str(), "[1E2]");
-        assert_eq!(check("[1]").unwrap().fields(), None);
+        assert_eq!(check("[1]", Around::Nothing).unwrap().fields(), None);
         let wrong = Payload::parse(r#"{"a":1,"a":2}"#).unwrap();
         assert!(!wrong.is_checked && wrong.checked().is_err());
         let right = Payload::parse("[1]").unwrap().checked().unwrap();
@@ -389,6 +412,11 @@ mod tests {
         let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(fault(&nested(DEPTH_MAX)), None);
         assert!(fault(&nested(DEPTH_MAX + 1)).unwrap().1.contains("deeper than 100"));
+        // What stands around a payload is not its own depth.
+        assert!(check(&nested(DEPTH_MAX + 1), Around::Object).is_ok());
+        assert!(check(&nested(DEPTH_MAX + 2), Around::Object).is_err());
+        assert!(check_but_numbers(&nested(DEPTH_MAX + 2)).is_ok());
+        assert!(check_but_numbers(&nested(DEPTH_MAX + 3)).is_err());
         assert!(fault(&nested(1_000_000)).is_some());
     }
 
@@ -417,7 +445,7 @@ mod tests {
     fn other_text_is_not_json() {
         for text in ["", "{", "NaN", "[Infinity]", "01", "1.", "{a:1}", "\"", "[1,]", "--1", "1 2", "\"\\x\""]
         {
-            assert!(check(text).is_err(), "{text}");
+            assert!(check(text, Around::Nothing).is_err(), "{text}");
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Parsers say it in words of their own. Once one has refused a text, it is read here again, to the first place where the
 //! grammar (RFC 8259) does not allow what stands there.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
+
+use serde_json::value::RawValue;
 
 /// How much of what was found is repeated in a message.
 const FOUND_CHARS_MAX: usize = 20;
@@ -102,6 +104,26 @@ pub fn kind(text: &str) -> &'static str {
 pub fn place_of(text: &str, part: &str) -> (usize, usize) {
     let at = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
     if text.is_char_boundary(at) { place(text, at) } else { (1, 1) }
+}
+
+/// Line and column at which the value at a path begins, counted from 1; nothing if the text has no such value, or has a
+/// key on the way that no text can stand for.
+#[must_use]
+pub fn place_at(text: &str, path: &[impl AsRef<str>]) -> Option<(usize, usize)> {
+    let mut value: &RawValue = serde_json::from_str(text).ok()?;
+    for step in path.iter().map(AsRef::as_ref) {
+        value = match kind(value.get()) {
+            "an array" => {
+                let items: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+                items.get(step.parse::<usize>().ok()?).copied()?
+            }
+            _ => {
+                let fields: HashMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;
+                fields.get(step).copied()?
+            }
+        };
+    }
+    Some(place_of(text, value.get()))
 }
 
 /// Line and column of a byte, counted from 1.
@@ -335,6 +357,25 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_found_by_its_path() {
+        let text = "\n{\"a\": [1,\n  {\"é\": 2, \"b\": 3}], \"7\": null}";
+        for (path, expected) in [
+            (&[][..], Some((2, 1))),
+            (&["a"], Some((2, 7))),
+            (&["a", "1", "b"], Some((3, 17))),
+            (&["7"], Some((3, 27))),
+            (&["a", "2"], None),
+            (&["a", "x"], None),
+            (&["a", "0", "x"], None),
+        ] {
+            assert_eq!(place_at(text, path), expected, "{path:?}");
+        }
+        // Of two values, the one that is too many.
+        assert_eq!(place_at(r#"{"a":1,"a":2}"#, &["a"]), Some((1, 12)));
+        assert_eq!(place_at("{", &["a"]), None);
+    }
 
     #[test]
     fn a_fault_is_told_with_its_place_and_what_to_do() {

@@ -4,6 +4,7 @@ use ctutor_engine::{client::WorkflowStatus, payload::Payload};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::waiting::question;
 use crate::{
     args::ClientArgs,
     client::{Client, Workflow},
@@ -66,7 +67,7 @@ impl Args {
         }
         let workflows: Vec<Workflow> = client.decode_all(&nodes)?;
         if workflows.is_empty() {
-            output::note("no workflow executions found");
+            output::note(self.none_found(&client).await);
         } else {
             output::table(&table(&workflows))?;
         }
@@ -93,6 +94,19 @@ impl Args {
             }
             after = page.page_info.end_cursor;
         }
+    }
+
+    /// What to say when there is nothing: a name that does not exist looks like one without runs.
+    async fn none_found(&self, client: &Client) -> String {
+        let mut note = "no workflow executions found".to_owned();
+        if let Some(queue) = &self.queue {
+            let meant = client.task_queue_meant(queue).await;
+            note += &format!(" on the task queue `{queue}`{}", question(meant.as_deref()));
+        } else if let [name] = self.types.as_slice() {
+            let meant = client.workflow_type_meant(name).await;
+            note += &format!(" of the type `{name}`{}", question(meant.as_deref()));
+        }
+        note
     }
 
     fn filter(&self) -> Value {

@@ -3,6 +3,7 @@
 mod cancel;
 mod delete;
 mod follow;
+mod input;
 mod list;
 mod report;
 mod return_path;

@@ -1,11 +1,11 @@
-use std::{fmt::Display, io::Read, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::Context;
-use ctutor_engine::payload::{Payload, strict, syntax};
+use ctutor_engine::payload::Payload;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    input::Input,
     return_path::ReturnPath,
     submit::{Submission, Submitted},
     waiting,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     args::ClientArgs,
     client::{Client, StartInput, Workflow},
-    config::{self, Length, Loaded},
+    config::{Length, Loaded},
     follow::Style,
     output::{self, Block},
     shutdown::Interrupt,
@@ -116,7 +116,13 @@ impl Args {
         let input = self.input()?;
         let mut interrupt = Interrupt::listen()?;
         let client = Client::new(loaded)?;
-        let (payload, is_ours) = match self.submission(input).send(&client, &mut interrupt).await? {
+        let submission = self.submission(input.as_ref().map(|input| input.payload.clone()));
+        let submitted = submission.send(&client, &mut interrupt).await;
+        let submitted = submitted.map_err(|error| match &input {
+            Some(input) => input.locate(error),
+            None => error,
+        });
+        let (payload, is_ours) = match submitted? {
             Submitted::Answered { payload, is_ours } => (payload, is_ours),
             Submitted::Interrupted(code) => return Ok(code),
         };
@@ -147,10 +153,10 @@ impl Args {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn input(&self) -> anyhow::Result<Option<Payload>> {
+    fn input(&self) -> anyhow::Result<Option<Input>> {
         match (&self.input, &self.input_file) {
-            (Some(input), _) => read_input(input).map(Some),
-            (None, Some(path)) => read_input(&format!("@{path}")).map(Some),
+            (Some(input), _) => Input::read(input).map(Some),
+            (None, Some(path)) => Input::read(&format!("@{path}")).map(Some),
             (None, None) => Ok(None),
         }
     }
@@ -233,42 +239,6 @@ fn block(workflow: &Workflow) -> Block {
         .line("status", &workflow.status)
 }
 
-fn read_input(argument: &str) -> anyhow::Result<Payload> {
-    match argument.strip_prefix('@') {
-        Some(path) => {
-            let bytes = std::fs::read(path).map_err(|error| {
-                config::Error::one(format!("the input file `{path}` cannot be read: {error}"))
-            })?;
-            parse_input(&bytes, &format!("`{path}`"))
-        }
-        None if argument == "-" => {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).context("stdin cannot be read")?;
-            parse_input(&bytes, "stdin")
-        }
-        None => parse_input(argument.as_bytes(), "`--input`"),
-    }
-}
-
-/// What editors and shells of Windows write in front of a text.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// Reads the input that was found at a place, which is named if it cannot be sent.
-fn parse_input(bytes: &[u8], place: &str) -> anyhow::Result<Payload> {
-    let not_valid = |error: &dyn Display| config::Error::one(format!("{place} is not valid JSON: {error}"));
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-    let text = syntax::text(bytes).map_err(|error| not_valid(&error))?;
-    if let Some(error) = syntax::find(text) {
-        return Err(not_valid(&error).into());
-    }
-    strict::check(text).map_err(|fault| {
-        let path = fault.place();
-        let at = if path.is_empty() { String::new() } else { format!("at `{path}`: ") };
-        config::Error::one(format!("{place} cannot be kept as it is: {at}{fault}"))
-    })?;
-    Payload::parse(text).map_err(|error| not_valid(&error).into())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -283,7 +253,7 @@ mod tests {
 
     fn start_input(line: &str) -> Value {
         let args = Line::parse_from(line.split_whitespace()).args;
-        let input = args.input.as_deref().map(|input| read_input(input).unwrap());
+        let input = args.input.as_deref().map(|input| Input::read(input).unwrap().payload);
         serde_json::to_value(args.start_input(input)).unwrap()
     }
 
@@ -300,53 +270,5 @@ mod tests {
                 "reusePolicy": "ALLOW_DUPLICATE_FAILED_ONLY",
             })
         );
-    }
-
-    #[test]
-    fn an_input_may_come_from_a_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("input.json");
-        std::fs::write(&path, "[1, 2]\n").unwrap();
-        assert_eq!(read_input(&format!("@{}", path.display())).unwrap().to_value().unwrap(), json!([1, 2]));
-    }
-
-    #[test]
-    fn an_input_is_sent_as_it_is_written_or_refused_with_the_place() {
-        let text = r#"{"a":[1E2,-0,2.50,18446744073709551615],"b":"\u0000x"}"#;
-        let input = Some(read_input(text).unwrap());
-        let sent = serde_json::to_string(&StartInput { fields: Map::new(), input }).unwrap();
-        assert_eq!(sent, format!(r#"{{"input":{text}}}"#));
-        for (text, place) in [
-            (r#"{"data":[1e400]}"#, "at `data.0`: the number `1e400` fits neither"),
-            (r#"{"a":"\ud800"}"#, "at `a`: the string has an escape"),
-            (r#"{"a":[0,1e-400]}"#, "at `a.1`: the number `1e-400` fits neither"),
-            (r#"{"a":1,"a":2}"#, "at `a`: the key `a` appears twice"),
-            ("1e400", "the number"),
-        ] {
-            let error = read_input(text).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`--input` cannot be kept as it is: {place}")), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_file_may_begin_with_a_byte_order_mark() {
-        assert_eq!(parse_input(b"\xef\xbb\xbf[1E2]\r\n", "`a`").unwrap().as_str().trim(), "[1E2]");
-        let error = parse_input(b"\xff\xfe[\0]\0", "`a`").unwrap_err().to_string();
-        assert!(error.contains("found the byte order mark of UTF-16"), "{error}");
-    }
-
-    #[test]
-    fn a_wrong_input_is_named() {
-        for (text, expected) in [
-            ("{", "expected a key in double quotes or `}`, found the end of the text"),
-            ("{'a': 1}", "found `'` at line 1, column 2; JSON has strings in double quotes"),
-            ("--1", "expected "),
-        ] {
-            let error = read_input(text).unwrap_err().to_string();
-            assert!(error.starts_with("`--input` is not valid JSON: expected "), "{error}");
-            assert!(error.contains(expected), "{error}");
-        }
-        let error = read_input("@/nowhere/input.json").unwrap_err().to_string();
-        assert!(error.starts_with("the input file `/nowhere/input.json` cannot be read: "), "{error}");
     }
 }

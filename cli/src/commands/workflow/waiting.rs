@@ -14,9 +14,17 @@ pub(super) async fn reason(client: &Client, workflow: &Workflow) -> Option<Strin
         return None;
     }
     match client.is_served(&workflow.task_queue).await {
-        Ok(false) => Some(format!("no worker serves `{}`", workflow.task_queue)),
+        Ok(false) => {
+            let meant = client.task_queue_meant(&workflow.task_queue).await;
+            Some(format!("no worker serves `{}`{}", workflow.task_queue, question(meant.as_deref())))
+        }
         _ => not_before(workflow, &SystemClock.now().to_string()),
     }
+}
+
+/// The question whether another name was meant.
+pub(super) fn question(meant: Option<&str>) -> String {
+    meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
 }
 
 /// Instants of the API are in UTC and have one length, so they compare as strings.
