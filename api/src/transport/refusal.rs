@@ -18,11 +18,13 @@ pub(super) enum Refusal {
          or `text/event-stream`"
     )]
     NotAcceptable,
-    #[error("expected the content type `application/json` in UTF-8, without content encoding")]
+    #[error(
+        "the request body must be sent with `Content-Type: application/json`, in UTF-8 and without `Content-Encoding`"
+    )]
     UnsupportedMediaType,
     #[error("only GET and POST are allowed")]
     Method,
-    #[error("mutations must be sent by POST")]
+    #[error("mutations must be sent by POST, not by GET")]
     MutationByGet,
     #[error("the request body exceeds {allowed} bytes")]
     PayloadTooLarge { allowed: usize },
@@ -32,11 +34,13 @@ pub(super) enum Refusal {
     BodyBroken,
     #[error(transparent)]
     Params(#[from] params::Error),
-    #[error("subscriptions need `Accept: text/event-stream` or a WebSocket")]
+    #[error("a subscription needs the header `Accept: text/event-stream`, or a WebSocket")]
     SubscriptionWithoutStream,
-    #[error("at most {allowed} event streams of one subject may be open at the same time")]
+    #[error("at most {allowed} event streams of one user may be open at the same time; close one first")]
     TooManyStreams { allowed: usize },
-    #[error("the origin of this page is not allowed to open a WebSocket")]
+    #[error(
+        "pages of this origin may not open a WebSocket; `api.cors_origins` of the server lists those that may"
+    )]
     Origin,
     #[error("the request cannot become a WebSocket: {0}")]
     Upgrade(String),

@@ -156,19 +156,19 @@ fn fields_of_one_name_must_be_one_value() {
     for (document, said) in [
         (
             "{ human { best { id } best { id: name } } }",
-            "1:18 1:30 `id` stands for the fields `id` and `name`; give one of them another alias",
+            "1:18 1:30 `id` is selected twice, as the fields `id` and `name`; give one of them another alias",
         ),
         (
             "{ human { name ...F } } fragment F on Human { name(upper: true) }",
-            "1:11 1:47 `name` stands for `name` with different arguments; give one of them another alias",
+            "1:11 1:47 `name` is selected twice, as `name` with different arguments; give one of them another alias",
         ),
         (
             "{ pets { ... on Cat { age } ... on Dog { age } } }",
-            "1:42 1:23 `age` stands for fields of the types `Float` and `Int`; give one of them another alias",
+            "1:42 1:23 `age` is selected twice, as fields of the types `Float` and `Int`; give one of them another alias",
         ),
         (
             "{ human { friends { ... on Cat { home { rooms(at: [1, 2]) } home { rooms(at: [1]) } } } } }",
-            "1:41 1:68 `rooms` stands for `rooms` with different arguments; give one of them another alias",
+            "1:41 1:68 `rooms` is selected twice, as `rooms` with different arguments; give one of them another alias",
         ),
     ] {
         assert_eq!(invalid(document), said, "{document}");

@@ -198,7 +198,7 @@ impl<'a> Overlap<'a, '_> {
     }
 
     fn conflict(&mut self, response: &Name, a: usize, b: usize, both: &str) -> bool {
-        let message = format!("`{response}` stands for {both}; give one of them another alias");
+        let message = format!("`{response}` is selected twice, as {both}; give one of them another alias");
         self.errors.add(self.nodes[b].pos, message);
         if let Some(error) = self.errors.0.last_mut() {
             error.locations.insert(0, self.nodes[a].pos);

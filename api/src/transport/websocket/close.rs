@@ -40,7 +40,7 @@ impl Close {
     }
 
     pub(super) fn too_many_sockets(allowed: usize) -> Self {
-        Self::new(1013, format!("more than {allowed} sockets of this subject are open"))
+        Self::new(1013, format!("at most {allowed} WebSockets of one user may be open"))
     }
 
     pub(super) fn bad_message(reason: impl Into<String>) -> Self {

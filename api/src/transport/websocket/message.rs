@@ -110,9 +110,8 @@ fn object_payload<T: Default + for<'de> Deserialize<'de>>(payload: Option<&RawVa
     check_object(payload)?;
     match payload.map(RawValue::get) {
         None | Some("null") => Ok(T::default()),
-        Some(text) => {
-            serde_json::from_str(text).map_err(|error| format!("a payload cannot be read: {error}"))
-        }
+        Some(text) => serde_json::from_str(text)
+            .map_err(|error| format!("the payload of `connection_init` cannot be read: {error}")),
     }
 }
 
