@@ -80,6 +80,9 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
     /// Returns when the current time has reached `due`.
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()>;
+
+    /// Returns after this length, whatever is set meanwhile. For what has nothing to do with the time of day.
+    fn sleep(&self, length: Duration) -> BoxFuture<'static, ()>;
 }
 
 /// The clock of the machine.
@@ -107,25 +110,62 @@ impl Clock for SystemClock {
         let length = due.since(self.now()).min(Duration::from_secs(366 * 24 * 3600));
         Box::pin(tokio::time::sleep(length))
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where time enters the program")]
+    fn sleep(&self, length: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(length))
+    }
 }
 
 /// A clock that stands still until a test moves it.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
-    now: watch::Sender<Timestamp>,
-    sleepers: Arc<Mutex<Vec<Timestamp>>>,
+    shown: watch::Sender<Shown>,
+    sleepers: Arc<Mutex<Vec<Sleeper>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    now: Timestamp,
+    uptime: Duration,
+}
+
+/// What somebody waits for.
+#[derive(Debug, Clone, Copy)]
+enum Sleeper {
+    Until(Timestamp),
+    Uptime(Duration),
+}
+
+impl Sleeper {
+    /// How long it still sleeps.
+    fn left(self, shown: Shown) -> Duration {
+        match self {
+            Self::Until(due) => due.since(shown.now),
+            Self::Uptime(due) => due.saturating_sub(shown.uptime),
+        }
+    }
 }
 
 impl ManualClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        Self { now: watch::Sender::new(now), sleepers: Arc::default() }
+        let shown = Shown { now, uptime: now.since(Timestamp(0)) };
+        Self { shown: watch::Sender::new(shown), sleepers: Arc::default() }
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, length: Duration) {
-        self.now.send_modify(|now| *now = *now + length);
+        self.shown.send_modify(|shown| {
+            shown.now = shown.now + length;
+            shown.uptime += length;
+        });
+    }
+
+    /// Sets the time of day, as an administrator or a time server does. No time passes.
+    pub fn set(&self, now: Timestamp) {
+        self.shown.send_modify(|shown| shown.now = now);
     }
 
     /// Moves the clock to the next instant that somebody sleeps until, and tells how far that was.
@@ -133,34 +173,45 @@ impl ManualClock {
     /// `None`, and no movement, when nobody sleeps.
     #[must_use]
     pub fn skip_to_next_sleeper(&self) -> Option<Duration> {
-        let now = self.now();
+        let shown = *self.shown.borrow();
         let mut sleepers = self.sleepers.lock().expect("no sleeper panics while it holds the list");
-        sleepers.retain(|due| *due > now);
-        let next = sleepers.iter().min().copied()?;
+        sleepers.retain(|sleeper| !sleeper.left(shown).is_zero());
+        let next = sleepers.iter().map(|sleeper| sleeper.left(shown)).min()?;
         drop(sleepers);
-        self.now.send_replace(next);
-        Some(next.since(now))
+        self.advance(next);
+        Some(next)
+    }
+
+    fn sleep_as(&self, sleeper: Sleeper) -> BoxFuture<'static, ()> {
+        let mut shown = self.shown.subscribe();
+        if !sleeper.left(*shown.borrow()).is_zero() {
+            self.sleepers.lock().expect("no sleeper panics while it holds the list").push(sleeper);
+        }
+        Box::pin(async move {
+            // An error means that the clock is gone, and with it every reason to wait.
+            let _ = shown.wait_for(|shown| sleeper.left(*shown).is_zero()).await;
+        })
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.now.borrow()
+        self.shown.borrow().now
     }
 
     fn uptime(&self) -> Duration {
-        self.now().since(Timestamp(0))
+        self.shown.borrow().uptime
     }
 
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()> {
-        let mut now = self.now.subscribe();
-        if *now.borrow() < due && due < Timestamp::NEVER {
-            self.sleepers.lock().expect("no sleeper panics while it holds the list").push(due);
+        if due == Timestamp::NEVER {
+            return Box::pin(std::future::pending());
         }
-        Box::pin(async move {
-            // An error means that the clock is gone, and with it every reason to wait.
-            let _ = now.wait_for(|now| *now >= due).await;
-        })
+        self.sleep_as(Sleeper::Until(due))
+    }
+
+    fn sleep(&self, length: Duration) -> BoxFuture<'static, ()> {
+        self.sleep_as(Sleeper::Uptime(self.uptime().saturating_add(length)))
     }
 }
 
@@ -175,6 +226,16 @@ mod tests {
         assert_eq!(clock.skip_to_next_sleeper(), Some(Duration::from_secs(30)));
         sleeper.await.unwrap();
         assert_eq!(clock.skip_to_next_sleeper(), None);
+    }
+
+    #[tokio::test]
+    async fn who_sleeps_for_a_length_does_not_see_the_clock_being_set() {
+        let clock = ManualClock::new(Timestamp(3_600_000));
+        let sleeper = tokio::spawn(clock.sleep(Duration::from_secs(30)));
+        clock.set(Timestamp(0));
+        assert_eq!(clock.skip_to_next_sleeper(), Some(Duration::from_secs(30)));
+        sleeper.await.unwrap();
+        assert_eq!(clock.now(), Timestamp(30_000));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Renews leases and detects what was lost.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -32,10 +32,9 @@ const NAMED_MAX: usize = 5;
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let mut strays = Strays::default();
     loop {
-        let next = shared.clock.now() + shared.options.lease_renewal_interval;
         tokio::select! {
             () = stop.cancelled() => return,
-            () = shared.clock.sleep_until(next) => {}
+            () = shared.clock.sleep(shared.options.lease_renewal_interval) => {}
         }
         // First, while what may have been lost is still at hand.
         shared.look_for_standstill();
@@ -57,10 +56,9 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 pub(super) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
     loop {
         shared.look_for_standstill();
-        let next = shared.clock.now() + shared.options.lease_renewal_interval;
         tokio::select! {
             () = stop.cancelled() => return,
-            () = shared.clock.sleep_until(next) => {}
+            () = shared.clock.sleep(shared.options.lease_renewal_interval) => {}
         }
     }
 }
@@ -119,10 +117,10 @@ struct Strays {
 }
 
 async fn renew(shared: &Arc<Shared>) -> Result<store::Held, store::Error> {
-    let asked_at = shared.clock.now();
+    let asked_at = shared.clock.uptime();
     let renewal = RenewLeases {
         worker_id: shared.worker_id,
-        now: asked_at,
+        now: shared.clock.now(),
         lease_expires_at: shared.lease_end(),
         // Not the reserved slots: a claim in progress reserves those that it may fill.
         slots_used: u32::try_from(shared.attempts().len()).unwrap_or(u32::MAX),
@@ -134,29 +132,35 @@ async fn renew(shared: &Arc<Shared>) -> Result<store::Held, store::Error> {
         shared.store.write(super::registration(shared)).await?;
     }
     shared.at_most_once.renewed(&held, asked_at);
-    // Runs and attempts that are newer than the statement are not in its result.
-    let mut runs: Vec<(RunId, Option<i64>)> = Vec::new();
+    tell_runs(shared, &held, asked_at);
+    tell_attempts(shared, &held, asked_at);
+    Ok(held)
+}
+
+/// Tells the runners what their runs are to the database. Those that are newer than the statement are not in its result.
+fn tell_runs(shared: &Shared, held: &store::Held, asked_at: Duration) {
     for (run_id, entry) in shared.runs().iter().filter(|(_, entry)| entry.since < asked_at) {
-        let inbox = held.runs.get(run_id).copied();
-        if inbox.is_none() {
+        // Under another epoch it was lost, and came back: the runner of this one has nothing of it.
+        let row = held.runs.get(run_id).filter(|row| row.epoch == entry.epoch);
+        if row.is_none() {
             entry.lost.cancel();
         }
-        runs.push((*run_id, inbox));
-    }
-    for (run_id, inbox) in runs {
         // A runner that has ended meanwhile needs no message.
-        let _ = shared.tell(run_id, inbox.map_or(Input::Lost, Input::Inbox));
+        let _ = entry.inputs.send(row.map_or(Input::Lost, |row| Input::Inbox(row.inbox_sequence)));
     }
+}
+
+/// Tells the attempts whether they are still this worker's, and asked to stop.
+fn tell_attempts(shared: &Shared, held: &store::Held, asked_at: Duration) {
     for (key, attempt) in shared.attempts().iter() {
-        match held.activities.get(key) {
-            Some((number, _)) if *number != attempt.number => attempt.lost.cancel(),
-            Some((_, true)) => attempt.canceled.cancel(),
-            Some((_, false)) => {}
+        match held.activities.get(key).filter(|row| row.attempt == attempt.number) {
+            Some(row) if row.cancel_requested => attempt.canceled.cancel(),
+            Some(_) => {}
+            // It may have begun since: what the statement found, if anything, was the attempt before.
             None if attempt.durable_since.is_some_and(|since| since < asked_at) => attempt.lost.cancel(),
             None => {}
         }
     }
-    Ok(held)
 }
 
 async fn give_strays_back(
@@ -203,7 +207,7 @@ async fn give_activities_back(
         let lease = ActivityLease {
             run_id: key.0,
             scheduled_event_id: key.1,
-            attempt: held.activities[key].0,
+            attempt: held.activities[key].attempt,
             owner: Some(shared.worker_id),
         };
         if let Some(reason) = unreadable.get(key) {
@@ -216,7 +220,7 @@ async fn give_activities_back(
         let end = match shared.at_most_once.begun_at(key, lease.attempt) {
             Some(started_at) => dropped(shared, lease, scheduled, started_at),
             None => {
-                let expires_at = expires_at(scheduled, now, now);
+                let expires_at = expires_at(scheduled, held.activities[key].scheduled_at, now);
                 AttemptEnd::GiveBack { checkpoint: None, expires_at }
             }
         };

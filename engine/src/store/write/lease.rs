@@ -29,14 +29,29 @@ pub(crate) struct RenewLeases {
 /// What the worker holds; anything else that it believes to hold, it has lost.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Held {
-    /// Runs, with the number of the last message in their inbox.
-    pub(crate) runs: HashMap<RunId, i64>,
-    /// Activities: attempt, and whether it was asked to stop.
-    pub(crate) activities: HashMap<(RunId, EventId), (u32, bool)>,
+    pub(crate) runs: HashMap<RunId, HeldRun>,
+    pub(crate) activities: HashMap<(RunId, EventId), HeldActivity>,
     /// The worker's own row is there.
     pub(crate) registered: bool,
     /// Some rows were left out: their leases end when they did.
     pub(crate) skipped: bool,
+}
+
+/// A run that a worker holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeldRun {
+    pub(crate) epoch: i64,
+    /// Number of the last message in its inbox.
+    pub(crate) inbox_sequence: i64,
+}
+
+/// An attempt that a worker has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeldActivity {
+    pub(crate) attempt: u32,
+    pub(crate) cancel_requested: bool,
+    /// When the activity was scheduled, from which its deadlines count.
+    pub(crate) scheduled_at: Timestamp,
 }
 
 impl Operation for RenewLeases {
@@ -106,16 +121,22 @@ async fn renew(tx: Tx<'_>, item: &RenewLeases) -> Result<Held, DbErr> {
     let values = vec![item.lease_expires_at.0.into(), item.worker_id.0.into()];
     let renewed = extend(tx, Rows::Free, &values).await?;
     let owner = || vec![item.worker_id.0.into()];
-    let runs = "SELECT run_id, inbox_sequence FROM workflow_task WHERE owner = $1";
+    let runs = "SELECT run_id, epoch, inbox_sequence FROM workflow_task WHERE owner = $1";
     for row in tx.query(runs.to_owned(), owner()).await? {
-        held.runs.insert(RunId(row.try_get("", "run_id")?), row.try_get("", "inbox_sequence")?);
+        let run =
+            HeldRun { epoch: row.try_get("", "epoch")?, inbox_sequence: row.try_get("", "inbox_sequence")? };
+        held.runs.insert(RunId(row.try_get("", "run_id")?), run);
     }
-    let activities =
-        "SELECT run_id, scheduled_event_id, attempt, cancel_requested FROM activity_task WHERE owner = $1";
+    let activities = "SELECT run_id, scheduled_event_id, attempt, cancel_requested, scheduled_at_ms FROM activity_task \
+         WHERE owner = $1";
     for row in tx.query(activities.to_owned(), owner()).await? {
         let key = (RunId(row.try_get("", "run_id")?), row.try_get("", "scheduled_event_id")?);
-        let attempt = super::claim::attempt(row.try_get("", "attempt")?);
-        held.activities.insert(key, (attempt, row.try_get("", "cancel_requested")?));
+        let activity = HeldActivity {
+            attempt: super::claim::attempt(row.try_get("", "attempt")?),
+            cancel_requested: row.try_get("", "cancel_requested")?,
+            scheduled_at: Timestamp(row.try_get("", "scheduled_at_ms")?),
+        };
+        held.activities.insert(key, activity);
     }
     held.skipped = renewed < (held.runs.len() + held.activities.len()) as u64;
     let seen = tx

@@ -88,7 +88,7 @@ impl Prepared {
             serial: shared.next_serial(),
             number: attempt.number,
             activity_type: attempt.scheduled.activity_type.clone(),
-            durable_since: attempt.durable.then(|| shared.clock.now()),
+            durable_since: attempt.durable.then(|| shared.clock.uptime()),
             canceled: canceled.clone(),
             lost: lost.clone(),
         };
@@ -119,7 +119,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, tracker: &TaskTracker, prepared: Prepa
     if attempt.durable
         && let Some(handle) = shared.attempts().get_mut(&at_hand.key)
     {
-        handle.durable_since.get_or_insert(shared.clock.now());
+        handle.durable_since.get_or_insert(shared.clock.uptime());
     }
     let execution =
         Execution { shared: shared.clone(), started_at: shared.clock.now(), attempt, canceled, lost };
@@ -200,7 +200,8 @@ impl Execution {
         }
         let key = (self.attempt.run_id, self.attempt.scheduled_event_id);
         if self.attempt.scheduled.retry_policy.is_at_most_once() {
-            self.shared.at_most_once.begin(key, self.attempt.number, self.started_at);
+            let uptime = self.shared.clock.uptime();
+            self.shared.at_most_once.begin(key, self.attempt.number, self.started_at, uptime);
         }
         let code = self.code(heartbeats);
         tokio::pin!(code);

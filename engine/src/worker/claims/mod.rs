@@ -2,7 +2,7 @@
 
 mod eager;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -49,15 +49,15 @@ pub(super) async fn run(
     let mut listeners = listen(&shared).await;
     ready.send_replace(true);
     let claims = Claims::new(&shared);
-    let mut next_poll = shared.clock.now();
+    let mut next_poll = shared.clock.uptime();
     while !shutdown.is_cancelled() {
         // A claim may bring back what was lost, in the place of what is at hand.
         shared.look_for_standstill();
-        let now = shared.clock.now();
-        let mut wanted = shared.due.take(now);
-        if now >= next_poll {
+        let mut wanted = shared.due.take(shared.clock.now());
+        let uptime = shared.clock.uptime();
+        if uptime >= next_poll {
             wanted = Kinds::ALL;
-            next_poll = now + shared.options.poll_interval;
+            next_poll = uptime + shared.options.poll_interval;
         }
         match claims.take(&shared, &tracker, wanted).await {
             Ok(Asked::Nothing) => {}
@@ -65,11 +65,12 @@ pub(super) async fn run(
             // The next poll claims again.
             Err(error) => shared.store.failed(CLAIM, &error, shared.clock.now()).await,
         }
-        let next = shared.due.next().map_or(next_poll, |due| due.min(next_poll));
+        let next_due = shared.due.next().unwrap_or(Timestamp::NEVER);
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = shared.due.changed() => {}
-            () = shared.clock.sleep_until(next) => {}
+            () = shared.clock.sleep_until(next_due) => {}
+            () = shared.clock.sleep(next_poll.saturating_sub(shared.clock.uptime())) => {}
         }
     }
     listeners.shutdown().await;
@@ -96,7 +97,7 @@ fn begin(
 ) {
     let (inputs, receiver) = mpsc::unbounded_channel();
     // No renewal misses a run that is not accepted yet.
-    let since = if acceptance.is_some() { Timestamp::NEVER } else { shared.clock.now() };
+    let since = if acceptance.is_some() { Duration::MAX } else { shared.clock.uptime() };
     let lost = CancellationToken::new();
     let entry = RunEntry { epoch: task.epoch, since, lost, inputs };
     {

@@ -123,7 +123,7 @@ impl Runner {
         let now = self.shared.clock.now();
         for (event_id, _) in commit.begun {
             if let Some(attempt) = self.shared.attempts().get_mut(&(self.task.run_id, event_id)) {
-                attempt.durable_since = Some(now);
+                attempt.durable_since = Some(self.shared.clock.uptime());
             }
         }
         for event_id in commit.cancel {

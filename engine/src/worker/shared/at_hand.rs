@@ -1,11 +1,12 @@
 //! What a worker has in memory, as its parts see it of each other: runs, and attempts of activities.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     activity::ActivityClose,
-    clock::Timestamp,
     ids::{ActivityType, EventId},
     store::ActivityLease,
 };
@@ -14,7 +15,8 @@ use crate::{
 #[derive(Clone)]
 pub(in crate::worker) struct RunEntry {
     pub(in crate::worker) epoch: i64,
-    pub(in crate::worker) since: Timestamp,
+    /// Uptime since which the row names this worker; none is earlier while that is not known.
+    pub(in crate::worker) since: Duration,
     /// Canceled when another worker has it, or this one gives it up.
     pub(in crate::worker) lost: CancellationToken,
     pub(in crate::worker) inputs: mpsc::UnboundedSender<Input>,
@@ -38,8 +40,8 @@ pub(in crate::worker) struct AttemptHandle {
     pub(in crate::worker) serial: u64,
     pub(in crate::worker) number: u32,
     pub(in crate::worker) activity_type: ActivityType,
-    /// Since when the database knows that this worker has it; `None` during the commit.
-    pub(in crate::worker) durable_since: Option<Timestamp>,
+    /// Uptime since which the database knows that this worker has it; `None` during the commit.
+    pub(in crate::worker) durable_since: Option<Duration>,
     pub(in crate::worker) canceled: CancellationToken,
     pub(in crate::worker) lost: CancellationToken,
 }

@@ -7,6 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use crate::{
@@ -21,12 +22,13 @@ pub(in crate::worker) struct AtMostOnce(Mutex<HashMap<ActivityKey, Begun>>);
 struct Begun {
     attempt: u32,
     at: Timestamp,
+    uptime: Duration,
 }
 
 impl AtMostOnce {
     /// The code of an attempt begins.
-    pub(in crate::worker) fn begin(&self, key: ActivityKey, attempt: u32, at: Timestamp) {
-        self.begun().insert(key, Begun { attempt, at });
+    pub(in crate::worker) fn begin(&self, key: ActivityKey, attempt: u32, at: Timestamp, uptime: Duration) {
+        self.begun().insert(key, Begun { attempt, at, uptime });
     }
 
     /// When the code of the attempt began; `None` if it did not.
@@ -35,10 +37,10 @@ impl AtMostOnce {
     }
 
     /// Forgets the attempts whose rows did not name this worker when a renewal asked for them.
-    pub(in crate::worker) fn renewed(&self, held: &Held, asked_at: Timestamp) {
+    pub(in crate::worker) fn renewed(&self, held: &Held, asked_at: Duration) {
         self.begun().retain(|key, begun| {
-            begun.at >= asked_at
-                || held.activities.get(key).is_some_and(|(attempt, _)| *attempt == begun.attempt)
+            begun.uptime >= asked_at
+                || held.activities.get(key).is_some_and(|row| row.attempt == begun.attempt)
         });
     }
 

@@ -169,7 +169,7 @@ impl Shared {
         if let Some(entry) = self.runs().get_mut(&run_id)
             && entry.epoch == epoch
         {
-            entry.since = entry.since.min(self.clock.now());
+            entry.since = entry.since.min(self.clock.uptime());
         }
     }
 

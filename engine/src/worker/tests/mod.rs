@@ -3,12 +3,16 @@
 mod stale;
 mod unreadable;
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use serde_json::json;
 
 use crate::{
     client::{StartError, StartWorkflow},
+    clock::Clock,
     failure::TimeoutType,
     hint::{self, WorkerHint},
     history::{EventAttributes, RetryState},
@@ -270,6 +274,27 @@ async fn a_run_that_cannot_be_read_does_not_stop_others_from_being_rescued() {
     let second = app.worker().await;
     assert_eq!(app.end(run).await.status, WorkflowStatus::Completed);
     second.stop(&app.clock).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_or_ahead_stops_nobody() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let app = App::new().await;
+    let worker = app.worker().await;
+    let _maintenance = app.maintenance();
+    let running = app.start("counting", json!(30)).await;
+    app.until(|| async { app.types(running).await.contains(&"ActivityTaskScheduled") }).await;
+    for set_to in [app.clock.now() - HOUR, app.clock.now() + HOUR] {
+        app.clock.set(set_to);
+        let before = app.clock.uptime();
+        // Only polls find it.
+        let run = App::start_through(&app.without_bus(), "twice", json!(1)).await;
+        assert_eq!(result(&app.end(run).await), 4);
+        let took = app.clock.uptime().saturating_sub(before);
+        assert!(took < Duration::from_secs(10), "{took:?}");
+    }
+    assert_eq!(app.end(running).await.status, WorkflowStatus::Completed);
+    worker.stop(&app.clock).await;
 }
 
 #[tokio::test]
