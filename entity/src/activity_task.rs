@@ -28,7 +28,7 @@ pub struct Model {
     pub owner: Option<Uuid>,
     /// Identity of that worker.
     pub worker_identity: Option<String>,
-    /// When the lease of that worker expires.
+    /// When the lease of a worker of the former version expires; others have theirs in the row of the worker.
     pub lease_expires_at_ms: Option<i64>,
     /// When the activity was scheduled.
     pub scheduled_at_ms: i64,

@@ -32,8 +32,12 @@ pub struct Model {
     pub draining: bool,
     /// When the worker registered.
     pub started_at_ms: i64,
-    /// When the worker last renewed its leases.
+    /// When the worker last renewed its lease, by the clock of the database.
     pub last_seen_at_ms: i64,
+    /// Until when the worker holds what names it, by the clock of the database.
+    pub lease_expires_at_ms: Option<i64>,
+    /// Until when a process has it that takes over from the worker, by the clock of the database.
+    pub takeover_ends_at_ms: Option<i64>,
 }
 
 /// No relations: rows are joined where they are read.

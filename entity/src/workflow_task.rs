@@ -24,7 +24,7 @@ pub struct Model {
     pub owner: Option<Uuid>,
     /// Number of the lease; a commit under an older one changes nothing.
     pub epoch: i64,
-    /// When the lease expires and other workers may take the run.
+    /// When the lease of a worker of the former version expires; others have theirs in the row of the worker.
     pub lease_expires_at_ms: Option<i64>,
     /// ID of the next event.
     pub next_event_id: i64,

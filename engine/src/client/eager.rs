@@ -7,7 +7,6 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use crate::{
-    clock::Timestamp,
     ids::{TaskQueue, WorkerId, WorkflowType},
     store::{self, ClaimedWorkflowTask, LoadedRun, Outcome, Start, StartOutput, Step, StepOutput, Store},
 };
@@ -22,7 +21,6 @@ pub(crate) trait EagerStarts: fmt::Debug + Send + Sync {
 pub(crate) struct EagerSlot {
     /// Whom the accepted start names as the holder of the run.
     pub(crate) worker_id: WorkerId,
-    pub(crate) lease_expires_at: Timestamp,
     /// Hands over the run, which its worker writes together with its first step.
     pub(crate) hand_over: Box<dyn FnOnce(ClaimedWorkflowTask, LoadedRun, Acceptance) + Send>,
 }

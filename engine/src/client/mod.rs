@@ -221,8 +221,8 @@ impl Client {
     /// # Errors
     /// [`store::Error`].
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, store::Error> {
-        let seen_since = self.clock.now() - self.limits.worker_seen_within;
-        self.store.workers(&self.namespace, seen_since).await
+        let within = self.limits.worker_seen_within;
+        self.store.workers(&self.namespace, within, self.clock.now()).await
     }
 
     /// The queues that have tasks or workers, by name.
@@ -231,7 +231,7 @@ impl Client {
     /// [`store::Error`].
     pub async fn task_queues(&self) -> Result<Vec<TaskQueueInfo>, store::Error> {
         let now = self.clock.now();
-        self.store.task_queues(&self.namespace, now, now - self.limits.worker_seen_within).await
+        self.store.task_queues(&self.namespace, now, self.limits.worker_seen_within).await
     }
 
     /// The registered workflow types, by name.

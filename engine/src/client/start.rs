@@ -145,7 +145,6 @@ impl Client {
             start_at_ms: start_at,
             visible_at_ms: begins,
             holder: None,
-            lease_expires_at_ms: None,
             is_fresh: start.workflow_id.is_none(),
             execution_timeout_ms: timeout.map(millis),
             deadline_at_ms: timeout.map(|timeout| begins + timeout),
@@ -178,7 +177,7 @@ impl Client {
             }
             return Ok(output);
         };
-        let start = prepared.clone().held_by(slot.worker_id, slot.lease_expires_at);
+        let start = prepared.clone().held_by(slot.worker_id);
         let (answer, mut answered) = oneshot::channel();
         let acceptance = Acceptance::new(start, answer);
         // From here on the worker carries it through, also when this call is canceled.

@@ -1,6 +1,10 @@
 //! The lines as an operator gets them, caught at the default level.
 
-use std::{cell::Cell, sync::atomic::Ordering, time::Duration};
+use std::{
+    cell::Cell,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -8,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     client::{Limits, StartWorkflow, WorkflowStatus},
-    clock::Clock as _,
+    clock::{Clock as _, ManualClock},
     registry::Registry,
     testing::{
         App, LogLines, caller,
@@ -199,6 +203,8 @@ async fn a_worker_that_stood_still_tells_what_it_lost() {
     // Others take all that it holds; no hint brings it back.
     let mut elsewhere = app.without_bus().maintenance();
     elsewhere.store = elsewhere.store.of_another_process();
+    // To it the lease is over.
+    elsewhere.clock = Arc::new(ManualClock::new(app.clock.now() + Duration::from_secs(20)));
     let stop = CancellationToken::new();
     let _stop = stop.clone().drop_guard();
     tokio::spawn(elsewhere.run(stop));

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Scope, Service};
+use futures_util::future::try_join_all;
+
+use super::Service;
 use crate::{
     activity::{ActivityClose, CloseOutcome, StartedAttempt},
     clock::Timestamp,
@@ -13,7 +15,7 @@ use crate::{
     log::{self, AttemptOf, RunOf},
     store::{
         self, ACTIVITY_CLOSED, ActivityKey, ActivityLease, ActivityReport, AttemptEnd, ExpiredActivity,
-        ReportOutput,
+        ReportOutput, Reporter,
     },
     worker::attempts::deadlines::{expires_at, timeout_failure},
 };
@@ -26,22 +28,34 @@ const ACTIVITIES_MAX: u64 = 500;
 /// Ends expired activities and returns how many each lost worker held.
 pub(super) async fn end(
     service: &Service,
-    scope: Scope,
+    lost: &[WorkerId],
     now: Timestamp,
     unreadable: &mut BTreeSet<ActivityKey>,
 ) -> Result<BTreeMap<WorkerId, usize>, store::Error> {
-    // Every lease has ended by then.
-    let (as_of, alive) = match scope {
-        Scope::All => (Timestamp::NEVER, service.store.local_workers()),
-        Scope::Expired => (now, Vec::new()),
-    };
-    let expired = service.store.expired_activities(as_of, &alive, now, ACTIVITIES_MAX).await?;
-    tell_unreadable(unreadable, &expired.unreadable);
-    let expired = expired.activities;
+    let mut held: BTreeMap<WorkerId, usize> = BTreeMap::new();
+    loop {
+        let expired = service.store.expired_activities(lost, now, ACTIVITIES_MAX).await?;
+        tell_unreadable(unreadable, &expired.unreadable);
+        let found = expired.activities.len();
+        let ended = end_some(service, expired.activities, now, &mut held).await?;
+        // What is left belongs to somebody again, or cannot be read.
+        if ended == 0 || (found as u64) < ACTIVITIES_MAX {
+            return Ok(held);
+        }
+    }
+}
+
+/// Ends these activities, in few transactions; returns how many were still to be ended.
+async fn end_some(
+    service: &Service,
+    expired: Vec<ExpiredActivity>,
+    now: Timestamp,
+    held: &mut BTreeMap<WorkerId, usize>,
+) -> Result<usize, store::Error> {
     let runs: Vec<RunId> = expired.iter().map(|activity| activity.lease.run_id).collect();
     let names = service.names(&runs).await;
-    let mut lost: BTreeMap<WorkerId, usize> = BTreeMap::new();
-    for activity in expired {
+    let reporter = if service.store.is_exclusive() { Reporter::Undertaker } else { Reporter::TakesOver };
+    let reports = expired.into_iter().map(async |activity| {
         let (end, ended) = match activity.lease.owner {
             Some(worker_id) => {
                 let after = after_loss(&activity, now);
@@ -53,11 +67,17 @@ pub(super) async fn end(
                 (end, Ended::NotTaken(failure))
             }
         };
-        let lease = activity.lease;
-        let outcome = service.store.write(ActivityReport { lease, end, now }).await?;
+        let reporter = if activity.lease.owner.is_some() { reporter } else { Reporter::Owner };
+        let report = ActivityReport { lease: activity.lease, end, now, reporter };
+        Ok::<_, store::Error>((activity, ended, service.store.write(report).await?))
+    });
+    let mut count = 0;
+    for (activity, ended, outcome) in try_join_all(reports).await? {
         let ReportOutput::Accepted(wake) = outcome else { continue };
+        count += 1;
+        let lease = activity.lease;
         if let Ended::Lost(worker_id, _) = ended {
-            *lost.entry(worker_id).or_default() += 1;
+            *held.entry(worker_id).or_default() += 1;
         }
         if let Some(names) = names.get(&lease.run_id) {
             log_end(&activity, service.run_of(lease.run_id, names), &ended);
@@ -66,7 +86,7 @@ pub(super) async fn end(
             hint::publish_wake(&*service.bus, &service.namespace, lease.run_id, &wake, now);
         }
     }
-    Ok(lost)
+    Ok(count)
 }
 
 /// Tells once of each activity that cannot be read. Whether it may run again is not known, so that it stays with its lost

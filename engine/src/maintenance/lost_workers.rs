@@ -11,16 +11,15 @@ use crate::{
     clock::Timestamp,
     ids::WorkerId,
     log,
-    model::WorkerInfo,
-    store::{self, ActivityKey},
+    store::{self, ActivityKey, SeenWorker},
 };
 
 /// The lost workers that were reported.
 #[derive(Debug, Default)]
 pub(super) struct LostWorkers {
     next_look: Option<Timestamp>,
-    /// Those whose rows are still there, and when they were reported.
-    reported: BTreeMap<WorkerId, Timestamp>,
+    /// Those whose rows are still there, and when they were last seen, as far as that was looked at.
+    reported: BTreeMap<WorkerId, Option<Timestamp>>,
     /// Activities of lost workers that cannot be read, as far as the log knows of them.
     pub(super) unreadable: BTreeSet<ActivityKey>,
 }
@@ -43,7 +42,7 @@ impl LostWorkers {
             let count = |held: &BTreeMap<WorkerId, usize>| held.get(&worker_id).copied().unwrap_or(0);
             let identity = identities.get(&worker_id).map(String::as_str);
             log::worker_lost(&service.namespace, worker_id, identity, count(runs), count(activities));
-            self.reported.insert(worker_id, service.clock.now());
+            self.reported.insert(worker_id, None);
         }
         Ok(())
     }
@@ -53,29 +52,25 @@ impl LostWorkers {
         if self.next_look.is_some_and(|next| now < next) {
             return Ok(());
         }
-        let workers = service.store.workers(&service.namespace, Timestamp(0)).await?;
+        let workers = service.store.all_workers(&service.namespace, now).await?;
         self.next_look = Some(now + service.options.unserved_interval);
-        // A worker of this process is alive. Why it does not renew its leases is another line.
-        let local = service.store.local_workers();
-        let unseen_since = now - service.worker_seen_within;
-        let is_unseen =
-            |worker: &&WorkerInfo| worker.last_seen_at < unseen_since && !local.contains(&worker.worker_id);
-        let is_new = |worker: &&WorkerInfo| !self.reported.contains_key(&worker.worker_id);
+        let is_unseen = |worker: &&SeenWorker| worker.unseen_for > service.worker_seen_within;
+        let is_new = |worker: &&SeenWorker| !self.reported.contains_key(&worker.info.worker_id);
         if workers.iter().filter(is_unseen).any(|worker| is_new(&worker)) {
             // Reading may work while nobody can write: then it is not the worker.
             service.store.can_renew_leases(now).await?;
         }
         for worker in workers.iter().filter(is_unseen) {
-            self.reported.entry(worker.worker_id).or_insert_with(|| {
-                let unseen_for = now.since(worker.last_seen_at);
-                log::worker_unseen(&service.namespace, worker.worker_id, &worker.identity, unseen_for);
-                now
+            let SeenWorker { info, unseen_for } = worker;
+            self.reported.entry(info.worker_id).or_insert_with(|| {
+                log::worker_unseen(&service.namespace, info.worker_id, &info.identity, *unseen_for);
+                Some(info.last_seen_at)
             });
         }
         // A worker that is seen again may be lost again.
-        self.reported.retain(|worker_id, reported_at| {
-            let row = workers.iter().find(|worker| worker.worker_id == *worker_id);
-            row.is_some_and(|worker| worker.last_seen_at <= *reported_at)
+        self.reported.retain(|worker_id, last_seen_at| {
+            let row = workers.iter().find(|worker| worker.info.worker_id == *worker_id);
+            row.is_some_and(|row| *last_seen_at.get_or_insert(row.info.last_seen_at) == row.info.last_seen_at)
         });
         Ok(())
     }

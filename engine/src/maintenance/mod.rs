@@ -18,11 +18,7 @@ mod overdue_runs;
 mod unserved_tasks;
 mod watch;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -34,10 +30,10 @@ use crate::{
     chain,
     clock::{Clock, Timestamp},
     hint::{self, QueueHint},
-    ids::{Namespace, RunId, TaskQueue},
+    ids::{Namespace, RunId, TaskQueue, WorkerId},
     log::{RunOf, outage::Duty},
     notify::Bus,
-    store::{self, Rescue, RescueWorkflowTasks, RunNames, Store, TaskKind},
+    store::{self, Rescue, RescueWorkflowTasks, Rescued, RunNames, Store, TaskKind},
 };
 
 // The duties in the log lines of an outage.
@@ -94,29 +90,26 @@ impl Service {
     /// Runs until `shutdown`. Failures are logged and retried.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut lost_workers = LostWorkers::default();
-        // No other process can use an exclusive database, so workers of other processes that hold leases are dead.
-        let mut scope = if self.store.is_exclusive() { Scope::All } else { Scope::Expired };
-        let mut next_sweep = self.clock.now();
+        // What is left in an exclusive database when it is opened is of the process before.
+        let mut takes_over = self.store.is_exclusive();
+        let mut next_sweep = self.clock.uptime();
         let mut unserved = Unserved::default();
-        let mut watch = Watch::new(self.worker_seen_within, self.options.interval, self.clock.now());
+        let mut watch = Watch::new(self.worker_seen_within, self.options.interval, self.clock.uptime());
         while !shutdown.is_cancelled() {
-            // What is lost is judged as of this time, even if the process is stopped for a while in the middle of it.
             let now = self.clock.now();
-            let is_sure = watch.is_sure(now);
+            let is_sure = watch.is_sure(self.clock.uptime());
             let mut answers = Answers::default();
             if is_sure {
-                let duty = if scope == Scope::All { TAKE_OVER } else { LOST_WORKERS };
-                let rescued = self.rescue(scope, now, &mut lost_workers).await;
-                if answers.take(&self.told(duty, rescued).await) {
-                    scope = Scope::Expired;
-                }
+                let duty = if takes_over { TAKE_OVER } else { LOST_WORKERS };
+                let rescued = self.rescue(now, &mut lost_workers).await;
+                takes_over &= !answers.take(&self.told(duty, rescued).await);
                 answers.take(&self.told(UNSEEN_WORKERS, lost_workers.look(&self, now).await).await);
                 answers.take(&self.told(UNSERVED_TASKS, unserved.look(&self, now).await).await);
-                if now >= next_sweep {
+                if self.clock.uptime() >= next_sweep {
                     let swept = self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await;
                     // What is left is swept in the next look.
                     if answers.take(&swept) && swept.is_ok_and(|all| all) {
-                        next_sweep = now + self.options.sweep_interval;
+                        next_sweep = self.clock.uptime() + self.options.sweep_interval;
                     }
                 }
             } else if answers.take(&self.told(LOST_WORKERS, self.store.can_renew_leases(now).await).await) {
@@ -126,39 +119,42 @@ impl Service {
                 }
             }
             answers.take(&self.told(OVERDUE_RUNS, overdue_runs::end(&self).await).await);
-            watch.looked(answers.all_came, self.clock.now());
-            let next = self.clock.now() + self.options.interval;
+            watch.looked(answers.all_came, self.clock.uptime());
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = self.clock.sleep_until(next) => {}
+                () = self.clock.sleep(self.options.interval) => {}
             }
         }
     }
 
-    async fn rescue(
-        &self,
-        scope: Scope,
-        now: Timestamp,
-        lost_workers: &mut LostWorkers,
-    ) -> Result<(), store::Error> {
-        let which = match scope {
-            Scope::Expired => Rescue::Expired,
-            Scope::All => Rescue::AllExcept(self.store.local_workers()),
-        };
-        let (as_of, alive) = match scope {
-            Scope::Expired => (now, Vec::new()),
-            Scope::All => (Timestamp::NEVER, self.store.local_workers()),
-        };
-        let held = only_for_the_log(self.store.runs_of_lost_workers(as_of, &alive).await);
-        let queues = self.store.write(RescueWorkflowTasks { now, which }).await?;
-        // Another process may have taken them between the two statements, and reports the loss then.
-        let runs = if queues.is_empty() { BTreeMap::new() } else { held };
-        for queue in queues {
-            let hint = QueueHint { kind: TaskKind::Workflow, due: self.clock.now() };
-            hint::publish_queue(&*self.bus, &self.namespace, &TaskQueue::trusted(queue), hint);
+    async fn rescue(&self, now: Timestamp, lost_workers: &mut LostWorkers) -> Result<(), store::Error> {
+        let lost = self.store.lost_workers(now).await?;
+        let rescued = if lost.is_empty() { Rescued::default() } else { self.take_over(lost, now).await? };
+        let activities =
+            lost_activities::end(self, &rescued.workers, now, &mut lost_workers.unreadable).await?;
+        lost_workers.released(self, &rescued.runs, &activities).await
+    }
+
+    /// Takes the runs of lost workers, as far as no other process does.
+    async fn take_over(&self, lost: Vec<WorkerId>, now: Timestamp) -> Result<Rescued, store::Error> {
+        let is_exclusive = self.store.is_exclusive();
+        let first = if is_exclusive { Rescue::Dead(lost) } else { Rescue::Lost(lost) };
+        let mut rescued = self.store.write(RescueWorkflowTasks { now, which: first }).await?;
+        while rescued.more {
+            let rest = rescued.workers.clone();
+            let which = if is_exclusive { Rescue::Dead(rest) } else { Rescue::Rest(rest) };
+            let next = self.store.write(RescueWorkflowTasks { now, which }).await?;
+            rescued.queues.extend(next.queues);
+            for (worker_id, runs) in next.runs {
+                *rescued.runs.entry(worker_id).or_default() += runs;
+            }
+            rescued.more = next.more;
         }
-        let activities = lost_activities::end(self, scope, now, &mut lost_workers.unreadable).await?;
-        lost_workers.released(self, &runs, &activities).await
+        for queue in &rescued.queues {
+            let hint = QueueHint { kind: TaskKind::Workflow, due: self.clock.now() };
+            hint::publish_queue(&*self.bus, &self.namespace, &TaskQueue::trusted(queue.clone()), hint);
+        }
+        Ok(rescued)
     }
 
     /// What some runs are called, for the log.
@@ -211,15 +207,6 @@ fn only_for_the_log<T: Default>(read: Result<T, store::Error>) -> T {
         tracing::debug!(error = %chain(&error), "what a log line tells could not be read");
         T::default()
     })
-}
-
-/// Whose tasks are released.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    /// Tasks with an expired lease.
-    Expired,
-    /// All tasks that no worker of this process holds.
-    All,
 }
 
 #[cfg(test)]

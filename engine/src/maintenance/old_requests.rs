@@ -19,6 +19,6 @@ pub(super) async fn forget(service: &Service, now: Timestamp) -> Result<bool, st
 }
 
 async fn forget_workers(service: &Service, now: Timestamp) -> Result<(), store::Error> {
-    let seen_before = now - service.options.worker_retention;
-    service.store.write(RemoveWorkers { worker_id: None, seen_before }).await
+    let unseen_for = service.options.worker_retention;
+    service.store.write(RemoveWorkers::Unseen { unseen_for, now }).await
 }

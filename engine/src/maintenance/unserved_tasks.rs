@@ -56,8 +56,7 @@ impl Unserved {
         if waiting.is_empty() && self.reported.is_empty() {
             return Ok(());
         }
-        let seen_since = now - service.worker_seen_within;
-        let workers = service.store.workers(&service.namespace, seen_since).await?;
+        let workers = service.store.workers(&service.namespace, service.worker_seen_within, now).await?;
         let mut unserved = BTreeSet::new();
         for tasks in &waiting {
             let key = Key::from(tasks);

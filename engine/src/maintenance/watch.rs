@@ -14,15 +14,13 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-
 #[derive(Debug)]
 pub(super) struct Watch {
     /// The time in which a live worker renews its leases.
     seen_within: Duration,
     /// Looks that are further apart do not follow each other.
     apart_max: Duration,
-    last_look: Timestamp,
+    last_look: Duration,
     state: State,
 }
 
@@ -30,41 +28,37 @@ pub(super) struct Watch {
 enum State {
     Sure,
     Blind,
-    Waiting { until: Timestamp },
+    Waiting { until: Duration },
 }
 
 impl Watch {
     /// Of looks that take place each `interval`.
-    pub(super) fn new(seen_within: Duration, interval: Duration, now: Timestamp) -> Self {
+    pub(super) fn new(seen_within: Duration, interval: Duration, uptime: Duration) -> Self {
         Self {
             seen_within,
             apart_max: (seen_within / 2).max(3 * interval),
-            last_look: now,
+            last_look: uptime,
             state: State::Sure,
         }
     }
 
     /// Whether what is not seen now is lost.
-    pub(super) fn is_sure(&mut self, now: Timestamp) -> bool {
-        if now.since(self.last_look) >= self.apart_max {
+    pub(super) fn is_sure(&mut self, uptime: Duration) -> bool {
+        if uptime.saturating_sub(self.last_look) >= self.apart_max {
             self.state = State::Blind;
         }
-        if let State::Waiting { until } = &mut self.state {
-            // The clock may have been set back.
-            *until = (*until).min(now + self.seen_within);
-            if now >= *until {
-                self.state = State::Sure;
-            }
+        if matches!(self.state, State::Waiting { until } if uptime >= until) {
+            self.state = State::Sure;
         }
         self.state == State::Sure
     }
 
     /// A look has ended.
-    pub(super) fn looked(&mut self, succeeded: bool, now: Timestamp) {
-        self.last_look = now;
+    pub(super) fn looked(&mut self, succeeded: bool, uptime: Duration) {
+        self.last_look = uptime;
         self.state = match self.state {
             _ if !succeeded => State::Blind,
-            State::Blind => State::Waiting { until: now + self.seen_within },
+            State::Blind => State::Waiting { until: uptime + self.seen_within },
             state => state,
         };
     }
@@ -74,8 +68,8 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp(seconds * 1_000)
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
     fn watch() -> Watch {
@@ -111,20 +105,6 @@ mod tests {
             watch.looked(true, at(second));
         }
         assert!(watch.is_sure(at(3_610)));
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_delays_nothing() {
-        let mut watch = watch();
-        watch.looked(false, at(3_600));
-        watch.looked(true, at(3_601));
-        assert!(!watch.is_sure(at(1)));
-        watch.looked(true, at(1));
-        for second in 2..11 {
-            assert!(!watch.is_sure(at(second)), "{second}");
-            watch.looked(true, at(second));
-        }
-        assert!(watch.is_sure(at(11)));
     }
 
     #[test]

@@ -14,14 +14,13 @@ use super::{
         activity::ActivityReport,
         claim::{ClaimActivityTasks, ClaimWorkflowTasks},
         heartbeat::StoredHeartbeat,
-        lease::{
-            FailWorkflowTask, RegisterWorker, RemoveWorkers, RenewLeases, RenewLockedLeases,
-            RescueWorkflowTasks,
-        },
+        lease::{FailWorkflowTask, RenewLease},
         message::NewMessage,
+        rescue::RescueWorkflowTasks,
         start::Start,
         step::Step,
         stop::{CancelRun, CloseRun, DeleteRun, ForgetRequests},
+        worker::{RegisterWorker, RemoveWorkers},
     },
 };
 
@@ -188,8 +187,7 @@ lanes! {
     heartbeats: StoredHeartbeat,
     reports: ActivityReport,
     messages: NewMessage,
-    renewals: RenewLeases,
-    locked_renewals: RenewLockedLeases,
+    renewals: RenewLease,
     rescues: RescueWorkflowTasks,
     workflow_claims: ClaimWorkflowTasks,
     activity_claims: ClaimActivityTasks,

@@ -48,19 +48,20 @@ pub(crate) use read::{
     run::{LoadedRun, Message, Shows},
     task::{ActivityKey, ExpiredActivity, Scheduled},
     waiting::{RunNames, WaitingTasks},
+    worker::SeenWorker,
 };
 pub(crate) use wake::{TaskKind, Wake};
 pub(crate) use write::{
-    activity::{ActivityReport, AttemptEnd, ReportOutput},
+    activity::{ActivityReport, AttemptEnd, ReportOutput, Reporter},
     activity_task::{ActivityLease, NewActivityTask, TakenActivity},
     claim::{Claim, ClaimActivityTasks, ClaimWorkflowTasks, ClaimedActivityTask, ClaimedWorkflowTask},
     heartbeat::{HeartbeatOutput, StoredHeartbeat},
-    lease::{
-        FailWorkflowTask, Held, RegisterWorker, RemoveWorkers, RenewLeases, Rescue, RescueWorkflowTasks,
-    },
+    lease::{FailWorkflowTask, Held, RenewLease},
+    rescue::{Rescue, RescueWorkflowTasks, Rescued},
     start::{Replaces, Start, StartOutput},
     step::{AfterStep, Step, StepOutput},
     stop::{CancelOutput, CancelRun, CloseOutput, CloseRun, DeleteRun, ForgetRequests},
+    worker::{RegisterWorker, RemoveWorkers},
 };
 
 use crate::{
@@ -91,6 +92,22 @@ pub struct Store {
     outages: Arc<Outages>,
     /// The workers of this process.
     local_workers: Arc<Mutex<HashSet<WorkerId>>>,
+    /// No other process can use this database.
+    exclusive: bool,
+}
+
+/// A worker of this process, as long as it lives: nothing is taken from it.
+#[derive(Debug)]
+#[must_use = "it counts as dead when this is dropped"]
+pub(crate) struct LocalWorker {
+    workers: Arc<Mutex<HashSet<WorkerId>>>,
+    worker_id: WorkerId,
+}
+
+impl Drop for LocalWorker {
+    fn drop(&mut self) {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.worker_id);
+    }
 }
 
 impl fmt::Debug for Store {
@@ -113,7 +130,8 @@ impl Store {
         let (writer, database) = writer::spawn(connector.clone()).await?;
         let reader = connector.reader().await?;
         let outages = Arc::new(Outages::new(connector.target.name()));
-        Ok(Self { database, reader, writer, connector, sessions, outages, local_workers: Arc::default() })
+        let (exclusive, local_workers) = (connector.target.dialect() == Dialect::Sqlite, Arc::default());
+        Ok(Self { database, reader, writer, connector, sessions, outages, local_workers, exclusive })
     }
 
     /// Brings the schema up to date.
@@ -132,15 +150,16 @@ impl Store {
     /// Whether no other process can use this database.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
-        self.connector.target.dialect() == Dialect::Sqlite
+        self.exclusive
     }
 
-    /// Remembers a worker of this process, whose leases are not lost.
-    pub(crate) fn add_local_worker(&self, worker_id: WorkerId) {
+    /// Remembers a worker of this process.
+    pub(crate) fn add_local_worker(&self, worker_id: WorkerId) -> LocalWorker {
         self.local_workers.lock().unwrap_or_else(PoisonError::into_inner).insert(worker_id);
+        LocalWorker { workers: self.local_workers.clone(), worker_id }
     }
 
-    /// The workers of this process.
+    /// The living workers of this process.
     pub(crate) fn local_workers(&self) -> Vec<WorkerId> {
         self.local_workers.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
@@ -150,10 +169,10 @@ impl Store {
         self.sessions.distrust();
     }
 
-    /// The same database as a process without workers has it.
+    /// The same database as a process without workers has it. Leases in a file then go by the clocks of the processes.
     #[cfg(test)]
     pub(crate) fn of_another_process(&self) -> Self {
-        Self { local_workers: Arc::default(), ..self.clone() }
+        Self { local_workers: Arc::default(), exclusive: false, ..self.clone() }
     }
 
     /// Whether it takes writes; it does not once its writer has died.

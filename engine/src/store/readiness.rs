@@ -1,12 +1,14 @@
 //! Whether requests make sense now.
 
+use std::time::Duration;
+
 use ctutor_migration::{Migrator, MigratorTrait};
 use rand::{RngExt, SeedableRng, distr::Alphanumeric, rngs::Xoshiro256PlusPlus};
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use uuid::Uuid;
 
 use super::{
-    Error, Part, RenewLeases, Store,
+    Error, Part, RenewLease, Store,
     failed::LastFailure,
     rights::{self, Missing, MissingRights},
     sql::{Dialect, within},
@@ -94,7 +96,7 @@ impl Store {
         self.probe(1).await?;
         let nobody = WorkerId(Uuid::nil());
         let renewal =
-            RenewLeases { worker_id: nobody, now, lease_expires_at: now, slots_used: 0, draining: true };
+            RenewLease { worker_id: nobody, now, lasts: Duration::ZERO, slots_used: 0, draining: true };
         self.write(renewal).await.map(|_| ())
     }
 

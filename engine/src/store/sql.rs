@@ -20,6 +20,7 @@ use super::{
     sessions::Sessions,
     verdict::{self, Retry, Session},
 };
+use crate::clock::Timestamp;
 
 /// Which SQL the database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +110,29 @@ impl Dialect {
             // A sub-query alone could become a join with all of the table.
             Self::Postgres => format!("{column} = ANY (ARRAY({uuids}))"),
             Self::Sqlite => format!("{column} IN ({uuids})"),
+        }
+    }
+
+    /// The time that leases go by, in milliseconds: of the server, whose clock all processes share. A file has one process
+    /// and no clock; the time of that process becomes one more of the values.
+    pub(super) fn lease_clock(self, now: Timestamp, values: &mut Vec<Value>) -> String {
+        match self {
+            Self::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)".to_owned(),
+            Self::Sqlite => {
+                values.push(now.0.into());
+                format!("${}", values.len())
+            }
+        }
+    }
+
+    /// A time that is due at once for everybody: not later than the clock of the server, as the clock of the process may be
+    /// ahead of the others.
+    pub(super) fn by_now(self, now: &str) -> String {
+        match self {
+            Self::Postgres => {
+                format!("LEAST({now}, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint))")
+            }
+            Self::Sqlite => now.to_owned(),
         }
     }
 

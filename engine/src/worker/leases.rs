@@ -16,8 +16,8 @@ use crate::{
     ids::{EventId, RunId},
     log::{self, LostAttempt, LostRun, Standing, outage::Duty},
     store::{
-        self, ACTIVITY_CLOSED, ActivityLease, ActivityReport, AttemptEnd, RenewLeases, ReportOutput, Rescue,
-        RescueWorkflowTasks, TaskKind,
+        self, ACTIVITY_CLOSED, ActivityLease, ActivityReport, AttemptEnd, LocalWorker, RenewLease,
+        ReportOutput, Reporter, Rescue, RescueWorkflowTasks, TaskKind,
     },
 };
 
@@ -28,12 +28,12 @@ const GIVE_BACK: Duty = Duty::repeated("giving back tasks whose claim was not an
 /// Names of what was lost in a line; the rest is counted.
 const NAMED_MAX: usize = 5;
 
-/// Renews until `stop`.
-pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+/// Renews until `stop`; the worker is alive as long as that lasts.
+pub(super) async fn run(shared: Arc<Shared>, alive: LocalWorker, stop: CancellationToken) -> LocalWorker {
     let mut strays = Strays::default();
     loop {
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return alive,
             () = shared.clock.sleep(shared.options.lease_renewal_interval) => {}
         }
         // First, while what may have been lost is still at hand.
@@ -118,19 +118,20 @@ struct Strays {
 
 async fn renew(shared: &Arc<Shared>) -> Result<store::Held, store::Error> {
     let asked_at = shared.clock.uptime();
-    let renewal = RenewLeases {
+    let renewal = RenewLease {
         worker_id: shared.worker_id,
         now: shared.clock.now(),
-        lease_expires_at: shared.lease_end(),
+        lasts: shared.options.lease_duration,
         // Not the reserved slots: a claim in progress reserves those that it may fill.
         slots_used: u32::try_from(shared.attempts().len()).unwrap_or(u32::MAX),
         draining: shared.draining.is_cancelled(),
     };
-    let held = shared.store.renew_leases(renewal).await?;
+    let held = shared.store.write(renewal).await?;
     if !held.registered {
         tracing::info!(worker.id = %shared.worker_id, "other processes considered this worker lost; it registers again");
         shared.store.write(super::registration(shared)).await?;
     }
+    shared.renewed(asked_at);
     shared.at_most_once.renewed(&held, asked_at);
     tell_runs(shared, &held, asked_at);
     tell_attempts(shared, &held, asked_at);
@@ -224,7 +225,8 @@ async fn give_activities_back(
                 AttemptEnd::GiveBack { checkpoint: None, expires_at }
             }
         };
-        let output = shared.store.write(ActivityReport { lease, end, now }).await?;
+        let output =
+            shared.store.write(ActivityReport { lease, end, now, reporter: Reporter::Owner }).await?;
         if let ReportOutput::Accepted(Some(wake)) = output {
             shared.wake(lease.run_id, &wake, now);
         }

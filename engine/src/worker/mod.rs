@@ -44,7 +44,7 @@ use crate::{
     ids::{Namespace, TaskQueue},
     notify::Bus,
     registry::Registry,
-    store::{self, RegisterWorker, RemoveWorkers, Rescue, RescueWorkflowTasks, Store, TaskKind},
+    store::{self, LocalWorker, RegisterWorker, RemoveWorkers, Rescue, RescueWorkflowTasks, Store, TaskKind},
 };
 use shared::Shared;
 
@@ -63,6 +63,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Service {
     shared: Arc<Shared>,
+    alive: LocalWorker,
     local_workers: LocalWorkers,
     ready: watch::Sender<bool>,
 }
@@ -99,8 +100,8 @@ impl Service {
         options: WorkerOptions,
     ) -> Self {
         let shared = Arc::new(Shared::new(store, bus, clock, namespace, registry, options));
-        shared.store.add_local_worker(shared.worker_id);
-        Self { shared, local_workers, ready: watch::Sender::new(false) }
+        let alive = shared.store.add_local_worker(shared.worker_id);
+        Self { shared, alive, local_workers, ready: watch::Sender::new(false) }
     }
 
     /// A handle to observe it.
@@ -118,7 +119,9 @@ impl Service {
         if shared.options.task_queues.is_empty() {
             return Err(Error::NoTaskQueue);
         }
+        let asked_at = shared.clock.uptime();
         shared.store.write(registration(&shared)).await.map_err(Error::Register)?;
+        shared.renewed(asked_at);
         let queues = shared.options.task_queues.iter().map(TaskQueue::as_str).collect::<Vec<_>>().join(",");
         tracing::info!(
             worker.id = %shared.worker_id,
@@ -129,7 +132,7 @@ impl Service {
         );
         let tracker = TaskTracker::new();
         let background = CancellationToken::new();
-        let leases = tokio::spawn(leases::run(shared.clone(), background.clone()));
+        let leases = tokio::spawn(leases::run(shared.clone(), self.alive, background.clone()));
         tokio::spawn(leases::watch(shared.clone(), background.clone()));
         let (membership, begun) = self.local_workers.join(&shared);
         tracker.spawn(claims::take_begun(shared.clone(), tracker.clone(), begun));
@@ -139,7 +142,7 @@ impl Service {
         drain(&shared, &tracker).await;
         background.cancel();
         // The renewal task does not panic; if it did, there is nothing left for it to renew.
-        let _ = leases.await;
+        let _alive = leases.await;
         give_everything_back(&shared).await;
         tracing::info!(
             worker.id = %shared.worker_id,
@@ -171,10 +174,10 @@ async fn drain(shared: &Shared, tracker: &TaskTracker) {
 async fn give_everything_back(shared: &Shared) {
     let now = shared.clock.now();
     let rescue = RescueWorkflowTasks { now, which: Rescue::Worker(shared.worker_id) };
-    let farewell = RemoveWorkers { worker_id: Some(shared.worker_id), seen_before: now };
+    let farewell = RemoveWorkers::Stopped(shared.worker_id);
     match shared.store.write(rescue).await {
-        Ok(queues) => {
-            for queue in queues {
+        Ok(rescued) => {
+            for queue in rescued.queues {
                 let hint = QueueHint { kind: TaskKind::Workflow, due: now };
                 hint::publish_queue(&*shared.bus, &shared.namespace, &TaskQueue::trusted(queue), hint);
             }
@@ -220,6 +223,8 @@ fn registration(shared: &Shared) -> RegisterWorker {
         draining: false,
         started_at_ms: now.0,
         last_seen_at_ms: now.0,
+        lease_expires_at_ms: None,
+        takeover_ends_at_ms: None,
     };
-    RegisterWorker { worker, types }
+    RegisterWorker { worker, types, lasts: shared.options.lease_duration }
 }

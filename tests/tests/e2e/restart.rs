@@ -1,5 +1,8 @@
 //! A process that goes, well or not, and comes back on the same data.
 
+use std::time::{Duration, Instant};
+
+use ctutor_tests::{guard::Signal, wait};
 use serde_json::json;
 
 use crate::{
@@ -38,6 +41,29 @@ async fn a_run_goes_on_after_an_orderly_stop() {
     deployment.start_dev().await.unwrap();
     // An activity that its worker gives back has not failed.
     finish(deployment, &run, &mut live, &mut record, 1).await;
+}
+
+/// As when the lid of a laptop is closed: no other process can have taken anything meanwhile.
+#[tokio::test]
+async fn a_process_that_stands_still_for_longer_than_its_lease_loses_nothing() {
+    // A lease lasts for 8 s, and the activity may be silent for 10 s.
+    const STILL: Duration = Duration::from_secs(9);
+    let mut deployment = Deployment::sqlite().await.unwrap();
+    let root = deployment.root();
+    let (run, ..) = begin(&deployment).await;
+    let dev = deployment.take_dev();
+    dev.signal(Signal::Stop).unwrap();
+    let stopped = Instant::now();
+    wait::until("the end of the pause", || Ok((stopped.elapsed() >= STILL).then_some(()))).unwrap();
+    dev.signal(Signal::Continue).unwrap();
+    let found = ended(&root, &run).await.unwrap();
+    assert_eq!(found["status"], "COMPLETED", "{found:#}");
+    assert_eq!(found["activities"]["nodes"][0]["attempt"], 1, "{found:#}");
+    assert!(!dev.stderr().contains("was lost"), "{}", dev.stderr());
+    assert!(dev.stderr().contains("it lost nothing"), "{}", dev.stderr());
+    dev.interrupt().unwrap();
+    assert_eq!(dev.wait().unwrap(), 0, "{}", dev.stderr());
+    deployment.finish().unwrap();
 }
 
 /// A run that is some seconds old, and who watches it.

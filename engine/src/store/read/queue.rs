@@ -1,6 +1,6 @@
 //! Task queues, as the tasks and workers say.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use sea_orm::QueryResult;
 
@@ -17,7 +17,7 @@ impl Store {
         &self,
         namespace: &Namespace,
         now: Timestamp,
-        workers_seen_since: Timestamp,
+        workers_seen_within: Duration,
     ) -> Result<Vec<TaskQueueInfo>, Error> {
         let mut queues: BTreeMap<String, TaskQueueInfo> = BTreeMap::new();
         for table in ["workflow_task", "activity_task"] {
@@ -31,7 +31,7 @@ impl Store {
                 add(&mut queues, &row)?;
             }
         }
-        for worker in self.workers(namespace, workers_seen_since).await? {
+        for worker in self.workers(namespace, workers_seen_within, now).await? {
             for queue in worker.task_queues {
                 entry(&mut queues, queue.as_str()).workers += 1;
             }

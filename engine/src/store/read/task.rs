@@ -1,6 +1,6 @@
 //! What workers and maintenance read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ctutor_entity::{activity_task, workflow_task};
 use sea_orm::{EntityTrait, FromQueryResult};
@@ -15,7 +15,10 @@ use crate::{
     store::{
         ActivityLease, Error, Store,
         sql::{Dialect, json},
-        write::claim::attempt,
+        write::{
+            claim::attempt,
+            rescue::{holders, is_over},
+        },
     },
 };
 
@@ -51,13 +54,13 @@ pub(crate) struct Scheduled {
 }
 
 /// Two parts, each with a partial index of its own: a queue may hold a million activities that neither has.
-pub(in crate::store) fn expired(dialect: Dialect, at_most: u64) -> String {
+pub(in crate::store) fn expired(dialect: Dialect, at_most: u64, judged_by: Option<&str>) -> String {
     format!(
-        "SELECT * FROM (SELECT * FROM activity_task WHERE owner IS NOT NULL AND owner NOT IN ({alive}) \
-         AND lease_expires_at_ms < $1 LIMIT {at_most}) AS held UNION ALL \
+        "SELECT * FROM (SELECT * FROM activity_task WHERE {lost} {is_over} LIMIT {at_most}) AS held UNION ALL \
          SELECT * FROM (SELECT * FROM activity_task WHERE owner IS NULL AND expires_at_ms IS NOT NULL \
-         AND expires_at_ms <= $3 LIMIT {at_most}) AS waiting LIMIT {at_most}",
-        alive = dialect.uuids(2)
+         AND expires_at_ms <= $2 LIMIT {at_most}) AS waiting LIMIT {at_most}",
+        lost = dialect.any_of("owner", 1),
+        is_over = judged_by.map_or_else(String::new, |clock| format!("AND {}", is_over(clock))),
     )
 }
 
@@ -98,17 +101,33 @@ impl Store {
         Ok(Scheduled { scheduled, unreadable })
     }
 
-    /// Activities whose leases had ended by `leases_ended_by`, unless one of the workers `alive` has them, and such
-    /// as have waited too long for a worker.
+    /// The workers that hold something and may be lost. None of this process is, and in a database that only this
+    /// process can use all others are.
+    pub(crate) async fn lost_workers(&self, now: Timestamp) -> Result<Vec<WorkerId>, Error> {
+        let alive = self.local_workers();
+        let mut lost = BTreeSet::new();
+        for table in ["workflow_task", "activity_task"] {
+            let mut values = vec![json(&alive)];
+            let clock = (!self.exclusive).then(|| self.reader.dialect.lease_clock(now, &mut values));
+            let sql = holders(self.reader.dialect, table, clock.as_deref());
+            for row in self.reader.rows(sql, values).await? {
+                lost.insert(WorkerId(row.try_get("", "owner")?));
+            }
+        }
+        Ok(lost.into_iter().collect())
+    }
+
+    /// Activities that lost workers hold, and such as have waited too long for a worker.
     pub(crate) async fn expired_activities(
         &self,
-        leases_ended_by: Timestamp,
-        alive: &[WorkerId],
+        lost: &[WorkerId],
         now: Timestamp,
         at_most: u64,
     ) -> Result<Expired, Error> {
-        let values = vec![leases_ended_by.0.into(), json(alive), now.0.into()];
-        let rows = self.reader.rows(expired(self.reader.dialect, at_most), values).await?;
+        let mut values = vec![json(lost), now.0.into()];
+        let clock = (!self.exclusive).then(|| self.reader.dialect.lease_clock(now, &mut values));
+        let sql = expired(self.reader.dialect, at_most, clock.as_deref());
+        let rows = self.reader.rows(sql, values).await?;
         let rows = rows.iter().map(|row| activity_task::Model::from_query_result(row, ""));
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<_> = rows.iter().map(|row| (RunId(row.run_id), row.scheduled_event_id)).collect();

@@ -128,26 +128,6 @@ impl Store {
         Ok(waiting)
     }
 
-    /// How many runs each worker holds under a lease that ended before `leases_ended_by`, except the workers `alive`.
-    pub(crate) async fn runs_of_lost_workers(
-        &self,
-        leases_ended_by: Timestamp,
-        alive: &[WorkerId],
-    ) -> Result<BTreeMap<WorkerId, usize>, Error> {
-        let sql = format!(
-            "SELECT owner, COUNT(*) AS runs FROM workflow_task WHERE owner IS NOT NULL AND lease_expires_at_ms < $1 \
-             AND owner NOT IN ({}) GROUP BY owner",
-            self.reader.dialect.uuids(2)
-        );
-        let rows = self.reader.rows(sql, vec![leases_ended_by.0.into(), json(alive)]).await?;
-        rows.iter()
-            .map(|row| {
-                let runs: i64 = row.try_get("", "runs")?;
-                Ok((WorkerId(row.try_get("", "owner")?), usize::try_from(runs).unwrap_or(usize::MAX)))
-            })
-            .collect()
-    }
-
     /// The identities of some workers, as far as their rows are still there.
     pub(crate) async fn worker_identities(
         &self,

@@ -1,7 +1,9 @@
 //! Workers and what they registered.
 
+use std::time::Duration;
+
 use ctutor_entity::{worker, workflow_type};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use serde::de::DeserializeOwned;
 
 use super::execution::duration;
@@ -12,24 +14,49 @@ use crate::{
     store::{Error, Store},
 };
 
+/// A worker, and for how long it was not seen by the clock of the database. One of this process is always seen.
+#[derive(Debug)]
+pub(crate) struct SeenWorker {
+    pub(crate) info: WorkerInfo,
+    pub(crate) unseen_for: Duration,
+}
+
 impl Store {
-    /// The workers seen since, oldest first.
+    /// The workers seen within this time, oldest first.
     pub(crate) async fn workers(
         &self,
         namespace: &Namespace,
-        seen_since: Timestamp,
+        within: Duration,
+        now: Timestamp,
     ) -> Result<Vec<WorkerInfo>, Error> {
-        let rows = worker::Entity::find()
-            .filter(worker::Column::Namespace.eq(namespace.as_str()))
-            .filter(worker::Column::LastSeenAtMs.gte(seen_since.0))
-            .order_by_asc(worker::Column::StartedAtMs)
-            .order_by_asc(worker::Column::WorkerId)
-            .all(&self.reader)
-            .await?;
-        rows.into_iter()
-            .map(|row| {
+        let all = self.all_workers(namespace, now).await?.into_iter();
+        Ok(all.filter(|worker| worker.unseen_for <= within).map(|worker| worker.info).collect())
+    }
+
+    /// Also those that are lost, as long as their rows are there.
+    pub(crate) async fn all_workers(
+        &self,
+        namespace: &Namespace,
+        now: Timestamp,
+    ) -> Result<Vec<SeenWorker>, Error> {
+        let mut values = vec![namespace.as_str().into()];
+        let clock = self.reader.dialect.lease_clock(now, &mut values);
+        let sql = format!(
+            "SELECT *, {clock} - last_seen_at_ms AS unseen_ms FROM worker WHERE namespace = $1 \
+             ORDER BY started_at_ms, worker_id"
+        );
+        let alive = self.local_workers();
+        self.reader
+            .rows(sql, values)
+            .await?
+            .iter()
+            .map(|found| {
+                let row = worker::Model::from_query_result(found, "")?;
+                let unseen_ms: i64 = found.try_get("", "unseen_ms")?;
                 let key = row.worker_id.to_string();
-                Ok(WorkerInfo {
+                let is_here = alive.contains(&WorkerId(row.worker_id));
+                let unseen_for = if is_here { Duration::ZERO } else { duration(unseen_ms) };
+                let info = WorkerInfo {
                     worker_id: WorkerId(row.worker_id),
                     identity: row.identity,
                     build_id: row.build_id,
@@ -41,7 +68,8 @@ impl Store {
                     draining: row.draining,
                     started_at: Timestamp(row.started_at_ms),
                     last_seen_at: Timestamp(row.last_seen_at_ms),
-                })
+                };
+                Ok(SeenWorker { info, unseen_for })
             })
             .collect()
     }

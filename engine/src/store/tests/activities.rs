@@ -4,7 +4,7 @@ use crate::{
     ids::{RunId, WorkerId},
     store::{
         ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ClaimActivityTasks, ClaimedActivityTask,
-        HeartbeatOutput, ReportOutput, Step, Store, StoredHeartbeat,
+        HeartbeatOutput, ReportOutput, Reporter, Step, Store, StoredHeartbeat,
     },
 };
 
@@ -34,6 +34,7 @@ async fn an_attempt_has_one_end(store: &Store) {
         lease: lease(run, 2, Some(owner)),
         end: AttemptEnd::Close { kind: ACTIVITY_CLOSED, body: "{}".into() },
         now: NOW,
+        reporter: Reporter::Owner,
     };
     assert_eq!(store.write(report(WorkerId::new())).await.unwrap(), ReportOutput::Refused);
     let (one, two) = tokio::join!(store.write(report(worker)), store.write(report(worker)));
@@ -51,7 +52,8 @@ async fn a_retry_is_a_new_attempt_with_its_own_time_to_start(store: &Store) {
     let expires_at = Some(Timestamp(NOW.0 + 2_000));
     let end =
         AttemptEnd::Retry { visible_at: due, failure: "{}".into(), checkpoint: Some("7".into()), expires_at };
-    let report = ActivityReport { lease: lease(run, 2, Some(worker)), end, now: NOW };
+    let report =
+        ActivityReport { lease: lease(run, 2, Some(worker)), end, now: NOW, reporter: Reporter::Owner };
     assert!(matches!(store.write(report).await.unwrap(), ReportOutput::Accepted(Some(_))));
     assert!(take(store, worker, NOW).await.is_empty());
     assert!(take(store, worker, Timestamp(NOW.0 + 2_000)).await.is_empty(), "it has timed out");
@@ -73,7 +75,10 @@ async fn a_heartbeat_of_a_lost_attempt_is_refused(store: &Store) {
     };
     assert_eq!(beat(old, 1, 1).await.unwrap(), HeartbeatOutput::Alive);
     let end = AttemptEnd::Retry { visible_at: NOW, failure: "{}".into(), checkpoint: None, expires_at: None };
-    store.write(ActivityReport { lease: lease(run, 2, Some(old)), end, now: NOW }).await.unwrap();
+    store
+        .write(ActivityReport { lease: lease(run, 2, Some(old)), end, now: NOW, reporter: Reporter::Owner })
+        .await
+        .unwrap();
     take(store, new, NOW).await;
     let (late, alive) = tokio::join!(beat(old, 1, 9), beat(new, 2, 2));
     assert_eq!((late.unwrap(), alive.unwrap()), (HeartbeatOutput::Lost, HeartbeatOutput::Alive));
@@ -85,7 +90,15 @@ async fn a_canceled_activity_that_waits_is_due_at_once(store: &Store) {
     let later = Timestamp(NOW.0 + 60_000);
     let end =
         AttemptEnd::Retry { visible_at: later, failure: "{}".into(), checkpoint: None, expires_at: None };
-    store.write(ActivityReport { lease: lease(run, 2, Some(worker)), end, now: NOW }).await.unwrap();
+    store
+        .write(ActivityReport {
+            lease: lease(run, 2, Some(worker)),
+            end,
+            now: NOW,
+            reporter: Reporter::Owner,
+        })
+        .await
+        .unwrap();
     store.write(Step { cancel_requested: vec![2], ..next }).await.unwrap();
     assert!(take(store, worker, NOW).await.remove(0).cancel_requested);
 }

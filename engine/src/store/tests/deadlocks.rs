@@ -8,13 +8,12 @@ use tokio::time::timeout;
 
 use super::{NOW, activity, claim, lease, start, step};
 use crate::{
-    clock::Timestamp,
     history::{WorkflowExecutionCancelRequested, WorkflowExecutionTerminated},
     ids::{RunId, WorkerId},
     store::{
         ACTIVITY_CLOSED, ActivityReport, AttemptEnd, CancelRun, Claim, ClaimActivityTasks,
-        ClaimWorkflowTasks, ClaimedWorkflowTask, CloseRun, DatabaseOptions, Error, RenewLeases, Replaces,
-        Start, Step, Store, StoredHeartbeat,
+        ClaimWorkflowTasks, ClaimedWorkflowTask, CloseRun, DatabaseOptions, Error, RenewLease, Replaces,
+        Reporter, Start, Step, Store, StoredHeartbeat,
         write::{Operation, message::NewMessage},
     },
 };
@@ -43,14 +42,14 @@ impl Process {
     }
 
     async fn renew(&self) {
-        let renewal = RenewLeases {
+        let renewal = RenewLease {
             worker_id: self.worker,
             now: NOW,
-            lease_expires_at: Timestamp(NOW.0 + 8_000),
+            lasts: Duration::from_secs(8),
             slots_used: 0,
             draining: false,
         };
-        self.store.renew_leases(renewal).await.unwrap();
+        self.store.write(renewal).await.unwrap();
     }
 
     async fn claim(&self) {
@@ -89,6 +88,7 @@ async fn activities(process: &Process, runs: &[RunId], round: i64) {
         lease: *lease,
         end: AttemptEnd::Close { kind: ACTIVITY_CLOSED, body: "{}".into() },
         now: NOW,
+        reporter: Reporter::Owner,
     });
     let messages =
         runs.iter().map(|run| NewMessage { run_id: *run, kind: "Any", body: "{}".into(), now: NOW });

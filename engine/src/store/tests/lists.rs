@@ -13,8 +13,8 @@ use crate::{
         WorkflowOrder, WorkflowOrderField, WorkflowTarget,
     },
     store::{
-        ActivityReport, AfterStep, AttemptEnd, CancelRun, CloseRun, FailWorkflowTask, NewActivityTask, Start,
-        Step, Store, read::execution::listed, sql::Dialect,
+        ActivityReport, AfterStep, AttemptEnd, CancelRun, CloseRun, FailWorkflowTask, NewActivityTask,
+        Reporter, Start, Step, Store, read::execution::listed, sql::Dialect,
     },
 };
 
@@ -116,7 +116,7 @@ fn release(visible_at: Timestamp) -> AfterStep {
 async fn back_off(store: &Store, run: Step, worker: WorkerId, visible_at: Timestamp) {
     let end = AttemptEnd::Retry { visible_at, failure: "{}".into(), checkpoint: None, expires_at: None };
     let lease = lease(run.run_id, 2, Some(worker));
-    store.write(ActivityReport { lease, end, now: NOW }).await.unwrap();
+    store.write(ActivityReport { lease, end, now: NOW, reporter: Reporter::Owner }).await.unwrap();
 }
 
 /// One run of each kind.

@@ -6,6 +6,7 @@ mod deadlocks;
 mod failover;
 mod files;
 mod later_version;
+mod leases;
 mod lists;
 mod locked;
 mod outages;
@@ -17,9 +18,11 @@ mod starts;
 mod steps;
 mod waiting;
 
+use std::time::Duration;
+
 use super::{
-    ActivityLease, AfterStep, Claim, ClaimWorkflowTasks, ClaimedWorkflowTask, NewActivityTask, Start,
-    StartOutput, Step, Store, TakenActivity,
+    ActivityLease, AfterStep, Claim, ClaimWorkflowTasks, ClaimedWorkflowTask, NewActivityTask,
+    RegisterWorker, Start, StartOutput, Step, Store, TakenActivity,
     sql::{Dialect, on_a_primary},
 };
 use crate::{
@@ -81,7 +84,6 @@ fn start(workflow_id: &str) -> Start {
         start_at_ms: None,
         visible_at_ms: NOW,
         holder: None,
-        lease_expires_at_ms: None,
         is_fresh: false,
         execution_timeout_ms: None,
         deadline_at_ms: None,
@@ -110,8 +112,28 @@ fn claim(worker_id: WorkerId) -> Claim {
         types: vec!["t".into()],
         at_most: 10,
         now: NOW,
-        lease_expires_at: Timestamp(NOW.0 + 8_000),
     }
+}
+
+/// A worker comes, with a lease of this length from [`NOW`] on, or from now on where a server has the clock.
+async fn registered(store: &Store, worker_id: WorkerId, lasts: Duration) {
+    let worker = ctutor_entity::worker::Model {
+        worker_id: worker_id.0,
+        namespace: "default".into(),
+        identity: "w".into(),
+        build_id: String::new(),
+        task_queues: "[]".into(),
+        workflow_types: "[]".into(),
+        activity_types: "[]".into(),
+        slots: 1,
+        slots_used: 0,
+        draining: false,
+        started_at_ms: NOW.0,
+        last_seen_at_ms: NOW.0,
+        lease_expires_at_ms: None,
+        takeover_ends_at_ms: None,
+    };
+    store.write(RegisterWorker { worker, types: Vec::new(), lasts }).await.unwrap();
 }
 
 async fn claimed(store: &Store, worker_id: WorkerId) -> Vec<ClaimedWorkflowTask> {
@@ -150,11 +172,7 @@ fn activity(event_id: EventId, taken_by: Option<WorkerId>) -> NewActivityTask {
         priority: 0,
         scheduled_at: NOW,
         expires_at: None,
-        taken: taken_by.map(|worker_id| TakenActivity {
-            worker_id,
-            worker_identity: "w".into(),
-            lease_expires_at: Timestamp(NOW.0 + 8_000),
-        }),
+        taken: taken_by.map(|worker_id| TakenActivity { worker_id, worker_identity: "w".into() }),
     }
 }
 

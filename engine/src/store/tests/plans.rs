@@ -14,6 +14,7 @@ use crate::{
         sql::{Dialect, json},
         write::{
             message::NewMessage,
+            rescue::holders,
             start::{deciding, forgetting},
             step::consuming,
             stop::sweeping,
@@ -25,6 +26,7 @@ on_both! {
     writes_go_by_keys,
     reads_of_runs_go_by_their_ids,
     expired_activities_are_found_among_those_that_can_be,
+    lost_workers_are_found_by_the_index_of_owners,
     old_requests_are_forgotten_in_parts,
 }
 
@@ -126,9 +128,10 @@ async fn expired_activities_are_found_among_those_that_can_be(store: &Store) {
         if analyzed {
             store.execute("ANALYZE").await;
         }
-        let sql = expired(store.reader.dialect, 500);
-        let none: &[WorkerId] = &[];
-        let plan = store.plan(&sql, vec![NOW.0.into(), json(none), NOW.0.into()]).await;
+        let mut values = vec![json(&[worker]), NOW.0.into()];
+        let clock = store.reader.dialect.lease_clock(NOW, &mut values);
+        let sql = expired(store.reader.dialect, 500, Some(&clock));
+        let plan = store.plan(&sql, values).await;
         for index in ["activity_task_owner", "activity_task_expiry"] {
             assert!(plan.contains(index), "{analyzed}:\n{plan}");
         }
@@ -137,20 +140,43 @@ async fn expired_activities_are_found_among_those_that_can_be(store: &Store) {
             "{plan}"
         );
     }
-    let ms = |at: Timestamp| Value::from(at.0);
-    let found = async |leases_ended_by, alive: &[WorkerId], now| {
-        let rows = store
-            .reader
-            .rows(expired(store.reader.dialect, 500), vec![ms(leases_ended_by), json(alive), ms(now)]);
+    let found = async |lost: &[WorkerId], now| {
+        let expired = store.expired_activities(lost, now, 500).await.unwrap();
+        assert_eq!(expired.activities.len(), 0, "their events are timers");
+        let sql = expired_sql(store);
+        let rows = store.reader.rows(sql, vec![json(lost), Value::from(now.0)]).await.unwrap();
         let mut events: Vec<i64> =
-            rows.await.unwrap().iter().map(|row| row.try_get("", "scheduled_event_id").unwrap()).collect();
+            rows.iter().map(|row| row.try_get("", "scheduled_event_id").unwrap()).collect();
         events.sort_unstable();
         events
     };
-    assert_eq!(found(NOW, &[], NOW).await, [] as [i64; 0]);
-    assert_eq!(found(NOW, &[], at(5)).await, [2]);
-    assert_eq!(found(Timestamp::NEVER, &[], at(5)).await, [2, 4]);
-    assert_eq!(found(Timestamp::NEVER, &[worker], at(9_000)).await, [2, 3]);
+    assert_eq!(found(&[], NOW).await, [] as [i64; 0]);
+    assert_eq!(found(&[], at(5)).await, [2]);
+    assert_eq!(found(&[worker], at(5)).await, [2, 4]);
+    assert_eq!(found(&[WorkerId::new()], at(9_000)).await, [2, 3]);
+}
+
+fn expired_sql(store: &Store) -> String {
+    expired(store.reader.dialect, 500, None)
+}
+
+async fn lost_workers_are_found_by_the_index_of_owners(store: &Store) {
+    fill(store).await;
+    let dialect = store.reader.dialect;
+    for analyzed in [false, true] {
+        if analyzed {
+            store.execute("ANALYZE").await;
+        }
+        for table in ["workflow_task", "activity_task"] {
+            let alive: &[WorkerId] = &[];
+            let mut values = vec![json(alive)];
+            let clock = dialect.lease_clock(NOW, &mut values);
+            let plan = store.plan(&holders(dialect, table, Some(&clock)), values).await;
+            assert!(plan.contains(&format!("{table}_owner")), "{analyzed}:\n{plan}");
+            assert!(!plan.contains(&format!("Seq Scan on {table}")), "{plan}");
+            assert!(!plan.contains("SCAN t\n") && !plan.ends_with("SCAN t"), "{plan}");
+        }
+    }
 }
 
 async fn old_requests_are_forgotten_in_parts(store: &Store) {

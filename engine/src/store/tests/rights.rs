@@ -67,7 +67,7 @@ async fn a_store_is_not_ready_without_any_one_of_its_rights_and_says_which_to_gr
     let login = Login::on(&database, "one");
     login.grant(&[Part::Api, Part::Worker]);
     let store = login.connect().await;
-    store.add_local_worker(WorkerId::new());
+    let _alive = store.add_local_worker(WorkerId::new());
     store.ready(NOW).await.unwrap();
     for grant in grants(&[Part::Api, Part::Worker], &login.role) {
         login.sql(&grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "));

@@ -194,8 +194,8 @@ async fn claims_take_the_highest_priority_of_the_known_types_and_queues(store: &
 }
 
 async fn a_run_can_be_held_from_its_start(store: &Store) {
-    let (worker, until) = (WorkerId::new(), Timestamp(NOW.0 + 8_000));
-    let held = start("a").held_by(worker, until);
+    let worker = WorkerId::new();
+    let held = start("a").held_by(worker);
     let task = held.first_task();
     store.write(held).await.unwrap();
     assert!(claimed(store, WorkerId::new()).await.is_empty());

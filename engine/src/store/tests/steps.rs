@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::{NOW, activity, claimed, event_ids, lease, namespace, on_both, start, started, step};
 use crate::{
     clock::Timestamp,
@@ -172,11 +174,10 @@ async fn a_failed_task_waits_and_a_rescue_makes_due(store: &Store) {
     let other = started(store, "b").await;
     assert_eq!(claimed(store, worker).await[0].run_id, other);
     let rescue = |which| store.write(RescueWorkflowTasks { now: NOW, which });
-    assert!(rescue(Rescue::Expired).await.unwrap().is_empty());
-    assert!(rescue(Rescue::AllExcept(vec![worker])).await.unwrap().is_empty());
     let delayed = Start { visible_at_ms: Timestamp(NOW.0 + 1), ..start("c") };
     store.write(delayed).await.unwrap();
-    assert_eq!(rescue(Rescue::AllExcept(vec![])).await.unwrap().len(), 1);
+    let rescued = rescue(Rescue::Dead(vec![worker])).await.unwrap();
+    assert_eq!(rescued.runs, BTreeMap::from([(worker, 1)]));
     let again = claimed(store, worker).await;
     assert_eq!(again.len(), 1, "what nobody held is due when it was due before");
     assert_eq!((again[0].run_id, again[0].epoch), (other, 2));

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use futures_util::future::try_join_all;
 
 use super::{NOW, activity, claimed, namespace, on_both, start, started, step};
@@ -14,7 +12,6 @@ use crate::{
 on_both! {
     due_tasks_without_a_worker_are_counted_by_queue_and_type,
     tasks_of_runs_that_sleep_are_not_gone_over,
-    runs_under_an_expired_lease_are_counted_by_worker,
 }
 
 async fn due_tasks_without_a_worker_are_counted_by_queue_and_type(store: &Store) {
@@ -32,17 +29,6 @@ async fn due_tasks_without_a_worker_are_counted_by_queue_and_type(store: &Store)
     assert_eq!(store.waiting_tasks(&namespace(), NOW, 10).await.unwrap(), [waiting]);
     claimed(store, WorkerId::new()).await;
     assert_eq!(store.waiting_tasks(&namespace(), NOW, 10).await.unwrap(), []);
-}
-
-async fn runs_under_an_expired_lease_are_counted_by_worker(store: &Store) {
-    started(store, "a").await;
-    started(store, "b").await;
-    let worker = WorkerId::new();
-    claimed(store, worker).await;
-    let lost = async |now, alive: &[WorkerId]| store.runs_of_lost_workers(now, alive).await.unwrap();
-    assert_eq!(lost(NOW, &[]).await, BTreeMap::new());
-    assert_eq!(lost(Timestamp::NEVER, &[]).await, BTreeMap::from([(worker, 2)]));
-    assert_eq!(lost(Timestamp::NEVER, &[worker]).await, BTreeMap::new());
 }
 
 async fn tasks_of_runs_that_sleep_are_not_gone_over(store: &Store) {

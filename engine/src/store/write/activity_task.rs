@@ -32,7 +32,6 @@ pub(crate) struct NewActivityTask {
 pub(crate) struct TakenActivity {
     pub(crate) worker_id: WorkerId,
     pub(crate) worker_identity: String,
-    pub(crate) lease_expires_at: Timestamp,
 }
 
 /// Names an attempt of an activity and who runs it.
@@ -117,7 +116,6 @@ struct ActivityRow<'a> {
     visible_at: Timestamp,
     owner: Option<Uuid>,
     worker_identity: Option<&'a str>,
-    lease_expires_at: Option<Timestamp>,
     started_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
 }
@@ -144,17 +142,16 @@ pub(super) async fn insert_activities(
             ("visible_at", Kind::BigInt),
             ("owner", Kind::Uuid),
             ("worker_identity", Kind::Text),
-            ("lease_expires_at", Kind::BigInt),
             ("started_at", Kind::BigInt),
             ("expires_at", Kind::BigInt),
         ],
     );
     let sql = format!(
         "INSERT INTO activity_task (run_id, scheduled_event_id, namespace, activity_type, task_queue, priority, \
-         attempt, visible_at_ms, owner, worker_identity, lease_expires_at_ms, scheduled_at_ms, started_at_ms, \
+         attempt, visible_at_ms, owner, worker_identity, scheduled_at_ms, started_at_ms, \
          expires_at_ms, cancel_requested, heartbeat_sequence) \
          SELECT run_id, scheduled_event_id, namespace, activity_type, task_queue, priority, 1, visible_at, owner, \
-         worker_identity, lease_expires_at, visible_at, started_at, expires_at, false, 0 FROM {source}"
+         worker_identity, visible_at, started_at, expires_at, false, 0 FROM {source}"
     );
     tx.execute(sql, vec![json(&rows)]).await?;
     Ok(())
@@ -171,7 +168,6 @@ fn activity_row(run_id: RunId, new: &NewActivityTask) -> ActivityRow<'_> {
         visible_at: new.scheduled_at,
         owner: new.taken.as_ref().map(|taken| taken.worker_id.0),
         worker_identity: new.taken.as_ref().map(|taken| taken.worker_identity.as_str()),
-        lease_expires_at: new.taken.as_ref().map(|taken| taken.lease_expires_at),
         started_at: new.taken.as_ref().map(|_| new.scheduled_at),
         expires_at: new.expires_at,
     }

@@ -33,7 +33,6 @@ pub(crate) struct Claim {
     pub(crate) types: Vec<String>,
     pub(crate) at_most: u32,
     pub(crate) now: Timestamp,
-    pub(crate) lease_expires_at: Timestamp,
 }
 
 /// A workflow task that the worker now holds.
@@ -98,13 +97,13 @@ impl Operation for ClaimActivityTasks {
 /// before the update, once: a sub-query could be evaluated again and take more than was asked for.
 async fn workflow_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedWorkflowTask>, DbErr> {
     let sql = format!(
-        "WITH due AS MATERIALIZED (SELECT run_id FROM workflow_task WHERE namespace = $4 AND task_queue = $5 \
-         AND workflow_type IN ({types}) AND owner IS NULL AND visible_at_ms <= $7 \
-         ORDER BY priority DESC, visible_at_ms LIMIT $8 {skip}) \
-         UPDATE workflow_task SET owner = $1, epoch = epoch + 1, lease_expires_at_ms = $2, visible_at_ms = $3 \
+        "WITH due AS MATERIALIZED (SELECT run_id FROM workflow_task WHERE namespace = $3 AND task_queue = $4 \
+         AND workflow_type IN ({types}) AND owner IS NULL AND visible_at_ms <= $6 \
+         ORDER BY priority DESC, visible_at_ms LIMIT $7 {skip}) \
+         UPDATE workflow_task SET owner = $1, epoch = epoch + 1, lease_expires_at_ms = NULL, visible_at_ms = $2 \
          WHERE run_id IN (SELECT run_id FROM due) \
          RETURNING run_id, epoch, next_event_id, inbox_sequence, priority, attempt",
-        types = tx.dialect.texts(6),
+        types = tx.dialect.texts(5),
         skip = tx.dialect.skip_locked(),
     );
     take(tx, claim, &sql, Timestamp::NEVER.0.into(), |row| {
@@ -146,15 +145,15 @@ async fn count_messages(tx: Tx<'_>, claimed: &mut [ClaimedWorkflowTask]) -> Resu
 async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivityTask>, DbErr> {
     let sql = format!(
         "WITH due AS MATERIALIZED (SELECT run_id, scheduled_event_id FROM activity_task \
-         WHERE namespace = $4 AND task_queue = $5 AND activity_type IN ({types}) AND owner IS NULL \
-         AND visible_at_ms <= $7 AND (expires_at_ms IS NULL OR expires_at_ms > $7) \
-         ORDER BY priority DESC, visible_at_ms LIMIT $8 {skip}) \
-         UPDATE activity_task SET owner = $1, lease_expires_at_ms = $2, worker_identity = $3, started_at_ms = $7, \
+         WHERE namespace = $3 AND task_queue = $4 AND activity_type IN ({types}) AND owner IS NULL \
+         AND visible_at_ms <= $6 AND (expires_at_ms IS NULL OR expires_at_ms > $6) \
+         ORDER BY priority DESC, visible_at_ms LIMIT $7 {skip}) \
+         UPDATE activity_task SET owner = $1, lease_expires_at_ms = NULL, worker_identity = $2, started_at_ms = $6, \
          heartbeat_sequence = 0, heartbeat_at_ms = NULL, progress = NULL \
          WHERE (run_id, scheduled_event_id) IN (SELECT run_id, scheduled_event_id FROM due) \
          RETURNING run_id, scheduled_event_id, activity_type, attempt, worker_losses, cancel_requested, checkpoint, \
          last_failure, scheduled_at_ms",
-        types = tx.dialect.texts(6),
+        types = tx.dialect.texts(5),
         skip = tx.dialect.skip_locked(),
     );
     take(tx, claim, &sql, claim.worker_identity.clone().into(), |row| {
@@ -173,8 +172,8 @@ async fn activity_tasks(tx: Tx<'_>, claim: &Claim) -> Result<Vec<ClaimedActivity
     .await
 }
 
-/// Runs a statement queue by queue until there is enough. Its parameters: worker, end of the lease, what this kind of
-/// task wants besides, namespace, queue, types, now, how many.
+/// Runs a statement queue by queue until there is enough. Its parameters: worker, what this kind of task wants besides,
+/// namespace, queue, types, now, how many.
 async fn take<T>(
     tx: Tx<'_>,
     claim: &Claim,
@@ -190,7 +189,6 @@ async fn take<T>(
         }
         let values = vec![
             claim.worker_id.0.into(),
-            claim.lease_expires_at.0.into(),
             besides.clone(),
             claim.namespace.clone().into(),
             queue.clone().into(),

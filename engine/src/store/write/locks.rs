@@ -6,15 +6,15 @@
 //!
 //! | table | who waits | in the order of |
 //! | --- | --- | --- |
-//! | `workflow_task` | steps, reports, heartbeats, messages, cancellations, ends, late renewals; all before anything else | `run_id` |
+//! | `workflow_task` | steps, reports, heartbeats, messages, cancellations, ends; all before anything else | `run_id` |
 //! | `worker`, `workflow_type` | registrations, renewals | key; one worker a renewal |
 //! | `start_request` | starts | namespace, caller, request ID |
 //! | `workflow_execution` | starts, by the index of open workflow IDs | namespace, workflow ID |
 //! | `activity_task`, `history_event`, `message` | nobody: the row of the run is held | |
 //! | `workflow_execution` of closed runs | deletions | `run_id` |
 //!
-//! Claims, rescues, renewals and sweeps pass over what is locked (`SKIP LOCKED`), so they may take what they find. SQLite
-//! has one writer, and needs none of this.
+//! Claims, rescues and sweeps pass over what is locked (`SKIP LOCKED`), so they may take what they find; so do those who
+//! lock the row of a lost worker. SQLite has one writer, and needs none of this.
 
 use std::collections::BTreeSet;
 

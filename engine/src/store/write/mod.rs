@@ -8,9 +8,11 @@ pub(crate) mod heartbeat;
 pub(crate) mod lease;
 mod locks;
 pub(crate) mod message;
+pub(crate) mod rescue;
 pub(crate) mod start;
 pub(crate) mod step;
 pub(crate) mod stop;
+pub(crate) mod worker;
 
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;

@@ -39,9 +39,8 @@ pub(crate) struct Start {
     pub(crate) created_at_ms: Timestamp,
     pub(crate) start_at_ms: Option<Timestamp>,
     pub(crate) visible_at_ms: Timestamp,
-    /// The worker that holds the run from the start, if one does, and until when.
+    /// The worker that holds the run from the start, if one does.
     pub(crate) holder: Option<WorkerId>,
-    pub(crate) lease_expires_at_ms: Option<Timestamp>,
     pub(crate) execution_timeout_ms: Option<i64>,
     pub(crate) deadline_at_ms: Option<Timestamp>,
     /// Attributes of the first event.
@@ -73,8 +72,8 @@ pub(crate) struct Replaces {
 
 impl Start {
     /// The same with a worker that holds the run from the start.
-    pub(crate) fn held_by(self, worker_id: WorkerId, lease_expires_at: Timestamp) -> Self {
-        Self { holder: Some(worker_id), lease_expires_at_ms: Some(lease_expires_at), ..self }
+    pub(crate) fn held_by(self, worker_id: WorkerId) -> Self {
+        Self { holder: Some(worker_id), ..self }
     }
 
     /// The workflow task of a run that a worker holds from the start.
@@ -139,7 +138,6 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("start_at_ms", Kind::BigInt),
     ("visible_at_ms", Kind::BigInt),
     ("holder", Kind::Uuid),
-    ("lease_expires_at_ms", Kind::BigInt),
     ("execution_timeout_ms", Kind::BigInt),
     ("deadline_at_ms", Kind::BigInt),
     ("attributes", Kind::Text),
@@ -439,9 +437,9 @@ async fn insert_tasks(tx: Tx<'_>, items: &[&Start]) -> Result<(), DbErr> {
     let parameter = json(items);
     let tasks = format!(
         "INSERT INTO workflow_task (run_id, namespace, workflow_type, task_queue, priority, visible_at_ms, owner, \
-         lease_expires_at_ms, epoch, next_event_id, inbox_sequence, attempt) \
+         epoch, next_event_id, inbox_sequence, attempt) \
          SELECT run_id, namespace, workflow_type, task_queue, priority, \
-         CASE WHEN holder IS NULL THEN visible_at_ms ELSE {never} END, holder, lease_expires_at_ms, \
+         CASE WHEN holder IS NULL THEN visible_at_ms ELSE {never} END, holder, \
          CASE WHEN holder IS NULL THEN 0 ELSE 1 END, 2, 0, 0 FROM {rows} WHERE true",
         never = Timestamp::NEVER.0,
     );

@@ -14,7 +14,7 @@ use crate::{
     payload::Payload,
     store::{
         self, ActivityKey, ActivityLease, ActivityReport, AttemptEnd, ClaimedActivityTask, ReportOutput,
-        RunNames, Scheduled, TaskKind,
+        Reporter, RunNames, Scheduled, TaskKind,
     },
     worker::shared::Shared,
 };
@@ -124,7 +124,7 @@ pub(in crate::worker) async fn put_off(
     let failure = Failure::new("HistoryError", reason);
     let failure = serde_json::to_string(&failure).expect("a failure has a JSON form");
     let end = AttemptEnd::PutOff { visible_at, failure };
-    let output = shared.store.write(ActivityReport { lease, end, now }).await?;
+    let output = shared.store.write(ActivityReport { lease, end, now, reporter: Reporter::Owner }).await?;
     // One whose run was closed since is nobody's.
     if matches!(output, ReportOutput::Accepted(_)) {
         shared.look_at(visible_at, TaskKind::Activity);

@@ -9,7 +9,7 @@ use crate::{
     activity::{ActivityClose, CloseOutcome},
     clock::Timestamp,
     log::{self, AfterAttempt, AttemptOf, RunOf, outage::Duty},
-    store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ReportOutput},
+    store::{self, ACTIVITY_CLOSED, ActivityReport, AttemptEnd, ReportOutput, Reporter},
     worker::shared::Input,
 };
 
@@ -73,8 +73,12 @@ impl Execution {
     async fn tell_database(&self, end: &AttemptEnd, due: Option<Timestamp>) -> bool {
         let mut wait = Duration::from_millis(100);
         while !self.lost.is_cancelled() {
-            let report =
-                ActivityReport { lease: self.lease(), end: end.clone(), now: self.shared.clock.now() };
+            let report = ActivityReport {
+                lease: self.lease(),
+                end: end.clone(),
+                now: self.shared.clock.now(),
+                reporter: Reporter::Owner,
+            };
             match self.shared.store.write(report).await {
                 Ok(ReportOutput::Accepted(wake)) => {
                     self.shared.store.succeeded(REPORT, self.shared.clock.now());

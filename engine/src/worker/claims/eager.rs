@@ -83,7 +83,6 @@ impl EagerStarts for LocalWorkers {
         let (sender, reservation) = (intake.sender.clone(), Reservation(intake.reserved.clone()));
         Some(EagerSlot {
             worker_id: intake.shared.worker_id,
-            lease_expires_at: intake.shared.lease_end(),
             // The worker may have died meanwhile; then the lease tells.
             hand_over: Box::new(move |task, run, acceptance| {
                 drop(sender.send(Begun { task, run, acceptance, reservation }));
@@ -98,6 +97,7 @@ impl Intake {
         shared.options.task_queues.contains(task_queue)
             && shared.registry.find_workflow(workflow_type).is_some()
             && !shared.due.is_starved(TaskKind::Workflow)
+            && shared.holds_lease()
             && shared.runs().len() + self.reserved.load(Ordering::Relaxed) < shared.options.runs_max
     }
 }

@@ -59,6 +59,10 @@ pub(super) async fn run(
             wanted = Kinds::ALL;
             next_poll = uptime + shared.options.poll_interval;
         }
+        // What it took without a lease, others would take from it at once.
+        if !shared.holds_lease() {
+            wanted = Kinds::default();
+        }
         match claims.take(&shared, &tracker, wanted).await {
             Ok(Asked::Nothing) => {}
             Ok(Asked::Database) => shared.store.succeeded(CLAIM, shared.clock.now()),
@@ -202,7 +206,6 @@ impl Claims {
             types,
             at_most: 0,
             now: Timestamp(0),
-            lease_expires_at: Timestamp(0),
         };
         let workflows =
             shared.registry.workflows().map(|workflow| WorkflowType::to_string(&workflow.workflow_type));
@@ -414,12 +417,7 @@ async fn give_back(shared: &Shared, task: &ClaimedWorkflowTask, reason: &str) ->
 }
 
 fn at(claim: &Claim, shared: &Shared, at_most: usize) -> Claim {
-    Claim {
-        at_most: u32::try_from(at_most).unwrap_or(u32::MAX),
-        now: shared.clock.now(),
-        lease_expires_at: shared.lease_end(),
-        ..claim.clone()
-    }
+    Claim { at_most: u32::try_from(at_most).unwrap_or(u32::MAX), now: shared.clock.now(), ..claim.clone() }
 }
 
 #[cfg(test)]

@@ -89,12 +89,13 @@ impl Runner {
             expires_at: expires_at(scheduled, at, at),
             taken: None,
         };
-        let here = self.shared.serves_activity(scheduled) && !self.shared.draining.is_cancelled();
+        let here = self.shared.serves_activity(scheduled)
+            && !self.shared.draining.is_cancelled()
+            && self.shared.holds_lease();
         let Some(slot) = here.then(|| self.shared.try_slot()).flatten() else { return new };
         new.taken = Some(TakenActivity {
             worker_id: self.shared.worker_id,
             worker_identity: self.shared.options.identity.clone(),
-            lease_expires_at: self.shared.lease_end(),
         });
         let first = Attempt {
             run_id: self.task.run_id,

@@ -13,6 +13,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -56,6 +57,8 @@ pub(super) struct Shared {
     slots: Arc<Semaphore>,
     runs: Mutex<HashMap<RunId, RunEntry>>,
     attempts: Mutex<HashMap<(RunId, EventId), AttemptHandle>>,
+    /// Uptime at which the lease of the worker ends if it is not renewed.
+    lease_ends: Mutex<Duration>,
     /// What was found of the last time that this process stood still.
     standstill: Mutex<Standstill>,
     serials: AtomicU64,
@@ -95,6 +98,7 @@ impl Shared {
             stopping: CancellationToken::new(),
             runs: Mutex::default(),
             attempts: Mutex::default(),
+            lease_ends: Mutex::default(),
             standstill: Mutex::new(standstill),
             serials: AtomicU64::new(0),
             claims: AtomicU64::new(0),
@@ -126,9 +130,20 @@ impl Shared {
         self.slots.available_permits()
     }
 
-    /// When a lease that is taken or renewed now expires.
-    pub(super) fn lease_end(&self) -> Timestamp {
-        self.clock.now() + self.options.lease_duration
+    /// The lease was renewed by a statement that was asked for at this uptime, or later.
+    pub(super) fn renewed(&self, asked_at: Duration) {
+        let held = self.holds_lease();
+        *self.lease_ends.lock().unwrap_or_else(PoisonError::into_inner) =
+            asked_at + self.options.lease_duration;
+        if !held {
+            self.due.look_for(TaskKind::Workflow);
+            self.due.look_for(TaskKind::Activity);
+        }
+    }
+
+    /// Whether the lease lasts, as far as this process knows: the database may have given it some milliseconds more.
+    pub(super) fn holds_lease(&self) -> bool {
+        self.clock.uptime() < *self.lease_ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn runs(&self) -> MutexGuard<'_, HashMap<RunId, RunEntry>> {

@@ -1,5 +1,6 @@
 //! Workers on a manual clock.
 
+mod skew;
 mod stale;
 mod unreadable;
 
@@ -66,7 +67,7 @@ async fn a_timer_of_thirty_days_costs_no_time() {
     let run = app.start("days", json!(30)).await;
     app.until(|| async { app.history(run).await.len() == 2 }).await;
     let begun = app.describe(run).await.created_at;
-    app.clock.advance(std::time::Duration::from_secs(30 * 86_400));
+    app.clock.advance(Duration::from_secs(30 * 86_400));
     let execution = app.end(run).await;
     assert_eq!(result(&execution), 30);
     assert!(execution.closed_at.unwrap().since(begun).as_secs() >= 30 * 86_400);
@@ -94,7 +95,7 @@ async fn a_run_whose_activity_was_retried_is_let_go_and_does_not_hold_up_the_end
     app.until(|| async { app.types(run).await.contains(&"TimerStarted") }).await;
     worker.stop(&app.clock).await;
     let worker = app.worker().await;
-    app.clock.advance(std::time::Duration::from_secs(86_400));
+    app.clock.advance(Duration::from_secs(86_400));
     assert_eq!(result(&app.end(run).await), 2);
     worker.stop(&app.clock).await;
 }
@@ -212,7 +213,7 @@ async fn a_run_that_takes_too_long_times_out_though_nobody_serves_it() {
     app.worker().await.stop(&app.clock).await;
     let run = app.start("days", json!(200)).await;
     let _maintenance = app.maintenance();
-    app.clock.advance(std::time::Duration::from_secs(101 * 86_400));
+    app.clock.advance(Duration::from_secs(101 * 86_400));
     assert_eq!(app.end(run).await.status, WorkflowStatus::TimedOut);
 }
 
@@ -437,7 +438,7 @@ async fn a_run_whose_code_does_not_match_its_history_waits_for_fixed_code() {
     worker.stop(&app.clock).await;
     let changed = Registry::new().workflow::<Changed>();
     let broken = app.worker_with(changed, WorkerOptions::default()).await;
-    app.clock.advance(std::time::Duration::from_secs(86_400));
+    app.clock.advance(Duration::from_secs(86_400));
     app.until(|| async { app.engine.client().blocked_workflow_task(run).await.unwrap().is_some() }).await;
     let blocked = app.engine.client().blocked_workflow_task(run).await.unwrap().unwrap();
     assert!(blocked.failure.message.contains("but event 2 is TimerStarted (1)"), "{blocked:?}");
