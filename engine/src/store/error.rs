@@ -80,6 +80,19 @@ pub enum Error {
         /// How it begins.
         scheme: String,
     },
+    /// The database URL of a PostgreSQL server has a parameter that ctutor does not know.
+    #[error(
+        "the database URL has the parameter `{name}`, which is unknown; {}; known are {known}",
+        .meant.map_or_else(|| "leave it out".to_owned(), |meant| format!("did you mean `{meant}`?"))
+    )]
+    UnknownParameter {
+        /// Its name. Its value may be a secret.
+        name: String,
+        /// The one that may be meant.
+        meant: Option<&'static str>,
+        /// All that there are.
+        known: String,
+    },
     /// The database URL cannot be understood.
     #[error("the database `{found}` cannot be used: {problem}")]
     Location {

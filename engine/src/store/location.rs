@@ -10,6 +10,7 @@ use std::{
 use percent_encoding::percent_decode_str;
 
 use super::Error;
+use crate::near;
 
 /// Where the database is.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,6 +31,46 @@ pub(super) enum Place {
     Sqlite(PathBuf),
 }
 
+/// Parameters of PostgreSQL URLs that sqlx reads; it ignores others, and logs them with their values.
+const POSTGRES_PARAMETERS: [&str; 12] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+/// Other spellings of them, and one that people need not know.
+const POSTGRES_PARAMETERS_TOO: [&str; 6] =
+    ["ssl-ca", "ssl-cert", "ssl-key", "ssl-mode", "ssl-root-cert", "statement-cache-capacity"];
+/// How much of an unknown name is shown.
+const NAME_CHARS_MAX: usize = 40;
+
+/// Refuses a parameter that would be ignored: `sslmod=require` would connect without TLS.
+fn check_parameters(url: &str) -> Result<(), Error> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    for parameter in query.split('#').next().unwrap_or_default().split('&').filter(|text| !text.is_empty()) {
+        let name = parameter.split('=').next().unwrap_or_default();
+        let name = percent_decode_str(name).decode_utf8_lossy();
+        let mut known = POSTGRES_PARAMETERS.iter().chain(&POSTGRES_PARAMETERS_TOO);
+        if known.any(|known| name == *known) || (name.starts_with("options[") && name.ends_with(']')) {
+            continue;
+        }
+        return Err(Error::UnknownParameter {
+            name: name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect(),
+            meant: near::nearest(&name, POSTGRES_PARAMETERS),
+            known: POSTGRES_PARAMETERS.join(", "),
+        });
+    }
+    Ok(())
+}
+
 /// Parameters of other programs' `sqlite:` URLs.
 const URL_PARAMETERS: [&str; 4] = ["mode=", "cache=", "immutable=", "vfs="];
 
@@ -41,6 +82,7 @@ impl Location {
             Self::Url(url) => url,
         };
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            check_parameters(url)?;
             return Ok(Place::Postgres(url.clone()));
         }
         if let Some(rest) = url.strip_prefix("sqlite:") {
@@ -155,6 +197,34 @@ mod tests {
         }
         std::fs::write(folder.path().join("a%20b"), "").unwrap();
         assert_eq!(path(&format!("sqlite:{shown}/a%20b")), Ok(format!("{shown}/a%20b")));
+    }
+
+    #[test]
+    fn a_parameter_that_would_be_ignored_is_refused_without_its_value() {
+        let place = |url: &str| Location::from(url).place().map(drop).map_err(|error| error.to_string());
+        for url in [
+            "postgres://h/d",
+            "postgres://h/d?",
+            "postgres://ada:a?b@h/d?sslmode=require".replace("a?b", "a%3Fb").as_str(),
+            "postgresql://h/d?host=/run&options[search_path]=x&application_name=a%26b#part",
+            "postgres://h/d?ssl-mode=disable&statement-cache-capacity=9",
+        ] {
+            assert_eq!(place(url), Ok(()), "{url}");
+        }
+        for (url, told) in [
+            ("postgres://h/d?sslmod=require", "`sslmod`, which is unknown; did you mean `sslmode`?"),
+            (
+                "postgres://h/d?password=x&passwrd=Leck123",
+                "`passwrd`, which is unknown; did you mean `password`?",
+            ),
+            (
+                "postgres://h/d?connect_timeout=Leck123",
+                "`connect_timeout`, which is unknown; leave it out; known are application_name,",
+            ),
+        ] {
+            let error = place(url).unwrap_err();
+            assert!(error.contains(told) && !error.contains("Leck123"), "{url}: {error}");
+        }
     }
 
     #[test]
