@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that fails ends its test")]
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     thread::{self, JoinHandle},
 };
 
@@ -94,6 +94,56 @@ fn a_busy_server_is_tried_again_when_it_says() {
     assert!(told(&output).contains("429 Too Many Requests without GraphQL; too many requests came"));
     let heads = server.join().unwrap();
     assert_eq!(heads.len(), 4);
+}
+
+/// The address of a server that is away.
+fn away() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn a_start_that_finds_no_server_says_how_to_wait_for_one() {
+    let asked = "nothing was started; the first call of a start is not tried again unless `--retry-for 5m` asks for it";
+    for how in [&["--wait"][..], &["--follow"], &[]] {
+        let output = start(&away(), how);
+        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        assert!(told(&output).contains(asked), "{}", told(&output));
+    }
+    // Who has asked for it needs no such advice.
+    let output = start(&away(), &["--retry-for", "0"]);
+    assert!(!told(&output).contains("--retry-for"), "{}", told(&output));
+}
+
+#[test]
+fn a_follow_waits_for_a_server_that_is_away() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctutor"));
+    command.args(["workflow", "follow", "order-1", "--token", "t", "--url", &away()]);
+    let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let ended = process.try_wait().unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(line.ends_with("; trying again for 5m\n"), "{line}");
+    assert_eq!(ended, None);
+}
+
+#[test]
+fn the_help_tells_how_long_each_command_tries_again() {
+    for (command, expected) in [
+        (
+            "start",
+            "[default: 5m with `--wait` or `--follow`, but 0 as long as no call has reached the server]",
+        ),
+        ("follow", "0 does not try again [default: 5m]"),
+    ] {
+        let mut help = Command::new(env!("CARGO_BIN_EXE_ctutor"));
+        let output = help.args(["workflow", command, "--help"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 #[test]

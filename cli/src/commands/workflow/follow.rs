@@ -1,4 +1,4 @@
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use super::watch::{From, RetryArgs, Watch, watch};
 use crate::{
@@ -32,8 +32,6 @@ impl Args {
         let client = Client::new(loaded)?;
         let target = self.target.target();
         let retry_for = self.retry.patience();
-        // A server that was never there is more likely a wrong address than a server that restarts.
-        let patience = self.retry.retry_for.map_or(Duration::ZERO, |length| length.0);
         let found = tokio::select! {
             biased;
             code = interrupt.next() => {
@@ -42,7 +40,7 @@ impl Args {
                 ));
                 return Ok(code);
             }
-            found = retrying(|_| patience, async || client.find_workflow(&target).await) => found?,
+            found = retrying(|_| retry_for, async || client.find_workflow(&target).await) => found?,
         };
         let found: Workflow = client.decode(&found)?;
         let (from, style) = match (self.after, self.json) {

@@ -23,6 +23,7 @@ use crate::config::{Flags, Loaded};
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Start a workflow
+    #[command(mut_arg("retry_for", |arg| arg.help(watch::START_RETRY_HELP)))]
     Start(start::Args),
     /// List workflow executions, newest first
     List(list::Args),

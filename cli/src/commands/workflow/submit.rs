@@ -15,6 +15,10 @@ use crate::{
     shutdown::Interrupt,
 };
 
+/// What to say when the first call of a start finds no server.
+const NOT_TRIED_AGAIN: &str =
+    "nothing was started; the first call of a start is not tried again unless `--retry-for 5m` asks for it";
+
 /// How a start is sent.
 #[derive(Debug)]
 pub(super) struct Submission {
@@ -63,8 +67,17 @@ impl Submission {
             Err(error) if progress.was_lost => {
                 anyhow::bail!("{}\n{}", ctutor_engine::chain(error.as_ref()), self.unknown())
             }
+            Err(error) if self.was_not_tried_again(&error) => {
+                anyhow::bail!("{}\n{NOT_TRIED_AGAIN}", ctutor_engine::chain(error.as_ref()))
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the start ended with its first call, where another one may have reached the server.
+    fn was_not_tried_again(&self, error: &anyhow::Error) -> bool {
+        self.retry_for.is_none()
+            && error.downcast_ref::<Error>().is_some_and(|error| error.is_unsent() && error.is_passing())
     }
 
     async fn answered(&self, client: &Client, progress: &mut Progress) -> anyhow::Result<Payload> {

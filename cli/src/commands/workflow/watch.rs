@@ -30,6 +30,10 @@ pub(super) struct RetryArgs {
     pub(super) retry_for: Option<Length>,
 }
 
+/// What `start` says of the flag instead.
+pub(super) const START_RETRY_HELP: &str = "How long to try again when the server is away, such as `5m`; 0 does not try \
+     again [default: 5m with `--wait` or `--follow`, but 0 as long as no call has reached the server]";
+
 /// How long a lost server is waited for.
 const RETRY_FOR: Duration = Duration::from_secs(5 * 60);
 
