@@ -1,11 +1,11 @@
 //! What GraphQL and REST share: the engine, and the rules that come before it.
 
 use ctutor_engine::{
-    client::{Client, StartError, StartWorkflow, Started, StopError, WorkflowTarget},
+    client::{Client, StartError, StartField, StartWorkflow, Started, StopError, WorkflowTarget},
     store,
 };
 
-use crate::{Policy, Principal, metrics::Metrics, queues};
+use crate::{Policy, Principal, metrics::Metrics, policy::InputRefusal, queues};
 
 /// State that GraphQL and REST share.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(crate) struct App {
 /// Why a start was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartRefusal {
-    #[error("only administrators may start `{workflow_type}`{meant}")]
-    Forbidden { workflow_type: String, meant: String },
+    #[error("only administrators may start `{workflow_type}`")]
+    Forbidden { workflow_type: String },
     #[error(
         "only administrators may use the secrets, keys and files of a worker; use the `https` URL of a public repository, \
          without a credential"
@@ -27,6 +27,17 @@ pub(crate) enum StartRefusal {
     TooFar { path: Vec<String> },
     #[error(transparent)]
     Start(#[from] StartError),
+}
+
+impl From<InputRefusal> for StartRefusal {
+    fn from(refusal: InputRefusal) -> Self {
+        match refusal {
+            InputRefusal::Forbidden { path } => Self::TooFar { path },
+            InputRefusal::Malformed { path, message } => {
+                Self::Start(StartError::Invalid { field: StartField::Input, path, message })
+            }
+        }
+    }
 }
 
 /// Why a deletion was refused.
@@ -46,13 +57,11 @@ impl App {
         mut start: StartWorkflow,
     ) -> Result<Started, StartRefusal> {
         if !self.policy.may_start(principal, &start.workflow_type) {
-            let meant = self.policy.meant(&start.workflow_type);
-            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
-            return Err(StartRefusal::Forbidden { workflow_type: start.workflow_type, meant });
+            // Everybody sees the registered types, and nobody may start another one.
+            self.client.check_workflow_type(&start.workflow_type).await?;
+            return Err(StartRefusal::Forbidden { workflow_type: start.workflow_type });
         }
-        if let Some(path) = self.policy.reaches_too_far(principal, &start.input) {
-            return Err(StartRefusal::TooFar { path });
-        }
+        self.policy.check_input(principal, &start.input)?;
         self.choose_queue(&mut start).await.map_err(StartError::from)?;
         let workflow_type = start.workflow_type.clone();
         let started = self.client.start_workflow(&principal.caller(), start).await?;

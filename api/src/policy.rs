@@ -1,7 +1,7 @@
 //! Who may start what.
 
 use ctutor_engine::{
-    near,
+    chain,
     payload::{Payload, strict},
 };
 use serde_json::Value;
@@ -21,6 +21,31 @@ pub struct Policy {
     pub user_may_start: Vec<String>,
 }
 
+/// Why the input of a user is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputRefusal {
+    /// It asks for what only administrators may ask for.
+    Forbidden {
+        /// The way to the value in the input.
+        path: Vec<String>,
+    },
+    /// It cannot be told what it asks for.
+    Malformed {
+        /// The way to the value in the input; empty for the input as a whole.
+        path: Vec<String>,
+        /// What was expected and what was found.
+        message: String,
+    },
+}
+
+impl InputRefusal {
+    fn path_mut(&mut self) -> &mut Vec<String> {
+        match self {
+            Self::Forbidden { path } | Self::Malformed { path, .. } => path,
+        }
+    }
+}
+
 impl Default for Policy {
     /// Users may start `student_testing`.
     fn default() -> Self {
@@ -38,22 +63,18 @@ impl Policy {
         }
     }
 
-    /// A type that users may start and whose name is almost this one.
-    #[must_use]
-    pub fn meant(&self, workflow_type: &str) -> Option<&str> {
-        near::nearest(workflow_type, self.user_may_start.iter().map(String::as_str))
-    }
-
-    /// Where the input asks for what only administrators may ask for; `None` when it does not.
+    /// Refuses an input that asks for what only administrators may ask for.
     ///
     /// A worker reaches repositories with secrets and keys of its own. Users would read with them what they may not
-    /// see: their repositories must be open to everybody who can reach them by HTTP. An input that cannot be read may ask
-    /// for anything, and is refused as a whole, with an empty path.
-    #[must_use]
-    pub fn reaches_too_far(&self, principal: &Principal, input: &Payload) -> Option<Vec<String>> {
+    /// see: their repositories must be open to everybody who can reach them by HTTP. What cannot be read may ask for
+    /// anything: it does not pass either, but it is malformed and not forbidden.
+    ///
+    /// # Errors
+    /// [`InputRefusal`] with the first value that is at fault.
+    pub fn check_input(&self, principal: &Principal, input: &Payload) -> Result<(), InputRefusal> {
         match principal.role {
-            Role::Admin => None,
-            Role::User => input.to_value().map_or(Some(Vec::new()), |input| worker_rights(&input)),
+            Role::Admin => Ok(()),
+            Role::User => check_repositories(&readable(input)?),
         }
     }
 
@@ -79,30 +100,64 @@ impl Policy {
     }
 }
 
-/// The path of the first repository that needs the worker's rights: one with a credential, or with a source that only
-/// the worker's keys or files give access to. A repository is an object with a URL; its commit may be left out.
-fn worker_rights(input: &Value) -> Option<Vec<String>> {
+/// An input as a value, with the same faults as every start tells of it.
+fn readable(input: &Payload) -> Result<Value, InputRefusal> {
+    if let Err(fault) = input.checked() {
+        let path = fault.path.iter().map(ToString::to_string).collect();
+        return Err(InputRefusal::Malformed { path, message: fault.to_string() });
+    }
+    input
+        .to_value()
+        .map_err(|error| InputRefusal::Malformed { path: Vec::new(), message: chain(&error).to_string() })
+}
+
+/// Looks for a repository that needs the worker's rights: one with a credential, or with a source that only the worker's
+/// keys or files give access to. A repository is an object with a URL; its commit may be left out.
+fn check_repositories(input: &Value) -> Result<(), InputRefusal> {
     let below = |name: String, value: &Value| {
-        worker_rights(value).map(|mut path| {
-            path.insert(0, name);
-            path
+        check_repositories(value).map_err(|mut refusal| {
+            refusal.path_mut().insert(0, name);
+            refusal
         })
     };
     match input {
         Value::Array(items) => {
-            items.iter().enumerate().find_map(|(index, item)| below(index.to_string(), item))
+            items.iter().enumerate().try_for_each(|(index, item)| below(index.to_string(), item))
         }
         Value::Object(fields) => {
-            let url = fields.get("url");
-            if fields.get("credential").is_some_and(|value| !value.is_null()) && url.is_some() {
-                return Some(vec!["credential".to_owned()]);
+            if let Some(url) = fields.get("url") {
+                if fields.get("credential").is_some_and(|value| !value.is_null()) {
+                    return Err(InputRefusal::Forbidden { path: vec!["credential".to_owned()] });
+                }
+                check_url(url)?;
             }
-            if url.is_some_and(|url| !url.as_str().is_some_and(is_http)) {
-                return Some(vec!["url".to_owned()]);
-            }
-            fields.iter().find_map(|(name, value)| below(strict::shown(name), value))
+            fields.iter().try_for_each(|(name, value)| below(strict::shown(name), value))
         }
-        _ => None,
+        _ => Ok(()),
+    }
+}
+
+fn check_url(url: &Value) -> Result<(), InputRefusal> {
+    let path = vec!["url".to_owned()];
+    match url {
+        Value::String(url) if is_http(url) => Ok(()),
+        Value::String(_) => Err(InputRefusal::Forbidden { path }),
+        other => {
+            let message = format!("the URL of a repository must be a string, found {}", kind(other));
+            Err(InputRefusal::Malformed { path, message })
+        }
+    }
+}
+
+/// The kind of a value, in JSON's words.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
 }
 
@@ -143,7 +198,11 @@ mod tests {
         let policy = Policy::default();
         let far = |principal: &Principal, reference: &Value| {
             let input = json!({ "submission": public, "list": [1, { "reference": reference }] });
-            policy.reaches_too_far(principal, &input.into()).map(|path| path.join("."))
+            match policy.check_input(principal, &input.into()) {
+                Ok(()) => None,
+                Err(InputRefusal::Forbidden { path }) => Some(path.join(".")),
+                Err(other) => panic!("{other:?}"),
+            }
         };
         assert_eq!(far(&ada, &public), None);
         assert_eq!(far(&ada, &with_secret).as_deref(), Some("list.1.reference.credential"));
@@ -170,16 +229,35 @@ mod tests {
         let marked = r#"{"$serde_json::private::RawValue":"1","a":{"url":"/srv/a.git"}}"#.to_owned();
         for text in [deep, marked] {
             let input = Payload::parse(text).unwrap();
-            assert!(Policy::default().reaches_too_far(&ada, &input).is_some(), "{}", input.as_str());
-            assert_eq!(Policy::default().reaches_too_far(&root, &input), None);
+            let refused = Policy::default().check_input(&ada, &input).unwrap_err();
+            assert!(matches!(refused, InputRefusal::Malformed { .. }), "{refused:?}");
+            assert_eq!(Policy::default().check_input(&root, &input), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_url_that_is_no_string_does_not_pass_and_is_not_forbidden() {
+        for (url, found) in [
+            (json!(1), "a number"),
+            (json!(null), "null"),
+            (json!(true), "a boolean"),
+            (json!(["/srv/a.git"]), "an array"),
+            (json!({ "url": "/srv/a.git" }), "an object"),
+        ] {
+            let input = json!({ "reference": { "url": url } }).into();
+            let refused = Policy::default().check_input(&principal(Role::User), &input).unwrap_err();
+            let path = vec!["reference".to_owned(), "url".to_owned()];
+            let message = format!("the URL of a repository must be a string, found {found}");
+            assert_eq!(refused, InputRefusal::Malformed { path, message });
         }
     }
 
     #[test]
     fn a_long_key_is_shortened_in_the_path() {
         let input = json!({ "k".repeat(200_000): { "url": "/srv/a.git" } }).into();
-        let path = Policy::default().reaches_too_far(&principal(Role::User), &input).unwrap();
-        assert_eq!(path, [format!("{}…", "k".repeat(60)), "url".to_owned()]);
+        let refused = Policy::default().check_input(&principal(Role::User), &input).unwrap_err();
+        let path = vec![format!("{}…", "k".repeat(60)), "url".to_owned()];
+        assert_eq!(refused, InputRefusal::Forbidden { path });
     }
 
     #[test]

@@ -152,14 +152,19 @@ async fn the_queue_is_chosen_as_the_course_system_does() {
 async fn users_start_what_the_policy_names_and_nothing_else() {
     let api = Api::start().await;
     let ada = api.user("ada");
-    for kind in ["echo", "nope"] {
-        let (code, path, _) = refused(&ada, json!({ "type": kind })).await;
-        assert_eq!((code.as_str(), path.as_str()), ("FORBIDDEN", "input.type"));
+    let (code, path, message) = refused(&ada, json!({ "type": "echo" })).await;
+    assert_eq!((code.as_str(), path.as_str()), ("FORBIDDEN", "input.type"));
+    assert_eq!(message, "only administrators may start `echo`");
+    for kind in ["nope", "student_tesitng"] {
+        let told = refused(&ada, json!({ "type": kind })).await;
+        assert_eq!(told, refused(&api.admin(), json!({ "type": kind })).await);
+        assert_eq!((told.0.as_str(), told.1.as_str()), ("INVALID", "input.type"));
+        assert_eq!(told.2.contains("did you mean `student_testing`?"), kind != "nope", "{}", told.2);
     }
-    let (code, _, message) = refused(&ada, json!({ "type": "student_tesitng" })).await;
-    assert_eq!(code, "FORBIDDEN");
-    let expected = "only administrators may start `student_tesitng`; did you mean `student_testing`?";
-    assert_eq!(message, expected);
+    let malformed = json!({ "type": "student_testing", "input": { "reference": { "url": 1 } } });
+    let (code, path, message) = refused(&ada, malformed).await;
+    assert_eq!((code.as_str(), path.as_str()), ("INVALID", "input.input.reference.url"));
+    assert_eq!(message, "the URL of a repository must be a string, found a number");
     assert_eq!(count(&api.admin()).await, 0);
     let run = ada.started(json!({ "type": "student_testing" })).await;
     assert_eq!(run["owner"], "ada");

@@ -86,6 +86,15 @@ impl Client {
         }
     }
 
+    /// Checks that a workflow type is registered.
+    ///
+    /// # Errors
+    /// [`StartError::UnknownType`] as for a start, or [`StartError::Store`].
+    pub async fn check_workflow_type(&self, name: &str) -> Result<(), StartError> {
+        let types = self.types().await?;
+        types.get(name).map(|_| ()).ok_or_else(|| types.unknown(name))
+    }
+
     /// A free slot of a worker of this process, for a run that may start at once.
     fn eager_slot(&self, prepared: &Start) -> Option<EagerSlot> {
         if prepared.visible_at_ms > prepared.created_at_ms {
