@@ -200,3 +200,13 @@ fn fragments_are_levels_too() {
     assert_eq!(check(&chain(32)).unwrap().levels, 32);
     assert_eq!(exceeded(&chain(33)), (Limit::Levels, 33, 32));
 }
+
+#[test]
+fn what_is_expected_is_not_what_was_found() {
+    for text in ["{viewer{}}", "query {}", "fragment F on Query{}", "{a ... {}}"] {
+        let told = check(text).unwrap_err().to_string();
+        assert!(told.contains("expected a field or `...`, found `}`"), "{text}: {told}");
+    }
+    let told = check("{ a 1 }").unwrap_err().to_string();
+    assert!(told.contains("expected a field, `...` or `}`, found `1`"), "{told}");
+}

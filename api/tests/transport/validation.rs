@@ -185,18 +185,6 @@ fn a_value_that_does_not_fit_is_told_with_its_path() {
             json!([]),
         ),
         (
-            "{ pets(filter: { age: { to: 1 } }) { __typename } }",
-            "{}",
-            "`filter.age.from` is null, expected a value of `Int!`, not null",
-            json!(["age", "from"]),
-        ),
-        (
-            "{ pets(filter: { x: 1 }) { __typename } }",
-            "{}",
-            "`filter.x` is 1, expected only the fields `name`, `level`, `levels`, `age`, `not`, `any`, `tags`",
-            json!(["x"]),
-        ),
-        (
             "{ pet(key: {}) { __typename } }",
             "{}",
             "`key` is an object, expected exactly one of `id`, `name`, `range`, not null",
@@ -346,4 +334,51 @@ async fn an_empty_operation_name_is_none() {
     assert_eq!(json_of(post(&server).json(&body)).await.1["data"]["hello"], "hello world");
     let body = json!({ "query": "{ hello }", "operationName": null });
     assert_eq!(json_of(post(&server).json(&body)).await.1["data"]["hello"], "hello world");
+}
+
+#[test]
+fn unknown_and_missing_fields_are_told_so() {
+    for (document, variables, said, path) in [
+        (
+            "{ pets(filter: { age: { to: 1 } }) { __typename } }",
+            "{}",
+            "`filter.age.from` is missing, expected a value of `Int!`",
+            json!(["age", "from"]),
+        ),
+        (
+            "{ pets(filter: { x: 1 }) { __typename } }",
+            "{}",
+            "`filter.x` is an unknown field, expected only the fields `name`, `level`, `levels`, `age`, `not`, `any`, `tags`",
+            json!(["x"]),
+        ),
+        (
+            "{ pets(filter: { levles: [LOW] }) { __typename } }",
+            "{}",
+            "`filter.levles` is an unknown field; did you mean `levels`?",
+            json!(["levles"]),
+        ),
+        (
+            "query ($a: PetFilter) { pets(filter: $a) { __typename } }",
+            r#"{"a":{"levles":"s3cret"}}"#,
+            "`$a.levles` is an unknown field; did you mean `levels`?",
+            json!(["levles"]),
+        ),
+        (
+            "query ($a: PetFilter) { pets(filter: $a) { __typename } }",
+            r#"{"a":{"age":{"to":1}}}"#,
+            "`$a.age.from` is missing, expected a value of `Int!`",
+            json!(["age", "from"]),
+        ),
+        (
+            "query ($a: PetFilter) { pets(filter: $a) { __typename } }",
+            r#"{"a":{"age":{"from":null,"to":1}}}"#,
+            "`$a.age.from` is null, expected a value of `Int!`, not null",
+            json!(["age", "from"]),
+        ),
+    ] {
+        let errors = judge(document, variables).expect_err(document);
+        assert_eq!(errors[0]["message"], said, "{document}");
+        assert_eq!(errors[0]["extensions"]["code"], "BAD_USER_INPUT", "{document}");
+        assert_eq!(errors[0]["extensions"]["path"], path, "{document}");
+    }
 }

@@ -245,21 +245,27 @@ impl<'a> Parser<'_, 'a> {
 
     fn selection_set(&mut self) -> Result<Positioned<SelectionSet>, Error> {
         let pos = self.peek().pos;
-        let items = self.many(('{', '}'), Self::selection)?;
+        // A set has at least one selection: it cannot end before the first.
+        let mut expected = "a field or `...`";
+        let items = self.many(('{', '}'), |parser| {
+            let selection = parser.selection(expected)?;
+            expected = "a field, `...` or `}`";
+            Ok(selection)
+        })?;
         Ok(Positioned::new(SelectionSet { items }, pos))
     }
 
-    fn selection(&mut self) -> Result<Positioned<Selection>, Error> {
+    fn selection(&mut self, expected: &str) -> Result<Positioned<Selection>, Error> {
         let pos = self.peek().pos;
         let selection = match self.peek().kind {
             Kind::Spread => self.spread()?,
-            _ => Selection::Field(Positioned::new(self.field()?, pos)),
+            _ => Selection::Field(Positioned::new(self.field(expected)?, pos)),
         };
         Ok(Positioned::new(selection, pos))
     }
 
-    fn field(&mut self) -> Result<Field, Error> {
-        let first = self.name("a field, `...` or `}`")?;
+    fn field(&mut self, expected: &str) -> Result<Field, Error> {
+        let first = self.name(expected)?;
         let (alias, name) =
             if self.take(':') { (Some(first), self.name("the name of a field")?) } else { (None, first) };
         let arguments = self.arguments(Constant::No)?;

@@ -88,13 +88,14 @@ impl Schema {
     ) -> Result<Value, Misfit> {
         if let Some(unknown) = values.keys().find(|name| !fields.contains_key(*name)) {
             let value = values.get(unknown).map_or(Found::Value(Value::Null), shown);
-            return Err(Misfit::new(value, misfit::known(fields)).below(unknown.as_str()));
+            let found = Found::unknown(unknown, value, fields);
+            return Err(Misfit::new(found, misfit::known(fields)).below(unknown.as_str()));
         }
         if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
             return Err(Misfit::new(Found::OBJECT, misfit::one_of(fields)));
         }
         if let Some((name, field)) = misfit::missing(fields, |name| values.contains_key(name)) {
-            let misfit = Misfit::new(Value::Null, format!("a value of `{}`, not null", field.ty));
+            let misfit = Misfit::new(Found::Missing, format!("a value of `{}`", field.ty));
             return Err(misfit.below(name.as_str()));
         }
         let coerce = |(name, value): (Name, Value)| {

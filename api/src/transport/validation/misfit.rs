@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_graphql::{Name, Pos, ServerError, Value};
+use ctutor_engine::near;
 
 use super::super::error::{code, coded_at, set_extension};
 use super::schema::{Input, Inputs};
@@ -25,15 +26,30 @@ pub(super) enum Found {
     Value(Value),
     /// A list or an object, of which only the kind is said.
     Kind(&'static str),
+    /// Nothing, where something is required.
+    Missing,
+    /// The value of a field that the input object does not have, and the field that may be meant.
+    Unknown {
+        value: Box<Found>,
+        meant: Option<String>,
+    },
 }
 
 impl Found {
     pub(super) const OBJECT: Self = Self::Kind("an object");
 
+    /// A field that an input object does not have, with its value.
+    pub(super) fn unknown(name: &Name, value: Self, fields: &Inputs) -> Self {
+        let meant = near::nearest(name, fields.keys().map(Name::as_str)).map(str::to_owned);
+        Self::Unknown { value: Box::new(value), meant }
+    }
+
     fn into_value(self) -> Value {
         match self {
             Self::Value(value) => value,
             Self::Kind(kind) => Value::from(kind),
+            Self::Missing => Value::Null,
+            Self::Unknown { value, .. } => value.into_value(),
         }
     }
 }
@@ -50,6 +66,8 @@ impl fmt::Display for Found {
         match self {
             Self::Value(value) => value.fmt(f),
             Self::Kind(kind) => f.write_str(kind),
+            Self::Missing => f.write_str("missing"),
+            Self::Unknown { .. } => f.write_str("an unknown field"),
         }
     }
 }
@@ -86,7 +104,12 @@ impl Misfit {
                 other => place.push_str(&other.to_string()),
             }
         }
-        let message = format!("`{place}` is {}, expected {}", self.found, self.allowed);
+        let message = match &self.found {
+            Found::Unknown { meant: Some(meant), .. } => {
+                format!("`{place}` is {}; did you mean `{meant}`?", self.found)
+            }
+            found => format!("`{place}` is {found}, expected {}", self.allowed),
+        };
         let mut error = coded_at(code::BAD_USER_INPUT, message, Some(pos));
         set_extension(&mut error, kind, name.as_str());
         set_extension(&mut error, "path", Value::List(self.path));

@@ -176,8 +176,8 @@ impl<'s, F> Check<'s, F> {
     {
         for (name, value) in values {
             let Some(field) = fields.get(name) else {
-                let value = shown(&without_variables(value));
-                return Err(Misfit::new(value, misfit::known(fields)).below(name.as_str()));
+                let found = Found::unknown(name, shown(&without_variables(value)), fields);
+                return Err(Misfit::new(found, misfit::known(fields)).below(name.as_str()));
             };
             let takes_null = field.ty.nullable && !is_one_of;
             let has_default = field.default.is_some();
@@ -189,8 +189,8 @@ impl<'s, F> Check<'s, F> {
         }
         match misfit::missing(fields, |name| values.contains_key(name)) {
             Some((name, field)) => {
-                let allowed = format!("a value of `{}`, not null", field.ty);
-                Err(Misfit::new(Constant::Null, allowed).below(name.as_str()))
+                let allowed = format!("a value of `{}`", field.ty);
+                Err(Misfit::new(Found::Missing, allowed).below(name.as_str()))
             }
             None => Ok(()),
         }
