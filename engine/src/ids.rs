@@ -159,7 +159,8 @@ pub enum NameError {
     },
 }
 
-fn check_name(what: &'static str, text: &str, allowed: usize) -> Result<(), NameError> {
+/// Checks a string that names something.
+pub(crate) fn check_name(what: &'static str, text: &str, allowed: usize) -> Result<(), NameError> {
     if text.trim().is_empty() {
         return Err(NameError::Blank { what });
     }

@@ -16,7 +16,7 @@ use crate::{
     clock::{Timestamp, millis},
     hint::{self, QueueHint},
     history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted, WorkflowExecutionTerminated},
-    ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType},
+    ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType, check_name},
     payload::Payload,
     store::{self, LoadedRun, Replaces, Start, StartOutput, TaskKind},
 };
@@ -339,14 +339,12 @@ fn span(field: StartField, length: Option<Duration>) -> Result<Option<Duration>,
     }
 }
 
+/// A key is told in messages and logs, as names are: it keeps their rules.
 fn checked_key(key: Option<&str>) -> Result<Option<String>, StartError> {
-    match key {
-        Some(key) if key.trim().is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || key.contains('\0') => {
-            let message = format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
-            Err(invalid(StartField::IdempotencyKey, message))
-        }
-        key => Ok(key.map(str::to_owned)),
-    }
+    let Some(key) = key else { return Ok(None) };
+    check_name("idempotency key", key, IDEMPOTENCY_KEY_BYTES_MAX)
+        .map_err(|error| named(StartField::IdempotencyKey, &error))?;
+    Ok(Some(key.to_owned()))
 }
 
 /// What two requests with the same idempotency key must agree on.

@@ -65,3 +65,20 @@ async fn each_wrong_value_is_refused_with_the_field_that_holds_it() {
     }
     assert_eq!(reached, StartField::ALL.iter().copied().collect(), "a case for every field");
 }
+
+#[tokio::test]
+async fn a_wrong_idempotency_key_is_told_by_what_is_wrong_with_it() {
+    let app = App::new().await;
+    app.worker().await.stop(&app.clock).await;
+    for (key, expected) in [
+        ("", "idempotency key is blank"),
+        (" \n", "idempotency key is blank"),
+        ("a\0", "idempotency key has a control character at byte 1"),
+        ("\u{7f}a", "idempotency key has a control character at byte 0"),
+        (&"ä".repeat(101), "idempotency key has 202 bytes, at most 200 are allowed"),
+    ] {
+        let error = refused(&app, start(|start| start.idempotency_key = Some(key.to_owned()))).await;
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.field(), Some(StartField::IdempotencyKey));
+    }
+}
