@@ -59,7 +59,7 @@ pub(super) async fn serve(
 fn send_at_once(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         // The connection has ended already.
-        tracing::trace!(%error, "a connection broke");
+        tracing::trace!(error = %ctutor_engine::chain(&error), "a connection broke");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ctutor_git::{Error, NoSecrets, Options, RepositoryCache, Source, Watch};
+use ctutor_git::{NoSecrets, Options, RepositoryCache, Source, Watch};
 
 use crate::{
     support::{Manner, Server, Spoiled},
