@@ -45,6 +45,13 @@ enum Element {
     Other,
 }
 
+impl Element {
+    /// Whether no element within it says what came of a test.
+    fn holds_text(&self) -> bool {
+        matches!(self, Self::Outcome(_) | Self::Detail | Self::Output(_) | Self::Other)
+    }
+}
+
 impl Document {
     /// Takes a start tag at a line.
     ///
@@ -149,10 +156,7 @@ impl Document {
     /// [`Fault::Syntax`] when it does not belong to the element that is open, unless that one only holds text.
     pub(super) fn end(&mut self, written: &str, line: usize) -> Result<(), Fault> {
         let name = folded(written);
-        let holds_text = |element: &Element| {
-            matches!(element, Element::Outcome(_) | Element::Detail | Element::Output(_) | Element::Other)
-        };
-        let texts = self.open.iter().rev().take_while(|(_, element)| holds_text(element));
+        let texts = self.open.iter().rev().take_while(|(_, element)| element.holds_text());
         match texts.clone().position(|(open, _)| *open == name) {
             Some(above) => (0..=above).try_for_each(|_| self.close()),
             None if texts.count() > 0 => {
@@ -288,6 +292,11 @@ impl Document {
             [.., (_, Element::Part(text) | Element::Output(text))] => text.len() <= MESSAGE_BYTES_MAX,
             _ => false,
         }
+    }
+
+    /// Whether what comes next is text, unless it is markup that has an end.
+    pub(super) fn is_within_text(&self) -> bool {
+        self.open.last().is_some_and(|(_, element)| element.holds_text())
     }
 
     pub(super) fn has_root(&self) -> bool {

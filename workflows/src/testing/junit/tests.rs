@@ -384,26 +384,56 @@ fn no_character_of_a_message_changes_a_verdict() {
         told("<testsuite><testcase name='a'><failure>&#xD83D;&#xDE00; a & b &x;</failure></testcase></testsuite>")[0].2,
         "😀 a & b &x;"
     );
-    for message in
-        ["1 < 2", "<unknown>:0", "vector<int> and </b>", "a <- b", "<b attribute>", "<failed", "<x y='"]
-    {
-        let open = message.ends_with("failed") || message.ends_with('\'');
+    for message in ["1 < 2", "<unknown>:0", "vector<int> and </b>", "a <- b", "<b attribute>"] {
         let text = format!(
             "<testsuite><testcase name='a'><failure message=\"{message}\">{message}</failure></testcase>\
              <testcase name='b'><system-out>{message}</system-out></testcase></testsuite>"
         );
-        // What a tag without an end swallows cannot be told.
-        if open {
-            assert!(read(&text).is_err(), "{message}");
-        } else {
-            assert_eq!(assert_told(&text, &[("a", Failed), ("b", Passed)])[0], message);
-        }
+        assert_eq!(assert_told(&text, &[("a", Failed), ("b", Passed)])[0], message);
     }
     // In a section of characters, nothing is a reference.
     assert_eq!(
         told("<testsuite><testcase name='a'><failure><![CDATA[&lt; &amp;]]>&lt;</failure></testcase></testsuite>")[0].2,
         "&lt; &amp;<"
     );
+}
+
+#[test]
+fn what_begins_like_markup_in_a_text_and_has_no_end_is_text() {
+    for message in [
+        "i <n;",
+        "x <y z=\"1\"",
+        "x <y z='>",
+        "<b &foo;",
+        "<!-- x",
+        "<!x y",
+        "<!DOCTYPE x [",
+        "<!DOCTYPE html>",
+        "<?php echo 1;",
+        "<?php echo 1; ?>",
+        "<failed",
+        "</b",
+        "<",
+        "a <b <c> <d",
+    ] {
+        let text = format!(
+            "<testsuite><testcase name='a'><failure>{message}</failure></testcase><testcase name='b'>\
+             <properties><property name='x'>{message}</property></properties>\
+             <system-out>{message}</system-out><system-err>{message}</system-err></testcase>\
+             <testcase name='c'><error><stacktrace>{message}</stacktrace></error></testcase>\
+             <testcase name='d'><skipped>{message}</skipped></testcase></testsuite>"
+        );
+        let messages = assert_told(&text, &[("a", Failed), ("b", Passed), ("c", Failed), ("d", Skipped)]);
+        assert_eq!(messages, [message, "", message, message]);
+    }
+    // What a test printed in a section of characters stays there, and without its end the report is cut off.
+    let forged = "</system-out></testcase><testcase name='b'/></testsuite>";
+    for printed in [forged.to_owned(), format!("<!-- {forged}"), format!("<![CDATA[{forged}")] {
+        let cut = format!("<testsuite><testcase name='a'><system-out><![CDATA[{printed}");
+        read(&cut).unwrap_err();
+        let whole = format!("{cut}]]></system-out></testcase></testsuite>");
+        assert_told(&whole, &[("a", Passed)]);
+    }
 }
 
 #[test]
@@ -456,7 +486,9 @@ fn a_report_of_long_texts_is_read_in_linear_time() {
 
 #[test]
 fn a_message_of_many_pieces_is_read_to_its_bound() {
-    for (piece, expected) in [("&amp;", "&"), ("&", "&"), ("< ", "< "), ("</x>", "</x>"), ("&#65;", "A")] {
+    for (piece, expected) in
+        [("&amp;", "&"), ("&", "&"), ("< ", "< "), ("</x>", "</x>"), ("<x", "<x"), ("&#65;", "A")]
+    {
         let pieces = piece.repeat(MESSAGE_BYTES_MAX);
         let report =
             format!("<testsuite><testcase name='a'><failure>{pieces}</failure></testcase></testsuite>");
