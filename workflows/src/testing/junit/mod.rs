@@ -24,6 +24,8 @@ mod suite;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(test)]
+mod texts;
 mod unescape;
 #[cfg(test)]
 mod unknown;
