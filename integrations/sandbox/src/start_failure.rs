@@ -27,6 +27,9 @@ exec "$1" --list "$file" 2>&1"#;
 const NAMED_FILES_MAX: usize = 3;
 /// What starts other programs, and says so if it cannot.
 const STARTERS: [&str; 7] = ["sh", "bash", "dash", "ash", "ksh", "zsh", "env"];
+const JAVA_CLASS: [u8; 4] = [0xCA, 0xFE, 0xBA, 0xBE];
+/// How much of a file [`LOOK`] shows.
+const LOOKED_BYTES: usize = 4096;
 const ELF_MACHINE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
 
 /// A program that could not be started.
@@ -64,6 +67,10 @@ pub enum StartReason {
     OtherFormat {
         format: &'static str,
     },
+    /// A class file of Java, which is no program of its own.
+    JavaClass,
+    /// It begins as a program of this system, and its header is cut off or makes no sense.
+    Damaged,
     LibraryNotFound {
         library: String,
     },
@@ -88,6 +95,11 @@ impl fmt::Display for StartFailure {
             StartReason::NotExecutableHere => {
                 write!(f, "`{program}` lies on a file system that is mounted with `noexec`")
             }
+            StartReason::InterpreterNotFound { interpreter } if interpreter.contains('\\') => write!(
+                f,
+                "the interpreter of `{program}`, `{interpreter}`, is a path of Windows; name one of this machine, as \
+                 in `#!/bin/sh` or `#!/usr/bin/env python3`"
+            ),
             StartReason::InterpreterNotFound { interpreter } => {
                 write!(f, "the interpreter of `{program}`, `{interpreter}`, is not installed")
             }
@@ -104,6 +116,15 @@ impl fmt::Display for StartFailure {
             }
             StartReason::OtherFormat { format } => {
                 write!(f, "`{program}` is {format} and cannot run here; build it for this machine")
+            }
+            StartReason::JavaClass => {
+                write!(f, "`{program}` is a class file of Java, which only `java` can start")
+            }
+            StartReason::Damaged => {
+                write!(
+                    f,
+                    "the program `{program}` is damaged: the file is cut off or was changed; build it again"
+                )
             }
             StartReason::LibraryNotFound { library } => {
                 write!(f, "`{program}` needs the library `{library}`, which is not installed")
@@ -247,10 +268,21 @@ pub(crate) fn examine(look: &Look<'_>, is_refused: bool, code: i32) -> Finding {
     if !executable {
         return Finding::Is(StartReason::NotExecutable);
     }
+    // Without these, the rest of the header says nothing of the machine.
+    let is_elf = begin.starts_with(b"\x7fELF");
+    if is_elf && !matches!(begin, [_, _, _, _, 1 | 2, 1 | 2, ..]) {
+        return if is_refused { Finding::Is(StartReason::Damaged) } else { Finding::Nothing };
+    }
     if let Some(format) = other_format(begin) {
         return Finding::Is(StartReason::OtherFormat { format });
     }
-    if begin.starts_with(b"\x7fELF") {
+    if begin.starts_with(&JAVA_CLASS) {
+        return Finding::Is(StartReason::JavaClass);
+    }
+    if is_elf {
+        if is_refused && is_damaged(begin) {
+            return Finding::Is(StartReason::Damaged);
+        }
         return match loader(begin) {
             Some(loader) if is_refused => Finding::Needs(loader),
             Some(loader) if code == 127 => Finding::NeedsLibraries { loader },
@@ -316,7 +348,6 @@ fn other_format(begin: &[u8]) -> Option<&'static str> {
         }
         // Both begin with the same four bytes; a Java class has its version next, from 45 on.
         [0xCA, 0xFE, 0xBA, 0xBE, 0, 0, 0, 0..=44, ..] => Some("a program for macOS"),
-        [0xCA, 0xFE, 0xBA, 0xBE, ..] => Some("a class file of Java, which is started with `java`,"),
         [0x7F, b'E', b'L', b'F', class, _, ..] => {
             let kind = u16::from_le_bytes([*begin.get(16)?, *begin.get(17)?]);
             let machine = u16::from_le_bytes([*begin.get(18)?, *begin.get(19)?]);
@@ -331,15 +362,34 @@ fn other_format(begin: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Whether the header of an ELF program is cut off or makes no sense.
+fn is_damaged(elf: &[u8]) -> bool {
+    const ENTRY_BYTES: usize = 56;
+    const KINDS: [usize; 2] = [2, 3];
+
+    let is_whole = || {
+        let (kind, table) = (number(elf, 16, 2)?, number(elf, 32, 8)?);
+        let (entry_bytes, entries) = (number(elf, 54, 2)?, number(elf, 56, 2)?);
+        let end = table.checked_add(entry_bytes.checked_mul(entries)?)?;
+        // What is longer was not read to its end.
+        let has_table = end <= elf.len() || elf.len() == LOOKED_BYTES;
+        Some(KINDS.contains(&kind) && entry_bytes == ENTRY_BYTES && entries > 0 && has_table)
+    };
+    !is_whole().unwrap_or_default()
+}
+
+/// A little-endian number of up to eight bytes.
+fn number(bytes: &[u8], at: usize, size: usize) -> Option<usize> {
+    let mut read = [0; 8];
+    read[..size].copy_from_slice(bytes.get(at..at.checked_add(size)?)?);
+    usize::try_from(u64::from_le_bytes(read)).ok()
+}
+
 /// The loader that a 64-bit ELF program names.
 fn loader(elf: &[u8]) -> Option<String> {
     const INTERPRETER: u32 = 3;
 
-    let number = |at: usize, size: usize| -> Option<usize> {
-        let mut bytes = [0; 8];
-        bytes[..size].copy_from_slice(elf.get(at..at.checked_add(size)?)?);
-        usize::try_from(u64::from_le_bytes(bytes)).ok()
-    };
+    let number = |at, size| number(elf, at, size);
     let (table, entry_bytes, entries) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
     for index in 0..entries.min(64) {
         let entry = table.checked_add(index.checked_mul(entry_bytes)?)?;
@@ -383,7 +433,23 @@ mod tests {
     #[test]
     fn other_formats_are_told_apart() {
         let class = b"\xCA\xFE\xBA\xBE\x00\x00\x00\x3D";
-        assert!(other_format(class).unwrap().contains("Java"));
+        assert_eq!(other_format(class), None);
+        for (file, expected) in [
+            (&class[..], "`./p` is a class file of Java, which only `java` can start"),
+            (b"\x7fELF", "the program `./p` is damaged: the file is cut off or was changed; build it again"),
+            (
+                &[&b"\x7fELF"[..], &[0xA5; 999]].concat(),
+                "the program `./p` is damaged: the file is cut off or was changed; build it again",
+            ),
+        ] {
+            let Finding::Is(reason) = examine(&Look::File(file), true, 0) else { panic!("{file:?}") };
+            assert_eq!(StartFailure { program: "./p".to_owned(), reason }.to_string(), expected);
+        }
+        let this = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(!is_damaged(&this[..LOOKED_BYTES]) && is_damaged(&this[..99]));
+        let reason = StartReason::InterpreterNotFound { interpreter: r"C:\bash.exe".to_owned() };
+        let told = StartFailure { program: "./p".to_owned(), reason }.to_string();
+        assert!(told.contains(r"`C:\bash.exe`, is a path of Windows"), "{told}");
         assert!(other_format(b"\xCA\xFE\xBA\xBE\x00\x00\x00\x02").unwrap().contains("macOS"));
         assert!(other_format(b"MZ\x90").unwrap().contains("Windows"));
         assert_eq!(other_format(&std::fs::read(std::env::current_exe().unwrap()).unwrap()), None);
