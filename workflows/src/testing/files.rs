@@ -156,7 +156,7 @@ pub(super) fn make_folders(root: &Path, below: &Path) -> io::Result<()> {
 
 /// A path of a repository, fit for a message.
 pub(super) fn shown(path: &Path) -> String {
-    path.to_string_lossy().chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect()
+    composed(&path.to_string_lossy()).chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect()
 }
 
 pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {

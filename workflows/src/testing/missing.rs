@@ -2,13 +2,14 @@
 //! rarely says which.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
 
 use super::{
     files::{Selection, is_named, is_refused, shown},
-    names::find,
+    names::{composed, find},
 };
 
 /// How many files are told; more are told by their number.
@@ -64,7 +65,7 @@ fn named<'a>(files: &'a Selection, pattern: &'a String) -> impl Iterator<Item = 
 /// lower case.
 fn other_cases(pattern: &String, taken: &Selection, solution: Option<&Selection>) -> Vec<String> {
     let Some(solution) = solution else { return Vec::new() };
-    let lower = |path: &Path| path.to_string_lossy().to_lowercase();
+    let lower = |path: &Path| lower(path.as_os_str());
     let lacks = |file: &&PathBuf| !taken.files.contains(file);
     let other = |file: &PathBuf| {
         let wanted = lower(file);
@@ -81,8 +82,8 @@ fn no_match(student: &Path, pattern: &str, taken: &Selection, is_needed: bool) -
     let start = format!("no file of the submission matches `{}`", shown(Path::new(pattern)));
     let mut files = all_files(student);
     files.retain(|file| !taken.files.contains(file));
-    let (lower, last) = ([pattern.to_lowercase()], [last_part(pattern).to_owned()]);
-    let in_case = |file: &&PathBuf| is_named(Path::new(&file.to_string_lossy().to_lowercase()), &lower);
+    let (wanted, last) = ([lower(pattern.as_ref())], [last_part(pattern).to_owned()]);
+    let in_case = |file: &&PathBuf| is_named(Path::new(&lower(file.as_os_str())), &wanted);
     let elsewhere = |file: &&PathBuf| is_named(Path::new(file.file_name().unwrap_or_default()), &last);
     if let Some(other) = files.iter().find(in_case) {
         Some(format!(
@@ -94,6 +95,12 @@ fn no_match(student: &Path, pattern: &str, taken: &Selection, is_needed: bool) -
     } else {
         is_needed.then_some(start)
     }
+}
+
+/// A name without what is left out of account when names are compared: upper and lower case, and the form of letters
+/// that some systems decompose.
+fn lower(name: &OsStr) -> String {
+    composed(&composed(&name.to_string_lossy()).to_lowercase()).into_owned()
 }
 
 fn last_part(pattern: &str) -> &str {
@@ -185,7 +192,6 @@ fn reason(student: &Path, pattern: &str, expected: &Expected) -> Option<String> 
 /// ending, which some systems hide, or one in another folder.
 fn not_there(student: &Path, path: &Path, (above, below): (&Path, &Path), is_needed: bool) -> Option<String> {
     let name = shown(path);
-    let lower = |name: &std::ffi::OsStr| name.to_string_lossy().to_lowercase();
     let wanted = lower(below.file_name().unwrap_or_default());
     let entries = fs::read_dir(above).into_iter().flatten().flatten();
     let mut alike: Vec<String> = entries
@@ -218,12 +224,10 @@ fn not_there(student: &Path, path: &Path, (above, below): (&Path, &Path), is_nee
 pub(super) fn other_case(root: &Path, wanted: &Path) -> Option<PathBuf> {
     let mut found = PathBuf::new();
     for part in wanted {
-        let lower = part.to_string_lossy().to_lowercase();
+        let wanted = lower(part);
         let entries = fs::read_dir(root.join(&found)).into_iter().flatten().flatten();
-        let mut alike: Vec<_> = entries
-            .map(|entry| entry.file_name())
-            .filter(|name| name.to_string_lossy().to_lowercase() == lower)
-            .collect();
+        let mut alike: Vec<_> =
+            entries.map(|entry| entry.file_name()).filter(|name| lower(name) == wanted).collect();
         alike.sort();
         let exact = alike.iter().find(|name| *name == part);
         found.push(exact.or(alike.first())?);
@@ -405,6 +409,23 @@ mod tests {
                 "`src/m.py` is not in the submission, which has `m.py`; the path must be `src/m.py`",
             ),
             ("src/m.c", "m.py", "`m.py` is not in the submission"),
+            (
+                "U\u{308}b.py",
+                "\u{fc}b.py",
+                "`\u{fc}b.py` is not in the submission, which has `\u{dc}b.py`; upper and lower case in names must be \
+                 the same",
+            ),
+            (
+                "src/u\u{308}b.py",
+                "\u{fc}b.py",
+                "`\u{fc}b.py` is not in the submission, which has `src/\u{fc}b.py`; the path must be `\u{fc}b.py`",
+            ),
+            (
+                "u\u{308}b.py.txt",
+                "\u{fc}b.py",
+                "`\u{fc}b.py` is not in the submission, which has `\u{fc}b.py.txt`; rename it to `\u{fc}b.py` (file \
+                 managers may hide the ending `.txt`)",
+            ),
         ] {
             assert_eq!(told_of(&[file], pattern, &[]), [expected], "{file} {pattern}");
         }
