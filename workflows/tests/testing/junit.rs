@@ -213,7 +213,7 @@ async fn a_hang_costs_every_test_that_is_not_in_the_report() {
     assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
     assert!(report.tests.iter().all(|test| test.status == Status::TimedOut), "{report:#?}");
     let start =
-        "it is not in the report; no report `report.xml` was written; the command did not end within 4 s";
+        "it is not in the report; the command did not end within 4 s; no report `report.xml` was written";
     assert!(message(&report, "test_text").starts_with(start), "{report:#?}");
     assert!(!message(&report, "test_text").contains("limit"), "{report:#?}");
 

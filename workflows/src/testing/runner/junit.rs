@@ -8,13 +8,11 @@
 //! The whole command has the time for all tests, each time. A hang costs every test that is not in the report when it is
 //! stopped, which for most frameworks is every test: they write at the end. The runner `pytest` loses one test only.
 //!
-//! The student's code runs inside the process that writes the report, and no nonce protects the report, so a forged one
-//! is harder to detect than with the runner `pytest`. This is what is done. No file of a submission can lie where the
-//! report will be, and links are not followed. The framework writes when the student's code has returned, over
-//! whatever lay there. A test that is reported more often than with the solution has failed. A report without any
-//! failure is not believed when the command failed. Code that writes a perfect report of the right tests and exits
-//! with status 0 is believed. Where that matters, let the tests start the student's program as a separate process, and
-//! name the student's files one by one.
+//! The student's code runs inside the process that writes the report, and no nonce protects the report. No file of a
+//! submission can lie where the report will be, and links are not followed. The framework writes when the student's code
+//! has returned, over whatever lay there. A test that is reported more often than with the solution has failed. A report
+//! without any failure is not believed when the command failed. Code that writes a perfect report and exits with status
+//! 0 is believed, and a process of the student's program runs as the same user. The runner `command` has neither fault.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -299,10 +297,15 @@ fn why_missing(tests: &[Test], found: &Found<'_>, ran: &Ran) -> (Status, String)
         0 => "it is not in the report".to_owned(),
         count => format!("it is not in the report, which has {count} of {} tests", tests.len()),
     }];
-    reasons.extend(ran.collected.faults.first().cloned());
     // Files that cannot be loaded are reported under names of their own.
     let failure = found.unknown.iter().find(|case| case.verdict == Verdict::Failed);
-    reasons.push(if failure.is_some() { ran.ending() } else { ran.early_ending() });
+    let ending = if failure.is_some() { ran.ending() } else { ran.early_ending() };
+    reasons.push(ending);
+    reasons.extend(ran.collected.faults.first().cloned());
+    // A report is cut off because a command was ended, and may be why it ended by itself.
+    if matches!(ran.exit, Exit::Exited(_)) && ran.not_started.is_none() {
+        reasons[1..].reverse();
+    }
     let failure = failure.map_or_else(String::new, |case| {
         let reason = case.message.as_deref().unwrap_or("it failed");
         let shown = beginning(reason, SHOWN_BYTES_MAX);
@@ -486,5 +489,12 @@ mod tests {
             "it is not in the report, which has 1 of 3 tests; the command did not end within 3 s\nwords";
         assert_eq!(reports[0], (Status::TimedOut, Failed, message.to_owned()));
         assert_eq!(reports[2].1, Passed);
+        let told = |exit| {
+            let mut cut = ran(exit, &[]);
+            cut.collected.faults.push("cut off".to_owned());
+            why_missing(&[], &Found::default(), &cut).1
+        };
+        assert!(told(Exit::TimedOut).contains("report; the command did not end within 3 s; cut off"));
+        assert!(told(Exit::Exited(1)).contains("report; cut off; the program ended by itself"));
     }
 }
