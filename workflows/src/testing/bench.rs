@@ -212,7 +212,8 @@ impl<'a> Bench<'a> {
         command
     }
 
-    fn limits(&self) -> Limits {
+    /// What one command of the tests may use.
+    pub(super) fn limits(&self) -> Limits {
         Limits {
             cpu: self.granted.total_timeout,
             memory_bytes: self.granted.memory_bytes,

@@ -74,6 +74,9 @@ async fn a_program_that_is_stopped_is_told_with_its_output() {
         place.maxima.memory_bytes = 128 << 20;
         let report = place.test().await.unwrap();
         assert_told(&place, &report, words);
+        for test in report.tests.iter().filter(|test| test.status == Status::TimedOut) {
+            assert!((test.duration - 2.0).abs() < f64::EPSILON, "{test:?}");
+        }
     }
 }
 

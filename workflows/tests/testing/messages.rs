@@ -78,6 +78,18 @@ async fn a_file_that_cannot_be_loaded_is_shown_where_it_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_limit_that_a_test_met_and_input_that_it_wanted_are_told() {
+    let find = "os.truncate(os.open('large', os.O_CREAT | os.O_RDWR), 1 << 40)";
+    let answer = format!("import os\ndef find(): {find}\ndef text(): return input()\n");
+    let mut place = Place::with_answer(&answer).await;
+    let report = place.test().await.unwrap();
+    let told = message(&report, "test_right");
+    assert!(told.contains("File too large") && told.contains("at most 256 MiB in the folder"), "{told}");
+    let told = message(&report, "test_text");
+    assert!(told.contains("\n(the tests give no input: `input()`"), "{told}");
+}
+
+#[tokio::test]
 async fn a_message_that_is_no_text_keeps_its_verdict() {
     let source = "def find(): raise ValueError('\\udcff \\x00 \\x1b[31m')\ndef text(): return 'x'\n";
     let mut place = Place::with_answer(source).await;

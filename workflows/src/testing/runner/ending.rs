@@ -14,6 +14,8 @@ const WHOLE_BYTES_MAX: usize = 4 * READ_BYTES_MAX;
 
 /// No path of a worker is longer.
 const PATH_BYTES_MAX: usize = 1 << 10;
+/// How the hint at a limit begins.
+pub(super) const SUSPECTED: &str = "a limit of the tests may be the reason";
 /// What programs write when they meet a limit.
 const OUT_OF_PROCESSES: [&str; 5] = [
     "Cannot fork",
@@ -212,6 +214,11 @@ pub(in crate::testing) fn suspected_limit(outcome: &Outcome, limits: &Limits) ->
     }
     let first = &outcome.stderr.bytes[..outcome.stderr.bytes.len().min(READ_BYTES_MAX)];
     let written = format!("{}\n{}", String::from_utf8_lossy(first), outcome.stderr.tail(READ_BYTES_MAX));
+    limit_behind(&written, limits)
+}
+
+/// The limit that a program may have met if this is what it, or the test, has said of it.
+pub(super) fn limit_behind(written: &str, limits: &Limits) -> Option<String> {
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| written.contains(phrase));
     let limit = if has(&OUT_OF_PROCESSES) {
         format!("at most {} processes and threads", limits.processes)
@@ -226,7 +233,7 @@ pub(in crate::testing) fn suspected_limit(outcome: &Outcome, limits: &Limits) ->
     } else {
         return None;
     };
-    Some(format!("a limit of the tests may be the reason: {limit}"))
+    Some(format!("{SUSPECTED}: {limit}"))
 }
 
 /// Whether the program could not even be started.

@@ -2,6 +2,7 @@
 
 mod command;
 mod ending;
+mod hints;
 mod junit;
 mod kept;
 mod pytest;
@@ -75,6 +76,7 @@ impl Runner {
         if reports.iter().all(|report| report.result == Verdict::Skipped) {
             return Err(Broken::NoTests);
         }
+        hints::add_hints(&mut reports, &bench.limits());
         tell_missing(&mut reports, &bench.missing_files());
         if bench.plan.messages == Messages::Withheld {
             for report in &mut reports {

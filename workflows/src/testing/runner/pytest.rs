@@ -309,7 +309,14 @@ fn conclude(orders: &Orders<'_>, ended: Ended) -> Result<HashMap<String, TestRep
     } else {
         (Status::Crashed, ending(&outcome))
     };
-    Ok(session.settle(orders.wanted, status, format!("{reason}\n{words}").trim_end()))
+    let mut reports = session.settle(orders.wanted, status, format!("{reason}\n{words}").trim_end());
+    if overdue {
+        // It had all of its time; nobody has told how long it ran.
+        for report in reports.values_mut().filter(|report| report.status == Status::TimedOut) {
+            report.duration = orders.test_timeout.as_secs_f64();
+        }
+    }
+    Ok(reports)
 }
 
 async fn run_process(
