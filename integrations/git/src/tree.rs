@@ -32,8 +32,9 @@ pub struct Written {
     /// Files, folders and links.
     pub files: u64,
     pub bytes: u64,
-    /// Links that could have led out of the tree.
-    pub links_dropped: u64,
+    /// Links that could have led out of the tree. Each is written as a link to itself, which leads nowhere, so that a
+    /// reader can tell it from a file that is missing.
+    pub links_blocked: u64,
     /// Entries that Git itself would not write: `.git`, `..` and the like.
     pub names_dropped: u64,
     /// Submodules, which are left as empty folders.
@@ -138,11 +139,11 @@ impl Writer<'_> {
     fn keep_link(&mut self, blob: Oid, path: PathBuf) -> Result<(), Error> {
         let size = self.objects.file_size(blob).map_err(|error| within(error, &path))?;
         self.count(size)?;
-        if size > LINK_BYTES_MAX as u64 {
-            self.written.links_dropped += 1;
-            return Ok(());
-        }
-        let target = self.objects.file(blob).map_err(|error| within(error, &path))?.data().to_vec();
+        // Whatever else it is, a target of this length is none that is taken.
+        let target = match size > LINK_BYTES_MAX as u64 {
+            true => Vec::new(),
+            false => self.objects.file(blob).map_err(|error| within(error, &path))?.data().to_vec(),
+        };
         self.links.push((path, target));
         Ok(())
     }
@@ -169,14 +170,11 @@ impl Writer<'_> {
 
     fn write_link(&mut self, root: &Path, path: &Path, target: &[u8]) -> Result<(), Error> {
         let depth = path.components().count() - 1;
-        match inner_target(target, depth) {
-            Some(target) => symlink(target, &root.join(path))
-                .map_err(|fault| self.unmade(path, "making a link of the checkout", fault)),
-            None => {
-                self.written.links_dropped += 1;
-                Ok(())
-            }
-        }
+        let target = inner_target(target, depth).map(Path::new);
+        self.written.links_blocked += u64::from(target.is_none());
+        let Some(target) = target.or_else(|| path.file_name().map(Path::new)) else { return Ok(()) };
+        symlink(target, &root.join(path))
+            .map_err(|fault| self.unmade(path, "making a link of the checkout", fault))
     }
 
     fn count(&mut self, bytes: u64) -> Result<(), Error> {
@@ -263,12 +261,12 @@ fn inner_target(target: &[u8], depth: usize) -> Option<&str> {
 }
 
 #[cfg(unix)]
-fn symlink(target: &str, link: &Path) -> io::Result<()> {
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, link)
 }
 
 #[cfg(not(unix))]
-fn symlink(_: &str, _: &Path) -> io::Result<()> {
+fn symlink(_: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }
 

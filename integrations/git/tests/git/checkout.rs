@@ -347,9 +347,21 @@ async fn links_that_lead_out_and_submodules_do_no_harm() {
     );
     let source = Source::parse(&path.display().to_string(), &id).unwrap();
     let checkout = place.checkout(&source, "a").await.unwrap();
-    assert_eq!((checkout.written.links_dropped, checkout.written.submodules_skipped), (3, 1));
-    let expected = [(".gitattributes", false), ("data", false), ("inside", true), ("module", false)];
+    assert_eq!((checkout.written.links_blocked, checkout.written.submodules_skipped), (3, 1));
+    let expected = [
+        (".gitattributes", false),
+        ("absolute", true),
+        ("data", false),
+        ("inside", true),
+        ("module", false),
+        ("out", true),
+        ("winding", true),
+    ];
     assert_eq!(names(&checkout.path), expected.map(|(name, link)| (name.to_owned(), link)).into());
+    for blocked in ["absolute", "out", "winding"] {
+        assert_eq!(fs::read_link(checkout.path.join(blocked)).unwrap().to_str(), Some(blocked));
+        assert!(fs::metadata(checkout.path.join(blocked)).is_err(), "{blocked} leads somewhere");
+    }
     assert_eq!(place.file("a/inside"), "1,2");
     assert!(names(&checkout.path.join("module")).is_empty());
 }
