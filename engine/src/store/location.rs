@@ -55,6 +55,10 @@ const NAME_CHARS_MAX: usize = 40;
 /// Refuses a parameter that would be ignored: `sslmod=require` would connect without TLS.
 fn check_parameters(url: &str) -> Result<(), Error> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
+    // After a `?` that is part of a password everything would look like a parameter. sqlx refuses such a URL.
+    if query.contains('@') {
+        return Ok(());
+    }
     for parameter in query.split('#').next().unwrap_or_default().split('&').filter(|text| !text.is_empty()) {
         let name = parameter.split('=').next().unwrap_or_default();
         let name = percent_decode_str(name).decode_utf8_lossy();
@@ -208,6 +212,7 @@ mod tests {
             "postgres://ada:a?b@h/d?sslmode=require".replace("a?b", "a%3Fb").as_str(),
             "postgresql://h/d?host=/run&options[search_path]=x&application_name=a%26b#part",
             "postgres://h/d?ssl-mode=disable&statement-cache-capacity=9",
+            "postgres://ada:sec?ret@h/d",
         ] {
             assert_eq!(place(url), Ok(()), "{url}");
         }
