@@ -172,12 +172,19 @@ impl Run {
     }
 
     /// Returns when something from outside the workflow wakes the code between two events, as a timer of the runtime
-    /// does. The code is not polled for it, because its result would be in no history.
-    pub fn foreign_await(&self) -> impl Future<Output = WorkflowTaskError> + Send + use<> {
-        let (wakes, error) = (self.wakes.clone(), self.foreign_await_error());
-        async move {
-            std::future::poll_fn(|cx| wakes.poll_foreign(cx)).await;
-            error
+    /// does: then [`Self::foreign_await`] tells why it cannot go on. The code is not polled for it, because its result
+    /// would be in no history.
+    pub fn foreign_wake(&self) -> impl Future<Output = ()> + Send + use<> {
+        let wakes = self.wakes.clone();
+        async move { std::future::poll_fn(|cx| wakes.poll_foreign(cx)).await }
+    }
+
+    /// The code awaits something that is not from its context.
+    #[must_use]
+    pub fn foreign_await(&self) -> WorkflowTaskError {
+        WorkflowTaskError::ForeignAwait {
+            workflow_type: self.workflow_type.clone(),
+            event_id: self.last_event_id,
         }
     }
 
@@ -327,7 +334,7 @@ impl Run {
     fn activate(&mut self) -> Result<(), WorkflowTaskError> {
         match poll_until_idle(&mut self.code, &self.core, &self.wakes) {
             Polled::Waiting => Ok(()),
-            Polled::ForeignAwait => Err(self.foreign_await_error()),
+            Polled::ForeignAwait => Err(self.foreign_await()),
             Polled::Panicked(message) => Err(WorkflowTaskError::Panic {
                 workflow_type: self.workflow_type.clone(),
                 event_id: self.last_event_id,
@@ -362,13 +369,6 @@ impl Run {
 
     fn disagreement(&self, source: Nondeterminism) -> WorkflowTaskError {
         WorkflowTaskError::Nondeterminism { workflow_type: self.workflow_type.clone(), source }
-    }
-
-    fn foreign_await_error(&self) -> WorkflowTaskError {
-        WorkflowTaskError::ForeignAwait {
-            workflow_type: self.workflow_type.clone(),
-            event_id: self.last_event_id,
-        }
     }
 
     fn broken(&self, reason: String) -> WorkflowTaskError {

@@ -400,7 +400,7 @@ impl Runner {
                 Some(input) => self.take_input(run, input)?,
                 None => return Ok(self.abandon().await),
             },
-            error = run.foreign_await() => return Err(error),
+            () = run.foreign_wake() => return Err(run.foreign_await()),
             () = timer => {}
             () = drain => {}
         }
