@@ -2,7 +2,7 @@
 
 use ctutor_engine::{
     chain,
-    payload::{Payload, strict},
+    payload::{Payload, strict, syntax},
 };
 use serde_json::Value;
 
@@ -143,21 +143,12 @@ fn check_url(url: &Value) -> Result<(), InputRefusal> {
         Value::String(url) if is_http(url) => Ok(()),
         Value::String(_) => Err(InputRefusal::Forbidden { path }),
         other => {
-            let message = format!("the URL of a repository must be a string, found {}", kind(other));
+            let message = format!(
+                "the URL of a repository must be a string, found {}",
+                syntax::kind(&other.to_string())
+            );
             Err(InputRefusal::Malformed { path, message })
         }
-    }
-}
-
-/// The kind of a value, in JSON's words.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use ctutor_engine::{
     activity,
     activity::{ActivityContext, ActivityError, Progress},
-    payload::Payload,
+    payload::{Payload, syntax},
     workflow,
     workflow::{Context, WorkflowError},
 };
@@ -151,21 +151,10 @@ fn numbers(items: &[Value]) -> Result<Vec<&Number>, ActivityError> {
             Value::Number(number) => Ok(number),
             other => Err(ActivityError::non_retryable(
                 "Validation",
-                format!("`sum` and `max` need numbers, but an item is {}", kind(other)),
+                format!("`sum` and `max` need numbers, but an item is {}", syntax::kind(&other.to_string())),
             )),
         })
         .collect()
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
 }
 
 /// Processes a list in chunks, one after the other.
