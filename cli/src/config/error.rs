@@ -40,8 +40,8 @@ fn describe(error: &figment::Error) -> String {
     let key = Key::find(&path).or_else(|| Key::find(path.rsplit_once('.').map_or("", |(list, _)| list)));
     let Some(key) = key else { return format!("`{path}` (from {source}) is not valid: {}", error.kind) };
     let fault = match &error.kind {
-        Fault::InvalidType(Actual::Str(text), _) if key.kind == Kind::Number && has_unit(text) => {
-            format!("it is string {text:?}, with a unit; write the number alone, without separators")
+        Fault::InvalidType(Actual::Str(text), _) if key.kind == Kind::Number && begins_as_number(text) => {
+            format!("it is string {text:?}{}", remedy_of_number(bare(text)))
         }
         Fault::Message(message) => message.clone(),
         // What was found may be a secret in a wrong place.
@@ -61,9 +61,29 @@ pub(super) fn of_key(key: &Key, source: &str, fault: &str) -> String {
     format!("`{}` (from {source}) is not valid: {fault}; it must be {}", key.path, key.allowed)
 }
 
-/// Whether it is a number with more behind it: `2MiB`, `10s`, `1_000`.
-fn has_unit(text: &str) -> bool {
-    text.trim().starts_with(|character: char| character.is_ascii_digit())
+fn begins_as_number(text: &str) -> bool {
+    bare(text).starts_with(|character: char| character.is_ascii_digit())
+}
+
+/// Without the quotes that an environment variable may have in its value.
+fn bare(text: &str) -> &str {
+    text.trim().trim_matches(['"', '\''])
+}
+
+/// What to write instead of a text that begins as a number.
+fn remedy_of_number(text: &str) -> &'static str {
+    let is_of = |more: &[char]| text.chars().all(|c| c.is_ascii_digit() || more.contains(&c));
+    if text.parse::<u64>().is_ok() {
+        ", a number in quotes; write it without them"
+    } else if is_of(&[]) {
+        ", which is too large"
+    } else if is_of(&['_', ',', '\'', ' ']) {
+        ", with separators; write the digits alone"
+    } else if text.parse::<f64>().is_ok() {
+        ", which is no whole number in digits; write it in digits alone"
+    } else {
+        ", with a unit; write the number alone"
+    }
 }
 
 fn found(fault: &Fault) -> String {

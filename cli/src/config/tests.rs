@@ -196,6 +196,10 @@ fn what_says_nothing_clear_is_refused() {
         ("CTUTOR_DATABASE_ACQUIRE_TIMEOUT", "0s", "is zero"),
         ("CTUTOR_DATABASE_STATEMENT_TIMEOUT", "2d", "is longer than a day"),
         ("CTUTOR_WORKER_CONCURRENCY", "10k", "with a unit; write the number alone"),
+        ("CTUTOR_WORKER_CONCURRENCY", "1e3", "no whole number in digits; write it in digits alone"),
+        ("CTUTOR_WORKER_CONCURRENCY", "10_000", "with separators; write the digits alone"),
+        ("CTUTOR_WORKER_CONCURRENCY", "\"20\"", "a number in quotes; write it without them"),
+        ("CTUTOR_WORKER_CONCURRENCY", "99999999999999999999", "too large"),
         ("CTUTOR_STREAMS_KEEP_ALIVE_INTERVAL", "1m", "`1m` is longer than `30s`"),
     ] {
         let told = fault_of(name, value);
