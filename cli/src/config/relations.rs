@@ -7,8 +7,9 @@ use ctutor_api::Options;
 use figment::{Figment, value::Value};
 
 use super::{
-    Error,
+    Error, Key,
     layer::{Layer, Source},
+    section::Allowed,
 };
 
 /// What one key demands of another.
@@ -70,16 +71,35 @@ pub(super) fn check(figment: &Figment, source: impl Fn(&str) -> String) -> Resul
     if faults.is_empty() { Ok(()) } else { Err(Error::new(faults)) }
 }
 
+/// Nothing follows from a value that its own key refuses: the fault is there, and not where it would lead to.
 fn misfits(figment: &Figment) -> impl Iterator<Item = Misfit<'static>> {
-    let value = |path| figment.extract_inner::<usize>(path).ok();
+    let value = |path| figment.extract_inner::<usize>(path).ok().filter(|value| is_allowed(path, *value));
     RELATIONS.iter().filter_map(move |relation| {
         let (found, other) = (value(relation.path)?, value(relation.other)?);
-        let (fits, bound) = match relation.bound {
-            Bound::AtLeast(least) => (found >= least(other), least(other)),
-            Bound::AtMost(most) => (found <= most(other), most(other)),
+        let bound = relation.bound.of(other);
+        let fits = match relation.bound {
+            Bound::AtLeast(_) => found >= bound,
+            Bound::AtMost(_) => found <= bound,
         };
         (!fits).then_some(Misfit { relation, found, bound })
     })
+}
+
+fn is_allowed(path: &str, value: usize) -> bool {
+    match Key::find(path).map(|key| key.allowed) {
+        Some(Allowed::Integer(min, max)) => {
+            u32::try_from(value).is_ok_and(|value| (min..=max).contains(&value))
+        }
+        _ => true,
+    }
+}
+
+impl Bound {
+    /// The bound that follows from this value of the other key.
+    fn of(&self, other: usize) -> usize {
+        let (Self::AtLeast(bound) | Self::AtMost(bound)) = self;
+        bound(other)
+    }
 }
 
 impl Misfit<'_> {
@@ -109,8 +129,57 @@ impl Misfit<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{fault, load};
+    use super::{
+        super::tests::{fault, load},
+        *,
+    };
     use crate::config::Flags;
+
+    #[test]
+    fn a_value_out_of_bounds_is_told_at_the_key_that_was_set() {
+        for (variable, key, found, allowed) in [
+            ("CTUTOR_LIMITS_PAGE_ITEMS_MAX", "limits.page_items_max", "5", "20 to 10000"),
+            ("CTUTOR_LIMITS_PAGE_ITEMS_MAX", "limits.page_items_max", "10001", "20 to 10000"),
+            (
+                "CTUTOR_LIMITS_PAYLOAD_SIZE_BYTES_MAX",
+                "limits.payload_size_bytes_max",
+                "5",
+                "1024 to 67108864",
+            ),
+            (
+                "CTUTOR_LIMITS_PAYLOAD_SIZE_BYTES_MAX",
+                "limits.payload_size_bytes_max",
+                "4000000000",
+                "1024 to 67108864",
+            ),
+        ] {
+            assert_eq!(
+                fault("", [(variable, found)]),
+                format!(
+                    "`{key}` (from environment variable {variable}) is not valid: `{found}` is out of bounds; it must be \
+                     an integer from {allowed}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn what_follows_from_any_value_is_allowed() {
+        for Relation { path, other, bound, .. } in &RELATIONS {
+            let Some(Allowed::Integer(min, max)) = Key::find(other).map(|key| key.allowed) else {
+                panic!("`{other}` is no integer");
+            };
+            for value in [min, max] {
+                let derived = bound.of(usize::try_from(value).unwrap());
+                // A default is above a small least bound, and then nothing follows.
+                let is_least = matches!(bound, Bound::AtLeast(_)) && value == min;
+                assert!(
+                    is_least || is_allowed(path, derived),
+                    "`{path}` = {derived} for `{other}` = {value}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn a_key_that_nobody_set_follows_the_other_and_is_shown_so() {
