@@ -5,6 +5,7 @@ use clap::Args;
 use crate::{
     client::Target,
     config::{Flags, Listen},
+    values,
 };
 
 /// Flags of the commands that run a part of ctutor.
@@ -41,7 +42,8 @@ pub(crate) struct AddressArgs {
     listen: ListenArgs,
 
     /// Port to listen on; 0 selects a free port [default: that of the address]
-    #[arg(long, value_name = "NUMBER", conflicts_with = "listen")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "listen", allow_negative_numbers = true,
+          value_parser = values::integer::<0, 65_535, u16>)]
     port: Option<u16>,
 
     /// Host to listen on [default: that of the address]
@@ -66,8 +68,8 @@ pub(crate) struct WorkerArgs {
     queues: Option<Vec<String>>,
 
     /// Maximum number of concurrent activities [env: CTUTOR_WORKER_CONCURRENCY] [default: 100]
-    #[arg(long, value_name = "NUMBER")]
-    concurrency: Option<u32>,
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    concurrency: Option<String>,
 
     /// Name of the worker in lists and logs [env: CTUTOR_WORKER_IDENTITY] [default: process ID and host]
     #[arg(long, value_name = "NAME")]
@@ -152,7 +154,7 @@ impl ListenArgs {
 impl WorkerArgs {
     pub(crate) fn set_flags(&self, flags: &mut Flags) {
         flags.set("worker.task_queues", "--queues", self.queues.clone());
-        flags.set("worker.concurrency", "--concurrency", self.concurrency);
+        flags.set_number("worker.concurrency", "--concurrency", self.concurrency.as_deref());
         flags.set("worker.identity", "--identity", self.identity.as_deref());
     }
 }

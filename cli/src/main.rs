@@ -12,6 +12,7 @@ mod process;
 mod remedy;
 mod secret;
 mod shutdown;
+mod values;
 
 use std::{io, process::ExitCode, time::Duration};
 

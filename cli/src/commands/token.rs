@@ -7,6 +7,7 @@ use crate::{
     config::{Flags, Length, Loaded},
     output,
     secret::{self, Found},
+    values::Words,
 };
 
 /// Commands for tokens.
@@ -20,8 +21,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CreateArgs {
-    /// Role of the token: admin or user
-    #[arg(long)]
+    /// Role of the token
+    #[arg(long, value_parser = Words(&[("admin", Role::Admin), ("user", Role::User)]))]
     role: Role,
 
     /// Subject of the token, which becomes the owner of what it starts [default: the role]

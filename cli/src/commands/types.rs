@@ -5,7 +5,7 @@ use ctutor_engine::payload::Payload;
 use crate::{
     args::ClientArgs,
     client::{Client, Object, WorkflowType},
-    config::{Flags, Loaded},
+    config::{Flags, Loaded, near},
     output::{self, Block, Table},
 };
 
@@ -29,13 +29,13 @@ impl Args {
         let client = Client::new(loaded)?;
         let mut types = client.workflow_types().await?;
         if let Some(name) = &self.name {
-            types.retain(|found| {
-                let found: Option<Object> = found.decode().ok();
-                found.and_then(|found| found.get::<String>("name")).as_ref() == Some(name)
-            });
+            let name_of = |found: &Payload| found.decode::<Object>().ok()?.get::<String>("name");
+            let known: Vec<String> = types.iter().filter_map(name_of).collect();
+            types.retain(|found| name_of(found).as_ref() == Some(name));
             anyhow::ensure!(
                 !types.is_empty(),
-                "no worker registered a workflow type `{name}`; `ctutor types` lists them"
+                "no worker registered a workflow type `{name}`{}; `ctutor types` lists them",
+                near::question(name, known.iter().map(String::as_str))
             );
         }
         if self.json {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use figment::error::{Actual, Kind as Fault};
 
-use super::{Key, Kind};
+use super::{Key, Kind, near};
 
 /// What is wrong with the configuration: one line a fault, each naming the key, where its value comes from and
 /// what may stand there.
@@ -50,7 +50,9 @@ fn describe(error: &figment::Error) -> String {
         {
             found(&error.kind)
         }
-        Fault::UnknownVariant(word, _) => format!("the word `{word}` is unknown"),
+        Fault::UnknownVariant(word, known) => {
+            format!("the word `{word}` is unknown{}", near::question(word, known.iter().copied()))
+        }
         _ => "it has another type".to_owned(),
     };
     of_key(key, source, &fault)
@@ -123,6 +125,10 @@ mod tests {
         for (file, told) in [
             ("graphql.introspection = 'on'", "the word `on` is unknown; it must be `enabled` or `disabled`"),
             ("log.format = 'yaml'", "the word `yaml` is unknown; it must be `text` or `json`"),
+            (
+                "graphql.introspection = 'enabeld'",
+                "`enabeld` is unknown; did you mean `enabled`?; it must be",
+            ),
             ("log.filter = 5", "it is the integer 5;"),
             ("log.filter = true", "it is the boolean true;"),
             ("worker.concurrency = 1.5", "it is the float 1.5;"),

@@ -1,5 +1,7 @@
 use figment::value::Value;
 
+use super::{Kind, layer};
+
 /// The values that flags of the command line set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags(Vec<Flag>);
@@ -18,6 +20,11 @@ impl Flags {
         if let Some(value) = value {
             self.0.push(Flag { path, name, value: value.into() });
         }
+    }
+
+    /// Sets the key of a number, whose text is read as that of a variable.
+    pub(crate) fn set_number(&mut self, path: &'static str, name: &'static str, text: Option<&str>) {
+        self.set(path, name, text.map(|text| layer::read(Kind::Number, text)));
     }
 
     /// The text that a flag gave a key.

@@ -120,8 +120,8 @@ impl Provider for Layer {
     }
 }
 
-/// Reads the value of a variable. What is not a number stays a string, so that the check names it.
-fn read(kind: Kind, text: &str) -> Value {
+/// Reads the value of a variable or a flag. What is not a number stays a string, so that the check names it.
+pub(super) fn read(kind: Kind, text: &str) -> Value {
     match kind {
         Kind::Number => text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
         Kind::List => Value::from(text.split(',').map(Value::from).collect::<Vec<_>>()),
@@ -164,8 +164,11 @@ fn unknown_key(path: &str, shown: &str) -> String {
         known.extend(sections);
         known.dedup();
     }
+    let meant = near::of_path(path).map_or_else(
+        || near::question(path, known.iter().copied()),
+        |key| format!("; did you mean `{}`?", key.path),
+    );
     let known = known.join(", ");
-    let meant = near::of_path(path).map_or_else(String::new, |key| format!("; did you mean `{}`?", key.path));
     match section {
         Some(section) => {
             format!("unknown key `{path}` in `{shown}`{meant}; known in `[{section}]` are: {known}")

@@ -21,6 +21,8 @@ enum Fault {
     Blank,
     NoNumber,
     NoUnit,
+    Fraction,
+    Negative,
     UnknownUnit(String),
     OutOfOrder(&'static str),
     TooLong,
@@ -85,6 +87,10 @@ impl fmt::Display for Malformed {
                 write!(f, "`{}` is not a valid length of time; write one such as `10s` or `1h30m`", self.text)
             }
             Fault::NoUnit => write!(f, "`{}` lacks a unit; known are: d, h, m, s, ms", self.text),
+            Fault::Fraction => {
+                write!(f, "`{}` has a fraction; write whole numbers, such as `1s500ms` or `1h30m`", self.text)
+            }
+            Fault::Negative => write!(f, "`{}` is negative; write one such as `10s` or `1h30m`", self.text),
             Fault::UnknownUnit(unit) => {
                 write!(f, "unknown unit `{unit}` in `{}`; known are: d, h, m, s, ms", self.text)
             }
@@ -112,7 +118,10 @@ fn parse(text: &str) -> Result<Duration, Fault> {
     while !rest.is_empty() {
         let (count, after) = split_while(rest, |character| character.is_ascii_digit());
         if count.is_empty() {
-            return Err(Fault::NoNumber);
+            return Err(if rest.starts_with('-') { Fault::Negative } else { Fault::NoNumber });
+        }
+        if after.starts_with(['.', ',']) {
+            return Err(Fault::Fraction);
         }
         let (unit, after) =
             split_while(after, |character| !character.is_ascii_digit() && !character.is_whitespace());
@@ -168,10 +177,12 @@ mod tests {
         for (text, fault) in [
             ("", "is missing"),
             ("ten", "is not a valid length of time"),
-            ("-1s", "is not a valid length of time"),
+            ("-1s", "is negative"),
+            (".5s", "is not a valid length of time"),
             ("10", "lacks a unit"),
             ("10x", "unknown unit `x`"),
-            ("1.5s", "unknown unit `.`"),
+            ("1.5s", "`1.5s` has a fraction; write whole numbers, such as `1s500ms`"),
+            ("1h0,5m", "has a fraction"),
             ("30m1h", "`h` is out of place"),
             ("1s1s", "`s` is out of place"),
             ("36501d", "longer than a hundred years"),

@@ -23,7 +23,7 @@ mod loaded;
 mod log;
 mod mask;
 mod name;
-mod near;
+pub(crate) mod near;
 mod password;
 mod place;
 mod redis;

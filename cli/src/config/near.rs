@@ -1,6 +1,6 @@
 //! The key that somebody may have meant.
 
-use ctutor_engine::near::distance;
+use ctutor_engine::near::{self, distance};
 
 use super::{KEYS, Key};
 
@@ -9,6 +9,11 @@ pub(super) const PREFIX: &str = "CTUTOR_";
 
 /// Most letters that may be wrong.
 const DISTANCE_MAX: usize = 2;
+
+/// The question whether another of these words was meant.
+pub(crate) fn question<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    near::nearest(word, known).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
+}
 
 /// The key whose variable, or whose path in the form of a variable, is almost this variable.
 pub(super) fn of_variable(name: &str) -> Option<&'static Key> {

@@ -251,6 +251,15 @@ fn unknown_keys_of_the_file_are_named() {
         fault.contains("unknown key `nonsense` in `ctutor.toml`; known are: namespace, data, database, ")
     );
     assert!(fault.contains("unknown key `extra` in `ctutor.toml`"));
+    for (file, meant) in [
+        ("[apii]\nlisten = ':1'\n", "unknown key `apii` in `ctutor.toml`; did you mean `api`?"),
+        ("[limit]\npage_items_max = 1\n", "`limit` in `ctutor.toml`; did you mean `limits`?"),
+        ("namespaec = 'a'\n", "`namespaec` in `ctutor.toml`; did you mean `namespace`?"),
+        ("[api]\nlistne = ':1'\n", "`api.listne` in `ctutor.toml`; did you mean `api.listen`?"),
+    ] {
+        let slip = super::tests::fault(file, []);
+        assert!(slip.contains(meant), "{slip}");
+    }
     let slip = super::tests::fault("[worker]\ntask_queue = 1\n", []);
     assert!(
         slip.contains("`worker.task_queue` in `ctutor.toml`; did you mean `worker.task_queues`?"),

@@ -18,6 +18,7 @@ use crate::{
     follow::Style,
     output::{self, Block},
     shutdown::Interrupt,
+    values,
 };
 
 #[derive(Debug, clap::Args)]
@@ -44,7 +45,8 @@ pub(crate) struct Args {
     queue: Option<String>,
 
     /// Priority from -100 to 100; higher runs first [default: 0]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true,
+          value_parser = values::integer::<-100, 100, i32>)]
     priority: Option<i32>,
 
     /// Start after this delay, such as `5s` or `1h30m` [default: at once]

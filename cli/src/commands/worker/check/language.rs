@@ -3,6 +3,8 @@
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use crate::config::near;
+
 /// A language, or a library or a tool of one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,7 +96,8 @@ pub(super) fn chosen(names: &[String]) -> anyhow::Result<Vec<Language>> {
     for name in names {
         if !FILES.iter().any(|(file, _)| matches(name, file)) {
             let known: Vec<&str> = FILES.iter().map(|(file, _)| *file).collect();
-            bail!("`{name}` is not a language that can be checked; these are: {}", known.join(", "));
+            let meant = near::question(name, known.iter().copied());
+            bail!("`{name}` is not a language that can be checked{meant}; these are: {}", known.join(", "));
         }
     }
     let is_chosen = |file: &str| names.is_empty() || names.iter().any(|name| matches(name, file));
@@ -140,6 +143,6 @@ mod tests {
         assert_eq!(names("Java"), ["java"]);
         assert_eq!(names("c-*"), ["c-address", "c-leak", "c-thread", "c-undefined"]);
         let error = chosen(&["jawa".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("`jawa`") && error.contains("java"), "{error}");
+        assert!(error.contains("`jawa`") && error.contains("did you mean `java`?"), "{error}");
     }
 }
