@@ -276,3 +276,28 @@ fn a_fault_of_tls_is_not_tried_again() {
     assert!(!told(&output).contains("trying again"), "{}", told(&output));
     server.join().unwrap();
 }
+
+#[test]
+fn a_run_that_has_ended_does_not_go_on() {
+    let json = "content-type: application/graphql-response+json\r\n";
+    let refused = r#"{"errors": [{"message": "`after` is not a valid cursor for this list",
+        "extensions": {"code": "BAD_USER_INPUT", "argument": "after"}}]}"#;
+    for (status, goes_on) in [("COMPLETED", false), ("RUNNING", true)] {
+        let run = format!(
+            r#"{{"data": {{"workflow": {{"id": "wfr_1", "workflowId": "a", "status": "{status}"}}}}}}"#
+        );
+        let (url, server) =
+            serve(vec![answer("200 OK", json, &run), answer("400 Bad Request", json, refused)]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctutor"));
+        command.args(["workflow", "follow", "a", "--after", "zzz", "--token", "t", "--url", &url]);
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        let told = told(&output);
+        assert!(
+            told.contains("the cursor of `--after` was refused: ") && told.contains("`cursor` of an item"),
+            "{told}"
+        );
+        assert_eq!(told.contains("may go on without this command"), goes_on, "{told}");
+        server.join().unwrap();
+    }
+}

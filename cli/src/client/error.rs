@@ -52,6 +52,12 @@ pub(crate) enum Error {
     /// The API said why it cannot answer.
     #[error("{}", Listed(.0))]
     Graphql(Vec<GraphqlError>),
+    /// The list or the stream has no such place.
+    #[error(
+        "the cursor of `--after` was refused: {0}; take the one that `workflow list` prints at the end of a page, or the \
+         `cursor` of an item of `workflow follow --json`, of the same list or run"
+    )]
+    Cursor(String),
     /// The API did not do it, for a reason that the caller can change.
     #[error("{}", Listed(.0))]
     Refused(Vec<super::UserError>),
@@ -241,6 +247,8 @@ struct Extensions {
     code: Option<String>,
     #[serde(default, rename = "retryAfterSeconds", deserialize_with = "seconds")]
     retry_after: Option<Duration>,
+    /// The argument that is at fault.
+    argument: Option<String>,
     /// The largest value that an argument takes.
     max: Option<u32>,
 }
@@ -252,6 +260,11 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration
 impl GraphqlError {
     pub(crate) fn code(&self) -> Option<&str> {
         self.extensions.code.as_deref()
+    }
+
+    /// Whether it refuses the place after which a list or a stream is to begin.
+    pub(super) fn refuses_cursor(&self) -> bool {
+        self.code() == Some("BAD_USER_INPUT") && self.extensions.argument.as_deref() == Some("after")
     }
 }
 

@@ -173,6 +173,9 @@ impl Client {
             let (message, remedy) = (refusal.message.clone(), self.credentials.remedy());
             return Err(Error::Unauthenticated { token, message, remedy });
         }
+        if let Some(refusal) = answer.errors.iter().find(|error| error.refuses_cursor()) {
+            return Err(Error::Cursor(refusal.message.clone()));
+        }
         if !answer.errors.is_empty() {
             return Err(Error::Graphql(answer.errors));
         }

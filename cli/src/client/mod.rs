@@ -1,6 +1,8 @@
 //! The GraphQL API as the commands see it.
 
 mod calls;
+#[cfg(test)]
+mod complete;
 mod error;
 mod http;
 mod model;

@@ -38,6 +38,9 @@ pub(crate) struct Workflow {
     #[serde(default)]
     pub(crate) priority: i64,
     pub(crate) owner: Option<String>,
+    pub(crate) memo: Option<Payload>,
+    pub(crate) search_attributes: Option<Payload>,
+    pub(crate) timeout: Option<String>,
     pub(crate) input: Option<Payload>,
     pub(crate) result: Option<Payload>,
     pub(crate) failure: Option<Failure>,
@@ -60,6 +63,12 @@ pub(crate) struct WorkflowStatus(pub(crate) String);
 impl WorkflowStatus {
     pub(crate) fn is_completed(&self) -> bool {
         self.0 == "COMPLETED"
+    }
+
+    /// Whether it has ended, in a state that this command knows.
+    pub(crate) fn is_closed(&self) -> bool {
+        let mut known = ctutor_engine::client::WorkflowStatus::ALL.into_iter();
+        known.any(|status| status.is_closed() && status.as_str() == self.0)
     }
 
     /// Whether no worker has begun it.

@@ -88,8 +88,11 @@ fn block(workflow: &Workflow, waiting: Option<String>) -> Block {
         .maybe("not before", workflow.start_at.as_ref())
         .maybe("started", workflow.started_at.as_ref())
         .maybe("closed", workflow.closed_at.as_ref())
+        .maybe("timeout", workflow.timeout.as_ref())
         .maybe("worker", workflow.worker_identity.as_ref())
         .maybe("events", workflow.history_length)
+        .maybe("memo", filled(&workflow.memo).map(pretty))
+        .maybe("attributes", filled(&workflow.search_attributes).map(pretty))
         .maybe("input", workflow.input.as_ref().map(pretty));
     for activity in &workflow.pending_activities {
         block = block.line("activity", activity_text(activity));
@@ -102,6 +105,11 @@ fn block(workflow: &Workflow, waiting: Option<String>) -> Block {
     let is_completed = workflow.status.is_completed();
     let result = workflow.result.as_ref().filter(|_| is_completed).map(pretty);
     block.maybe("result", result).maybe("failure", workflow.failure.as_ref())
+}
+
+/// An object that has fields.
+fn filled(object: &Option<Payload>) -> Option<&Payload> {
+    object.as_ref().filter(|object| !matches!(object.as_str(), "{}" | "null"))
 }
 
 fn activity_text(activity: &Activity) -> String {
@@ -129,7 +137,8 @@ mod tests {
     fn a_run_is_shown_with_what_it_waits_for() {
         let workflow: Workflow = serde_json::from_value(json!({
             "id": "wfr_1", "workflowId": "order-1", "type": "order", "status": "RUNNING", "taskQueue": "a",
-            "priority": 0, "input": {}, "result": null, "historyLength": 5,
+            "priority": 0, "input": {}, "result": null, "historyLength": 5, "timeout": "PT10M", "memo": {"a": 1},
+            "searchAttributes": {},
             "pendingActivities": [{
                 "type": "pay", "status": "BACKING_OFF", "attempt": 2, "maxAttempts": 3,
                 "nextAttemptAt": "2026-11-22T13:54:14.012Z", "lastFailure": {"message": "no", "type": "Io"},
@@ -145,7 +154,11 @@ type        order
 status      RUNNING
 task queue  a
 priority    0
+timeout     PT10M
 events      5
+memo        {
+              \"a\": 1
+            }
 input       {}
 activity    pay (attempt 2)
             BACKING_OFF, at most 3 attempts, next attempt at 2026-11-22T13:54:14.012Z

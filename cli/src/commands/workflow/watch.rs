@@ -69,20 +69,23 @@ pub(super) async fn watch(
     how: Watch,
     mut interrupt: Interrupt,
 ) -> anyhow::Result<ExitCode> {
+    let is_closed = workflow.status.is_closed();
     let return_path = ReturnPath::new(loaded, &workflow.id);
     let workflow_id = workflow.workflow_id.clone();
     let style = how.style;
     let ended = tokio::select! {
         biased;
         code = interrupt.next() => {
-            output::note(return_path.on_leaving(&workflow_id));
+            if !is_closed {
+                output::note(return_path.on_leaving(&workflow_id));
+            }
             return Ok(code);
         }
         ended = followed(client, workflow, how) => ended,
     };
     let ended = match ended {
         Ok(ended) => ended,
-        Err(error) if is_final(&error) => return Err(error),
+        Err(error) if is_closed || is_final(&error) => return Err(error),
         Err(error) => {
             anyhow::bail!("{}\n{}", ctutor_engine::chain(error.as_ref()), return_path.after_error())
         }
