@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::{commands::Command, config::Flags};
+use crate::{commands::Command, config::Flags, exit};
 
 /// A durable workflow engine with a GraphQL API.
 #[derive(Debug, Parser)]
-#[command(name = "ctutor", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "ctutor", version, propagate_version = true, max_term_width = 110, after_help = exit::HELP)]
 pub(crate) struct Cli {
     /// Configuration file to read instead of `./ctutor.toml` or `ctutor.toml` in the data directory
     /// [env: CTUTOR_CONFIG]

@@ -5,6 +5,8 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod exit;
+mod file;
 mod follow;
 mod logging;
 mod output;
@@ -23,6 +25,7 @@ use ctutor_engine::chain;
 use crate::{
     cli::Cli,
     config::{Environment, Loaded},
+    exit::Exit,
 };
 
 /// A server allocates small things all the time, in every thread.
@@ -32,16 +35,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// How long threads may go on that cannot be told to stop, when everything else has ended.
 const THREADS_GRACE_PERIOD: Duration = Duration::from_secs(1);
 
-/// Exit code for a mistake in the command line or in the configuration; `clap` uses the same.
-const EXIT_USAGE: u8 = 2;
-
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(format_args!("ctutor: {}", chain(error.as_ref())));
-            if error.is::<config::Error>() { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+            Exit::of(&error).into()
         }
     }
 }

@@ -11,7 +11,7 @@ use rand::{TryRng, rngs::SysRng};
 
 use crate::{
     config::{Error, JwtSecret, Loaded},
-    remedy,
+    file, remedy,
 };
 
 /// The file in the data directory.
@@ -87,7 +87,7 @@ fn read(path: &Path) -> anyhow::Result<Found> {
             "the token secret `{shown}` is not text in UTF-8; write random bytes as digits, as \
              `openssl rand -hex 32` does"
         )),
-        _ => Error::one(format!("the token secret `{shown}` cannot be read: {error}")),
+        _ => Error::one(format!("the token secret `{shown}` cannot be read: {}", file::unreadable(&error))),
     })?;
     let secret = JwtSecret::try_from(text).map_err(|fault| {
         Error::one(format!(

@@ -9,6 +9,12 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+/// The exit code when no ctutor answers.
+const UNREACHABLE: i32 = 5;
+
+/// The exit code when the API refuses a request.
+const REFUSED: i32 = 4;
+
 const STARTED: &str =
     r#"{"data": {"startWorkflow": {"created": true, "userErrors": [], "workflow": {"id": "wfr_1"}}}}"#;
 
@@ -107,7 +113,7 @@ fn a_start_that_finds_no_server_says_how_to_wait_for_one() {
     let asked = "nothing was started; the first call of a start is not tried again unless `--retry-for 5m` asks for it";
     for how in [&["--wait"][..], &["--follow"], &[]] {
         let output = start(&away(), how);
-        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(UNREACHABLE), "{}", told(&output));
         assert!(told(&output).contains(asked), "{}", told(&output));
     }
     // Who has asked for it needs no such advice.
@@ -160,7 +166,7 @@ fn a_login_page_is_no_api() {
     let (url, server) =
         serve(vec![answer("302 Found", "location: https://login.example/?next=s3cret\r\n", "")]);
     let output = start(&url, &[]);
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(UNREACHABLE), "{}", told(&output));
     assert!(
         told(&output).contains("answered 302 Found and leads to https://login.example/; if the API is there")
     );
@@ -170,7 +176,7 @@ fn a_login_page_is_no_api() {
     let (url, server) =
         serve(vec![answer("200 OK", "content-type: text/html; charset=utf-8\r\n", "<p>log in</p>")]);
     let output = start(&url, &[]);
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(UNREACHABLE), "{}", told(&output));
     assert!(
         told(&output).contains("answered 200 OK with `text/html` and without GraphQL"),
         "{}",
@@ -189,7 +195,7 @@ fn a_refusal_of_a_proxy_is_no_login_page() {
         let headers = "location: https://ctutor.example/graphql\r\n";
         let (url, server) = serve(vec![answer(status, headers, "")]);
         let output = start(&url, &["--retry-for", "1h"]);
-        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(UNREACHABLE), "{}", told(&output));
         assert!(told(&output).contains(expected), "{}", told(&output));
         server.join().unwrap();
     }
@@ -271,7 +277,7 @@ fn a_fault_of_tls_is_not_tried_again() {
         let _ = client.read_to_end(&mut Vec::new());
     });
     let output = start(&url, &["--retry-for", "1h"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(UNREACHABLE));
     assert!(told(&output).contains("try `http://` instead of `https://`"), "{}", told(&output));
     assert!(!told(&output).contains("trying again"), "{}", told(&output));
     server.join().unwrap();
@@ -291,7 +297,7 @@ fn a_run_that_has_ended_does_not_go_on() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ctutor"));
         command.args(["workflow", "follow", "a", "--after", "zzz", "--token", "t", "--url", &url]);
         let output = command.output().unwrap();
-        assert!(!output.status.success());
+        assert_eq!(output.status.code(), Some(REFUSED));
         let told = told(&output);
         assert!(
             told.contains("the cursor of `--after` was refused: ") && told.contains("`cursor` of an item"),

@@ -3,6 +3,8 @@ use std::{fmt, io, time::Duration};
 use reqwest::StatusCode;
 use serde::{Deserialize, Deserializer};
 
+use crate::file;
+
 /// Why a call to the API failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -10,20 +12,11 @@ pub(crate) enum Error {
     #[error("no ctutor at {url}; start one with `ctutor dev`, or name another with `--url` or CTUTOR_URL")]
     Unreachable { url: String },
     /// Nobody can be reached there.
-    #[error("no connection to {url} can be made{}", obstacle.remedy())]
-    NoConnection {
-        url: String,
-        obstacle: Obstacle,
-        #[source]
-        source: reqwest::Error,
-    },
+    #[error("no connection to {url} can be made: {cause}{}", obstacle.remedy())]
+    NoConnection { url: String, obstacle: Obstacle, cause: String },
     /// The connection broke, or no answer came in time.
-    #[error("the connection to {url} was lost")]
-    Lost {
-        url: String,
-        #[source]
-        source: reqwest::Error,
-    },
+    #[error("the connection to {url} was lost: {cause}")]
+    Lost { url: String, cause: String },
     /// A stream ended in its midst, because the server goes away or the token expired.
     #[error("{url} ended the stream")]
     Cut { url: String },
@@ -84,9 +77,14 @@ impl Error {
         }
         let obstacle = Obstacle::of(&source);
         if source.is_connect() || obstacle.is_tls() {
-            return Self::NoConnection { url, obstacle, source };
+            return Self::NoConnection { url, obstacle, cause: cause_of(&source) };
         }
-        Self::Lost { url, source }
+        Self::lost(url, &source)
+    }
+
+    /// What becomes of an answer whose rest does not come.
+    pub(super) fn lost(url: String, source: &reqwest::Error) -> Self {
+        Self::Lost { url, cause: cause_of(source) }
     }
 
     /// Whether the same call may succeed a little later.
@@ -215,6 +213,18 @@ fn without_graphql(status: StatusCode, media: Option<&str>) -> String {
         _ => "is it the URL of a ctutor server, and is there no login page in front of it?",
     };
     format!("{found}without GraphQL; {meaning}")
+}
+
+/// What the operating system or the other side says, without the names of the layers between.
+fn cause_of(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "it did not answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    file::without_number(&cause.to_string()).to_owned()
 }
 
 /// Whether nobody listens where the request went.

@@ -143,7 +143,7 @@ impl Client {
 
     async fn data_of(&self, response: Response) -> Result<Object, Error> {
         let not_ours = self.not_ours(&response);
-        let bytes = response.bytes().await.map_err(|source| Error::Lost { url: self.url.clone(), source })?;
+        let bytes = response.bytes().await.map_err(|source| Error::lost(self.url.clone(), &source))?;
         let Ok(answer) = serde_json::from_slice(&bytes) else {
             return Err(not_ours);
         };
@@ -228,7 +228,7 @@ impl Events {
 
     async fn receive(&mut self) -> Result<Vec<Event>, Error> {
         let url = || self.client.url.clone();
-        let chunk = self.response.chunk().await.map_err(|source| Error::Lost { url: url(), source })?;
+        let chunk = self.response.chunk().await.map_err(|source| Error::lost(url(), &source))?;
         // The end of the bytes without `complete`: the token expired, or the server is going away.
         let chunk = chunk.ok_or_else(|| Error::Cut { url: url() })?;
         self.decoder.feed(&chunk).map_err(|_| Error::EventTooLarge { url: url() })

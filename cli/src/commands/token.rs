@@ -1,10 +1,12 @@
 use std::process::ExitCode;
 
 use ctutor_api::Role;
+use ctutor_engine::chain;
 
 use crate::{
     args::SecretArgs,
     config::{Flags, Length, Loaded},
+    exit::Exit,
     output,
     secret::{self, Found},
     values::Words,
@@ -51,7 +53,11 @@ impl Command {
         };
         let signer = loaded.config.auth.signer(&found.secret)?;
         let subject = args.subject.as_deref().unwrap_or(args.role.as_str());
-        output::data(signer.create(subject, args.role, args.ttl.0)?)?;
+        // A subject or a time that no token can have.
+        let token = signer.create(subject, args.role, args.ttl.0).map_err(|error| {
+            Exit::Usage.error(format!("{}; choose others with `--subject` and `--ttl`", chain(&error)))
+        })?;
+        output::data(token)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     args::ClientArgs,
     client::{Client, Object, WorkflowType},
     config::{Flags, Loaded, near},
+    exit::Exit,
     output::{self, Block, Table},
 };
 
@@ -32,11 +33,13 @@ impl Args {
             let name_of = |found: &Payload| found.decode::<Object>().ok()?.get::<String>("name");
             let known: Vec<String> = types.iter().filter_map(name_of).collect();
             types.retain(|found| name_of(found).as_ref() == Some(name));
-            anyhow::ensure!(
-                !types.is_empty(),
-                "no worker registered a workflow type `{name}`{}; `ctutor types` lists them",
-                near::question(name, known.iter().map(String::as_str))
-            );
+            if types.is_empty() {
+                let meant = near::question(name, known.iter().map(String::as_str));
+                let told = format!(
+                    "no worker registered a workflow type `{name}`{meant}; `ctutor types` lists them"
+                );
+                return Err(Exit::NotFound.error(told));
+            }
         }
         if self.json {
             output::json(&types)?;

@@ -1,4 +1,4 @@
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use reqwest::Url;
 use serde::Deserialize;
@@ -54,7 +54,7 @@ impl TryFrom<String> for ApiUrl {
         match Url::parse(text) {
             // A password with a `/` ends the authority, so that its begin stands for a port.
             Err(_) if password::seems_unencoded(text) => Err(Fault::UserInfo),
-            Err(error) => Err(Fault::Malformed(error.to_string())),
+            Err(error) => Err(Fault::Malformed(in_words(error).to_owned())),
             Ok(url) if url.query().is_some() => Err(Fault::Query),
             Ok(url) if url.fragment().is_some() => Err(Fault::Fragment),
             Ok(url) => Ok(Self(url)),
@@ -75,6 +75,21 @@ impl fmt::Display for Fault {
             Self::Fragment => f.write_str("it has a fragment; remove the `#` and what follows"),
             Self::Malformed(reason) => f.write_str(reason),
         }
+    }
+}
+
+type ParseError = <Url as FromStr>::Err;
+
+fn in_words(error: ParseError) -> &'static str {
+    match error {
+        ParseError::EmptyHost => "it has no host",
+        ParseError::InvalidPort => "its port is not a number from 0 to 65535",
+        ParseError::IdnaError | ParseError::InvalidDomainCharacter => {
+            "its host has a character that no name of a host has, such as a space"
+        }
+        ParseError::InvalidIpv4Address => "its host looks like an IPv4 address and is none",
+        ParseError::InvalidIpv6Address => "its host in brackets is not an IPv6 address",
+        _ => "it is not a URL",
     }
 }
 
@@ -140,8 +155,12 @@ mod tests {
             ("ada:s3cret@example.org", "remove all up to the `@`"),
             ("http://example.org/?x=1", "it has a query"),
             ("http://example.org/#token=s3cret", "it has a fragment"),
-            ("http://example.org:99999", "invalid port"),
-            ("http://", "empty host"),
+            ("http://example.org:99999", "its port is not a number from 0 to 65535"),
+            ("http://", "it has no host"),
+            ("http://:80", "it has no host"),
+            ("http://a b", "its host has a character that no name of a host has"),
+            ("http://1.2.3.999", "looks like an IPv4 address and is none"),
+            ("http://[::g]", "is not an IPv6 address"),
         ] {
             let told = ApiUrl::try_from(text.to_owned()).unwrap_err().to_string();
             assert!(told.contains(fault) && !told.contains("s3cret"), "{text}: {told}");

@@ -9,6 +9,7 @@ use figment::{
 };
 
 use super::{DEFAULTS, Environment, Error, KEYS, Key, Kind, flags::Flag, near};
+use crate::file;
 
 /// Where a value comes from. A later variant wins over an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,8 @@ impl Layer {
     pub(super) fn of_file(path: &Path) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::one(format!("the configuration file `{shown}` cannot be read: {error}"))
+            let fault = file::unreadable(&error);
+            Error::one(format!("the configuration file `{shown}` cannot be read: {fault}"))
         })?;
         Self::of_text(&text, shown)
     }

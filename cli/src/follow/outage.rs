@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ctutor_engine::clock::Timestamp;
 
-use crate::{client::Error, config::Length};
+use crate::{client::Error, config::Length, exit::Exit};
 
 /// How often the user is told that the server is still away.
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
@@ -80,7 +80,7 @@ impl Outage {
     /// The error at the end.
     pub(crate) fn gave_up(&self, now: Timestamp) -> anyhow::Error {
         let passed = seconds(now.since(self.began_at));
-        anyhow::anyhow!("gave up after trying again for {passed}: {}", self.error)
+        Exit::Unreachable.error(format!("gave up after trying again for {passed}: {}", self.error))
     }
 }
 

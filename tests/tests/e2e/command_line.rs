@@ -13,6 +13,9 @@ in_both_shapes!(
 
 const FAILED: i32 = 1;
 const MISUSED: i32 = 2;
+const NOT_FOUND: i32 = 3;
+const REFUSED: i32 = 4;
+const UNREACHABLE: i32 = 5;
 
 async fn runs_are_started_seen_and_stopped(deployment: &mut Deployment) {
     let root = deployment.root();
@@ -57,7 +60,7 @@ async fn runs_are_started_seen_and_stopped(deployment: &mut Deployment) {
     assert_eq!(statuses, ["CANCELED", "FAILED"]);
     deployment.client_command(["workflow", "delete", "to-stop"]).run().unwrap();
     let gone = deployment.client_command(["workflow", "show", "to-stop"]).finish().unwrap();
-    assert!(gone.status == FAILED && gone.stderr.contains("`to-stop`"), "{gone:?}");
+    assert!(gone.status == NOT_FOUND && gone.stderr.contains("`to-stop`"), "{gone:?}");
 }
 
 async fn what_works_and_what_waits_is_shown(deployment: &mut Deployment) {
@@ -72,12 +75,12 @@ async fn what_works_and_what_waits_is_shown(deployment: &mut Deployment) {
     assert!(types.contains("student_testing") && types.contains("example_data_processing"), "{types}");
 
     let wrong = deployment.client_command(["workflow", "start", "no_such_type"]).finish().unwrap();
-    assert!(wrong.status == FAILED && wrong.stderr.contains("no_such_type"), "{wrong:?}");
+    assert!(wrong.status == REFUSED && wrong.stderr.contains("no_such_type"), "{wrong:?}");
     assert_eq!(wrong.stdout, "");
     let input = r#"{"duration": "soon"}"#;
     let args = ["workflow", "start", "example_long_running", "--input", input];
     let wrong = deployment.client_command(args).finish().unwrap();
-    assert!(wrong.status == FAILED && wrong.stderr.contains("duration"), "{wrong:?}");
+    assert!(wrong.status == REFUSED && wrong.stderr.contains("duration"), "{wrong:?}");
     let refused = deployment.client_command(["workflow", "list", "--token", "x"]).finish().unwrap();
     assert!(refused.status == FAILED && refused.stderr.contains("ctutor token create"), "{refused:?}");
 }
@@ -116,7 +119,7 @@ async fn a_token_of_another_folder_is_told_to_be_one() {
     assert!(made.status == 0 && made.stderr.contains("made a new secret in `.ctutor/"), "{made:?}");
     let list = ["workflow", "list", "--url", &url];
     let refused = finish(&[&list[..], &["--token", made.stdout.trim()]].concat());
-    assert!(refused.status == FAILED && refused.stderr.contains("token create --data DIR"), "{refused:?}");
+    assert!(refused.status == REFUSED && refused.stderr.contains("token create --data DIR"), "{refused:?}");
     let data = dev.folder().join(".ctutor");
     let listed = finish(&[&list[..], &["--data", data.to_str().unwrap()]].concat());
     assert_eq!(listed.status, 0, "{listed:?}");
@@ -146,10 +149,10 @@ fn the_configuration_is_shown_without_its_secrets() {
 #[test]
 fn what_is_misused_or_not_there_is_told_with_its_exit_code() {
     let unknown = finish(&["workflow", "list", "--url", "http://ctutor.invalid:1", "--token", "x"]);
-    assert!(unknown.status == FAILED && unknown.stderr.contains("ctutor.invalid"), "{unknown:?}");
+    assert!(unknown.status == UNREACHABLE && unknown.stderr.contains("ctutor.invalid"), "{unknown:?}");
     // Nobody may listen on this port.
     let nobody = finish(&["workflow", "list", "--url", "http://127.0.0.1:1", "--token", "x"]);
-    assert!(nobody.status == FAILED && nobody.stderr.contains("ctutor dev"), "{nobody:?}");
+    assert!(nobody.status == UNREACHABLE && nobody.stderr.contains("ctutor dev"), "{nobody:?}");
     for args in [&["workflow", "lits"][..], &["dev", "--port", "many"], &["worker", "start"], &["api"]] {
         let misused = finish(args);
         assert_eq!((misused.status, misused.stdout.as_str()), (MISUSED, ""), "{args:?}: {misused:?}");

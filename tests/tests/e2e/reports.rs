@@ -18,6 +18,7 @@ in_both_shapes!(
 );
 
 const FAILED: i32 = 1;
+const NOT_FOUND: i32 = 3;
 
 /// The tests of the sample course, run by a command.
 fn test_of(course: &Course, submission: &str, total_timeout_ms: u32) -> Value {
@@ -82,15 +83,16 @@ async fn a_command_that_hangs_is_told_while_it_lasts(deployment: &mut Deployment
 
 async fn runs_without_a_report_say_why(deployment: &mut Deployment) {
     let (course, root) = (Course::serve().unwrap(), deployment.root());
-    let refused = |id: &str| {
-        let refused = deployment.client_command(["workflow", "report", id]).finish().unwrap();
-        assert_eq!((refused.status, refused.stdout.as_str()), (FAILED, ""), "{refused:?}");
-        refused.stderr
+    let told = |id: &str, status: i32| {
+        let told = deployment.client_command(["workflow", "report", id]).finish().unwrap();
+        assert_eq!((told.status, told.stdout.as_str()), (status, ""), "{told:?}");
+        told.stderr
     };
+    let refused = |id: &str| told(id, FAILED);
     let long =
         start(&root, json!({"type": "example_long_running", "input": {"duration": 60}})).await.unwrap();
     assert!(refused(&long.workflow_id).contains("`example_long_running`"));
-    assert!(refused("nobody").contains("`nobody`"));
+    assert!(told("nobody", NOT_FOUND).contains("`nobody`"));
 
     let mut later = course.test_of("right");
     later["delay"] = json!("PT1H");

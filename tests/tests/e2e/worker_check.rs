@@ -32,7 +32,7 @@ fn too_little_memory_is_told_with_what_to_set() {
 fn an_unknown_language_or_size_is_refused() {
     let finished = check(&["--language", "jawa"]);
     assert!(finished.stderr.contains("`jawa`") && finished.stderr.contains("java, "), "{finished:?}");
-    assert_eq!((finished.status, finished.stdout.as_str()), (1, ""));
+    assert_eq!((finished.status, finished.stdout.as_str()), (2, ""));
     let finished = check(&["--memory", "512"]);
     assert!(finished.stderr.contains("`512MiB`"), "{finished:?}");
     assert_eq!(finished.status, 2);

@@ -1,11 +1,15 @@
 //! The input of a start: where it comes from, and where in it something is at fault.
 
-use std::{fmt::Display, io::Read};
+use std::{
+    fmt::Display,
+    io::{IsTerminal, Read},
+    path::Path,
+};
 
 use anyhow::Context;
 use ctutor_engine::payload::{Payload, strict, syntax};
 
-use crate::{client::Error, config};
+use crate::{client::Error, config, file, output};
 
 /// What editors and shells of Windows write in front of a text.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -25,19 +29,39 @@ impl Input {
     /// Reads JSON, `@` with the path of a file, or `-` for stdin.
     pub(super) fn read(argument: &str) -> anyhow::Result<Self> {
         match argument.strip_prefix('@') {
-            Some(path) => {
-                let bytes = std::fs::read(path).map_err(|error| {
-                    config::Error::one(format!("the input file `{path}` cannot be read: {error}"))
-                })?;
-                Self::parse(&bytes, format!("`{path}`"))
-            }
+            Some(path) => Self::read_file(path),
             None if argument == "-" => {
+                if std::io::stdin().is_terminal() {
+                    output::note(
+                        "reading the input as JSON from the terminal; Ctrl-D in an empty line ends it",
+                    );
+                }
                 let mut bytes = Vec::new();
                 std::io::stdin().read_to_end(&mut bytes).context("stdin cannot be read")?;
                 Self::parse(&bytes, "stdin".to_owned())
             }
+            None if Path::new(argument).is_file() => {
+                let file = output::quoted(&format!("@{argument}"));
+                Err(config::Error::one(format!(
+                    "`--input` is the name of a file, and it must be JSON; for the JSON in the file write `--input {file}`"
+                ))
+                .into())
+            }
             None => Self::parse(argument.as_bytes(), "`--input`".to_owned()),
         }
+    }
+
+    /// Reads the JSON of a file.
+    pub(super) fn read_file(path: &str) -> anyhow::Result<Self> {
+        if path.trim().is_empty() {
+            let told = "no input file is named; write `--input @FILE` or `--input-file FILE`";
+            return Err(config::Error::one(told).into());
+        }
+        let bytes = std::fs::read(path).map_err(|error| {
+            let fault = file::unreadable(&error);
+            config::Error::one(format!("the input file `{path}` cannot be read: {fault}"))
+        })?;
+        Self::parse(&bytes, format!("`{path}`"))
     }
 
     fn parse(bytes: &[u8], source: String) -> anyhow::Result<Self> {
@@ -45,6 +69,11 @@ impl Input {
             |error: &dyn Display| config::Error::one(format!("{source} is not valid JSON: {error}"));
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let text = syntax::text(bytes).map_err(|error| not_valid(&error))?;
+        if text.trim().is_empty() {
+            let told =
+                format!("{source} is empty, and it must be JSON, such as `{{}}` for an input without fields");
+            return Err(config::Error::one(told).into());
+        }
         if let Some(error) = syntax::find(text) {
             return Err(not_valid(&error).into());
         }
@@ -150,7 +179,17 @@ mod tests {
             assert!(error.starts_with("`--input` is not valid JSON: expected "), "{error}");
             assert!(error.contains(expected), "{error}");
         }
+        for (argument, told) in [
+            ("", "`--input` is empty, and it must be JSON, such as `{}` for an input without fields"),
+            ("@", "no input file is named; write `--input @FILE` or `--input-file FILE`"),
+            ("@/", "the input file `/` cannot be read: it is a directory; name a file in it"),
+            ("Cargo.toml", "for the JSON in the file write `--input @Cargo.toml`"),
+        ] {
+            let error = Input::read(argument).unwrap_err().to_string();
+            assert!(error.ends_with(told), "{argument}: {error}");
+        }
         let error = Input::read("@/nowhere/input.json").unwrap_err().to_string();
+        assert!(error.contains("there is no such file; "), "{error}");
         assert!(error.starts_with("the input file `/nowhere/input.json` cannot be read: "), "{error}");
     }
 

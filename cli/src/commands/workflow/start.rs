@@ -158,7 +158,7 @@ impl Args {
     fn input(&self) -> anyhow::Result<Option<Input>> {
         match (&self.input, &self.input_file) {
             (Some(input), _) => Input::read(input).map(Some),
-            (None, Some(path)) => Input::read(&format!("@{path}")).map(Some),
+            (None, Some(path)) => Input::read_file(path).map(Some),
             (None, None) => Ok(None),
         }
     }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     client::{Client, Error, Object, StartInput},
+    exit,
     follow::retrying,
     output,
     shutdown::Interrupt,
@@ -64,12 +65,8 @@ impl Submission {
                 let is_ours = fields.get("created") == Some(true) || (progress.was_lost && !self.has_own_key);
                 Ok(Submitted::Answered { payload, is_ours })
             }
-            Err(error) if progress.was_lost => {
-                anyhow::bail!("{}\n{}", ctutor_engine::chain(error.as_ref()), self.unknown())
-            }
-            Err(error) if self.was_not_tried_again(&error) => {
-                anyhow::bail!("{}\n{NOT_TRIED_AGAIN}", ctutor_engine::chain(error.as_ref()))
-            }
+            Err(error) if progress.was_lost => Err(exit::with_advice(&error, self.unknown())),
+            Err(error) if self.was_not_tried_again(&error) => Err(exit::with_advice(&error, NOT_TRIED_AGAIN)),
             Err(error) => Err(error),
         }
     }

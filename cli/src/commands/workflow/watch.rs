@@ -6,6 +6,7 @@ use super::{return_path::ReturnPath, waiting};
 use crate::{
     client::{Client, Error, Workflow},
     config::{Length, Loaded},
+    exit,
     follow::{Follower, Style, retrying},
     output,
     shutdown::Interrupt,
@@ -86,9 +87,7 @@ pub(super) async fn watch(
     let ended = match ended {
         Ok(ended) => ended,
         Err(error) if is_closed || is_final(&error) => return Err(error),
-        Err(error) => {
-            anyhow::bail!("{}\n{}", ctutor_engine::chain(error.as_ref()), return_path.after_error())
-        }
+        Err(error) => return Err(exit::with_advice(&error, return_path.after_error())),
     };
     if style != Style::Json {
         print_end(&ended, style)?;

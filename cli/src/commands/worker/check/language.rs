@@ -1,9 +1,9 @@
 //! The languages that can be checked: one file each in `languages`, with a small program that is right.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 
-use crate::config::near;
+use crate::{config::near, exit::Exit};
 
 /// A language, or a library or a tool of one.
 #[derive(Debug, Deserialize)]
@@ -97,7 +97,11 @@ pub(super) fn chosen(names: &[String]) -> anyhow::Result<Vec<Language>> {
         if !FILES.iter().any(|(file, _)| matches(name, file)) {
             let known: Vec<&str> = FILES.iter().map(|(file, _)| *file).collect();
             let meant = near::question(name, known.iter().copied());
-            bail!("`{name}` is not a language that can be checked{meant}; these are: {}", known.join(", "));
+            let told = format!(
+                "`{name}` is not a language that can be checked{meant}; these are: {}",
+                known.join(", ")
+            );
+            return Err(Exit::Usage.error(told));
         }
     }
     let is_chosen = |file: &str| names.is_empty() || names.iter().any(|name| matches(name, file));

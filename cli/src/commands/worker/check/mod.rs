@@ -31,7 +31,7 @@ const MISSING: &str = "for program; do command -v \"$program\" >/dev/null || ech
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit status: 0 if all that are installed work; 1 if one does not, if one that was named is \
-                        not installed, or if there is no sandbox."
+                        not installed, or if there is no sandbox; 2 if one that was named is unknown."
 )]
 pub(crate) struct Args {
     /// Only these languages, separated by commas: `java`, `python-numpy`, or `c-*` for all that begin so
