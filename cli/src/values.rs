@@ -84,13 +84,13 @@ mod tests {
     #[test]
     fn an_unknown_word_is_told_with_the_one_that_may_be_meant() {
         for (line, meant) in [
-            ("ctutor workflow list --status runing", "'running'"),
+            ("ctutor workflow list --status runnings", "'running'"),
             ("ctutor workflow list --status failed,cancelled", "'canceled'"),
-            ("ctutor token create --role admn", "'admin'"),
-            ("ctutor workflow start x --reuse alow", "'allow'"),
+            ("ctutor token create --role admins", "'admin'"),
+            ("ctutor workflow start x --reuse allows", "'allow'"),
             ("ctutor workflo list", "'workflow'"),
             ("ctutor workflow lst", "'list'"),
-            ("ctutor workflow list --limt 3", "'--limit'"),
+            ("ctutor workflow list --limits 3", "'--limit'"),
         ] {
             let told = told(line);
             let tip = told.lines().find(|line| line.trim_start().starts_with("tip: "));

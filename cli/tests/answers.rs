@@ -307,3 +307,32 @@ fn a_run_that_has_ended_does_not_go_on() {
         server.join().unwrap();
     }
 }
+
+#[test]
+fn an_empty_list_says_what_to_do_next() {
+    let json = "content-type: application/graphql-response+json\r\n";
+    for (command, field, told_next) in [
+        (
+            &["workflow", "list"][..],
+            "workflows",
+            "there are no workflow executions; start one with `ctutor workflow start",
+        ),
+        (&["workflow", "list", "--status", "failed"], "workflows", "without filters and cursor lists all"),
+        (&["task-queue", "list"], "taskQueues", "there are no task queues; a worker makes those"),
+        (&["types"], "workflowTypes", "start one with `ctutor worker start`"),
+    ] {
+        let body =
+            format!(r#"{{"data": {{"{field}": {{"nodes": [], "pageInfo": {{"hasNextPage": false}}}}}}}}"#);
+        let (url, server) = serve(vec![answer("200 OK", json, &body)]);
+        let mut ctutor = Command::new(env!("CARGO_BIN_EXE_ctutor"));
+        let output = ctutor.args(command).args(["--token", "t", "--url", &url]).output().unwrap();
+        assert_eq!(
+            (output.status.code(), output.stdout.as_slice()),
+            (Some(0), &b""[..]),
+            "{}",
+            told(&output)
+        );
+        assert!(told(&output).contains(told_next), "{}", told(&output));
+        server.join().unwrap();
+    }
+}

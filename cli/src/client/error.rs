@@ -71,15 +71,20 @@ pub(crate) enum Error {
 
 impl Error {
     /// What became of a request that was not answered.
-    pub(super) fn unanswered(url: String, source: reqwest::Error) -> Self {
-        if is_refused(&source) {
+    pub(super) fn unanswered(url: String, source: &reqwest::Error) -> Self {
+        if is_refused(source) {
             return Self::Unreachable { url };
         }
-        let obstacle = Obstacle::of(&source);
+        let obstacle = Obstacle::of(source);
         if source.is_connect() || obstacle.is_tls() {
-            return Self::NoConnection { url, obstacle, cause: cause_of(&source) };
+            let cause = match obstacle {
+                Obstacle::NoTls => "what came is not TLS".to_owned(),
+                Obstacle::Name => "the host name has no address".to_owned(),
+                _ => cause_of(source),
+            };
+            return Self::NoConnection { url, obstacle, cause };
         }
-        Self::lost(url, &source)
+        Self::lost(url, source)
     }
 
     /// What becomes of an answer whose rest does not come.

@@ -138,7 +138,7 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        request.send().await.map_err(|source| Error::unanswered(self.url.clone(), source))
+        request.send().await.map_err(|source| Error::unanswered(self.url.clone(), &source))
     }
 
     async fn data_of(&self, response: Response) -> Result<Object, Error> {

@@ -23,6 +23,10 @@ pub(crate) struct ListArgs {
     client: ClientArgs,
 }
 
+/// Queues are made by those who use them.
+const NO_QUEUES: &str = "there are no task queues; a worker makes those that it serves (`ctutor worker start`), and a start \
+     the one on which it waits (`ctutor workflow start TYPE`)";
+
 impl Command {
     pub(super) fn set_flags(&self, flags: &mut Flags) {
         let Self::List(args) = self;
@@ -37,7 +41,10 @@ impl Command {
             output::json(&queues)?;
         } else {
             let queues: Vec<TaskQueue> = client.decode_all(&queues)?;
-            output::table(&table(&queues))?;
+            match queues.as_slice() {
+                [] => output::note(NO_QUEUES),
+                queues => output::table(&table(queues))?,
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

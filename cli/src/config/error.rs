@@ -125,10 +125,7 @@ mod tests {
         for (file, told) in [
             ("graphql.introspection = 'on'", "the word `on` is unknown; it must be `enabled` or `disabled`"),
             ("log.format = 'yaml'", "the word `yaml` is unknown; it must be `text` or `json`"),
-            (
-                "graphql.introspection = 'enabeld'",
-                "`enabeld` is unknown; did you mean `enabled`?; it must be",
-            ),
+            ("graphql.introspection = 'enable'", "`enable` is unknown; did you mean `enabled`?; it must be"),
             ("log.filter = 5", "it is the integer 5;"),
             ("log.filter = true", "it is the boolean true;"),
             ("worker.concurrency = 1.5", "it is the float 1.5;"),

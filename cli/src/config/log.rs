@@ -99,10 +99,10 @@ mod tests {
         for (text, told) in [
             ("foo=bar=baz", "`foo=bar=baz` has more than one `=`; separate directives with commas"),
             ("warn,ctutor=verbose", "`verbose` in `ctutor=verbose` is no level; levels are `error`, "),
-            ("ctutor=debgu", "`debgu` in `ctutor=debgu` is no level; did you mean `debug`?"),
+            ("ctutor=debugs", "`debugs` in `ctutor=debugs` is no level; did you mean `debug`?"),
             ("ctutor=", "`` in `ctutor=` is no level"),
             ("inof", "`inof` is no level; did you mean `info`?"),
-            ("runing", "`runing` is no level; levels are"),
+            ("loudly", "`loudly` is no level; levels are"),
             ("=debug", "`=debug` names no part of the program before the `=`"),
             ("ctutor[x=debug", "is no directive of the form `TARGET[SPAN{FIELD=VALUE}]=LEVEL`"),
             (" ", "it is blank"),

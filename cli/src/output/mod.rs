@@ -14,6 +14,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::file;
+
 pub(crate) use self::{
     block::Block,
     schema::signature,
@@ -30,9 +32,11 @@ pub(crate) use self::{
 pub(crate) fn data(text: impl Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     // The kind stays: a reader that stopped reading is not a failure.
-    writeln!(stdout, "{text}")
-        .and_then(|()| stdout.flush())
-        .map_err(|error| io::Error::new(error.kind(), format!("stdout cannot be written: {error}")))
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| {
+        let fault = error.to_string();
+        let fault = file::without_number(&fault);
+        io::Error::new(error.kind(), format!("stdout cannot be written: {fault}"))
+    })
 }
 
 /// Prints JSON for programs that people may look at.

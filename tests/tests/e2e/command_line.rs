@@ -82,7 +82,7 @@ async fn what_works_and_what_waits_is_shown(deployment: &mut Deployment) {
     let wrong = deployment.client_command(args).finish().unwrap();
     assert!(wrong.status == REFUSED && wrong.stderr.contains("duration"), "{wrong:?}");
     let refused = deployment.client_command(["workflow", "list", "--token", "x"]).finish().unwrap();
-    assert!(refused.status == FAILED && refused.stderr.contains("ctutor token create"), "{refused:?}");
+    assert!(refused.status == REFUSED && refused.stderr.contains("ctutor token create"), "{refused:?}");
 }
 
 async fn a_run_that_waits_says_for_what(deployment: &mut Deployment) {

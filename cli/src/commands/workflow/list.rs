@@ -113,6 +113,11 @@ impl Args {
 
     /// What to say when there is nothing: a name that does not exist looks like one without runs.
     async fn none_found(&self, client: &Client) -> String {
+        if self.filter().as_object().is_none_or(Map::is_empty) && self.after.is_none() {
+            return "there are no workflow executions; start one with `ctutor workflow start TYPE`, and see the types with \
+                    `ctutor types`"
+                .to_owned();
+        }
         let mut note = "no workflow executions found".to_owned();
         if let Some(queue) = &self.queue {
             let meant = client.task_queue_meant(queue).await;
@@ -120,6 +125,8 @@ impl Args {
         } else if let [name] = self.types.as_slice() {
             let meant = client.workflow_type_meant(name).await;
             note += &format!(" of the type `{name}`{}", question(meant.as_deref()));
+        } else {
+            note += "; the same command without filters and cursor lists all";
         }
         note
     }
