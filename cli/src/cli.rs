@@ -107,6 +107,18 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_of_a_number_is_checked_as_its_variable() {
+        for (found, fault) in [("x", "it is string \"x\""), ("-1", "`-1` is out of bounds"), ("0", "`0` is")]
+        {
+            let line = ["ctutor", "worker", "start", "--concurrency", found];
+            let cli = Cli::try_parse_from(line).unwrap();
+            let error = Loaded::load(None, Environment::default(), cli.flags()).unwrap_err().to_string();
+            assert!(error.contains(&format!("(from flag --concurrency) is not valid: {fault}")), "{error}");
+            assert!(error.ends_with("it must be an integer from 1 to 10000"), "{error}");
+        }
+    }
+
+    #[test]
     fn all_that_listen_take_the_address_in_one_or_in_parts() {
         for command in ["dev", "serve", "api"] {
             let loaded = load(&format!("ctutor {command} --listen 127.0.0.1:9000"));

@@ -1,6 +1,6 @@
 use figment::value::Value;
 
-use super::{Kind, layer};
+use super::Kind;
 
 /// The values that flags of the command line set.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ impl Flags {
 
     /// Sets the key of a number, whose text is read as that of a variable.
     pub(crate) fn set_number(&mut self, path: &'static str, name: &'static str, text: Option<&str>) {
-        self.set(path, name, text.map(|text| layer::read(Kind::Number, text)));
+        self.set(path, name, text.map(|text| Kind::Number.read(text)));
     }
 
     /// The text that a flag gave a key.

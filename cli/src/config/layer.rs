@@ -8,7 +8,7 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use super::{DEFAULTS, Environment, Error, KEYS, Key, Kind, flags::Flag, near};
+use super::{DEFAULTS, Environment, Error, KEYS, Key, flags::Flag, near};
 use crate::file;
 
 /// Where a value comes from. A later variant wins over an earlier one.
@@ -88,7 +88,7 @@ impl Layer {
     /// The value of a key, if one of its variables is set.
     pub(super) fn of_environment(key: &Key, environment: &Environment) -> Option<Self> {
         let (name, text) = key.env.iter().find_map(|name| Some((*name, environment.get(name)?)))?;
-        Some(Self::of_value(Source::Variable(name), key.path, read(key.kind, text)))
+        Some(Self::of_value(Source::Variable(name), key.path, key.kind.read(text)))
     }
 
     pub(super) fn of_flag(flag: Flag) -> Self {
@@ -119,15 +119,6 @@ impl Provider for Layer {
 
     fn data(&self) -> figment::Result<Map<Profile, Dict>> {
         Ok(Map::from([(Profile::Default, self.values.clone())]))
-    }
-}
-
-/// Reads the value of a variable or a flag. What is not a number stays a string, so that the check names it.
-pub(super) fn read(kind: Kind, text: &str) -> Value {
-    match kind {
-        Kind::Number => text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
-        Kind::List => Value::from(text.split(',').map(Value::from).collect::<Vec<_>>()),
-        Kind::Text | Kind::Url | Kind::Secret => Value::from(text),
     }
 }
 
