@@ -20,4 +20,5 @@ mod repeated;
 mod skips;
 mod student_places;
 mod support;
+mod told;
 mod waiting;

@@ -20,8 +20,9 @@ SHARE_OF_TIME = 0.9
 
 
 def keep(folder, test_time, all_time):
-    """Returns functions: to let pytest capture in the files, to tell of faults, to begin and to end the time of a test,
-    to read what was written last, and whether pytest can still capture. Times are in seconds.
+    """Returns functions: to let pytest capture in the files, to keep its own words out of them, to tell of faults, to
+    begin and to end the time of a test, to read what was written last, and whether pytest can still capture. Times are
+    in seconds.
     """
     files = {name: os.open(os.path.join(folder, name), os.O_RDWR) for name in STREAMS}
     stack = os.open(os.path.join(folder, "stack"), os.O_WRONLY | os.O_APPEND)
@@ -39,6 +40,10 @@ def keep(folder, test_time, all_time):
                     os.dup2(files[name], number, inheritable=False)
             os.dup2(files[name], target)
             streams.append(getattr(sys, name))
+
+    def silence(writer):
+        # Plugins print the progress of subtests while a test runs, and its output would have it among the program's.
+        writer._file = open(os.devnull, "w")
 
     def watch_faults():
         # Pytest does so too, on standard error, where frames of its own would hide those of the test.
@@ -67,7 +72,7 @@ def keep(folder, test_time, all_time):
         """Whether no test has closed what pytest captures in."""
         return not any(stream.closed for stream in streams)
 
-    return capture, watch_faults, begin, stop, written, captures
+    return capture, silence, watch_faults, begin, stop, written, captures
 
 
 def is_same(number, status):

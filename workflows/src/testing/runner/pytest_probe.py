@@ -143,7 +143,7 @@ def probe_of(orders, tell, parts, main_module):
     canaries_first = frozenset(orders["canary_first"])
     root = os.getcwd()
     guard, judge = parts["guard"], parts["reports"]
-    capture, watch_faults, begin_time, stop_time, written, captures = parts["output"].keep(
+    capture, silence, watch_faults, begin_time, stop_time, written, captures = parts["output"].keep(
         orders["output"], orders["test_time"], orders["all_time"]
     )
     leave = os._exit
@@ -230,6 +230,7 @@ def probe_of(orders, tell, parts, main_module):
         def pytest_sessionstart(self, session):
             nonlocal manager, executors, may_repeat
             remember()
+            silence(session.config.get_terminal_writer())
             watch_faults()
             manager = session.config.pluginmanager
             executors = executors_of(manager)

@@ -77,6 +77,8 @@ def reason_of(report):
         return str(report.longrepr[2])
     reason = getattr(report, "wasxfail", None)
     if reason is not None and report.skipped:
+        # So `pytest.xfail` marks its reason, also where none was given.
+        reason = reason.removeprefix("reason:").strip()
         return f"expected to fail: {reason}" if reason else "expected to fail"
     return report.longreprtext or report.outcome
 
