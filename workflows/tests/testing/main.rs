@@ -10,6 +10,7 @@ mod forging;
 mod guarded;
 mod junit;
 mod killed;
+mod lasting;
 mod messages;
 mod mocks;
 mod names;

@@ -79,6 +79,8 @@ struct Ended {
     session: Session,
     outcome: Outcome,
     overdue: bool,
+    /// How long that had been running which ran then, in seconds.
+    lasted: f64,
     /// What it said at its end.
     words: String,
 }
@@ -293,13 +295,13 @@ async fn run_with(
 
 /// The reports of the tests that a process has settled, at least one.
 fn conclude(orders: &Orders<'_>, ended: Ended) -> Result<HashMap<String, TestReport>, Broken> {
-    let Ended { session, outcome, overdue, words } = ended;
+    let Ended { session, outcome, overdue, lasted, words } = ended;
     if let Some(program) = session.missing {
         return Err(Broken::RunnerMissing { program });
     }
     if outcome.exit == Exit::TimedOut && !overdue && orders.budget.remaining().is_zero() {
         // The time for all was used up; the test that ran then is as much to blame as those before it.
-        return Ok(session.settle_late(orders.wanted, &words));
+        return Ok(session.settle_late(orders.wanted, &words, lasted));
     }
     let (status, reason) = if overdue {
         let seconds = orders.test_timeout.as_secs_f64();
@@ -309,14 +311,9 @@ fn conclude(orders: &Orders<'_>, ended: Ended) -> Result<HashMap<String, TestRep
     } else {
         (Status::Crashed, ending(&outcome))
     };
-    let mut reports = session.settle(orders.wanted, status, format!("{reason}\n{words}").trim_end());
-    if overdue {
-        // It had all of its time; nobody has told how long it ran.
-        for report in reports.values_mut().filter(|report| report.status == Status::TimedOut) {
-            report.duration = orders.test_timeout.as_secs_f64();
-        }
-    }
-    Ok(reports)
+    // One that is overdue had all of its time, and no more.
+    let lasted = if overdue { orders.test_timeout.as_secs_f64() } else { lasted };
+    Ok(session.settle(orders.wanted, status, format!("{reason}\n{words}").trim_end(), lasted))
 }
 
 async fn run_process(
@@ -354,9 +351,10 @@ async fn run_process(
             }
         }
     }?;
+    let lasted = session.lasted();
     let words = kept.words(&place.hidden, &bench.last_output(&place, &outcome, Some(&session.nonce)));
     kept.remove();
-    Ok(Ended { session, outcome, overdue, words })
+    Ok(Ended { session, outcome, overdue, lasted, words })
 }
 
 fn prepare(

@@ -211,6 +211,10 @@ fn judged(tests: &[Test], ran: &Ran) -> Vec<TestReport> {
         (None, Some(case)) => refuse_skip(reported(&test.name, case, ran)),
         (None, None) => match found.surplus.get(&test.name) {
             Some(reason) => failed(&test.name, Status::Crashed, reason),
+            // Which of its tests took the time of a command that was stopped is not known.
+            None if status == Status::TimedOut => {
+                failed(&test.name, status, &reason).lasting(ran.time.as_secs_f64())
+            }
             None => failed(&test.name, status, &reason),
         },
     };

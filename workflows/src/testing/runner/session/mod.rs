@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use ctutor_sandbox::Stopwatch;
 use serde::Deserialize;
 
 use super::{
@@ -114,6 +115,8 @@ pub(super) struct Session {
     pub(super) skipped_subtests: HashMap<String, BTreeSet<String>>,
     /// What runs now: the reason why the process ended lies there.
     pub(super) current: Option<Current>,
+    /// Runs since that has begun.
+    began: Stopwatch,
     pub(super) finished: Option<i32>,
     /// Why pytest ended early, and what was written until then.
     interruption: Option<String>,
@@ -158,6 +161,7 @@ impl Session {
             load_skips: BTreeMap::new(),
             skipped_subtests: HashMap::new(),
             current: None,
+            began: Stopwatch::start(),
             finished: None,
             interruption: None,
             hidden: Hidden::default(),
@@ -179,7 +183,10 @@ impl Session {
         match event {
             None => return Step::Other,
             Some(Event::Missing { program }) => self.missing = Some(program),
-            Some(Event::Loading { file }) => self.current = Some(Current::File(file)),
+            Some(Event::Loading { file }) => {
+                self.current = Some(Current::File(file));
+                self.began = Stopwatch::start();
+            }
             Some(Event::LoadFailed { file, message, outputs }) => {
                 if self.concerns(&file) {
                     let message = with_outputs(&message, &outputs, &self.hidden);
@@ -228,6 +235,7 @@ impl Session {
     }
 
     fn start(&mut self, test: String) {
+        self.began = Stopwatch::start();
         match &mut self.current {
             Some(Current::Test { name, runs, .. }) if *name == test && !*runs => *runs = true,
             None if self.canary_first.contains_key(&test) && !self.done.contains_key(&test) => {
@@ -272,6 +280,11 @@ impl Session {
         }
     }
 
+    /// How long that which runs now has been running, in seconds.
+    pub(super) fn lasted(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
     /// Tests that pytest did not find although it could load their files.
     pub(super) fn unlisted(&self) -> Vec<String> {
         let Some(listed) = &self.listed else { return Vec::new() };
@@ -283,12 +296,14 @@ impl Session {
         tests
     }
 
-    /// Settles what the process left open, because of how it ended. Answers the reports, at least one of them.
+    /// Settles what the process left open, because of how it ended. What ran then has lasted so many seconds. Answers the
+    /// reports, at least one of them.
     pub(super) fn settle(
         mut self,
         remaining: &[String],
         status: Status,
         reason: &str,
+        lasted: f64,
     ) -> HashMap<String, TestReport> {
         if let Some(reports) = self.condemn(remaining) {
             return reports;
@@ -305,16 +320,16 @@ impl Session {
         let reason = reason.as_str();
         for test in remaining {
             let failure = self.load_failures.get(file_of(test)).map(String::as_str);
-            let (status, message) = match (&self.current, failure) {
-                (_, Some(message)) => (Status::Crashed, message),
-                (Some(Current::Test { name, .. }), None) if name == test => (status, reason),
-                (Some(Current::File(file)), None) if file == file_of(test) => (status, reason),
-                (None, None) if self.finished.is_some() => (status, reason),
+            let (status, message, seconds) = match (&self.current, failure) {
+                (_, Some(message)) => (Status::Crashed, message, 0.0),
+                (Some(Current::Test { name, .. }), None) if name == test => (status, reason, lasted),
+                (Some(Current::File(file)), None) if file == file_of(test) => (status, reason, lasted),
+                (None, None) if self.finished.is_some() => (status, reason, 0.0),
                 _ => continue,
             };
-            self.done
-                .entry(test.clone())
-                .or_insert_with(|| TestReport::new(test, status, Verdict::Failed, Some(message)));
+            self.done.entry(test.clone()).or_insert_with(|| {
+                TestReport::new(test, status, Verdict::Failed, Some(message)).lasting(seconds)
+            });
         }
         if self.done.is_empty() {
             // Without this the next process would meet the same, for ever.
@@ -326,15 +341,20 @@ impl Session {
         self.done
     }
 
-    /// The time for all tests is over: what was running failed by it, the rest was not run.
-    pub(super) fn settle_late(mut self, remaining: &[String], words: &str) -> HashMap<String, TestReport> {
+    /// The time for all tests is over: what was running failed by it after so many seconds, the rest was not run.
+    pub(super) fn settle_late(
+        mut self,
+        remaining: &[String],
+        words: &str,
+        lasted: f64,
+    ) -> HashMap<String, TestReport> {
         if let Some(reports) = self.condemn(remaining) {
             return reports;
         }
         if let Some(Current::Test { name, .. }) = self.current.take() {
             let message = format!("it ran when the time for all tests was used up\n{words}");
             let report = TestReport::new(&name, Status::TimedOut, Verdict::Failed, Some(message.trim_end()));
-            self.done.entry(name).or_insert(report);
+            self.done.entry(name).or_insert(report.lasting(lasted));
         }
         for test in remaining {
             self.done.entry(test.clone()).or_insert_with(|| not_run(test));

@@ -26,7 +26,7 @@ fn run(session: &mut Session, test: &str, result: &str, canary: &str) {
 }
 
 fn is_condemned(session: Session, tests: &[String]) -> bool {
-    let reports = session.settle(tests, Status::Crashed, "?");
+    let reports = session.settle(tests, Status::Crashed, "?", 1.5);
     let condemned =
         reports.values().filter(|report| report.result_message.as_deref() == Some(TAMPERED)).count();
     assert!(condemned == 0 || condemned == tests.len(), "{reports:?}");
@@ -101,9 +101,10 @@ fn the_test_that_ran_is_blamed_and_the_rest_is_left_for_the_next_process() {
         if between {
             session.read(&done(&tests[1], "failed"));
         }
-        let reports = session.settle(&tests, Status::TimedOut, "too slow");
+        let reports = session.settle(&tests, Status::TimedOut, "too slow", 1.5);
         assert_eq!(reports.len(), 2);
         assert_eq!(reports[&tests[1]].status, Status::TimedOut);
+        assert!((reports[&tests[1]].duration - 1.5).abs() < f64::EPSILON, "{reports:?}");
         assert!(!reports.contains_key(&tests[2]));
     }
 }
@@ -114,7 +115,7 @@ fn whoever_ends_pytest_costs_the_test_that_ran() {
     run(&mut session, &tests[0], "passed", "failed");
     session.read(&started(&tests[1]));
     session.read(br#"nonce {"event":"finished","code":2}"#);
-    let reports = session.settle(&tests, Status::Crashed, "?");
+    let reports = session.settle(&tests, Status::Crashed, "?", 1.5);
     assert_eq!(reports.len(), 2);
     assert_eq!(reports[&tests[1]].result_message.as_deref(), Some(INTERRUPTED));
 }
@@ -123,7 +124,7 @@ fn whoever_ends_pytest_costs_the_test_that_ran() {
 fn a_file_that_does_not_load_fails_its_tests_only() {
     let (mut session, tests) = session();
     session.read(br#"nonce {"event":"loading","file":"t/a.py"}"#);
-    let reports = session.settle(&tests, Status::TimedOut, "too slow");
+    let reports = session.settle(&tests, Status::TimedOut, "too slow", 1.5);
     assert_eq!(reports.len(), 2);
     assert!(!reports.contains_key(&tests[2]));
 }
@@ -151,7 +152,7 @@ fn files_that_nobody_asked_for_are_not_kept() {
 #[test]
 fn a_process_that_told_nothing_ends_the_matter() {
     let (session, tests) = session();
-    let reports = session.settle(&tests, Status::Crashed, "exit status 0");
+    let reports = session.settle(&tests, Status::Crashed, "exit status 0", 1.5);
     assert!(reports.values().all(|report| report.result == Verdict::Failed));
     assert_eq!(reports.len(), 3);
 }
@@ -163,7 +164,7 @@ fn a_test_that_pytest_left_out_has_failed() {
     run(&mut session, &tests[0], "passed", "failed");
     session.read(br#"nonce {"event":"finished","code":0}"#);
     assert_eq!(session.unlisted(), tests[1..]);
-    let reports = session.settle(&tests, Status::Crashed, "?");
+    let reports = session.settle(&tests, Status::Crashed, "?", 1.5);
     assert_eq!(reports[&tests[1]].result_message.as_deref(), Some(NOT_RUN));
     assert_eq!(reports.len(), 3);
 }
