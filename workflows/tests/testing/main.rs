@@ -17,6 +17,7 @@ mod names;
 mod packages;
 mod pauses;
 mod plugins;
+mod processes;
 mod repeated;
 mod skips;
 mod student_places;

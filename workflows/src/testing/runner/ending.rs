@@ -16,8 +16,11 @@ const WHOLE_BYTES_MAX: usize = 4 * READ_BYTES_MAX;
 const PATH_BYTES_MAX: usize = 1 << 10;
 /// How the hint at a limit begins.
 pub(super) const SUSPECTED: &str = "a limit of the tests may be the reason";
+/// What is told of tests for which the submission has left none.
+pub(super) const NO_PROCESS_LEFT: &str = "no process or thread is left";
 /// What programs write when they meet a limit.
-const OUT_OF_PROCESSES: [&str; 5] = [
+const OUT_OF_PROCESSES: [&str; 6] = [
+    NO_PROCESS_LEFT,
     "Cannot fork",
     "fork: retry",
     "Resource temporarily unavailable",

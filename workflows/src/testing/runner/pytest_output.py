@@ -5,6 +5,7 @@ process that ends at once. Here the same descriptors lead to files of the worker
 them: they hold what was written since the current test, or its current phase, began.
 """
 
+import _thread
 import faulthandler
 import os
 import stat
@@ -21,13 +22,14 @@ SHARE_OF_TIME = 0.9
 
 def keep(folder, test_time, all_time):
     """Returns functions: to let pytest capture in the files, to keep its own words out of them, to tell of faults, to
-    begin and to end the time of a test, to read what was written last, and whether pytest can still capture. Times are
-    in seconds.
+    begin and to end the time of a test, whether a test has a thread for itself, to read what was written last, and
+    whether pytest can still capture. Times are in seconds.
     """
     files = {name: os.open(os.path.join(folder, name), os.O_RDWR) for name in STREAMS}
     stack = os.open(os.path.join(folder, "stack"), os.O_WRONLY | os.O_APPEND)
     end = time.monotonic() + all_time
     clock = time.monotonic
+    start_thread, new_lock = _thread.start_new_thread, _thread.allocate_lock
     streams = []
 
     def capture():
@@ -53,10 +55,29 @@ def keep(folder, test_time, all_time):
         os.ftruncate(stack, 0)
         seconds = SHARE_OF_TIME * min(test_time, end - clock())
         if seconds > 0:
-            faulthandler.dump_traceback_later(seconds, file=stack)
+            try:
+                faulthandler.dump_traceback_later(seconds, file=stack)
+            # Processes that an earlier test left behind may have taken the place of its thread. Where the test is when
+            # its time is over is then not known.
+            except RuntimeError:
+                return
 
     def stop():
         faulthandler.cancel_dump_traceback_later()
+
+    def has_room():
+        """Whether a thread can be started besides the one that tells where a test is."""
+        begin()
+        ended = new_lock()
+        ended.acquire()
+        try:
+            start_thread(ended.release, ())
+            ended.acquire()
+        except RuntimeError:
+            return False
+        finally:
+            stop()
+        return True
 
     def written():
         """What was written and not read by pytest, as sections of a report."""
@@ -72,7 +93,7 @@ def keep(folder, test_time, all_time):
         """Whether no test has closed what pytest captures in."""
         return not any(stream.closed for stream in streams)
 
-    return capture, silence, watch_faults, begin, stop, written, captures
+    return capture, silence, watch_faults, begin, stop, has_room, written, captures
 
 
 def is_same(number, status):

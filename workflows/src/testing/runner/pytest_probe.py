@@ -143,17 +143,18 @@ def probe_of(orders, tell, parts, main_module):
     canaries_first = frozenset(orders["canary_first"])
     root = os.getcwd()
     guard, judge = parts["guard"], parts["reports"]
-    capture, silence, watch_faults, begin_time, stop_time, written, captures = parts["output"].keep(
+    capture, silence, watch_faults, begin_time, stop_time, has_room, written, captures = parts["output"].keep(
         orders["output"], orders["test_time"], orders["all_time"]
     )
-    leave = os._exit
+    leave, getpid = os._exit, os.getpid
+    owner = getpid()
     is_students = guard.origin(root, orders["tests"], orders["placed"])
     reasons = {}
     canary = manager = executors = libraries_unchanged = own_unchanged = None
     later_unchanged = guard.watch((), None)
     run_canary = is_untouched = has_own_instance = is_approved = None
     expected_to_fail = frozenset()
-    may_repeat = False
+    may_repeat = had_room = False
     reports = unexpected = running = None
 
     def shown(text, size=4000):
@@ -228,12 +229,13 @@ def probe_of(orders, tell, parts, main_module):
             before_students_code(is_students, remember)
 
         def pytest_sessionstart(self, session):
-            nonlocal manager, executors, may_repeat
+            nonlocal manager, executors, may_repeat, had_room
             remember()
             silence(session.config.get_terminal_writer())
             watch_faults()
             manager = session.config.pluginmanager
             executors = executors_of(manager)
+            had_room = has_room()
             may_repeat = repeats_tests(session.config, root, is_students)
 
         # What the decorator `pytest.hookimpl` sets.
@@ -299,6 +301,10 @@ def probe_of(orders, tell, parts, main_module):
         def pytest_runtest_protocol(self, item):
             nonlocal reports, running
             tell_changes(item)
+            if had_room and not has_room():
+                # What earlier tests left behind would fail this one. Another process goes on without it.
+                tell("exhausted")
+                leave(1)
             canary_first = item.nodeid in canaries_first
             if canary_first:
                 tell_canary(item)
@@ -332,6 +338,9 @@ def probe_of(orders, tell, parts, main_module):
 
         def pytest_runtest_makereport(self, item, call):
             nonlocal unexpected
+            if getpid() != owner:
+                # A test forked, and its child came back. It would go on with the other tests.
+                leave(judge.exit_status(call.excinfo))
             if call.when == "call" and not has_own_instance(item):
                 tell("changed")
             outcome = yield

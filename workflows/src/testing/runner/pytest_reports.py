@@ -114,6 +114,16 @@ def conclude(reports, may_repeat):
     return "passed", message or None, [one.subtest for one in skipped]
 
 
+def exit_status(excinfo):
+    """What Python would end with after this exception, if there was one."""
+    if excinfo is None:
+        return 0
+    status = excinfo.value.code if isinstance(excinfo.value, SystemExit) else 1
+    if status is None:
+        return 0
+    return status & 0xFF if isinstance(status, int) else 1
+
+
 def outputs_of(reports):
     """What a failed test wrote, by the titles that pytest gives it. A later attempt writes under the same titles."""
     own = [one for one in reports if one.subtest is None]

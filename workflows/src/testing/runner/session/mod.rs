@@ -6,6 +6,7 @@ use ctutor_sandbox::Stopwatch;
 use serde::Deserialize;
 
 use super::{
+    ending::NO_PROCESS_LEFT,
     kept::{Output, with_outputs},
     not_run,
 };
@@ -17,6 +18,7 @@ use crate::testing::{
 /// What every test of a run is told in which somebody changed how tests are run or told.
 const TAMPERED: &str = "the results of this run are rejected because the tests were tampered with: \
      a test that must fail has passed, pytest was modified, or a result was reported that no test produced";
+const BY_IMPORT: &str = "files of the submission start too many of them while they are imported";
 const NOT_RUN: &str = "the test was not run";
 const INTERRUPTED: &str =
     "the program ended the tests, for instance by `sys.exit`, `KeyboardInterrupt` or `pytest.exit`";
@@ -64,6 +66,8 @@ pub(super) enum Event {
         outputs: Vec<Output>,
         duration: f64,
     },
+    /// No process can be started any more; the tests are not to blame that have not begun.
+    Exhausted,
     /// Pytest ends before its tests are done.
     Interrupted {
         message: String,
@@ -118,6 +122,8 @@ pub(super) struct Session {
     /// Runs since that has begun.
     began: Stopwatch,
     pub(super) finished: Option<i32>,
+    /// No process or thread was left for the next test.
+    exhausted: bool,
     /// Why pytest ended early, and what was written until then.
     interruption: Option<String>,
     /// The paths of the worker that the process can meet.
@@ -163,6 +169,7 @@ impl Session {
             current: None,
             began: Stopwatch::start(),
             finished: None,
+            exhausted: false,
             interruption: None,
             hidden: Hidden::default(),
             tampered: false,
@@ -220,6 +227,7 @@ impl Session {
                 self.take(&test, result, message.as_deref(), duration);
                 return Step::Other;
             }
+            Some(Event::Exhausted) => self.exhausted = true,
             Some(Event::Interrupted { message, outputs }) => {
                 self.interruption = Some(with_outputs(&message, &outputs, &self.hidden));
             }
@@ -314,6 +322,10 @@ impl Session {
         };
         let (status, reason) = match (&self.current, self.finished) {
             (Some(_), Some(_)) => (Status::Crashed, with_interruption(INTERRUPTED)),
+            // If a test had used them up, it would be done, and another process would go on with the next one.
+            (None, None) if self.exhausted => {
+                (Status::Crashed, format!("not run: {NO_PROCESS_LEFT}, because {BY_IMPORT}"))
+            }
             (None, Some(_)) if self.listed.is_some() => (Status::Crashed, with_interruption(NOT_RUN)),
             _ => (status, reason.to_owned()),
         };
