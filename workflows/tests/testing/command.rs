@@ -204,3 +204,39 @@ async fn a_program_that_is_not_there_passes_no_test() {
     let report = place(plan, "").await.test().await.unwrap();
     assert_eq!(message(&report, "refuses"), "the file `./answer.sh` does not exist; it wrote nothing");
 }
+
+#[tokio::test]
+async fn commands_after_one_that_failed_to_prepare_say_so() {
+    let mut place = Place::new().await;
+    place.write(
+        "reference/ctutor-test.toml",
+        "runner = 'command'
+student_files = ['*.sh']
+[[commands]]
+name = 'compile'
+argv = ['sh', 'compile.sh']
+[[commands]]
+name = 'run'
+argv = ['./program']
+stdout = { exact = '42' }
+[[commands]]
+name = 'run by a shell'
+argv = ['sh', './program']
+stdout = { exact = '42' }
+[[commands]]
+name = 'echo'
+argv = ['echo', '42']
+stdout = { contains = '42' }
+",
+    );
+    place.write("student/compile.sh", "echo 'error: expected `;`' >&2\nexit 1\n");
+    let report = place.test().await.unwrap();
+    assert_eq!(counts(&report), (1, 3, 0), "{report:#?}");
+    assert!(message(&report, "compile").starts_with("exit status 1 instead of 0\n"), "{report:#?}");
+    let told = message(&report, "run");
+    assert!(told.starts_with("not run, because `compile` failed before it: "), "{told}");
+    assert_eq!(report.tests[1].status, Status::Skipped);
+    let told = message(&report, "run by a shell");
+    assert!(told.starts_with("exit status "), "{told}");
+    assert!(told.ends_with("\n(`compile` failed before it, which may be the reason)"), "{told}");
+}

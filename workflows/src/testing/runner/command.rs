@@ -103,17 +103,28 @@ async fn run_with(
     let tests = &bench.plan.commands;
     let budget = Budget::new(time);
     let mut reports = Vec::with_capacity(tests.len());
+    // The first command that failed and that does nothing but prepare for others, as a compiler does.
+    let mut unprepared: Option<&str> = None;
     for (number, test) in tests.iter().enumerate() {
         listener(running(number, tests.len(), Some(&test.name)));
         let remaining = budget.remaining();
-        reports.push(if remaining.is_zero() {
+        let report = if remaining.is_zero() {
             not_run(&test.name)
         } else {
-            run_one(bench, &place, test, remaining).await?
-        });
+            run_one(bench, &place, test, remaining, unprepared).await?
+        };
+        if report.result != Verdict::Passed && prepares(test) {
+            unprepared = unprepared.or(Some(&test.name));
+        }
+        reports.push(report);
     }
     listener(running(tests.len(), tests.len(), None));
     Ok(reports)
+}
+
+/// Whether nothing is expected of a command but that it succeeds.
+fn prepares(test: &CommandTest) -> bool {
+    test.stdout.is_none() && test.stdin.is_empty() && test.exit_code == 0
 }
 
 async fn run_one(
@@ -121,6 +132,7 @@ async fn run_one(
     place: &Place,
     test: &CommandTest,
     remaining: Duration,
+    unprepared: Option<&str>,
 ) -> Result<TestReport, Broken> {
     let tampered = |fault: &str| TestReport::new(&test.name, Status::Failed, Verdict::Failed, Some(fault));
     // What an earlier command left there would be bound, on the machine and as a file of the tests.
@@ -145,11 +157,21 @@ async fn run_one(
     if let Some(failure) = not_started(&outcome) {
         check_start(bench, &test.name, &test.argv, failure)?;
     }
+    if let (Some(failure), Some(before)) = (not_started(&outcome), unprepared)
+        && failure.reason == StartReason::NotFound
+    {
+        let message = format!("not run, because `{before}` failed before it: {failure}");
+        return Ok(TestReport::new(&test.name, Status::Skipped, Verdict::Failed, Some(&message)));
+    }
     let seconds = outcome.wall.as_secs_f64();
     let report = match judge(bench, place, test, &outcome) {
         Ok(()) => TestReport::new(&test.name, Status::Completed, Verdict::Passed, None),
         Err((status, mut message)) => {
             message.extend(shell_sign(&test.argv));
+            // A program that ran and wrote something else was there.
+            if let Some(before) = unprepared.filter(|_| self::status(outcome.exit) != Some(test.exit_code)) {
+                message.push_str(&format!("\n(`{before}` failed before it, which may be the reason)"));
+            }
             TestReport::new(&test.name, status, Verdict::Failed, Some(&message))
         }
     };
