@@ -2,7 +2,7 @@
 
 use ctutor_workflows::testing::report::Report;
 
-use crate::support::{Place, message};
+use crate::support::{Place, counts, message};
 
 const WRONG: &str = "def find():\n    print('mine')\n    return 41\ndef text(): return 'x'\n";
 
@@ -37,4 +37,36 @@ def test_with(): pytest.xfail('later')
     let report = report_of(WRONG, "", tests).await;
     assert_eq!(message(&report, "test_without"), "it was skipped with the submission: expected to fail");
     assert_eq!(message(&report, "test_with"), "it was skipped with the submission: expected to fail: later");
+}
+
+#[tokio::test]
+async fn frames_and_folders_of_the_worker_are_not_shown() {
+    let source = "import threading
+def find():
+    while True: pass
+def text(): return input('n?')
+def parse(): threading.Thread(target=None).start(1)
+";
+    let tests = "import pytest, answer, json
+@pytest.mark.timeout(1, method='thread')
+def test_thread(): assert answer.find() == 42
+@pytest.mark.timeout(1)
+def test_signal(): assert answer.find() == 42
+def test_input(): assert answer.text() == 'x'
+def test_library(): json.loads(answer)
+";
+    let report = report_of(source, "pytest_plugins = ['pytest_timeout']\n", tests).await;
+    assert_eq!(counts(&report), (0, 4, 0), "{report:#?}");
+    for (test, words) in [
+        ("test_thread", "File \"./answer.py\", line 3, in find\n"),
+        ("test_signal", "answer.py:3: in find\n"),
+        ("test_input", "answer.py:4: in text\n    def text(): return input('n?')\nE   OSError: "),
+        ("test_library", "\n…/json/__init__.py:"),
+    ] {
+        let told = message(&report, test);
+        assert!(told.contains(words), "{words} in {told}");
+        for hidden in ["probe.py", "-packages", "pluggy", "_pytest", "/usr/lib", "capture.py"] {
+            assert!(!told.contains(hidden), "{hidden} in {told}");
+        }
+    }
 }

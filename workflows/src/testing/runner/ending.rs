@@ -2,6 +2,7 @@
 
 use ctutor_sandbox::{Captured, Cause, Exit, Limits, Outcome};
 
+use super::frames::own_calls;
 use crate::testing::paths::Hidden;
 
 /// How much is shown of the beginning of an output, and of its end: the first error says more than those that follow
@@ -126,7 +127,7 @@ fn excerpt(output: &Captured, hidden: &Hidden, own: Option<&str>) -> String {
         None => text.to_owned(),
     };
     if !output.truncated && output.bytes.len() <= WHOLE_BYTES_MAX {
-        return shortened(&hidden.hide(&filtered(&output.text())), SHOWN_BYTES_MAX);
+        return shortened(&own_calls(&hidden.hide(&filtered(&output.text()))), SHOWN_BYTES_MAX);
     }
     // What was cut may be a part of a message to the worker, or of a path, which would not be found.
     let read = String::from_utf8_lossy(&output.bytes[..output.bytes.len().min(READ_BYTES_MAX)]).into_owned();
@@ -139,7 +140,8 @@ fn excerpt(output: &Captured, hidden: &Hidden, own: Option<&str>) -> String {
         Some(_) => read.split_once('\n').map_or("", |(_, lines)| lines),
         None => whole_at_start(&read),
     };
-    let (head, tail) = (hidden.hide(&filtered(head)), hidden.hide(&filtered(tail)));
+    let own_calls = |text: &str| own_calls(&hidden.hide(&filtered(text)));
+    let (head, tail) = (own_calls(head), own_calls(tail));
     let (head, tail) = (beginning(head.trim(), SHOWN_BYTES_MAX), end(tail.trim(), SHOWN_BYTES_MAX));
     let is_counted = !output.truncated && own.is_none();
     joined(head, tail, is_counted.then(|| output.bytes.len().saturating_sub(head.len() + tail.len())))
@@ -157,8 +159,9 @@ pub(super) fn shortened(text: &str, bytes_max: usize) -> String {
 
 /// A text that may have lost its middle, without what is too much of the rest.
 pub(super) fn excerpt_of(text: &str, after: Option<&str>, hidden: &Hidden, bytes_max: usize) -> String {
-    let Some(after) = after else { return shortened(&hidden.hide(text), bytes_max) };
-    let (head, tail) = (hidden.hide(whole_at_end(text)), hidden.hide(whole_at_start(after)));
+    let own = |text: &str| own_calls(&hidden.hide(text));
+    let Some(after) = after else { return shortened(&own(text), bytes_max) };
+    let (head, tail) = (own(whole_at_end(text)), own(whole_at_start(after)));
     joined(beginning(head.trim(), bytes_max), end(tail.trim(), bytes_max), None)
 }
 

@@ -13,7 +13,10 @@ use std::{
 
 use serde::Deserialize;
 
-use super::ending::{READ_BYTES_MAX, SHOWN_BYTES_MAX, excerpt_of, shortened};
+use super::{
+    ending::{READ_BYTES_MAX, SHOWN_BYTES_MAX, excerpt_of, shortened},
+    frames::own_calls,
+};
 use crate::testing::{
     Broken,
     bench::Place,
@@ -153,6 +156,7 @@ pub(super) fn with_outputs(message: &str, outputs: &[Output], hidden: &Hidden) -
     let written = texts.join("\n");
     // The sign for what is left out takes some of the room.
     let room = MESSAGE_BYTES_MAX.saturating_sub(written.len() + 50);
+    let message = &own_calls(message);
     let message = if message.len() > room { shortened(message, room / 2) } else { message.to_owned() };
     [message, written].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
