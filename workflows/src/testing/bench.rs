@@ -301,6 +301,17 @@ impl<'a> Bench<'a> {
         is_submitted && has_windows_lines(&self.student.join(path)).unwrap_or_default()
     }
 
+    /// The Python files of the submission that are no UTF-8, or have a character that no source has, as UTF-16 does.
+    pub(super) fn not_utf_8(&self) -> Vec<String> {
+        let is_python = |file: &&PathBuf| file.extension().is_some_and(|extension| extension == "py");
+        let is_unread = |file: &&PathBuf| {
+            fs::read(self.student.join(file))
+                .is_ok_and(|bytes| bytes.contains(&0) || std::str::from_utf8(&bytes).is_err())
+        };
+        let files = self.submission.files.iter().filter(is_python).filter(is_unread);
+        files.map(|file| files::shown(file)).collect()
+    }
+
     /// Refuses to blame a program for a full disk of the worker.
     fn check_room(&self) -> Result<(), Broken> {
         let Ok(disk) = rustix::fs::statvfs(self.folder.path()) else { return Ok(()) };

@@ -40,6 +40,25 @@ def test_with(): pytest.xfail('later')
 }
 
 #[tokio::test]
+async fn a_source_that_is_no_utf_8_is_told_by_its_name() {
+    let right = "def find(): return 42\ndef text(): return 'ä'\n";
+    let utf_16 = right.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let with_mark = [b"\xff\xfe", &utf_16[..]].concat();
+    let latin_1 = right.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
+    for source in [utf_16, with_mark, latin_1, [right.as_bytes(), b"\0"].concat()] {
+        let mut place = Place::with_answer("").await;
+        std::fs::write(place.path("student/answer.py"), &source).unwrap();
+        let report = place.test().await.unwrap();
+        assert_eq!(counts(&report), (0, 2, 0), "{report:#?}");
+        let told = message(&report, "test_right");
+        assert!(
+            told.ends_with("\n(`answer.py` is not saved as UTF-8: save it with the encoding UTF-8)"),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn frames_and_folders_of_the_worker_are_not_shown() {
     let source = "import threading
 def find():

@@ -1,6 +1,8 @@
 //! What is added to the message of a failed test, whichever runner ran it: what its author cannot know of the place where
 //! it ran. A hint changes no verdict.
 
+use std::cell::LazyCell;
+
 use ctutor_sandbox::Limits;
 
 use super::ending::{SUSPECTED, limit_behind, shortened};
@@ -11,11 +13,22 @@ const NO_INPUT: &str = "reading from stdin while output is captured";
 const NO_INPUT_HINT: &str = "the tests give no input: `input()` and the like must not run when the file is imported or \
                              one of its functions is called";
 
-/// Adds hints to the messages of the tests that failed.
-pub(super) fn add_hints(reports: &mut [TestReport], limits: &Limits) {
+/// What Python says of a source in UTF-16 or in an encoding of one byte.
+const NOT_UTF_8: [&str; 3] = [
+    "cannot contain null bytes",
+    "(unicode error) 'utf-8' codec can't decode",
+    "Non-UTF-8 code starting with",
+];
+const SAVE_AS_UTF_8: &str = "save it with the encoding UTF-8";
+const NAMES_SHOWN_MAX: usize = 3;
+
+/// Adds hints to the messages of the tests that failed. `not_utf_8` gives the sources of the submission that Python
+/// cannot read.
+pub(super) fn add_hints(reports: &mut [TestReport], limits: &Limits, not_utf_8: impl Fn() -> Vec<String>) {
+    let not_utf_8 = LazyCell::new(|| encoding_hint(&not_utf_8()));
     for report in reports.iter_mut().filter(|report| report.result == Verdict::Failed) {
         let Some(message) = &report.result_message else { continue };
-        let Some(hint) = hint(message, limits) else { continue };
+        let Some(hint) = hint(message, limits, &not_utf_8) else { continue };
         // The sign for what is left out takes some of the room.
         let room = MESSAGE_BYTES_MAX.saturating_sub(hint.len() + 60);
         let message = if message.len() > room { shortened(message, room / 2) } else { message.clone() };
@@ -23,11 +36,24 @@ pub(super) fn add_hints(reports: &mut [TestReport], limits: &Limits) {
     }
 }
 
-fn hint(message: &str, limits: &Limits) -> Option<String> {
-    if message.contains(SUSPECTED) || message.contains(NO_INPUT_HINT) {
+fn hint(
+    message: &str,
+    limits: &Limits,
+    not_utf_8: &LazyCell<Option<String>, impl FnOnce() -> Option<String>>,
+) -> Option<String> {
+    if message.contains(SUSPECTED) || message.contains(NO_INPUT_HINT) || message.contains(SAVE_AS_UTF_8) {
         return None;
     }
+    if NOT_UTF_8.iter().any(|words| message.contains(words)) {
+        return (**not_utf_8).clone();
+    }
     if message.contains(NO_INPUT) { Some(NO_INPUT_HINT.to_owned()) } else { limit_behind(message, limits) }
+}
+
+fn encoding_hint(files: &[String]) -> Option<String> {
+    let shown = files[..files.len().min(NAMES_SHOWN_MAX)].join("`, `");
+    let verb = if files.len() == 1 { "is" } else { "are" };
+    (!files.is_empty()).then(|| format!("`{shown}` {verb} not saved as UTF-8: {SAVE_AS_UTF_8}"))
 }
 
 #[cfg(test)]
@@ -37,7 +63,7 @@ mod tests {
 
     fn told(message: &str, verdict: Verdict) -> String {
         let mut reports = [TestReport::new("t", Status::Completed, verdict, Some(message))];
-        add_hints(&mut reports, &Limits { processes: 64, ..Limits::default() });
+        add_hints(&mut reports, &Limits { processes: 64, ..Limits::default() }, Vec::new);
         reports[0].result_message.clone().unwrap()
     }
 

@@ -77,7 +77,7 @@ impl Runner {
         if reports.iter().all(|report| report.result == Verdict::Skipped) {
             return Err(Broken::NoTests);
         }
-        hints::add_hints(&mut reports, &bench.limits());
+        hints::add_hints(&mut reports, &bench.limits(), || bench.not_utf_8());
         tell_missing(&mut reports, &bench.missing_files());
         if bench.plan.messages == Messages::Withheld {
             for report in &mut reports {
