@@ -127,7 +127,7 @@ async fn a_reference_that_does_not_pass_its_own_tests_is_broken() {
 
     let tests = fs::read_to_string(place.path("reference/tests/test_answer.py")).unwrap();
     for (test, reason) in [
-        ("def test_more(no_such_fixture): pass", "no_such_fixture"),
+        ("def test_more(tmp_path): tmp_path.no_such_name", "no_such_name"),
         ("def test_more(): assert answer.find() == 43", "assert 42 == 43"),
     ] {
         place.write("reference/tests/test_answer.py", &format!("{tests}\n{test}\n"));

@@ -2,7 +2,7 @@
 
 use ctutor_workflows::testing::report::Report;
 
-use crate::support::{Place, counts, message};
+use crate::support::{PLAN, Place, counts, message};
 
 const WRONG: &str = "def find():\n    print('mine')\n    return 41\ndef text(): return 'x'\n";
 
@@ -56,6 +56,29 @@ async fn a_source_that_is_no_utf_8_is_told_by_its_name() {
             "{told}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_fixture_that_the_worker_lacks_is_no_fault_of_the_submission() {
+    for (name, plugin) in
+        [("mocker", "pytest-mock"), ("benchmark", "pytest-benchmark"), ("httpx_mock", "pytest-httpx")]
+    {
+        for plan in [PLAN.to_owned(), format!("{PLAN}solution = 'solution'\n")] {
+            let mut place = Place::with_answer(WRONG).await;
+            place.write("reference/ctutor-test.toml", &plan);
+            place.write("reference/solution/answer.py", WRONG);
+            let tests = format!(
+                "import pytest\n@pytest.fixture\ndef own({name}): pass\n@pytest.mark.parametrize('n', [1])\ndef test_n(n, tmp_path, request): pass\ndef test_own(own): pass\n"
+            );
+            place.write("reference/tests/test_answer.py", &tests);
+            let fault = place.test().await.unwrap_err().to_string();
+            assert!(fault.contains("`tests/test_answer.py::test_own`"), "{fault}");
+            assert!(fault.contains(&format!("`{name}`")) && fault.contains(plugin), "{fault}");
+        }
+    }
+    let skipped = "import pytest\n@pytest.mark.skip\ndef test_a(mocker): pass\ndef test_b(): pass\n";
+    let report = report_of(WRONG, "", skipped).await;
+    assert_eq!(counts(&report), (1, 0, 1), "{report:#?}");
 }
 
 #[tokio::test]

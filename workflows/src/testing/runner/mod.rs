@@ -2,6 +2,7 @@
 
 mod command;
 mod ending;
+mod fixtures;
 mod frames;
 mod hints;
 mod junit;

@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use super::{
     Listener, Test, because,
     command::ending,
+    fixtures,
     kept::Kept,
     left_out, not_run, refuse_skip, running,
     session::{Decorator, LeftOut, Session, Step, file_of},
@@ -148,6 +149,9 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
         return Err(Broken::Listing { message: format!("`{test}` is listed twice") });
     }
     let has_solution = bench.plan.solution.is_some();
+    if let Some((test, fixture)) = session.lacking.first_key_value() {
+        return Err(Broken::Listing { message: fixtures::lacking(test, fixture) });
+    }
     let mut left_out = session.left_out;
     let tests = tests.into_iter().map(|name| {
         let decorated = left_out.remove(&name);

@@ -81,6 +81,17 @@ def left_out(item):
     return None
 
 
+def lacking_fixture(item):
+    """The first fixture that an item needs and that neither a file nor a plugin has."""
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return None
+    call = getattr(item, "callspec", None)
+    # Until pytest 7, values of parameters are no fixtures.
+    given = {"request", *info.name2fixturedefs, *getattr(call, "params", ()), *getattr(call, "funcargs", ())}
+    return next((name for name in info.names_closure if name not in given), None)
+
+
 def before_students_code(is_students, then):
     """Calls `then` once, before the first file of the student is executed or loaded."""
     pending = [then]
@@ -281,12 +292,14 @@ def probe_of(orders, tell, parts, main_module):
             stop_time()
             tell_changes()
             left = {} if wanted is not None else {item.nodeid: left_out(item) for item in items}
+            lacking = {item.nodeid: lacking_fixture(item) for item in items if not left.get(item.nodeid)}
             tell(
                 "listed",
                 tests=[item.nodeid for item in items],
                 left_out={
                     test: {"by": reason[0], "message": shown(reason[1])} for test, reason in left.items() if reason
                 },
+                lacking={test: fixture for test, fixture in lacking.items() if fixture},
             )
             if wanted is None:
                 return

@@ -49,6 +49,9 @@ pub(super) enum Event {
         /// Tests that a decorator skips or expects to fail.
         #[serde(default)]
         left_out: HashMap<String, LeftOut>,
+        /// Tests that count and need a fixture that nothing has, with its name.
+        #[serde(default)]
+        lacking: BTreeMap<String, String>,
     },
     Started {
         test: String,
@@ -112,6 +115,7 @@ pub(super) struct Session {
     pub(super) missing: Option<String>,
     pub(super) listed: Option<Vec<String>>,
     pub(super) left_out: HashMap<String, LeftOut>,
+    pub(super) lacking: BTreeMap<String, String>,
     pub(super) load_failures: HashMap<String, String>,
     /// Files that skip themselves, with the reasons.
     pub(super) load_skips: BTreeMap<String, String>,
@@ -163,6 +167,7 @@ impl Session {
             missing: None,
             listed: None,
             left_out: HashMap::new(),
+            lacking: BTreeMap::new(),
             load_failures: HashMap::new(),
             load_skips: BTreeMap::new(),
             skipped_subtests: HashMap::new(),
@@ -209,9 +214,10 @@ impl Session {
                 }
                 self.current = None;
             }
-            Some(Event::Listed { tests, left_out }) => {
+            Some(Event::Listed { tests, left_out, lacking }) => {
                 self.listed = Some(tests);
                 self.left_out = left_out;
+                self.lacking = lacking;
                 self.current = None;
             }
             Some(Event::Started { test }) => self.start(test),
