@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs,
     io::{self, Read},
     path::{Component, Path, PathBuf},
@@ -310,6 +311,15 @@ impl<'a> Bench<'a> {
         };
         let files = self.submission.files.iter().filter(is_python).filter(is_unread);
         files.map(|file| files::shown(file)).collect()
+    }
+
+    /// The names by which Python may import files that the plan or the solution names.
+    pub(super) fn named_modules(&self) -> BTreeSet<String> {
+        let patterns = self.plan.student_files.iter().filter(|pattern| !pattern.contains('*'));
+        let solution = self.solution.iter().flat_map(|solution| &solution.files);
+        let paths = patterns.map(Path::new).chain(solution.map(PathBuf::as_path));
+        let names = paths.flat_map(|path| path.iter().map(OsStr::to_string_lossy));
+        names.map(|name| name.strip_suffix(".py").unwrap_or(&name).to_owned()).collect()
     }
 
     /// Refuses to blame a program for a full disk of the worker.

@@ -11,6 +11,7 @@ mod guarded;
 mod junit;
 mod killed;
 mod lasting;
+mod libraries;
 mod messages;
 mod mocks;
 mod names;

@@ -49,10 +49,11 @@ use crate::testing::{
 
 const PROBE: &str = include_str!("pytest_probe.py");
 /// What the probe loads, by the names that it knows.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
     ("canary", include_str!("pytest_canary.py")),
     ("cases", include_str!("pytest_cases.py")),
     ("guard", include_str!("pytest_guard.py")),
+    ("modules", include_str!("pytest_modules.py")),
     ("mocks", include_str!("pytest_mocks.py")),
     ("output", include_str!("pytest_output.py")),
     ("reports", include_str!("pytest_reports.py")),
@@ -148,10 +149,10 @@ pub(super) async fn list(bench: &Bench<'_>) -> Result<Vec<Test>, Broken> {
     if let Some(test) = tests.iter().find(|test| !seen.insert(*test)) {
         return Err(Broken::Listing { message: format!("`{test}` is listed twice") });
     }
-    let has_solution = bench.plan.solution.is_some();
     if let Some((test, fixture)) = session.lacking.first_key_value() {
         return Err(Broken::Listing { message: fixtures::lacking(test, fixture) });
     }
+    let has_solution = bench.plan.solution.is_some();
     let mut left_out = session.left_out;
     let tests = tests.into_iter().map(|name| {
         let decorated = left_out.remove(&name);
@@ -397,6 +398,7 @@ fn prepare(
         "tests": bench.plan.tests.trim_end_matches('/'),
         "placed": bench.placed_files().map(Path::to_string_lossy).collect::<Vec<_>>(),
         "stand_ins": stand_ins(bench, orders.whose),
+        "named_modules": bench.named_modules(),
     });
     command.stdin = format!("{text}\n").into_bytes();
     Ok(command)

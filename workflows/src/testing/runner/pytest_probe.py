@@ -378,40 +378,6 @@ def is_own(value):
     return isinstance(value, type) and value.__module__ in ("__main__", "ctutor_runner")
 
 
-class StandIns:
-    """Finds the student's modules, and the packages that they are in, while the tests are listed without them."""
-
-    def __init__(self, names):
-        self._names = names
-
-    def find_spec(self, fullname, path=None, target=None):
-        import importlib.machinery
-
-        def is_around(inner, outer):
-            return f"{inner}.".startswith(f"{outer}.")
-
-        if self._names is not None and not any(
-            is_around(fullname, name) or is_around(name, fullname) for name in self._names
-        ):
-            return None
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
-
-    def create_module(self, spec):
-        import types
-        import unittest.mock
-
-        class StandIn(types.ModuleType):
-            def __getattr__(self, name):
-                if name.startswith("__"):
-                    raise AttributeError(name)
-                return unittest.mock.MagicMock()
-
-        return StandIn(spec.name)
-
-    def exec_module(self, module):
-        pass
-
-
 def main():
     orders, tell = open_channel()
     try:
@@ -420,10 +386,6 @@ def main():
     except ImportError:
         tell("missing", program="pytest")
         return 4
-    if orders["stand_ins"] is not False:
-        sys.meta_path.append(StandIns(orders["stand_ins"]))
-    # Last, so that a file of the student does not take the place of a library's module.
-    sys.path.append(os.getcwd())
     arguments = [
         "-c", orders["ini"], "--rootdir", os.getcwd(), "-p", "no:cacheprovider", "-p", "no:junitxml",
         "-q", "--tb=short", "--color=no", "--continue-on-collection-errors",
@@ -432,6 +394,8 @@ def main():
         arguments.append("--collect-only")
     # What canaries need is loaded once pytest has begun.
     parts = {name: load(file) for name, file in orders["files"].items() if name != "canary"}
+    is_students = parts["guard"].origin(os.getcwd(), orders["tests"], orders["placed"])
+    parts["modules"].find_modules(orders["stand_ins"], is_students, orders["named_modules"])
     probe = probe_of(orders, tell, parts, sys.modules["__main__"])
     # From here on nothing can import this module.
     sys.modules["__main__"] = type(sys)("__main__")
