@@ -6,11 +6,25 @@ import sys
 import types
 
 
-class StandIns:
-    """Finds the student's modules, and the packages that they are in, while the tests are listed without them."""
+# What imports a module for whoever asked it to.
+MESSENGERS = {"_pytest", "importlib", "pkgutil", "pluggy", "unittest"}
 
-    def __init__(self, names):
+
+class StandIns:
+    """Finds the student's modules, and the packages that they are in, while the tests are listed without them.
+
+    Only the tests get them: a library that tries whether another one is there would be misled.
+    """
+
+    def __init__(self, names, root):
         self._names = names
+        self._root = os.path.join(root, "")
+
+    def _is_for_tests(self):
+        frame = sys._getframe(2)
+        while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in MESSENGERS:
+            frame = frame.f_back
+        return frame is not None and frame.f_code.co_filename.startswith(self._root)
 
     def find_spec(self, fullname, path=None, target=None):
         def is_around(inner, outer):
@@ -19,6 +33,8 @@ class StandIns:
         if self._names is not None and not any(
             is_around(fullname, name) or is_around(name, fullname) for name in self._names
         ):
+            return None
+        if not self._is_for_tests():
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
@@ -65,6 +81,6 @@ def find_modules(stand_ins, is_students, named):
     finders = [str(finder) for finder in sys.meta_path]
     sys.meta_path.insert(finders.index(str(importlib.machinery.PathFinder)), LibrariesFirst(is_students, named))
     if stand_ins is not False:
-        sys.meta_path.append(StandIns(stand_ins))
+        sys.meta_path.append(StandIns(stand_ins, os.getcwd()))
     # Last, so that a file of the student does not take the place of a library's module.
     sys.path.append(os.getcwd())
