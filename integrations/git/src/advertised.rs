@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use git2::Oid;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{Error, Revision, source::RepositoryUrl};
+use crate::{Error, Revision, repository_url::RepositoryUrl};
 
 const HEADS: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";

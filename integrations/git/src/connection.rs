@@ -12,7 +12,7 @@ use crate::{
     Error, Options, Progress, Source, Watch,
     advertised::Advertised,
     answer::{self, Answer},
-    error::Phase,
+    fault::{self, Phase},
     secret::without_secret,
     server_words, ssh,
 };
@@ -108,7 +108,7 @@ impl Server<'_> {
             }
             _ => {}
         }
-        Error::from_fetch(&url, fault, message, notes.phase.get())
+        fault::classified(&url, fault, message, notes.phase.get())
     }
 
     /// The error of an answer that ended before anything was received.

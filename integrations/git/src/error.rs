@@ -1,30 +1,18 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    revision::{CommitId, Revision},
+    repository_url::{MalformedUrl, RepositoryUrl},
+    revision::{CommitId, MalformedRevision, Revision},
     secret::{SecretRef, SecretUnavailable},
-    server_words,
-    source::RepositoryUrl,
-    ssh,
 };
-
-/// How far a fetch was when it failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Phase {
-    #[default]
-    Connecting,
-    /// The references are known, and nothing was received yet.
-    Asking,
-    Receiving,
-}
 
 /// Why a checkout failed. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the repository URL is invalid: {reason}")]
+    #[error("{}", MalformedUrl::Invalid { reason })]
     InvalidUrl { reason: &'static str },
     /// The URL is deliberately not part of it.
-    #[error("the repository URL carries a credential; name a secret by reference instead")]
+    #[error("{}", MalformedUrl::Credential)]
     CredentialInUrl,
     #[error("the revision `{revision}`{} is invalid: {reason}", of(url.as_ref()))]
     InvalidRevision { url: Option<RepositoryUrl>, revision: String, reason: &'static str },
@@ -207,60 +195,23 @@ impl Error {
     pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
     }
+}
 
-    /// Classifies a fault of libgit2 while talking to `url`. `message` has been cleared of secrets by the caller.
-    pub(crate) fn from_fetch(
-        url: &RepositoryUrl,
-        fault: &git2::Error,
-        message: String,
-        phase: Phase,
-    ) -> Self {
-        use git2::{ErrorClass as Class, ErrorCode as Code};
+impl From<MalformedUrl> for Error {
+    fn from(malformed: MalformedUrl) -> Self {
+        match malformed {
+            MalformedUrl::Invalid { reason } => Self::InvalidUrl { reason },
+            MalformedUrl::Credential => Self::CredentialInUrl,
+        }
+    }
+}
 
-        let url = url.clone();
-        if let Some(status) = http_status(fault) {
-            return match status {
-                401 | 403 => Self::AuthenticationRefused { url },
-                404 | 410 => Self::RepositoryNotFound { url },
-                status => Self::Answered { url, status },
-            };
-        }
-        if server_words::is_other_object_format(&message) {
-            return Self::UnsupportedFormat { url };
-        }
-        if let Some(message) = server_words::reported(&message) {
-            return Self::Reported { url, message: ssh::one_line(message) };
-        }
-        match (fault.code(), fault.class()) {
-            (Code::Auth, _) if url.is_ssh() && ssh::agent_answers() => Self::SshKeyRefused { url },
-            (Code::Auth, _) if url.is_ssh() => Self::SshAgentUnavailable { url },
-            (Code::Auth, _) => Self::AuthenticationRefused { url },
-            (Code::Eof, Class::Ssh) => Self::HungUp { url, message: ssh::one_line(&message) },
-            (Code::Eof, _) if phase != Phase::Receiving => {
-                Self::HungUp { url, message: "nothing".to_owned() }
-            }
-            (Code::Timeout | Code::Eof, _) => Self::Network { url, message },
-            (Code::Certificate, _) => Self::CertificateRefused { url, message },
-            // The network's faults have a class of their own, so that this is one of this machine's files.
-            (_, Class::Os) if phase != Phase::Connecting => Self::Mirror { url, message },
-            (_, Class::Net | Class::Http | Class::Ssl | Class::Ssh | Class::Os) => {
-                Self::Network { url, message }
-            }
-            (_, Class::Indexer | Class::Zlib) => Self::Damaged { url, message },
-            // libgit2 reads the mirror here, to tell the server what it has already.
-            _ => Self::Mirror { url, message },
-        }
+impl From<MalformedRevision> for Error {
+    fn from(MalformedRevision { revision, reason }: MalformedRevision) -> Self {
+        Self::InvalidRevision { url: None, revision, reason }
     }
 }
 
 fn of(url: Option<&RepositoryUrl>) -> String {
     url.map(|url| format!(" of `{url}`")).unwrap_or_default()
-}
-
-/// libgit2 gives the status only in its message.
-fn http_status(fault: &git2::Error) -> Option<u16> {
-    if fault.class() != git2::ErrorClass::Http {
-        return None;
-    }
-    fault.message().strip_prefix("unexpected http status code: ")?.trim().parse().ok()
 }

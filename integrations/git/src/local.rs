@@ -19,8 +19,8 @@ use crate::{
     CommitId, Error, Options, Progress, Watch,
     advertised::{Advertised, PACKED, PEELED, Unreadable},
     objects::{EntryKind, Objects, Peeled},
+    repository_url::RepositoryUrl,
     server_words,
-    source::RepositoryUrl,
     tree::within,
 };
 

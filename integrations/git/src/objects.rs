@@ -6,7 +6,7 @@
 
 use git2::{ObjectType, Oid, Repository};
 
-use crate::{CommitId, Error, loose::Loose, source::RepositoryUrl};
+use crate::{CommitId, Error, loose::Loose, repository_url::RepositoryUrl};
 
 /// A tag may be one of a tag.
 const TAGS_MAX: usize = 16;

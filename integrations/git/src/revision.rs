@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::Error;
-
 const REVISION_BYTES_MAX: usize = 255;
 /// Of a revision that is refused.
 const SHOWN_CHARS_MAX: usize = 100;
@@ -28,6 +26,15 @@ pub enum Revision {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommitId(String);
 
+/// A string is not a valid [`Revision`] or [`CommitId`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the revision `{revision}` is invalid: {reason}")]
+pub struct MalformedRevision {
+    /// The start of the string, in which control characters are escaped.
+    pub revision: String,
+    pub reason: &'static str,
+}
+
 impl CommitId {
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,9 +48,9 @@ impl From<git2::Oid> for CommitId {
 }
 
 impl FromStr for CommitId {
-    type Err = Error;
+    type Err = MalformedRevision;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, MalformedRevision> {
         if text.len() == COMMIT_ID_DIGITS && is_hexadecimal(text) {
             return Ok(Self(text.to_ascii_lowercase()));
         }
@@ -69,9 +76,9 @@ impl Revision {
 }
 
 impl FromStr for Revision {
-    type Err = Error;
+    type Err = MalformedRevision;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, MalformedRevision> {
         if let Ok(commit) = text.parse() {
             return Ok(Self::Commit(commit));
         }
@@ -93,12 +100,12 @@ impl FromStr for Revision {
     }
 }
 
-fn invalid(text: &str, reason: &'static str) -> Error {
+fn invalid(text: &str, reason: &'static str) -> MalformedRevision {
     let mut revision: String = text.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
         revision.push('…');
     }
-    Error::InvalidRevision { url: None, revision, reason }
+    MalformedRevision { revision, reason }
 }
 
 /// Why a text that Git takes for no name is none.

@@ -5,11 +5,19 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Credential, UrlPrefix};
+use crate::UrlPrefix;
 
 /// The name of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SecretRef(pub String);
+
+/// A user name and the name of a secret. The worker looks up the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// GitLab accepts any name with an access token; its documentation uses `oauth2`.
+    pub username: String,
+    pub secret: SecretRef,
+}
 
 /// A secret, and the only places that it may be sent to.
 #[derive(Clone, Debug)]

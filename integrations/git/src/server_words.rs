@@ -1,6 +1,6 @@
 //! What a Git server says in words alone. The protocol has no codes, so this is the only place that reads them.
 
-use crate::{Error, source::RepositoryUrl, ssh::one_line};
+use crate::{Error, repository_url::RepositoryUrl, ssh::one_line};
 
 /// What `git pack-objects` and `git upload-pack` say of a repository that they cannot read, in lower case.
 const DAMAGE: [&str; 11] = [

@@ -17,12 +17,6 @@ const KNOWN: &[&str] = &[
     "api/src/graphql/types/task_queue.rs",
     "api/src/graphql/types/workflow_execution.rs",
     "api/src/graphql/types/workflow_type.rs",
-    "integrations/git/src/error.rs",
-    "integrations/git/src/prefix.rs",
-    "integrations/git/src/revision.rs",
-    "integrations/git/src/secret.rs",
-    "integrations/git/src/server_words.rs",
-    "integrations/git/src/source.rs",
 ];
 
 #[test]
