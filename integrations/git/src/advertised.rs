@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use git2::Oid;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{Error, Revision, repository_url::RepositoryUrl};
+use crate::{Error, Naming, Revision, repository_url::RepositoryUrl};
 
 const HEADS: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";
@@ -127,6 +127,7 @@ impl Advertised {
             return Err(Error::AmbiguousRevision {
                 url: url.clone(),
                 revision: Revision::Name(name.to_owned()),
+                naming: Naming::Reference,
                 candidates: list(found.iter().map(|reference| reference.name.as_str())),
             });
         }

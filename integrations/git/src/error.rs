@@ -2,7 +2,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     repository_url::{MalformedUrl, RepositoryUrl},
-    revision::{CommitId, MalformedRevision, Revision},
+    revision::{CommitId, MalformedRevision, Naming, Revision},
     secret::{SecretRef, SecretUnavailable},
 };
 
@@ -89,9 +89,9 @@ pub enum Error {
     #[error("`{url}` has no commit, branch or tag `{}`{hint}", revision.to_string().escape_debug())]
     UnknownRevision { url: RepositoryUrl, revision: Revision, hint: String },
     #[error("`{revision}` is ambiguous in `{url}`; name one of {candidates}")]
-    AmbiguousRevision { url: RepositoryUrl, revision: Revision, candidates: String },
+    AmbiguousRevision { url: RepositoryUrl, revision: Revision, naming: Naming, candidates: String },
     #[error("`{revision}` of `{url}` is a {kind}, expected a commit")]
-    NotACommit { url: RepositoryUrl, revision: Revision, kind: git2::ObjectType },
+    NotACommit { url: RepositoryUrl, revision: Revision, naming: Naming, kind: git2::ObjectType },
     #[error(
         "`{revision}` cannot be fetched from `{url}`, which is a shallow clone without its whole history; \
          run `git fetch --unshallow` there"
@@ -173,6 +173,9 @@ impl Error {
 
     /// Whether the content of the repository prevents the checkout, so that only somebody who pushes to it can change
     /// that.
+    ///
+    /// An ID that is no commit's, or that of several commits, is not of it: no push makes it another, so that it is for
+    /// the one who named it, as an ID is that the repository does not have. What a branch or a tag means was pushed.
     pub fn is_of_the_content(&self) -> bool {
         matches!(
             self,
@@ -181,8 +184,8 @@ impl Error {
                 | Self::Damaged { .. }
                 | Self::PartialClone { .. }
                 | Self::EmptyRepository { .. }
-                | Self::AmbiguousRevision { revision: Revision::Name(_), .. }
-                | Self::NotACommit { .. }
+                | Self::AmbiguousRevision { naming: Naming::Reference, .. }
+                | Self::NotACommit { naming: Naming::Reference, .. }
         )
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     fs::File,
 };
 
@@ -10,7 +10,7 @@ use git2::Oid;
 use secrecy::SecretString;
 
 use crate::{
-    CommitId, Error, Revision,
+    CommitId, Error, Naming, Revision,
     advertised::{Advertised, Reference, list},
     connection::{Received, Server},
     local::{Copying, Local},
@@ -236,25 +236,27 @@ impl Mirror {
 
     /// The commit that a full ID means, which may be that of a tag.
     pub(crate) fn meaning(&self, objects: &Objects<'_>, id: &CommitId) -> Result<Option<CommitId>, Error> {
-        objects.meaning_of(id)?.map(|peeled| self.expect_commit(peeled)).transpose()
+        objects.meaning_of(id)?.map(|peeled| self.expect_commit(peeled, Naming::Id)).transpose()
     }
 
+    /// The commit that a reference means.
     fn peel(&self, objects: &Objects<'_>, id: Oid) -> Result<CommitId, Error> {
-        self.expect_commit(objects.peel(id)?)
+        self.expect_commit(objects.peel(id)?, Naming::Reference)
     }
 
-    fn expect_commit(&self, peeled: Peeled) -> Result<CommitId, Error> {
+    fn expect_commit(&self, peeled: Peeled, naming: Naming) -> Result<CommitId, Error> {
         match peeled {
             Peeled::Commit(commit) => Ok(commit),
             Peeled::Other(kind) => Err(Error::NotACommit {
                 url: self.source.url.clone(),
                 revision: self.source.revision.clone(),
+                naming,
                 kind,
             }),
         }
     }
 
-    /// The commit of the branches and tags that the revision is a short ID of.
+    /// The commit of the branches and tags that the revision is a short ID of, which may be that of a tag.
     pub(crate) fn short(
         &self,
         objects: &Objects<'_>,
@@ -262,13 +264,16 @@ impl Mirror {
     ) -> Result<Option<CommitId>, Error> {
         let Some(digits) = self.source.revision.as_short_id() else { return Ok(None) };
         let mut pending: VecDeque<Oid> = VecDeque::new();
+        let mut seen: HashSet<Oid> = HashSet::new();
+        let mut found: BTreeSet<CommitId> = BTreeSet::new();
         for tip in advertised.tips() {
             if let Ok(Peeled::Commit(commit)) = objects.peel(tip) {
                 pending.extend(Oid::from_str(commit.as_str()));
+                if tip.to_string().starts_with(&digits) {
+                    found.insert(commit);
+                }
             }
         }
-        let mut seen: HashSet<Oid> = HashSet::new();
-        let mut found: Vec<CommitId> = Vec::new();
         while let Some(id) = pending.pop_front() {
             if !seen.insert(id) {
                 continue;
@@ -279,28 +284,31 @@ impl Mirror {
             }
             let commit = CommitId::from(id);
             if commit.as_str().starts_with(&digits) && found.len() <= CANDIDATES_MAX {
-                found.push(commit);
+                found.insert(commit);
             }
             // A shallow clone has not all parents.
             pending.extend(objects.parents_of(id).unwrap_or_default());
         }
-        found.sort();
         if found.len() > 1 {
             return Err(Error::AmbiguousRevision {
                 url: self.source.url.clone(),
                 revision: self.source.revision.clone(),
+                naming: Naming::Id,
                 candidates: list(found.iter().map(CommitId::as_str)),
             });
         }
-        Ok(found.pop())
+        Ok(found.pop_first())
     }
 
-    /// The error for a commit ID that is not here: damage if a branch or a tag has it.
-    fn lost_or_unknown(&self, objects: &Objects<'_>, listed: &Advertised) -> Error {
+    /// The error for a commit ID that is not here: damage if a branch or a tag has it, and what it is if it is that of
+    /// another object.
+    pub(crate) fn lost_or_unknown(&self, objects: &Objects<'_>, listed: &Advertised) -> Error {
         let digits = self.source.revision.digits();
         let has = |id: &Oid| digits.as_ref().is_some_and(|digits| id.to_string().starts_with(digits));
-        let fault = listed.tips().filter(has).find_map(|id| self.peel(objects, id).err());
-        fault.unwrap_or_else(|| self.unknown(listed))
+        let judge = |peeled| self.expect_commit(peeled, Naming::Id);
+        let fault = listed.tips().filter(has).find_map(|id| objects.peel(id).and_then(judge).err());
+        let other = || judge(objects.peel(objects.starting_with(digits.as_ref()?)?).ok()?).err();
+        fault.or_else(other).unwrap_or_else(|| self.unknown(listed))
     }
 
     pub(crate) fn unknown(&self, listed: &Advertised) -> Error {

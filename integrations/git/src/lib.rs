@@ -32,7 +32,7 @@ pub use error::Error;
 pub use options::{LocalSources, Options};
 pub use prefix::{MalformedPrefix, UrlPrefix};
 pub use repository_url::{MalformedUrl, RepositoryUrl};
-pub use revision::{CommitId, MalformedRevision, Revision};
+pub use revision::{CommitId, MalformedRevision, Naming, Revision};
 pub use secret::{Credential, NoSecrets, Secret, SecretRef, SecretSource, SecretUnavailable};
 pub use source::Source;
 pub use tree::Written;

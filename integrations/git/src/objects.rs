@@ -67,6 +67,11 @@ impl<'a> Objects<'a> {
         }
     }
 
+    /// The object whose ID begins with these digits, if there is one and no other.
+    pub(crate) fn starting_with(&self, digits: &str) -> Option<Oid> {
+        self.odb.exists_prefix(Oid::from_str(digits).ok()?, digits.len()).ok()
+    }
+
     /// Follows tags to what they mean.
     pub(crate) fn peel(&self, mut id: Oid) -> Result<Peeled, Error> {
         for _ in 0..TAGS_MAX {

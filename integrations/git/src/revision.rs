@@ -22,6 +22,15 @@ pub enum Revision {
     Name(String),
 }
 
+/// What of a repository a revision was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Naming {
+    /// The name of a reference. What it means is decided by those who push.
+    Reference,
+    /// The ID of an object, in full or its first digits. It means the same whatever is pushed.
+    Id,
+}
+
 /// Forty hexadecimal digits, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommitId(String);

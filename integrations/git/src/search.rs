@@ -56,7 +56,11 @@ impl Mirror {
                 return Ok(commit);
             }
         }
-        Err(fault.unwrap_or_else(|| if is_all { self.unknown(listed) } else { error }))
+        match fault {
+            Some(fault) => Err(fault),
+            None if is_all => Err(self.lost_or_unknown(&self.objects(repository)?, listed)),
+            None => Err(error),
+        }
     }
 
     fn download_reference(

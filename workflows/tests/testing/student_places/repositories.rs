@@ -58,9 +58,23 @@ async fn an_empty_submission_is_a_finished_test_and_a_wrong_commit_is_not() {
     app.commit("student-2", &[(b"answer.py", RIGHT)]);
     let mut input = app.input("student-2");
     input["submission"]["commit"] = json!("none");
-    let (kind, message) = app.failure(input).await;
+    let (kind, message) = app.failure(input.clone()).await;
     assert_eq!(kind, "RepositoryUnusable");
     assert!(message.ends_with("has no commit, branch or tag `none`"), "{message}");
+
+    // No push can make it a commit: whoever starts the test has named it.
+    let repository = app.repository("student-2");
+    let tree = repository.find_reference("refs/heads/main").unwrap().peel_to_tree().unwrap().id();
+    for id in [&tree.to_string(), &tree.to_string()[..10]] {
+        input["submission"]["commit"] = json!(id);
+        let (kind, message) = app.failure(input.clone()).await;
+        assert_eq!(kind, "RepositoryUnusable");
+        assert!(message.ends_with("is a tree, expected a commit"), "{message}");
+    }
+    repository.reference("refs/tags/tree", tree, true, "a tree").unwrap();
+    input["submission"]["commit"] = json!("tree");
+    let (score, message) = app.score(input).await;
+    assert!(score == 0.0 && message.ends_with("is a tree, expected a commit"), "{score} {message}");
     app.stop().await;
 }
 
