@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     CommitId, Error, LocalSources, Options, SecretSource, Source, Watch, Written, answer,
+    line::Line,
     mirror::{self, Mirror},
     private_folder,
 };
@@ -52,6 +53,8 @@ impl RepositoryCache {
             private_folder::make(&folder).map_err(Error::io("making the repository cache"))?;
         }
         bound_silence(options.server_timeout);
+        #[cfg(unix)]
+        crate::socket::register(options.server_timeout);
         answer::keep();
         let places = Arc::new(Semaphore::new(options.checkouts_at_once_max.max(1)));
         let (folder, options, fetching) = (folder.into(), Arc::new(options), Arc::default());
@@ -79,6 +82,9 @@ impl RepositoryCache {
             place = Arc::clone(&self.places).acquire_owned() => place.map_err(|_| Error::Canceled)?,
         };
         let deadline = Instant::now() + self.options.timeout;
+        // Where libgit2 looks at no token, the end of the connection stops it.
+        let line = Line::default();
+        let _cut_when_dropped = line.cut_when_dropped();
         // The work has a token of its own, so that the time limit and a dropped future end it too.
         let stop = watch.cancel.child_token();
         let _stop_when_dropped = stop.clone().drop_guard();
@@ -89,6 +95,7 @@ impl RepositoryCache {
             secrets: Arc::clone(&self.secrets),
             options: Arc::clone(&self.options),
             watch: Watch { cancel: stop, progress: watch.progress.clone() },
+            line,
             _place: Arc::new(place),
         };
         let work = async {

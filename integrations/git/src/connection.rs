@@ -13,6 +13,7 @@ use crate::{
     advertised::Advertised,
     answer::{self, Answer},
     fault::{self, Phase},
+    line::Line,
     secret::without_secret,
     server_words, ssh,
 };
@@ -26,6 +27,7 @@ pub(crate) struct Server<'a> {
     pub(crate) secret: Option<&'a SecretString>,
     pub(crate) options: &'a Options,
     pub(crate) watch: &'a Watch,
+    pub(crate) line: &'a Line,
 }
 
 /// What came of receiving.
@@ -57,7 +59,16 @@ impl Server<'_> {
         repository: &git2::Repository,
         decide: impl FnOnce(&Advertised) -> Result<(Vec<String>, T), Error>,
     ) -> Result<Received<T>, Error> {
+        self.line.over(|| self.receive_over_line(repository, decide))
+    }
+
+    fn receive_over_line<T>(
+        &self,
+        repository: &git2::Repository,
+        decide: impl FnOnce(&Advertised) -> Result<(Vec<String>, T), Error>,
+    ) -> Result<Received<T>, Error> {
         self.check()?;
+        self.line.allow(self.options.references_bytes_max);
         answer::forget();
         let notes = Notes::default();
         let told = |fault: git2::Error| self.explain(&fault, &notes);
@@ -68,6 +79,8 @@ impl Server<'_> {
         let default = listed.iter().find(|head| head.name() == "HEAD").and_then(|head| head.symref_target());
         let advertised = Advertised::listed(listed.iter().map(|head| (head.name().to_owned(), head.oid())))
             .with_head(default.map(str::to_owned));
+        // From here on the callbacks bound what is received.
+        self.line.allow(u64::MAX);
         let (refspecs, decision) = decide(&advertised)?;
         notes.phase.set(Phase::Asking);
         answer::forget();
@@ -84,6 +97,15 @@ impl Server<'_> {
     fn explain(&self, fault: &git2::Error, notes: &Notes) -> Error {
         if let Some(error) = notes.stopped.take() {
             return error;
+        }
+        if self.watch.cancel.is_cancelled() {
+            return Error::Canceled;
+        }
+        if self.line.is_exhausted() {
+            return Error::LimitExceeded {
+                limit: "references_bytes_max",
+                max: self.options.references_bytes_max,
+            };
         }
         let url = self.source.url.clone();
         if fault.code() == git2::ErrorCode::Certificate

@@ -318,6 +318,7 @@ impl Mirror {
     }
 
     pub(crate) fn server<'a>(&'a self, secret: Option<&'a SecretString>) -> Server<'a> {
-        Server { source: &self.source, secret, options: &self.options, watch: &self.watch }
+        let (source, options, watch, line) = (&self.source, &self.options, &self.watch, &self.line);
+        Server { source, secret, options, watch, line }
     }
 }

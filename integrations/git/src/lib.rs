@@ -7,6 +7,7 @@ mod connection;
 mod error;
 mod fault;
 mod fetch;
+mod line;
 mod local;
 mod loose;
 mod mirror;
@@ -22,6 +23,8 @@ mod revision;
 mod search;
 mod secret;
 mod server_words;
+#[cfg(unix)]
+mod socket;
 mod source;
 mod ssh;
 mod tree;

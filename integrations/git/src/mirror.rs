@@ -18,7 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     CommitId, Credential, Error, Options, Revision, SecretSource, Source, UrlPrefix, Watch, Written,
-    objects::Objects, tree::Writer,
+    line::Line, objects::Objects, tree::Writer,
 };
 
 /// The mirror of one source, and the request of one caller.
@@ -30,6 +30,7 @@ pub(crate) struct Mirror {
     pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) options: Arc<Options>,
     pub(crate) watch: Watch,
+    pub(crate) line: Line,
     /// Held until the last thread is done, even if the caller no longer waits.
     pub(crate) _place: Arc<OwnedSemaphorePermit>,
 }

@@ -7,6 +7,8 @@ use crate::UrlPrefix;
 pub struct Options {
     /// How many bytes one fetch may receive.
     pub received_bytes_max: u64,
+    /// How many bytes the list of references may have that a server sends, over HTTP.
+    pub references_bytes_max: u64,
     /// How many objects one fetch may receive.
     pub objects_max: u64,
     /// How many bytes a mirror may take on disk.
@@ -46,6 +48,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             received_bytes_max: 256 << 20,
+            references_bytes_max: 64 << 20,
             objects_max: 500_000,
             repository_bytes_max: 1 << 30,
             object_bytes_max: 16 << 20,

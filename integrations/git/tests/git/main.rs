@@ -8,6 +8,7 @@ mod malformed;
 mod odd;
 mod refs;
 mod revisions;
+mod slow;
 mod spoiled;
 #[cfg(unix)]
 mod ssh;
@@ -15,3 +16,4 @@ mod ssh;
 mod sshd;
 mod support;
 mod upstream;
+mod wire;
