@@ -3,7 +3,7 @@
 //! libgit2 skips a packet line `ERR` where it waits for `ACK` or `NAK`, and takes a body without a length for an empty
 //! one. Both look to its callers like a connection that was cut off, and only its trace tells them apart.
 
-use std::{cell::RefCell, sync::Once};
+use std::{cell::RefCell, sync::Once, time::Duration};
 
 use git2::TraceLevel;
 
@@ -12,6 +12,7 @@ const KEPT_BYTES_MAX: usize = 8192;
 const REQUEST: &[u8] = b"Sending request:";
 /// What `git http-backend` writes before the list, which another program makes.
 const BEGUN_LIST: &[u8] = b"001e# service=git-upload-pack\n0000";
+const ENCODINGS: [&str; 5] = ["gzip", "x-gzip", "deflate", "br", "zstd"];
 const RECEIVED: &[u8] = b"Received:\n";
 
 thread_local! {
@@ -59,6 +60,34 @@ pub(crate) fn is_begun_list() -> bool {
     ANSWER.with_borrow(|answer| {
         let Some((headers, body)) = parts(answer) else { return false };
         body_of(&headers, body).is_some_and(|body| body.starts_with(BEGUN_LIST))
+    })
+}
+
+/// Whether the list of references in the last answer begins so.
+pub(crate) fn list_begins_with(start: &[u8]) -> bool {
+    ANSWER.with_borrow(|answer| {
+        let Some((headers, body)) = parts(answer) else { return false };
+        let body = body_of(&headers, body).unwrap_or_default();
+        body.strip_prefix(BEGUN_LIST).unwrap_or(body).starts_with(start)
+    })
+}
+
+/// How the body of the last answer is encoded, if it is. Other values could be anything, also a credential.
+pub(crate) fn encoding() -> Option<&'static str> {
+    let told = header("content-encoding:")?;
+    ENCODINGS.into_iter().find(|encoding| *encoding == told)
+}
+
+/// How long the last answer asks to wait. The other form, the time of day, depends on two clocks and is not read.
+pub(crate) fn retry_after() -> Option<Duration> {
+    header("retry-after:")?.parse().ok().map(Duration::from_secs)
+}
+
+/// The value of a header of the last answer, in lower case.
+fn header(start: &str) -> Option<String> {
+    ANSWER.with_borrow(|answer| {
+        let (headers, _) = parts(answer)?;
+        headers.lines().find_map(|line| line.strip_prefix(start)).map(|value| value.trim().to_owned())
     })
 }
 

@@ -12,8 +12,9 @@ use crate::{
     Error, Options, Progress, Source, Watch,
     advertised::Advertised,
     answer::{self, Answer},
-    fault::{self, Phase},
+    certificate, fault,
     line::Line,
+    phase::Phase,
     secret::without_secret,
     server_words, ssh,
 };
@@ -44,6 +45,7 @@ struct Notes {
     offered: Cell<bool>,
     stopped: RefCell<Option<Error>>,
     host_key: RefCell<Option<String>>,
+    certificate: RefCell<Option<String>>,
     told: RefCell<Vec<u8>>,
     phase: Cell<Phase>,
 }
@@ -130,7 +132,14 @@ impl Server<'_> {
             }
             _ => {}
         }
-        fault::classified(&url, fault, message, notes.phase.get())
+        match fault::classified(&url, fault, message, notes.phase.get()) {
+            Error::CertificateRefused { url, message, .. } => {
+                let shown = notes.certificate.take();
+                let certificate = shown.map(|shown| format!("it is {shown}; ")).unwrap_or_default();
+                Error::CertificateRefused { url, message, certificate }
+            }
+            error => error,
+        }
     }
 
     /// The error of an answer that ended before anything was received.
@@ -153,13 +162,13 @@ impl Server<'_> {
     fn callbacks<'a>(&'a self, notes: &'a Notes) -> RemoteCallbacks<'a> {
         let mut callbacks = RemoteCallbacks::new();
         callbacks.credentials(|url, user, wanted| self.credential(url, user, wanted, &notes.offered));
-        if self.source.url.is_ssh() {
-            // Only to say which key it was: libgit2 has compared it with `known_hosts`, and its judgment stands.
-            callbacks.certificate_check(|shown, _| {
-                notes.host_key.replace(shown.as_hostkey().and_then(ssh::describe));
-                Ok(CertificateCheckStatus::CertificatePassthrough)
-            });
-        }
+        // Only to say which one it was: libgit2 has compared a key with `known_hosts`, and a certificate with those of
+        // the system, and its judgment stands.
+        callbacks.certificate_check(|shown, _| {
+            notes.host_key.replace(shown.as_hostkey().and_then(ssh::describe));
+            notes.certificate.replace(shown.as_x509().map(|shown| certificate::describe(shown.data())));
+            Ok(CertificateCheckStatus::CertificatePassthrough)
+        });
         callbacks.sideband_progress(|text| {
             let mut told = notes.told.borrow_mut();
             told.extend_from_slice(text);

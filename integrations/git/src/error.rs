@@ -1,4 +1,4 @@
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use crate::{
     repository_url::{MalformedUrl, RepositoryUrl},
@@ -61,8 +61,15 @@ pub enum Error {
     /// The server answered in the words of the Git protocol.
     #[error("`{url}` reported an error: {message}")]
     Reported { url: RepositoryUrl, message: String },
-    #[error("the certificate of `{url}` is not accepted: {message}")]
-    CertificateRefused { url: RepositoryUrl, message: String },
+    #[error(
+        "the certificate of `{url}` is not accepted: {message}; {certificate}if it is right, let the worker's machine \
+         trust its authority, or itself: add the one to the certificates of the system, or name a file with both in \
+         `SSL_CERT_FILE` of the worker"
+    )]
+    CertificateRefused { url: RepositoryUrl, message: String, certificate: String },
+    /// A web server is there, and no Git behind it, or one that does not answer as this worker asks.
+    #[error("`{url}` does not answer as a Git repository: {reason}")]
+    NotGit { url: RepositoryUrl, reason: String },
     #[error("there is no repository at `{url}`")]
     RepositoryNotFound { url: RepositoryUrl },
     /// Git reads no repository of another user unless it is told to, since its configuration could run programs.
@@ -98,7 +105,12 @@ pub enum Error {
     )]
     Shallow { url: RepositoryUrl, revision: Revision },
     #[error("`{url}` answered with HTTP status {status}")]
-    Answered { url: RepositoryUrl, status: u16 },
+    Answered {
+        url: RepositoryUrl,
+        status: u16,
+        /// How long the server asks to wait, if it does.
+        retry_after: Option<Duration>,
+    },
     #[error("`{url}` cannot be reached: {message}")]
     Network { url: RepositoryUrl, message: String },
     #[error("`{url}` was not fetched within {timeout_ms} ms")]
@@ -150,6 +162,7 @@ impl Error {
             | Self::AuthenticationRefused { .. }
             | Self::UnknownHostKey { .. }
             | Self::CertificateRefused { .. }
+            | Self::NotGit { .. }
             | Self::SshAgentUnavailable { .. }
             | Self::SshKeyRefused { .. }
             | Self::RepositoryNotFound { .. }
@@ -168,6 +181,14 @@ impl Error {
             | Self::Damaged { .. }
             | Self::PartialClone { .. }
             | Self::DestinationExists { .. } => false,
+        }
+    }
+
+    /// How long the server asks to wait before it is asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Answered { retry_after, .. } if self.is_retryable() => *retry_after,
+            _ => None,
         }
     }
 

@@ -1,16 +1,6 @@
 //! What a fault of libgit2 means that it met while it talked to a server.
 
-use crate::{Error, repository_url::RepositoryUrl, server_words, ssh};
-
-/// How far a fetch was when it failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Phase {
-    #[default]
-    Connecting,
-    /// The references are known, and nothing was received yet.
-    Asking,
-    Receiving,
-}
+use crate::{Error, answer, not_git, phase::Phase, repository_url::RepositoryUrl, server_words, ssh};
 
 /// Classifies a fault of libgit2 while talking to `url`. `message` has been cleared of secrets by the caller.
 pub(crate) fn classified(url: &RepositoryUrl, fault: &git2::Error, message: String, phase: Phase) -> Error {
@@ -21,7 +11,7 @@ pub(crate) fn classified(url: &RepositoryUrl, fault: &git2::Error, message: Stri
         return match status {
             401 | 403 => Error::AuthenticationRefused { url },
             404 | 410 => Error::RepositoryNotFound { url },
-            status => Error::Answered { url, status },
+            status => Error::Answered { url, status, retry_after: answer::retry_after() },
         };
     }
     if server_words::is_other_object_format(&message) {
@@ -30,6 +20,9 @@ pub(crate) fn classified(url: &RepositoryUrl, fault: &git2::Error, message: Stri
     if let Some(message) = server_words::reported(&message) {
         return Error::Reported { url, message: ssh::one_line(message) };
     }
+    if let Some(reason) = not_git::reason(fault, &message, phase) {
+        return Error::NotGit { url, reason };
+    }
     match (fault.code(), fault.class()) {
         (Code::Auth, _) if url.is_ssh() && ssh::agent_answers() => Error::SshKeyRefused { url },
         (Code::Auth, _) if url.is_ssh() => Error::SshAgentUnavailable { url },
@@ -37,7 +30,12 @@ pub(crate) fn classified(url: &RepositoryUrl, fault: &git2::Error, message: Stri
         (Code::Eof, Class::Ssh) => Error::HungUp { url, message: ssh::one_line(&message) },
         (Code::Eof, _) if phase != Phase::Receiving => Error::HungUp { url, message: "nothing".to_owned() },
         (Code::Timeout | Code::Eof, _) => Error::Network { url, message },
-        (Code::Certificate, _) => Error::CertificateRefused { url, message },
+        (code, class)
+            if code == Code::Certificate
+                || (class == Class::Ssl && server_words::is_refused_certificate(&message)) =>
+        {
+            Error::CertificateRefused { url, message, certificate: String::new() }
+        }
         // The network's faults have a class of their own, so that this is one of this machine's files.
         (_, Class::Os) if phase != Phase::Connecting => Error::Mirror { url, message },
         (_, Class::Net | Class::Http | Class::Ssl | Class::Ssh | Class::Os) => {

@@ -3,6 +3,7 @@
 mod advertised;
 mod answer;
 mod cache;
+mod certificate;
 mod connection;
 mod error;
 mod fault;
@@ -11,10 +12,12 @@ mod line;
 mod local;
 mod loose;
 mod mirror;
+mod not_git;
 mod objects;
 mod options;
 #[cfg(unix)]
 mod owner;
+mod phase;
 mod prefix;
 pub mod private_folder;
 mod refs;

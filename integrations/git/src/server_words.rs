@@ -64,6 +64,11 @@ pub(crate) fn is_shallow_list(message: &str) -> bool {
     message == "invalid packet line"
 }
 
+/// Whether libgit2 refuses a certificate. It has a code for that, which it loses when a callback looks at the certificate.
+pub(crate) fn is_refused_certificate(message: &str) -> bool {
+    matches!(message, "the SSL certificate is invalid" | "hostname does not match certificate")
+}
+
 /// The extension of a repository of this machine that libgit2 does not know.
 pub(crate) fn unsupported_extension(message: &str) -> Option<&str> {
     message.strip_prefix("unsupported extension name ")

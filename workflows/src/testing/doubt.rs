@@ -54,7 +54,7 @@ mod tests {
     fn only_what_is_seen_in_attempts_one_after_the_other_has_lasted() {
         let url = || "https://git.example/a.git".parse().unwrap();
         let seen = Error::Speechless { url: url(), asked: "`main`".to_owned() };
-        let other = Error::Answered { url: url(), status: 503 };
+        let other = Error::Answered { url: url(), status: 503, retry_after: None };
         let verdicts = |errors: &[&Error]| {
             let mut doubt = Doubt::default();
             let judge = |error: &&Error| {

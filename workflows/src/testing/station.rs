@@ -1,6 +1,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ctutor_engine::{activity::ActivityError, chain};
@@ -8,6 +9,10 @@ use ctutor_git::{Error, RepositoryCache};
 use ctutor_sandbox::{Sandbox, Unavailable};
 
 use super::{Broken, paths::Hidden, places::Places, plan::Maxima};
+
+/// Bounds of the delay that a server may ask for: it neither takes the pause out of the policy nor holds a test for good.
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
 /// What the testing activities use of their worker.
 #[derive(Debug)]
@@ -81,7 +86,11 @@ pub(super) fn git_failure(whose: Whose, error: &Error) -> ActivityError {
     }
     let kind = match error {
         error if error.is_retryable() => {
-            return ActivityError::retryable("RepositoryUnavailable", cannot_be_fetched(whose, error));
+            let failure = ActivityError::retryable("RepositoryUnavailable", cannot_be_fetched(whose, error));
+            return match error.retry_after() {
+                Some(delay) => failure.retry_after(delay.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX)),
+                None => failure,
+            };
         }
         Error::SecretRefused { .. } | Error::SecretInTheClear { .. } => "SecretRefused",
         Error::SourceRefused { .. } => "SourceRefused",
@@ -127,6 +136,19 @@ mod tests {
 
     use super::*;
     use crate::testing::SecretFolder;
+
+    #[test]
+    fn a_server_that_asks_to_wait_is_given_its_time_within_bounds() {
+        let after = |status, seconds| {
+            let url = "https://git.example/a.git".parse().unwrap();
+            let retry_after = Some(Duration::from_secs(seconds));
+            git_failure(Whose::Submission, &Error::Answered { url, status, retry_after }).next_retry_delay
+        };
+        assert_eq!(after(429, 7), Some(Duration::from_secs(7)));
+        assert_eq!(after(503, 0), Some(RETRY_AFTER_MIN));
+        assert_eq!(after(503, 1_000_000), Some(RETRY_AFTER_MAX));
+        assert_eq!(after(400, 7), None);
+    }
 
     #[test]
     fn a_failure_names_no_folder_of_the_worker() {

@@ -1,6 +1,7 @@
 //! The crate from outside, against real Git servers and repositories.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod answers;
 mod bounds;
 mod checkout;
 mod damaged;

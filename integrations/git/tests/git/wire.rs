@@ -39,6 +39,16 @@ impl Wire {
         Self { address, stopping, listener: Some(listener) }
     }
 
+    /// Gives each request this answer.
+    pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
+        let answer = answer.into();
+        Self::start(move |mut stream| {
+            if head(&stream).is_some() {
+                let _ = stream.write_all(&answer);
+            }
+        })
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/a.git", self.address)
     }
