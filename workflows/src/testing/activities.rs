@@ -173,6 +173,9 @@ async fn test(
     let _place = wait_for_place(ctx, station).await?;
     let scratch = scratch_folder(station)?;
     let (reference, student) = (scratch.path().join("reference"), scratch.path().join("student"));
+    // Both were whole when they were fetched before, so that a server which now ends without a word, or has not what it
+    // lists, is taken at its word as unavailable: no [`Doubt`] is kept here that could make it 0 points. If it has lost
+    // the repository since then, a new run finds that out.
     check_out(ctx, station, &input.reference, &reference, "preparing")
         .await
         .map_err(|error| git_failure(Whose::Reference, &error))?;

@@ -14,6 +14,9 @@ use super::{Broken, paths::Hidden, places::Places, plan::Maxima};
 const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
+/// How long a server is left alone that has nothing to say: long enough to be started again, or to catch up.
+const SILENT_SERVER_DELAY: Duration = Duration::from_secs(15);
+
 /// What the testing activities use of their worker.
 #[derive(Debug)]
 pub struct TestingStation {
@@ -87,8 +90,11 @@ pub(super) fn git_failure(whose: Whose, error: &Error) -> ActivityError {
     let kind = match error {
         error if error.is_retryable() => {
             let failure = ActivityError::retryable("RepositoryUnavailable", cannot_be_fetched(whose, error));
-            return match error.retry_after() {
-                Some(delay) => failure.retry_after(delay.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX)),
+            let asked = error.retry_after().map(|delay| delay.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX));
+            let delay =
+                asked.or_else(|| error.is_of_the_content_if_it_lasts().then_some(SILENT_SERVER_DELAY));
+            return match delay {
+                Some(delay) => failure.retry_after(delay),
                 None => failure,
             };
         }
@@ -148,6 +154,15 @@ mod tests {
         assert_eq!(after(503, 0), Some(RETRY_AFTER_MIN));
         assert_eq!(after(503, 1_000_000), Some(RETRY_AFTER_MAX));
         assert_eq!(after(400, 7), None);
+    }
+
+    #[test]
+    fn a_server_with_nothing_to_say_is_left_alone_for_a_while() {
+        let url = "https://git.example/a.git".parse().unwrap();
+        let failure =
+            git_failure(Whose::Reference, &Error::Speechless { url, asked: "its references".to_owned() });
+        assert_eq!(failure.failure.kind, "RepositoryUnavailable");
+        assert_eq!(failure.next_retry_delay, Some(SILENT_SERVER_DELAY));
     }
 
     #[test]
