@@ -1,6 +1,6 @@
 //! The references that a repository has, and which of them a revision means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use git2::Oid;
 use unicode_normalization::UnicodeNormalization;
@@ -82,8 +82,12 @@ impl Advertised {
     pub(crate) fn starting_with(&self, digits: &str) -> Vec<Reference> {
         let is_tip = |name: &str| name.starts_with(HEADS) || name.starts_with(TAGS);
         let mut tips: Vec<Reference> = self.all().filter(|reference| is_tip(&reference.name)).collect();
-        tips.sort_by_key(|tip| {
-            !(tip.id.to_string().starts_with(digits) || self.peeled(tip).to_string().starts_with(digits))
+        // A server may list a hundred thousand, so that each is looked up in a table, and once.
+        let peeled: HashMap<&str, Oid> =
+            self.refs.iter().filter_map(|(name, id)| Some((name.strip_suffix(PEELED)?, *id))).collect();
+        tips.sort_by_cached_key(|tip| {
+            let meanings = [Some(&tip.id), peeled.get(tip.name.as_str())];
+            !meanings.into_iter().flatten().any(|id| id.to_string().starts_with(digits))
         });
         tips
     }
@@ -299,6 +303,18 @@ mod tests {
             "`v1` is ambiguous in `https://git.example/a.git`; name one of `refs/heads/v1`, `refs/tags/v1`"
         );
         assert_eq!(named(&refs('2'), "heads/v1"), Ok(Some("refs/heads/v1".to_owned())));
+    }
+
+    #[test]
+    fn a_hundred_thousand_references_are_sorted_by_what_they_mean() {
+        let id = |number: u32| Oid::from_str(&format!("{number:040x}")).unwrap();
+        let tags = (0..100_000).flat_map(|number| {
+            let name = format!("refs/tags/{number}");
+            [(format!("{name}{PEELED}"), id(number)), (name, id(1 << 31 | number))]
+        });
+        let digits = id(77_777).to_string();
+        let sorted = Advertised::new(tags).starting_with(&digits);
+        assert_eq!((sorted.len(), sorted[0].name.as_str()), (100_000, "refs/tags/77777"));
     }
 
     #[test]
