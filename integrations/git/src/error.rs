@@ -93,7 +93,7 @@ pub enum Error {
          one of {branches}"
     )]
     NoDefaultBranch { url: RepositoryUrl, branches: String },
-    #[error("`{url}` has no commit, branch or tag `{}`{hint}", revision.to_string().escape_debug())]
+    #[error("`{url}` has no commit, branch or tag `{revision}`{hint}")]
     UnknownRevision { url: RepositoryUrl, revision: Revision, hint: String },
     #[error("`{revision}` is ambiguous in `{url}`; name one of {candidates}")]
     AmbiguousRevision { url: RepositoryUrl, revision: Revision, naming: Naming, candidates: String },

@@ -142,12 +142,13 @@ impl fmt::Display for CommitId {
     }
 }
 
+/// For messages: characters that have no ink, or turn the direction of the text, are escaped.
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("HEAD"),
             Self::Commit(commit) => commit.fmt(f),
-            Self::Name(name) => f.write_str(name),
+            Self::Name(name) => name.escape_debug().fmt(f),
         }
     }
 }

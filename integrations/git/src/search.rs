@@ -41,7 +41,7 @@ impl Mirror {
                 // What may pass comes first: the commit may be in it.
                 Err(other) if is_of_one_reference(&other) => {
                     if fault.as_ref().is_none_or(|known| !known.is_retryable()) {
-                        fault = Some(listed_and_refused(other, &reference.name));
+                        fault = Some(listed_and_refused(other, &reference.name.escape_debug()));
                     }
                     continue;
                 }

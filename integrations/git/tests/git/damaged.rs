@@ -58,6 +58,44 @@ async fn a_corrupt_object_is_damage_too() {
 }
 
 #[tokio::test]
+async fn a_pack_that_is_corrupt_or_cut_off_is_damage_and_ends() {
+    for by in EACH_WAY {
+        for how in ["flipped", "half", "empty", "no index", "index half"] {
+            let upstream = Upstream::new();
+            let text: String =
+                (0..3000_u32).map(|number| format!("{:x} ", number.wrapping_mul(2_654_435_761))).collect();
+            upstream.set("refs/heads/main", upstream.commit(&text, &[]));
+            let path = upstream.path().display().to_string();
+            upstream.git(&["--git-dir", &path, "repack", "-a", "-d", "-q"]);
+            let packs = fs::read_dir(upstream.path().join("objects/pack")).unwrap();
+            let files: Vec<_> = packs.map(|file| file.unwrap().path()).collect();
+            let ending = if how.contains("index") { "idx" } else { "pack" };
+            let file =
+                files.iter().find(|file| file.extension().is_some_and(|found| found == ending)).unwrap();
+            let mut content = fs::read(file).unwrap();
+            let middle = content.len() / 2;
+            fs::remove_file(file).unwrap();
+            match how {
+                "flipped" => content[middle] ^= 0xff,
+                "empty" => content.clear(),
+                _ => content.truncate(middle),
+            }
+            if how != "no index" {
+                fs::write(file, content).unwrap();
+            }
+            let error = upstream.commit_at(by, "main").await.unwrap_err();
+            // A server that cannot read its pack has not what it lists.
+            match (by, how) {
+                (By::Path, _) | (_, "flipped") => {
+                    assert!(error.is_of_the_content(), "{by:?} {how}: {error:?}");
+                }
+                _ => assert!(error.is_of_the_content_if_it_lasts(), "{how}: {error:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_object_that_is_cut_off_is_damage_and_ends() {
     // Content that does not compress, so that every cut is in the middle of it.
     let text: String =

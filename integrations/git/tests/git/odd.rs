@@ -85,6 +85,9 @@ async fn names_with_unusual_characters_are_branches_like_others() {
         assert_eq!(upstream.checkout(by, "\u{fc}bung").await.unwrap().file("a"), "u\u{308}bung", "{by:?}");
         let told = upstream.told(by, upstream.checkout(by, "main\u{a0}").await);
         assert_eq!(told, "`URL` has no commit, branch or tag `main\\u{a0}`", "{by:?}");
+        upstream.set("refs/tags/a\u{202e}b", upstream.raw(ObjectType::Blob, b"1"));
+        let told = upstream.told(by, upstream.checkout(by, "a\u{202e}b").await);
+        assert_eq!(told, "`a\\u{202e}b` of `URL` is a blob, expected a commit", "{by:?}");
     }
 }
 
