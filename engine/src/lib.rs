@@ -17,6 +17,7 @@ pub mod maintenance;
 mod model;
 pub mod near;
 pub mod notify;
+pub mod open_files;
 pub mod payload;
 pub mod registry;
 pub mod retry;

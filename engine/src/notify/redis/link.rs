@@ -11,7 +11,7 @@ use crate::{
     notify::Health,
 };
 
-use super::remedy::{self, Tls};
+use super::remedy::{self, Protocol};
 
 /// One of the two connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +59,18 @@ pub(super) struct Link {
     links: watch::Sender<Links>,
     /// Both connections lead to one server.
     outages: Arc<Outages>,
-    /// Whether the URL asks for TLS.
-    tls: Tls,
+    /// What the URL asks for.
+    protocol: Protocol,
 }
 
 impl Link {
-    pub(super) fn new(side: Side, links: watch::Sender<Links>, outages: Arc<Outages>, tls: Tls) -> Self {
-        Self { side, links, outages, tls }
+    pub(super) fn new(
+        side: Side,
+        links: watch::Sender<Links>,
+        outages: Arc<Outages>,
+        protocol: Protocol,
+    ) -> Self {
+        Self { side, links, outages, protocol }
     }
 
     pub(super) fn up(&mut self) {
@@ -92,8 +97,8 @@ impl Link {
     /// A command was refused, over a connection that still works.
     pub(super) fn failed(&self, error: &(dyn Error + 'static)) {
         // A server that was reached once speaks what it was asked in.
-        let tls = if self.links.borrow().were_up { Tls::Settled } else { self.tls };
-        let (gravity, remedy) = remedy::of(error, tls);
+        let protocol = if self.links.borrow().were_up { Protocol::Proved } else { self.protocol };
+        let (gravity, remedy) = remedy::of(error, protocol);
         let cause = Cause { error: chain(error).to_string(), code: None, gravity, remedy: Some(remedy) };
         self.outages.failed(self.side.duty(), &cause, SystemClock.now());
     }

@@ -36,7 +36,7 @@ use tokio::{
 use self::{
     link::{Link, Links, Side},
     publisher::Publisher,
-    remedy::Tls,
+    remedy::Protocol,
     subscriber::Subscriber,
 };
 use crate::log::outage::Outages;
@@ -62,6 +62,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// A channel that is no topic: each new connection tries on it what it is for. Redis takes connections from those
+    /// who may do nothing, and tells them so only in answer to a command.
+    fn trial_channel(&self) -> String {
+        format!("{}trial", self.key_prefix)
+    }
+
     /// The defaults, for this server.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -119,9 +125,9 @@ impl RedisBus {
         let dropped_messages = Arc::new(AtomicU64::new(0));
         let links = watch::Sender::new(Links::default());
         let address = &client.get_connection_info().addr();
-        let tls = match client.get_connection_info().addr() {
-            ::redis::ConnectionAddr::TcpTls { .. } => Tls::Untried,
-            _ => Tls::Settled,
+        let protocol = match address {
+            ::redis::ConnectionAddr::TcpTls { .. } => Protocol::UntriedTls,
+            _ => Protocol::UntriedPlain,
         };
         let outages = Arc::new(Outages::new(format!("Redis at {address}")));
 
@@ -130,13 +136,13 @@ impl RedisBus {
             options: options.clone(),
             waiting,
             dropped_messages: Arc::clone(&dropped_messages),
-            link: Link::new(Side::Publisher, links.clone(), Arc::clone(&outages), tls),
+            link: Link::new(Side::Publisher, links.clone(), Arc::clone(&outages), protocol),
         };
         let subscriber = Subscriber {
             client,
             options: options.clone(),
             topics: Arc::clone(&topics),
-            link: Link::new(Side::Subscriber, links.clone(), outages, tls),
+            link: Link::new(Side::Subscriber, links.clone(), outages, protocol),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(publisher.run());

@@ -2,7 +2,7 @@
 //!
 //! | state | does | next |
 //! | --- | --- | --- |
-//! | connecting | waits its backoff and tries | connected on success |
+//! | connecting | waits its backoff, connects, and tries to publish | connected on success |
 //! | connected | takes what is queued, in batches; pings when idle | connecting on any connection fault |
 //!
 //! A batch whose connection broke is sent again on the next one: Redis may or may not have passed it on, and a
@@ -58,11 +58,15 @@ impl Publisher {
         }
     }
 
+    /// Connects, and finds out whether it may publish.
     async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
         let config = redis::AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.response_timeout))
             .set_response_timeout(Some(self.options.response_timeout));
-        self.client.get_multiplexed_async_connection_with_config(&config).await
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut trial = redis::cmd("PUBLISH");
+        trial.arg(self.options.trial_channel()).arg("").exec_async(&mut connection).await?;
+        Ok(connection)
     }
 
     async fn serve(&mut self, mut connection: MultiplexedConnection, batch: &mut Vec<Outgoing>) -> End {

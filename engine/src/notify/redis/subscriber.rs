@@ -2,7 +2,7 @@
 //!
 //! | state | does | next |
 //! | --- | --- | --- |
-//! | connecting | waits its backoff and tries | resubscribing on success |
+//! | connecting | waits its backoff, connects, and tries to subscribe | resubscribing on success |
 //! | resubscribing | subscribes to every wanted topic, in batches | following, with a gap to every listener |
 //! | following | subscribes and unsubscribes as listeners come and go; pings when idle | connecting on any fault |
 //!
@@ -82,8 +82,16 @@ impl Subscriber {
         }
     }
 
+    /// Connects, and finds out whether it may subscribe.
     async fn connect(&self) -> Result<PubSub, Lost> {
-        Ok(tokio::time::timeout(self.options.response_timeout, self.client.get_async_pubsub()).await??)
+        let connecting = async {
+            let mut pubsub = self.client.get_async_pubsub().await?;
+            let channel = self.options.trial_channel();
+            pubsub.subscribe(&channel).await?;
+            pubsub.unsubscribe(&channel).await?;
+            Ok::<_, redis::RedisError>(pubsub)
+        };
+        Ok(tokio::time::timeout(self.options.response_timeout, connecting).await??)
     }
 
     async fn serve(&mut self, pubsub: PubSub, backoff: &mut Backoff) -> Lost {

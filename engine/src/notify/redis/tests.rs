@@ -284,17 +284,28 @@ async fn port_with_tls() -> String {
     address
 }
 
-/// The first line about an outage, of a bus that is used.
+/// A port of something that is no Redis server and closes what it does not understand, as PostgreSQL does.
+async fn port_that_closes() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            // What was sent is read, so that the end arrives as one and not as a reset.
+            tokio::spawn(async move { near.read_u8().await });
+        }
+    });
+    address
+}
+
+/// The first line about an outage, of a bus that nobody has used.
 async fn told_of(lines: &LogLines, options: &Options) -> String {
     let outages = || lines.containing("cannot be used").into_iter();
     // Of the buses before this one.
     let before = outages().count();
-    let bus = RedisBus::open(options).unwrap();
-    let _subscription = bus.subscribe(&run()).await;
+    let _bus = RedisBus::open(options).unwrap();
     let told = || outages().nth(before).map(|line| line["message"].as_str().unwrap().to_owned());
     let told = async {
         loop {
-            bus.publish(&run(), text("x"));
             if let Some(told) = told() {
                 return told;
             }
@@ -302,41 +313,57 @@ async fn told_of(lines: &LogLines, options: &Options) -> String {
         }
     };
     let told = tokio::time::timeout(DEADLINE, told).await;
-    told.unwrap_or_else(|_| panic!("no such line: {:#?}", lines.containing("Redis at")))
+    told.unwrap_or_else(|_| panic!("{options:?}: no such line: {:#?}", lines.containing("Redis at")))
+}
+
+async fn set_users<const N: usize>(admin: &mut ::redis::aio::MultiplexedConnection, users: [&str; N]) {
+    for user in users {
+        let mut command = ::redis::cmd("ACL");
+        command.arg("SETUSER");
+        for word in user.split(' ') {
+            command.arg(word);
+        }
+        command.exec_async(admin).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_server_or_its_url_is_told_with_its_remedy() {
     // As the program does. An error means that another test has.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let server = Server::started();
-    let mut admin = server.admin().await;
-    for user in [
+    let (server, with_password) = (Server::started(), Server::started());
+    let users = [
         "publisher on >p ~* &* +@all -subscribe",
         "subscriber on >p ~* &* +@all -publish",
         "other on >p ~* &x:* +@all",
-    ] {
-        let mut command = ::redis::cmd("ACL");
-        command.arg("SETUSER");
-        for word in user.split(' ') {
-            command.arg(word);
-        }
-        command.exec_async(&mut admin).await.unwrap();
-    }
-    let socket = server.options().url;
+    ];
+    set_users(&mut server.admin().await, users).await;
+    let mut require = ::redis::cmd("CONFIG");
+    require.arg(&["SET", "requirepass", "s3cret"]);
+    require.exec_async(&mut with_password.admin().await).await.unwrap();
+    let (socket, guarded) = (server.options().url, with_password.options().url);
     let plain = port_of(&server).await;
-    let tls = port_with_tls().await;
+    let (tls, closes) = (port_with_tls().await, port_that_closes().await);
     for (url, remedy) in [
         (format!("{socket}?db=99"), "correct the number of the database at the end of REDIS_URL"),
         (format!("{socket}?user=publisher&pass=wrong"), "correct the user and the password in REDIS_URL"),
+        (format!("{socket}?pass=x"), "leave them out where the server asks for none"),
+        (guarded.clone(), "`redis://:PASSWORD@HOST:PORT`"),
+        (format!("{guarded}?pass=wrong"), "correct the user and the password in REDIS_URL"),
         (format!("{socket}?user=publisher&pass=p"), "+publish +subscribe"),
         (format!("{socket}?user=subscriber&pass=p"), "+publish +subscribe"),
         (format!("{socket}?user=other&pass=p"), "&ctutor:*"),
         (format!("rediss://{plain}"), "write `redis://` in REDIS_URL"),
+        (format!("rediss://{closes}"), "write `redis://` in REDIS_URL"),
         (format!("redis://{tls}"), "write `rediss://` in REDIS_URL"),
+        (format!("redis://{closes}"), "write `rediss://` in REDIS_URL if the port is for TLS"),
+        // Port 1 is nobody's.
+        ("redis://127.0.0.1:1".to_owned(), "start the server, or correct the host and the port"),
+        (format!("{socket}.absent"), "start the server, or correct the host and the port"),
     ] {
         let lines = LogLines::catch();
         let told = told_of(&lines, &Options::new(&url)).await;
         assert!(told.contains(remedy), "{url}: {told}");
+        assert!(lines.containing("connected to").is_empty(), "{url}: it does not count as connected");
     }
 }
