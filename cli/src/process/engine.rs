@@ -68,14 +68,19 @@ fn told(error: OpenError, loaded: &Loaded, url: &DatabaseUrl) -> anyhow::Error {
 
 /// An error of the database: which one it is, what was found, and what to do.
 fn told_of_store(error: store::Error, url: &DatabaseUrl) -> anyhow::Error {
+    told_with(error, url, None)
+}
+
+/// The same, with what to do in this place; otherwise it is what to do anywhere.
+fn told_with(error: store::Error, url: &DatabaseUrl, here: Option<&'static str>) -> anyhow::Error {
     if matches!(error, store::Error::File { .. } | store::Error::InUse { .. } | store::Error::Location { .. })
     {
         return error.into();
     }
     let what = format!("the database {} cannot be used", url.masked());
     let may_be_unencoded = url.has_unencoded_password() || error.code().as_deref() == Some(WRONG_PASSWORD);
-    let remedies: Vec<&str> =
-        error.remedy().into_iter().chain(may_be_unencoded.then_some(PASSWORD_REMEDY)).collect();
+    let remedy = here.or_else(|| error.remedy());
+    let remedies: Vec<&str> = remedy.into_iter().chain(may_be_unencoded.then_some(PASSWORD_REMEDY)).collect();
     if remedies.is_empty() {
         return anyhow::Error::new(error).context(what);
     }
@@ -91,16 +96,17 @@ pub(crate) async fn migrate(engine: &Engine, url: &DatabaseUrl) -> anyhow::Resul
     if !pending.is_empty() {
         engine.migrate().await.map_err(|error| {
             let remedy = match error.code().as_deref() {
-                Some(NO_RIGHT) => {
-                    "; run `ctutor migrate up` as the owner of the tables, or with a role that may CREATE in the schema"
-                }
-                Some(EXISTS_ALREADY | UNIQUE_VIOLATION) => {
-                    "; another process may be migrating the database as well: run `ctutor migrate status`, and \
-                     `ctutor migrate up` again if something is left to do"
-                }
-                _ => "",
+                Some(NO_RIGHT) => Some(
+                    "run `ctutor migrate up` as the owner of the tables or, where there are none yet, with a role that may \
+                     make them (`GRANT USAGE, CREATE ON SCHEMA NAME TO ROLE`)",
+                ),
+                Some(EXISTS_ALREADY | UNIQUE_VIOLATION) => Some(
+                    "another process may be migrating the database as well: run `ctutor migrate status`, and \
+                     `ctutor migrate up` again if something is left to do",
+                ),
+                _ => None,
             };
-            anyhow::anyhow!("{:#}{remedy}", told_of_store(error, url).context("a migration of the database failed"))
+            told_with(error, url, remedy).context("a migration of the database failed")
         })?;
     }
     Ok(pending)

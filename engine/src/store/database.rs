@@ -1,7 +1,6 @@
 //! Connections: one that writes, and some that read.
 
 use std::{
-    io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     str::FromStr,
@@ -28,6 +27,7 @@ use super::{
     no_answer::no_answer,
     sessions::Sessions,
     settings::{Role, WRITER_PATIENCE},
+    silence::timed_out,
     sql::{Dialect, Reader},
     verdict,
 };
@@ -190,7 +190,7 @@ impl Connector {
             let error = match timeout_at(deadline, connect.connect()).await {
                 Ok(Ok(connection)) => return Ok(connection.close().await?),
                 Ok(Err(error)) => error,
-                Err(_) => sqlx::Error::Io(io::ErrorKind::TimedOut.into()),
+                Err(_) => sqlx::Error::Io(timed_out(&connect).await),
             };
             let passes = verdict::passes_by_itself(&error);
             let error = Error::from(error);

@@ -1,5 +1,6 @@
 use std::{io, sync::Arc};
 
+use ctutor_migration::{Migrator, MigratorTrait};
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use super::{
@@ -9,6 +10,7 @@ use super::{
     rights::MissingRights,
     verdict::{self, Class},
 };
+use crate::open_files;
 
 /// SQLSTATE of a write in a read-only transaction, and of a read that asks for the right to write.
 const READ_ONLY: &str = "25006";
@@ -29,7 +31,11 @@ pub enum Error {
     #[error("{0}")]
     MissingRights(MissingRights),
     /// Tables of this version are missing.
-    #[error("the database lacks migrations (`{}`); run `ctutor migrate up`", pending.join("`, `"))]
+    #[error(
+        "the database lacks migrations (`{}`); run `ctutor migrate up`{}",
+        pending.join("`, `"),
+        if has_all(pending) { OTHER_SCHEMA } else { "" }
+    )]
     NotMigrated {
         /// The migrations that are to be done.
         pending: Vec<String>,
@@ -53,7 +59,7 @@ pub enum Error {
     /// The thread of the writer could not be started.
     #[error("the thread that writes to the database could not be started: {reason}")]
     Thread {
-        /// What the operating system said.
+        /// What the operating system said, and what to do.
         reason: String,
     },
     /// The store was closed.
@@ -133,6 +139,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The thread of the writer could not be started.
+    pub(super) fn thread(error: &io::Error) -> Self {
+        let remedy = open_files::remedy(error).unwrap_or(
+            "raise the limits of threads and memory of the process (`ulimit -u`, `TasksMax=` of its systemd unit)",
+        );
+        Self::Thread { reason: format!("{error}; {remedy}") }
+    }
+
     /// Whether the database, and not the request, is at fault: the same request may succeed later.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
@@ -210,6 +224,14 @@ impl Error {
         let Self::Database(source) = self else { return None };
         remedy::of(driver(source)?)
     }
+}
+
+/// Where none was done, they may have been done elsewhere.
+const OTHER_SCHEMA: &str = "; if that was done, the tables are in a schema that is not in the `search_path` of the role of \
+                            DATABASE_URL: name it there (`ALTER ROLE ROLE SET search_path = SCHEMA`)";
+
+fn has_all(pending: &[String]) -> bool {
+    pending.len() == Migrator::migrations().len()
 }
 
 fn what_failed(error: &DbErr) -> String {

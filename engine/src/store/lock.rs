@@ -25,6 +25,7 @@ use std::{
 };
 
 use super::Error;
+use crate::open_files;
 
 /// Device and inode.
 type Identity = (u64, u64);
@@ -53,7 +54,7 @@ impl FileLock {
     /// # Errors
     /// [`Error::InUse`] when a process has it, this one included; [`Error::File`] when it cannot be used.
     pub(super) fn acquire(path: &Path) -> Result<Self, Error> {
-        let failed = |source: io::Error| refused(path, reason(&source));
+        let failed = |source: io::Error| refused(path, reason(path, &source));
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(found) = fs::metadata(path) {
             check_type(path, &found)?;
@@ -81,8 +82,8 @@ impl FileLock {
             .create(true)
             .truncate(false)
             .open(&beside_path)
-            .map_err(|source| refused(&beside_path, reason(&source)))?;
-        if !try_lock(&beside).map_err(|source| refused(&beside_path, reason(&source)))? {
+            .map_err(|source| refused(&beside_path, reason(&beside_path, &source)))?;
+        if !try_lock(&beside).map_err(|source| refused(&beside_path, reason(&beside_path, &source)))? {
             return Err(in_use(path, holder(&opened, &beside_path)));
         }
         check_links(path, &opened)?;
@@ -137,7 +138,7 @@ fn check_name(path: &Path, canonical: &Path, opened: &Metadata) -> Result<(), Er
         let problem = format!("its whole path has {length} bytes, and SQLite opens at most {PATH_BYTES_MAX}");
         return Err(refused(path, problem));
     }
-    let named = fs::metadata(canonical).map_err(|source| refused(path, reason(&source)))?;
+    let named = fs::metadata(canonical).map_err(|source| refused(path, reason(path, &source)))?;
     if identity(&named) == identity(opened) {
         return Ok(());
     }
@@ -178,9 +179,26 @@ fn identity(metadata: &Metadata) -> Identity {
 }
 
 /// What the operating system says, with the remedy where there is one.
-fn reason(source: &io::Error) -> String {
+fn reason(path: &Path, source: &io::Error) -> String {
+    if let Some(remedy) = open_files::remedy(source) {
+        return format!("{source}; {remedy}");
+    }
     match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+        io::ErrorKind::NotFound if path.is_symlink() => {
+            format!(
+                "{source}; it is a symbolic link into a folder that does not exist: make that folder, or correct the link"
+            )
+        }
+        io::ErrorKind::NotADirectory => {
+            format!("{source}; a part of the path before its last name is a file, and must be a folder")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("{source}; free space, or inodes, on the file system of its folder")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            format!("{source}; name a file on another file system, or mount this one for writing")
+        }
+        io::ErrorKind::PermissionDenied => {
             format!("{source}; the user of this process must be able to write the file and its folder")
         }
         io::ErrorKind::NotFound => format!("{source}; make its folder first"),

@@ -18,6 +18,7 @@ mod remedy;
 mod rights;
 mod sessions;
 mod settings;
+mod silence;
 pub(crate) mod sql;
 mod verdict;
 mod wake;

@@ -68,8 +68,12 @@ impl Store {
         if self.reader.dialect == Dialect::Sqlite {
             return Ok(());
         }
-        let sql = rights::query(parts);
-        let statement = || Statement::from_string(self.reader.dialect.backend(), sql.as_str());
+        self.lacks_nothing(&rights::query(parts)).await
+    }
+
+    /// Whether a query for what is not granted finds nothing.
+    async fn lacks_nothing(&self, sql: &str) -> Result<(), Error> {
+        let statement = || Statement::from_string(self.reader.dialect.backend(), sql);
         let rows = self.asked(|| self.database.query_all_raw(statement())).await?;
         let Some(first) = rows.first() else { return Ok(()) };
         let role = first.try_get("", "role")?;
@@ -126,8 +130,12 @@ impl Store {
     /// The names of the migrations that are still to be done.
     ///
     /// # Errors
-    /// [`Error::Newer`], [`Error::Database`].
+    /// [`Error::MissingRights`] when the schema of the tables may not be used, [`Error::Newer`], [`Error::Database`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, Error> {
+        // A schema that may not be used looks as if nothing were in it. Where another one may be used, that one is meant.
+        if self.reader.dialect == Dialect::Postgres {
+            self.lacks_nothing(&format!("{} AND current_schema() IS NULL", rights::UNUSABLE_SCHEMAS)).await?;
+        }
         match self.asked(|| Migrator::get_pending_migrations_read_only(&self.database)).await {
             Ok(pending) => Ok(pending.iter().map(|migration| migration.name().to_owned()).collect()),
             Err(error) => {

@@ -77,6 +77,15 @@ impl fmt::Display for MissingRights {
     }
 }
 
+/// A row for each schema that has the tables and may not be used, where the tables are not found for that reason.
+pub(super) const UNUSABLE_SCHEMAS: &str = "SELECT quote_ident(current_user) AS role, format('SCHEMA %I', s.nspname) AS object, 'USAGE' AS operations \
+     FROM pg_class t JOIN pg_namespace s ON s.oid = t.relnamespace \
+     WHERE t.relname = 'workflow_execution' AND to_regclass('workflow_execution') IS NULL \
+     AND NOT has_schema_privilege(s.oid, 'USAGE') \
+     AND (s.nspname = current_user OR s.nspname IN ( \
+     SELECT trim(BOTH ' \"' FROM name) \
+     FROM unnest(string_to_array(current_setting('search_path'), ',')) AS name))";
+
 /// A row for each object on which something is not granted. It reads no table but the catalog, which everybody may.
 ///
 /// A schema without USAGE is passed over when a name is looked up, as if its tables were not there.
@@ -89,14 +98,7 @@ pub(super) fn query(parts: &[Part]) -> String {
          FROM (VALUES {}) AS v(name, operation) \
          JOIN pg_class t ON t.oid = to_regclass(v.name) JOIN pg_namespace s ON s.oid = t.relnamespace \
          WHERE NOT has_table_privilege(t.oid, v.operation) GROUP BY s.nspname, t.relname \
-         UNION ALL \
-         SELECT quote_ident(current_user), format('SCHEMA %I', s.nspname), 'USAGE' \
-         FROM pg_class t JOIN pg_namespace s ON s.oid = t.relnamespace \
-         WHERE t.relname = 'workflow_execution' AND to_regclass('workflow_execution') IS NULL \
-           AND NOT has_schema_privilege(s.oid, 'USAGE') \
-           AND (s.nspname = current_user OR s.nspname IN ( \
-                SELECT trim(BOTH ' \"' FROM name) \
-                FROM unnest(string_to_array(current_setting('search_path'), ',')) AS name)) \
+         UNION ALL {UNUSABLE_SCHEMAS} \
          ORDER BY object",
         values.join(", ")
     )

@@ -73,7 +73,7 @@ pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConne
         let failed = |connected: oneshot::Sender<_>, error| drop(connected.send(Err(error)));
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => return failed(connected, Error::Thread { reason: error.to_string() }),
+            Err(error) => return failed(connected, Error::thread(&error)),
         };
         let lock = connector.target.clone();
         // The connection belongs to the runtime in which it is made.
@@ -107,7 +107,7 @@ pub(super) async fn spawn(connector: Connector) -> Result<(Handle, DatabaseConne
     std::thread::Builder::new()
         .name("writer".to_owned())
         .spawn(thread)
-        .map_err(|error| Error::Thread { reason: error.to_string() })?;
+        .map_err(|error| Error::thread(&error))?;
     let database = connection.await.map_err(|_| Error::Closed)??;
     Ok((Handle::new(writes, renewals, trouble, counters), database))
 }

@@ -104,11 +104,14 @@ async fn a_file_that_is_none_is_told_to_be_one() {
     fs::create_dir(at("folder")).unwrap();
     fs::write(at("text"), "a text of more than a few bytes, which is not the head of a database".repeat(20))
         .unwrap();
+    symlink(at("missing/test.db"), at("link")).unwrap();
     let long = at(&"x".repeat(200)).join("y".repeat(200)).join("z".repeat(200));
     fs::create_dir_all(&long).unwrap();
     for (path, problem) in [
         (at("folder"), "it is a folder"),
         (at("missing/test.db"), "make its folder first"),
+        (at("text/test.db"), "is a file, and must be a folder"),
+        (at("link"), "correct the link"),
         (PathBuf::from("/dev/null"), "a device"),
         (at(&"x".repeat(300)), "too long"),
         (long.join("test.db"), "at most 500"),

@@ -93,6 +93,24 @@ async fn a_server_behind_a_proxy_is_waited_for_too() {
 }
 
 #[tokio::test]
+async fn what_says_nothing_is_told_from_what_is_not_there() {
+    // The kernel takes the connection, and nobody answers: as a server of another protocol, or one that hangs.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for (address, remedy) in [
+        (silent.local_addr().unwrap().to_string(), "if they are not those of PostgreSQL"),
+        // Port 1 is nobody's.
+        ("127.0.0.1:1".to_owned(), "start the server, or correct where it is"),
+    ] {
+        let options = DatabaseOptions {
+            acquire_timeout: Duration::from_millis(300),
+            ..DatabaseOptions::new(format!("postgres://ada@{address}/ctutor"))
+        };
+        let error = Store::connect(&options).await.unwrap_err();
+        assert!(error.remedy().unwrap().contains(remedy), "{address}: {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_pass_by_itself_is_not_waited_for() {
     let database = tokio::task::spawn_blocking(|| create_database().unwrap()).await.unwrap();
     let url = database.url();

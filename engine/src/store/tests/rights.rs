@@ -88,10 +88,28 @@ async fn a_schema_that_may_not_be_used_is_told_and_not_taken_for_an_empty_one() 
     login.grant(&[Part::Api]);
     login.sql("REVOKE USAGE ON SCHEMA public FROM PUBLIC");
     let store = login.connect().await;
+    for error in [store.ready(NOW).await.unwrap_err(), store.pending_migrations().await.unwrap_err()] {
+        assert_eq!(remedy(&error), format!("GRANT USAGE ON SCHEMA public TO {};", login.role));
+    }
     let error = store.ready(NOW).await.unwrap_err();
-    assert_eq!(remedy(&error), format!("GRANT USAGE ON SCHEMA public TO {};", login.role));
     login.sql(&remedy(&error));
     store.ready(NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_search_path_without_the_schema_of_the_tables_is_told_to_be_one() {
+    let database = migrated().await;
+    let url = format!("{}&options=-c%20search_path%3Delsewhere", database.url());
+    let store = Store::connect(&DatabaseOptions::new(url)).await.unwrap();
+    let error = store.ready(NOW).await.unwrap_err();
+    assert!(matches!(error, Error::NotMigrated { .. }), "{error:?}");
+    assert!(error.to_string().contains("not in the `search_path` of the role"), "{error}");
+    let some = Error::NotMigrated { pending: vec!["one".to_owned()] };
+    assert!(!some.to_string().contains("search_path"), "{some}");
+    // Nothing can be made there either.
+    let error = store.migrate().await.unwrap_err();
+    assert_eq!(error.code().as_deref(), Some("3F000"));
+    assert!(error.remedy().unwrap().contains("GRANT USAGE, CREATE ON SCHEMA"), "{error}");
 }
 
 #[tokio::test]
