@@ -2,8 +2,13 @@
 
 use std::io;
 
+use ctutor_engine::open_files;
+
 /// Why a file cannot be read, and what to do.
 pub(crate) fn unreadable(error: &io::Error) -> String {
+    if let Some(remedy) = open_files::remedy(error) {
+        return remedy.to_owned();
+    }
     match error.kind() {
         io::ErrorKind::NotFound => {
             "there is no such file; a path that does not begin with `/` begins in the working directory"
@@ -41,5 +46,6 @@ mod tests {
             "Connection reset by peer"
         );
         assert_eq!(unreadable(&io::Error::from_raw_os_error(5)), "Input/output error");
+        assert!(unreadable(&io::Error::from_raw_os_error(24)).contains("ulimit -n"));
     }
 }

@@ -19,7 +19,6 @@ mod values;
 
 use std::{io, process::ExitCode, time::Duration};
 
-use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches};
 use ctutor_engine::chain;
 
@@ -60,7 +59,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("the threads of the process cannot be started")?;
+        .map_err(|error| {
+            let remedy = ctutor_engine::open_files::remedy(&error).unwrap_or(
+                "raise the limits of threads and memory of the process (`ulimit -u`, `TasksMax=` of its systemd unit)",
+            );
+            anyhow::anyhow!("the threads of the process cannot be started: {error}; {remedy}")
+        })?;
     let result = runtime.block_on(cli.command.run(&loaded, Cli::command));
     // A fetch from a server that says nothing holds a thread which cannot be told to stop. Whatever it was for has
     // been given back by now.

@@ -11,7 +11,8 @@ use rand::{TryRng, rngs::SysRng};
 
 use crate::{
     config::{Error, JwtSecret, Loaded},
-    file, remedy,
+    file,
+    remedy::{self, ANOTHER_DATA_FOLDER},
 };
 
 /// The file in the data directory.
@@ -56,7 +57,7 @@ pub(crate) fn find_or_create(loaded: &Loaded) -> anyhow::Result<Found> {
     if !path.exists() {
         create_data_directory(data)?;
         create(&path).map_err(|error| {
-            let (shown, remedy) = (path.display(), remedy::of_path(&error, &path));
+            let (shown, remedy) = (path.display(), remedy::of_path(&error, &path, ANOTHER_DATA_FOLDER));
             anyhow::anyhow!("the token secret `{shown}` cannot be created: {error}; {remedy}")
         })?;
     }
@@ -66,7 +67,7 @@ pub(crate) fn find_or_create(loaded: &Loaded) -> anyhow::Result<Found> {
 /// Creates the data directory, readable by its owner only.
 pub(crate) fn create_data_directory(data: &Path) -> anyhow::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| {
-        let (shown, remedy) = (data.display(), remedy::of_path(&error, data));
+        let (shown, remedy) = (data.display(), remedy::of_path(&error, data, ANOTHER_DATA_FOLDER));
         anyhow::anyhow!("the data directory `{shown}` cannot be created: {error}; {remedy}")
     })
 }
@@ -117,7 +118,7 @@ fn create(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
     use crate::config::{Environment, Flags};
@@ -161,9 +162,17 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let occupied = format!("`{}` is a file, and a folder is needed there; move it away", file.display());
-        for data in [file.clone(), file.join("below")] {
+        let link = folder.path().join("link");
+        symlink(folder.path().join("absent"), &link).unwrap();
+        let cut_off = format!("`{}` is a symbolic link that leads to nothing", link.display());
+        for (data, remedy) in [
+            (file.clone(), &occupied),
+            (file.join("below"), &occupied),
+            (link.clone(), &cut_off),
+            (link.join("below"), &cut_off),
+        ] {
             let error = create_data_directory(&data).unwrap_err().to_string();
-            assert!(error.contains(&occupied), "{error}");
+            assert!(error.contains(remedy), "{error}");
         }
         // The kernel's own file system takes no files, whoever asks.
         let error = create_data_directory(Path::new("/proc/ctutor")).unwrap_err().to_string();

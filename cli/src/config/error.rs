@@ -59,7 +59,7 @@ fn describe(error: &figment::Error) -> String {
 }
 
 /// A fault of the value of a key.
-pub(super) fn of_key(key: &Key, source: &str, fault: &str) -> String {
+fn of_key(key: &Key, source: &str, fault: &str) -> String {
     format!("`{}` (from {source}) is not valid: {fault}; it must be {}", key.path, key.allowed)
 }
 

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 
 use super::{
-    Config, Environment, Error, Flags, KEYS, Key, error,
+    Config, Environment, Error, Flags, KEYS,
     keys::FILE_VARIABLE,
     layer::{Layer, Source},
     relations,
@@ -61,15 +61,6 @@ impl Loaded {
     /// Where the value of a key comes from, if it has one.
     pub(crate) fn source(&self, path: &str) -> Option<&Source> {
         self.layers.iter().rfind(|layer| layer.has(path)).map(|layer| &layer.source)
-    }
-
-    /// What is wrong with the value of a key, with its source.
-    pub(super) fn fault(&self, path: &str, fault: &str) -> String {
-        let source = self.source(path).map_or_else(String::new, ToString::to_string);
-        match Key::find(path) {
-            Some(key) => error::of_key(key, &source, fault),
-            None => format!("`{path}` (from {source}) is not valid: {fault}"),
-        }
     }
 
     /// Whether somebody set the key.
