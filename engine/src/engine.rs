@@ -93,6 +93,7 @@ impl Engine {
         namespace: Namespace,
         limits: Limits,
     ) -> Self {
+        let store = store.counted_by(&clock.busy());
         let local_workers = LocalWorkers::default();
         let client = Client::new(
             store.clone(),

@@ -4,7 +4,6 @@ use std::pin::pin;
 
 use super::{Caller, Client, WorkflowExecution, WorkflowTarget};
 use crate::{
-    clock::Timestamp,
     hint::RunHint,
     ids::RunId,
     notify::{Delivery, Subscription, Topic},
@@ -33,16 +32,15 @@ impl Client {
             if !waits || execution.as_ref().is_none_or(|execution| execution.status.is_closed()) {
                 return Ok(execution);
             }
-            let look_at = self.clock.now() + self.limits.watch_interval;
             tokio::select! {
-                () = self.may_have_ended(&mut subscription, look_at) => {}
+                () = self.may_have_ended(&mut subscription) => {}
                 () = &mut enough => waits = false,
             }
         }
     }
 
     /// Returns at a hint that the run has ended, or when hints may have been lost.
-    async fn may_have_ended(&self, subscription: &mut Subscription, look_at: Timestamp) {
+    async fn may_have_ended(&self, subscription: &mut Subscription) {
         let hinted = async {
             while let Delivery::Message(message) = subscription.recv().await {
                 // A hint that cannot be read is replaced by the next look.
@@ -53,7 +51,7 @@ impl Client {
         };
         tokio::select! {
             () = hinted => {}
-            () = self.clock.sleep_until(look_at) => {}
+            () = self.clock.sleep(self.limits.watch_interval) => {}
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::{Stream, stream};
@@ -63,7 +64,7 @@ impl Client {
             after,
             last_sent: 0,
             subscription: None,
-            look_at: Timestamp(0),
+            look_at: Duration::ZERO,
             owes_snapshot: false,
             queue: VecDeque::new(),
             activities: HashMap::new(),
@@ -81,8 +82,8 @@ struct Watch {
     after: Option<EventId>,
     last_sent: EventId,
     subscription: Option<Subscription>,
-    /// When the database is read even without a hint.
-    look_at: Timestamp,
+    /// The uptime at which the database is read even without a hint.
+    look_at: Duration,
     /// A reset was announced.
     owes_snapshot: bool,
     queue: VecDeque<WatchItem>,
@@ -181,7 +182,8 @@ impl Watch {
         if self.owes_snapshot {
             return self.restart().await;
         }
-        let timer = self.client.clock.sleep_until(self.look_at);
+        let clock = &self.client.clock;
+        let timer = clock.sleep(self.look_at.saturating_sub(clock.uptime()));
         let subscription = self.subscription.as_mut().expect("the first phase subscribed");
         let delivery = tokio::select! {
             biased;
@@ -311,15 +313,14 @@ impl Watch {
         }
     }
 
-    fn next_look(&self) -> Timestamp {
-        self.client.clock.now() + self.client.limits.watch_interval
+    fn next_look(&self) -> Duration {
+        self.client.clock.uptime() + self.client.limits.watch_interval
     }
 
     async fn wait_for_next_look(&mut self) {
-        let next = self.next_look();
-        self.client.clock.sleep_until(next).await;
+        self.client.clock.sleep(self.client.limits.watch_interval).await;
         // At once: hints that arrived meanwhile wait in the subscription, and may be more than it holds.
-        self.look_at = Timestamp(0);
+        self.look_at = Duration::ZERO;
     }
 
     async fn execution(&self) -> Result<WorkflowExecution, WatchError> {

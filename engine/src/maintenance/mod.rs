@@ -88,7 +88,12 @@ pub struct Service {
 
 impl Service {
     /// Runs until `shutdown`. Failures are logged and retried.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub fn run(self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send {
+        let busy = self.clock.busy();
+        busy.track(self.look_after(shutdown))
+    }
+
+    async fn look_after(self, shutdown: CancellationToken) {
         let mut lost_workers = LostWorkers::default();
         // What is left in an exclusive database when it is opened is of the process before.
         let mut takes_over = self.store.is_exclusive();

@@ -23,11 +23,14 @@ use super::{
         worker::{RegisterWorker, RemoveWorkers},
     },
 };
+use crate::clock::Work;
 
 /// Whom to tell what became of an item, and the room that the item takes up until then.
 pub(crate) struct Reply<T> {
     pub(super) answer: oneshot::Sender<Result<T, Error>>,
     pub(super) _room: Option<OwnedSemaphorePermit>,
+    /// Until whoever asked has been woken.
+    pub(super) _work: Work,
 }
 
 impl<T> Reply<T> {

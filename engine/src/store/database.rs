@@ -31,7 +31,7 @@ use super::{
     sql::{Dialect, Reader},
     verdict,
 };
-use crate::chain;
+use crate::{chain, clock::Busy};
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -154,7 +154,15 @@ impl Connector {
             }
         };
         let (dialect, sessions) = (self.target.dialect(), self.sessions.clone());
-        Ok(Reader { dialect, inner, connections, patience: self.patience(), sessions, file })
+        Ok(Reader {
+            dialect,
+            inner,
+            connections,
+            patience: self.patience(),
+            sessions,
+            busy: Busy::default(),
+            file,
+        })
     }
 
     /// A connection that changes the schema, where those of the writer have too little time for that.

@@ -67,7 +67,7 @@ pub(crate) use write::{
 
 use crate::{
     chain,
-    clock::Timestamp,
+    clock::{Busy, Timestamp},
     ids::WorkerId,
     log::outage::{self, Duty, Gravity, Outages},
 };
@@ -133,6 +133,13 @@ impl Store {
         let outages = Arc::new(Outages::new(connector.target.name()));
         let (exclusive, local_workers) = (connector.target.dialect() == Dialect::Sqlite, Arc::default());
         Ok(Self { database, reader, writer, connector, sessions, outages, local_workers, exclusive })
+    }
+
+    /// The same database, with a count of the reads and writes in flight.
+    pub(crate) fn counted_by(mut self, busy: &Busy) -> Self {
+        self.reader.busy = busy.clone();
+        self.writer = self.writer.counted_by(busy.clone());
+        self
     }
 
     /// Brings the schema up to date.

@@ -11,6 +11,7 @@ use super::{
     failed::Trouble,
     write::{Operation, Queue},
 };
+use crate::clock::Busy;
 
 /// Most items that wait; one more from outside is refused, one more from inside waits.
 pub(super) const WAITING_ITEMS_MAX: usize = 8_192;
@@ -31,6 +32,7 @@ pub(super) struct Handle {
     room: Arc<Semaphore>,
     trouble: Trouble,
     counters: Arc<Counters>,
+    busy: Busy,
 }
 
 /// What the writer did so far.
@@ -53,7 +55,12 @@ impl Handle {
         counters: Arc<Counters>,
     ) -> Self {
         let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX as usize));
-        Self { writes, renewals, room, trouble, counters }
+        Self { writes, renewals, room, trouble, counters, busy: Busy::default() }
+    }
+
+    /// With a count of what is in flight.
+    pub(super) fn counted_by(self, busy: Busy) -> Self {
+        Self { busy, ..self }
     }
 
     /// Writes; waits while too much waits already.
@@ -102,7 +109,7 @@ impl Handle {
         };
         let (answer, answered) = oneshot::channel();
         let output = async move { answered.await.map_err(|_| Error::Closed)? };
-        Ok((item.write(Reply { answer, _room: room }), output))
+        Ok((item.write(Reply { answer, _room: room, _work: self.busy.begin() }), output))
     }
 
     fn try_send(&self, queue: Queue, item: WriteBox) -> Result<(), Error> {
@@ -127,7 +134,10 @@ impl Handle {
         };
         let (answer, answered) = oneshot::channel();
         let queue = self.queue(O::QUEUE);
-        queue.send(item.write(Reply { answer, _room: room })).await.map_err(|_| Error::Closed)?;
+        queue
+            .send(item.write(Reply { answer, _room: room, _work: self.busy.begin() }))
+            .await
+            .map_err(|_| Error::Closed)?;
         Ok(async move { answered.await.map_err(|_| Error::Closed)? })
     }
 

@@ -20,7 +20,7 @@ use super::{
     sessions::Sessions,
     verdict::{self, Retry, Session},
 };
-use crate::clock::Timestamp;
+use crate::clock::{Busy, Timestamp};
 
 /// Which SQL the database speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,6 +217,7 @@ pub(super) struct Reader {
     /// Longest wait for an answer.
     pub(super) patience: Option<Duration>,
     pub(super) sessions: Sessions,
+    pub(super) busy: Busy,
     /// The file, if it is one: a new connection opens what is at its path.
     pub(super) file: Option<Arc<FileLock>>,
 }
@@ -231,6 +232,7 @@ impl Reader {
         mut statement: Statement,
         read: impl Fn(Statement) -> F,
     ) -> Result<T, DbErr> {
+        let _work = self.busy.begin();
         if let Some(file) = &self.file {
             file.check().map_err(Error::into_driver)?;
         }

@@ -114,7 +114,12 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::NoTaskQueue`] or [`Error::Register`]; later failures are logged and retried.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+    pub fn run(self, shutdown: CancellationToken) -> impl Future<Output = Result<(), Error>> + Send {
+        let busy = self.shared.clock.busy();
+        busy.track(self.serve(shutdown))
+    }
+
+    async fn serve(self, shutdown: CancellationToken) -> Result<(), Error> {
         let shared = self.shared;
         if shared.options.task_queues.is_empty() {
             return Err(Error::NoTaskQueue);
@@ -132,17 +137,21 @@ impl Service {
         );
         let tracker = TaskTracker::new();
         let background = CancellationToken::new();
-        let leases = tokio::spawn(leases::run(shared.clone(), self.alive, background.clone()));
-        tokio::spawn(leases::watch(shared.clone(), background.clone()));
+        let busy = shared.clock.busy();
+        let leases = tokio::spawn(busy.track(leases::run(shared.clone(), self.alive, background.clone())));
+        tokio::spawn(busy.track(leases::watch(shared.clone(), background.clone())));
         let (membership, begun) = self.local_workers.join(&shared);
-        tracker.spawn(claims::take_begun(shared.clone(), tracker.clone(), begun));
+        shared.spawn(&tracker, claims::take_begun(shared.clone(), tracker.clone(), begun));
         // The poller is subscribed before `ready`, so no hint that follows is missed.
         claims::run(shared.clone(), tracker.clone(), shutdown, &self.ready).await;
         drop(membership);
         drain(&shared, &tracker).await;
         background.cancel();
+        // They end without the clock.
+        let ending = busy.begin();
         // The renewal task does not panic; if it did, there is nothing left for it to renew.
         let _alive = leases.await;
+        drop(ending);
         give_everything_back(&shared).await;
         tracing::info!(
             worker.id = %shared.worker_id,

@@ -124,13 +124,14 @@ pub(super) fn spawn(shared: &Arc<Shared>, tracker: &TaskTracker, prepared: Prepa
     let execution =
         Execution { shared: shared.clone(), started_at: shared.clock.now(), attempt, canceled, lost };
     let span = execution.span();
-    tracker.spawn(async move {
+    let attempt = async move {
         let shared = execution.shared.clone();
         execution.run(slot).instrument(span).await;
         drop(at_hand);
         // The run need not stay in memory for this activity any more.
         let _ = shared.tell(run_id, Input::AttemptEnded(event_id));
-    });
+    };
+    shared.spawn(tracker, attempt);
 }
 
 struct Execution {

@@ -77,6 +77,8 @@ pub(super) async fn run(
             () = shared.clock.sleep(next_poll.saturating_sub(shared.clock.uptime())) => {}
         }
     }
+    // No waker of theirs tells that they are gone.
+    let _work = shared.clock.busy().begin();
     listeners.shutdown().await;
 }
 
@@ -114,30 +116,32 @@ fn begin(
             former.lost.cancel();
         }
     }
-    tracker.spawn(runs::run(shared.clone(), tracker.clone(), task, run, acceptance, receiver));
+    let run = runs::run(shared.clone(), tracker.clone(), task, run, acceptance, receiver);
+    shared.spawn(tracker, run);
 }
 
 /// Turns hints into claims. All topics are subscribed when this returns.
 async fn listen(shared: &Arc<Shared>) -> JoinSet<()> {
     let mut listeners = JoinSet::new();
+    let busy = shared.clock.busy();
     for queue in &shared.options.task_queues {
         let topic = Topic::TaskQueue { namespace: shared.namespace.clone(), name: queue.clone() };
         let mut subscription = shared.bus.subscribe(&topic).await;
         let shared = shared.clone();
-        listeners.spawn(async move {
+        listeners.spawn(busy.track(async move {
             loop {
                 on_queue_hint(&shared, &subscription.recv().await);
             }
-        });
+        }));
     }
     let mut subscription = shared.bus.subscribe(&Topic::Worker(shared.worker_id)).await;
     let shared = shared.clone();
-    listeners.spawn(async move {
+    listeners.spawn(busy.track(async move {
         loop {
             let delivery = subscription.recv().await;
             on_worker_hint(&shared, &delivery);
         }
-    });
+    }));
     listeners
 }
 

@@ -164,7 +164,7 @@ impl Runner {
     pub(super) fn terminate(&self, reason: String) {
         let (shared, run_id) = (self.shared.clone(), self.task.run_id);
         let execution = self.execution.clone();
-        self.tracker.spawn(async move {
+        let terminate = async move {
             let failure = Failure::new("HistoryLimitExceeded", reason.clone());
             let close = CloseRun {
                 run_id,
@@ -186,6 +186,7 @@ impl Runner {
                 }
             }
             hint::publish_worker(&*shared.bus, shared.worker_id, &WorkerHint::Closed(run_id));
-        });
+        };
+        self.shared.spawn(&self.tracker, terminate);
     }
 }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(super) use at_hand::{AttemptHandle, Input, RunEntry};
 pub(super) use due::Kinds;
@@ -105,6 +105,12 @@ impl Shared {
             at_most_once: AtMostOnce::default(),
             changed_inputs: Mutex::default(),
         }
+    }
+
+    /// Starts a task that the worker waits for before it stops, counted as in flight whenever it does not wait itself.
+    pub(super) fn spawn(&self, tracker: &TaskTracker, task: impl Future<Output = ()> + Send + 'static) {
+        // The count includes telling the tracker that the task is gone.
+        tokio::spawn(self.clock.busy().track(tracker.track_future(task)));
     }
 
     /// A number that no other attempt of this process has.

@@ -1,16 +1,21 @@
 //! Time. All code takes it from a [`Clock`], so that tests can control it.
 
+mod busy;
+mod manual;
+
 use std::{
     fmt,
     ops::{Add, Sub},
-    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+
+pub use busy::Busy;
+pub(crate) use busy::Work;
+pub use manual::{ManualClock, Stuck};
 
 /// A time in milliseconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,8 +86,15 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns when the current time has reached `due`.
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()>;
 
-    /// Returns after this length, whatever is set meanwhile. For what has nothing to do with the time of day.
+    /// Returns after this length, whatever is set meanwhile. For what has nothing to do with the time of day: looks that
+    /// are repeated and mostly find nothing, such as a poll, a renewal of leases or maintenance. A clock that skips
+    /// ahead need not stop at each of them.
     fn sleep(&self, length: Duration) -> BoxFuture<'static, ()>;
+
+    /// The count of the work in flight, for a clock that stands still until there is none.
+    fn busy(&self) -> Busy {
+        Busy::default()
+    }
 }
 
 /// The clock of the machine.
@@ -117,126 +129,9 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until a test moves it.
-#[derive(Debug, Clone)]
-pub struct ManualClock {
-    shown: watch::Sender<Shown>,
-    sleepers: Arc<Mutex<Vec<Sleeper>>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Shown {
-    now: Timestamp,
-    uptime: Duration,
-}
-
-/// What somebody waits for.
-#[derive(Debug, Clone, Copy)]
-enum Sleeper {
-    Until(Timestamp),
-    Uptime(Duration),
-}
-
-impl Sleeper {
-    /// How long it still sleeps.
-    fn left(self, shown: Shown) -> Duration {
-        match self {
-            Self::Until(due) => due.since(shown.now),
-            Self::Uptime(due) => due.saturating_sub(shown.uptime),
-        }
-    }
-}
-
-impl ManualClock {
-    /// A clock that shows `now`.
-    #[must_use]
-    pub fn new(now: Timestamp) -> Self {
-        let shown = Shown { now, uptime: now.since(Timestamp(0)) };
-        Self { shown: watch::Sender::new(shown), sleepers: Arc::default() }
-    }
-
-    /// Moves the clock forward.
-    pub fn advance(&self, length: Duration) {
-        self.shown.send_modify(|shown| {
-            shown.now = shown.now + length;
-            shown.uptime += length;
-        });
-    }
-
-    /// Sets the time of day, as an administrator or a time server does. No time passes.
-    pub fn set(&self, now: Timestamp) {
-        self.shown.send_modify(|shown| shown.now = now);
-    }
-
-    /// Moves the clock to the next instant that somebody sleeps until, and tells how far that was.
-    ///
-    /// `None`, and no movement, when nobody sleeps.
-    #[must_use]
-    pub fn skip_to_next_sleeper(&self) -> Option<Duration> {
-        let shown = *self.shown.borrow();
-        let mut sleepers = self.sleepers.lock().expect("no sleeper panics while it holds the list");
-        sleepers.retain(|sleeper| !sleeper.left(shown).is_zero());
-        let next = sleepers.iter().map(|sleeper| sleeper.left(shown)).min()?;
-        drop(sleepers);
-        self.advance(next);
-        Some(next)
-    }
-
-    fn sleep_as(&self, sleeper: Sleeper) -> BoxFuture<'static, ()> {
-        let mut shown = self.shown.subscribe();
-        if !sleeper.left(*shown.borrow()).is_zero() {
-            self.sleepers.lock().expect("no sleeper panics while it holds the list").push(sleeper);
-        }
-        Box::pin(async move {
-            // An error means that the clock is gone, and with it every reason to wait.
-            let _ = shown.wait_for(|shown| sleeper.left(*shown).is_zero()).await;
-        })
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        self.shown.borrow().now
-    }
-
-    fn uptime(&self) -> Duration {
-        self.shown.borrow().uptime
-    }
-
-    fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()> {
-        if due == Timestamp::NEVER {
-            return Box::pin(std::future::pending());
-        }
-        self.sleep_as(Sleeper::Until(due))
-    }
-
-    fn sleep(&self, length: Duration) -> BoxFuture<'static, ()> {
-        self.sleep_as(Sleeper::Uptime(self.uptime().saturating_add(length)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn a_manual_clock_wakes_its_sleepers_when_it_reaches_them() {
-        let clock = ManualClock::new(Timestamp(0));
-        let sleeper = tokio::spawn(clock.sleep_until(Timestamp(30_000)));
-        assert_eq!(clock.skip_to_next_sleeper(), Some(Duration::from_secs(30)));
-        sleeper.await.unwrap();
-        assert_eq!(clock.skip_to_next_sleeper(), None);
-    }
-
-    #[tokio::test]
-    async fn who_sleeps_for_a_length_does_not_see_the_clock_being_set() {
-        let clock = ManualClock::new(Timestamp(3_600_000));
-        let sleeper = tokio::spawn(clock.sleep(Duration::from_secs(30)));
-        clock.set(Timestamp(0));
-        assert_eq!(clock.skip_to_next_sleeper(), Some(Duration::from_secs(30)));
-        sleeper.await.unwrap();
-        assert_eq!(clock.now(), Timestamp(30_000));
-    }
 
     #[test]
     fn an_instant_is_written_in_utc_with_milliseconds() {
