@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use ctutor_engine::{
     Engine,
@@ -60,17 +60,8 @@ impl App {
         let client = self.engine.client();
         let start = StartWorkflow::new(workflow_type, input);
         let started = client.start_workflow(&Self::caller(), start).await.unwrap();
-        let mut items = Vec::new();
-        let mut watch = Box::pin(client.watch(&Self::caller(), started.execution.run_id, None, true));
-        loop {
-            match tokio::time::timeout(Duration::from_millis(20), watch.next()).await {
-                Ok(Some(item)) => items.push(item.unwrap()),
-                Ok(None) => break,
-                Err(_) => {
-                    let _ = self.clock.skip_to_next_sleeper();
-                }
-            }
-        }
+        let watch = client.watch(&Self::caller(), started.execution.run_id, None, true);
+        let items: Vec<_> = self.clock.drive(watch.map(Result::unwrap).collect()).await.unwrap();
         let Some(WatchItem::Ended(execution)) = items.last() else { panic!("no end in {items:?}") };
         ((**execution).clone(), items)
     }

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::{runtime::Runtime, task::JoinHandle};
+use tokio::{runtime::Runtime, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -12,16 +12,24 @@ use super::{
 use crate::{
     Engine,
     client::{Caller, Limits, StartWorkflow, Visibility, WatchItem, WorkflowExecution},
-    clock::{ManualClock, Timestamp},
+    clock::{Clock as _, ManualClock, Timestamp},
     history::HistoryEvent,
     ids::{Namespace, RunId, TaskQueue},
+    model::{PageDirection, PageRequest, WorkflowFilter, WorkflowOrder},
     notify::{Bus, InProcessBus},
     registry::Registry,
     worker::WorkerOptions,
 };
 
-/// How long nothing moves before the clock is moved: real time, since only the machine knows how long it works.
-const STILL: Duration = Duration::from_millis(30);
+/// Between two looks at what no clock moves, such as a thread that blocks or another process.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// Most looks in a row without a move of the clock: a minute.
+const LOOKS_MAX: usize = 6_000;
+/// Most moves of the clock until a condition holds.
+const MOVES_MAX: usize = 2_000;
+
+/// When the clock of a test begins.
+pub(crate) const BEGIN: Timestamp = Timestamp(1_700_000_000_000);
 
 pub(crate) fn caller() -> Caller {
     Caller { subject: "root".into(), visibility: Visibility::All }
@@ -40,7 +48,8 @@ pub(crate) struct App {
 /// A worker that can be stopped, and killed.
 pub(crate) struct TestWorker {
     stop: CancellationToken,
-    service: JoinHandle<()>,
+    /// Told when it has ended, within what the clock counts.
+    ended: oneshot::Receiver<()>,
     runtime: Option<Runtime>,
 }
 
@@ -54,7 +63,10 @@ impl App {
     }
 
     pub(crate) fn of(database: TestStore, bus: &Arc<dyn Bus>) -> Self {
-        let clock = ManualClock::new(Timestamp(1_700_000_000_000));
+        Self::with_clock(database, bus, ManualClock::new(BEGIN))
+    }
+
+    pub(crate) fn with_clock(database: TestStore, bus: &Arc<dyn Bus>, clock: ManualClock) -> Self {
         let engine = || {
             Engine::assemble(
                 database.store.clone(),
@@ -96,9 +108,13 @@ impl App {
         let mut handle = service.handle();
         let stop = CancellationToken::new();
         let shutdown = stop.clone();
-        let service = runtime.spawn(async move { service.run(shutdown).await.unwrap() });
+        let (tell, ended) = oneshot::channel();
+        runtime.spawn(self.clock.busy().track(async move {
+            service.run(shutdown).await.unwrap();
+            let _ = tell.send(());
+        }));
         handle.ready().await;
-        TestWorker { stop, service, runtime: Some(runtime) }
+        TestWorker { stop, ended, runtime: Some(runtime) }
     }
 
     pub(crate) fn maintenance(&self) -> tokio_util::sync::DropGuard {
@@ -130,35 +146,71 @@ impl App {
     pub(crate) async fn end(&self, run_id: RunId) -> WorkflowExecution {
         let mut watch = Box::pin(self.engine.client().watch(&caller(), run_id, Some(0), true));
         let mut last = 0;
-        loop {
-            match tokio::time::timeout(STILL, watch.next()).await {
-                Ok(Some(Ok(WatchItem::Ended(execution)))) => return *execution,
-                Ok(Some(Ok(WatchItem::Events(events, _)))) => {
-                    for event in events {
-                        assert_eq!(event.event_id, last + 1, "a watcher sees every event once and in order");
-                        last = event.event_id;
+        let follow = async {
+            loop {
+                match watch.next().await {
+                    Some(Ok(WatchItem::Ended(execution))) => return *execution,
+                    Some(Ok(WatchItem::Events(events, _))) => {
+                        for event in events {
+                            assert_eq!(
+                                event.event_id,
+                                last + 1,
+                                "a watcher sees every event once and in order"
+                            );
+                            last = event.event_id;
+                        }
                     }
+                    Some(Ok(_)) => {}
+                    other => panic!("no end of {run_id}: {other:?}"),
                 }
-                Ok(Some(Ok(_))) => {}
-                Ok(other) => panic!("no end of {run_id}: {other:?}"),
-                Err(_) => drop(self.clock.skip_to_next_sleeper()),
             }
+        };
+        match self.clock.drive(follow).await {
+            Ok(execution) => execution,
+            Err(stuck) => panic!("no end of {run_id}: {stuck}; {:#?}", self.history(run_id).await),
         }
     }
 
     /// Moves the clock, step by step, until the condition holds.
     pub(crate) async fn until<F: Future<Output = bool>>(&self, condition: impl Fn() -> F) {
-        for _ in 0..2_000 {
+        let busy = self.clock.busy();
+        let (mut moves, mut looks) = (0, 0);
+        while moves < MOVES_MAX && looks < LOOKS_MAX {
             if condition().await {
                 return;
             }
-            // Real time for what is under way; then the clock.
-            if tokio::time::timeout(STILL, std::future::pending::<()>()).await.is_err() && !condition().await
-            {
-                let _ = self.clock.skip_to_next_sleeper();
+            // A condition may be about what never ends, such as code that blocks.
+            let is_idle = tokio::time::timeout(LOOK_INTERVAL, busy.idle()).await.is_ok();
+            if !is_idle || condition().await || busy.in_flight() > 0 {
+                looks += 1;
+                continue;
+            }
+            if self.clock.skip_to_next_sleeper().is_some() {
+                (moves, looks) = (moves + 1, 0);
+            } else {
+                looks += 1;
+                let _ = tokio::time::timeout(LOOK_INTERVAL, std::future::pending::<()>()).await;
             }
         }
-        panic!("the condition never held");
+        panic!(
+            "the condition never held: {moves} moves of the clock, {looks} looks since the last, {} pieces of work in \
+             flight; {:#?}",
+            busy.in_flight(),
+            self.histories().await
+        );
+    }
+
+    /// The types of the events of the last runs, for a test that fails.
+    async fn histories(&self) -> Vec<(RunId, Vec<&'static str>)> {
+        let (filter, order) = (WorkflowFilter::default(), WorkflowOrder::default());
+        let page = PageRequest { items: 20, direction: PageDirection::Forward, cursor: None, offset: 0 };
+        let runs = self.engine.client().list(&caller(), &filter, order, &page).await;
+        let Ok(runs) = runs else { return Vec::new() };
+        let mut histories = Vec::new();
+        for run in runs.items {
+            histories.push((run.run_id, self.types(run.run_id).await));
+        }
+        histories
     }
 
     pub(crate) async fn describe(&self, run_id: RunId) -> WorkflowExecution {
@@ -179,9 +231,7 @@ impl TestWorker {
     /// Asks it to stop; it has ended when this does.
     pub(crate) async fn stop(mut self, clock: &ManualClock) {
         self.stop.cancel();
-        while tokio::time::timeout(STILL, &mut self.service).await.is_err() {
-            let _ = clock.skip_to_next_sleeper();
-        }
+        clock.drive(&mut self.ended).await.unwrap().unwrap();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

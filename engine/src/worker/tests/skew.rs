@@ -46,11 +46,10 @@ async fn nothing_is_taken(others: &[ManualClock], step: impl Fn(&ManualClock)) {
             others.iter().for_each(&step);
         }
         app.clock.advance(Duration::from_secs(1));
+        app.clock.busy().idle().await;
         for clock in others {
-            // It sleeps when its look is over.
-            while clock.skip_to_next_sleeper().is_none() {
-                tokio::task::yield_now().await;
-            }
+            clock.busy().idle().await;
+            clock.skip_to_next_sleeper().expect("it sleeps when its look is over");
         }
         let looks = others.iter().map(Clock::now);
         assert_eq!(
