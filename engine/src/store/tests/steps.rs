@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use super::{NOW, activity, claimed, event_ids, lease, namespace, on_both, start, started, step};
 use crate::{
@@ -7,6 +7,7 @@ use crate::{
     ids::WorkerId,
     store::{
         AfterStep, CancelRun, FailWorkflowTask, Rescue, RescueWorkflowTasks, Start, Step, StepOutput, Store,
+        batch::Submit,
     },
 };
 
@@ -23,6 +24,20 @@ on_both! {
     a_run_that_ends_leaves_only_its_history,
     one_bad_item_fails_alone,
     a_failed_task_waits_and_a_rescue_makes_due,
+}
+
+/// Writes two items, and makes sure that they were committed together.
+async fn in_one_transaction<A: Submit, B: Submit>(
+    store: &Store,
+    first: A,
+    second: B,
+) -> (A::Output, B::Output) {
+    let committed = || store.counters().transactions.load(Ordering::SeqCst);
+    let before = committed();
+    let (first, second) = store.try_enqueue_both(first, second).unwrap();
+    let outputs = (first.await.unwrap(), second.await.unwrap());
+    assert_eq!(committed(), before + 1, "the two came into one transaction");
+    outputs
 }
 
 async fn a_stale_step_changes_nothing(store: &Store) {
@@ -49,14 +64,14 @@ async fn steps_of_one_batch_are_judged_each_by_its_own_lease(store: &Store) {
     let worker = WorkerId::new();
     let run = started(store, "a").await;
     let task = claimed(store, worker).await.remove(0);
-    let old = Step { epoch: task.epoch - 1, ..step(worker, &task, 2) };
+    let old = |next| Step { epoch: task.epoch - 1, ..step(worker, &task, next) };
     let release =
-        Step { after: AfterStep::Release { visible_at: Timestamp::NEVER }, ..step(worker, &task, 2) };
-    let late = step(worker, &task, 3);
-    let outputs = tokio::join!(store.write(old), store.write(release), store.write(late));
-    let outputs = [outputs.0.unwrap(), outputs.1.unwrap(), outputs.2.unwrap()];
-    assert_eq!(outputs, [StepOutput::Stale, KEPT, StepOutput::Stale]);
-    assert_eq!(event_ids(store, run).await, [1, 2]);
+        Step { after: AfterStep::Release { visible_at: Timestamp::NEVER }, ..step(worker, &task, 3) };
+    let outputs = in_one_transaction(store, old(2), step(worker, &task, 2)).await;
+    assert_eq!(outputs, (StepOutput::Stale, KEPT));
+    let outputs = in_one_transaction(store, release, step(worker, &task, 4)).await;
+    assert_eq!(outputs, (KEPT, StepOutput::Stale), "the run was let go");
+    assert_eq!(event_ids(store, run).await, [1, 2, 3]);
 }
 
 async fn an_activity_that_begins_and_ends_in_one_batch_leaves_only_events(store: &Store) {
@@ -65,8 +80,7 @@ async fn an_activity_that_begins_and_ends_in_one_batch_leaves_only_events(store:
     let task = claimed(store, worker).await.remove(0);
     let begins = Step { scheduled: vec![activity(2, Some(worker))], ..step(worker, &task, 2) };
     let ends = Step { closed: vec![lease(run, 2, Some(worker))], ..step(worker, &task, 3) };
-    let (one, two) = tokio::join!(store.write(begins), store.write(ends));
-    assert_eq!((one.unwrap(), two.unwrap()), (KEPT, KEPT));
+    assert_eq!(in_one_transaction(store, begins, ends).await, (KEPT, KEPT));
     assert_eq!(event_ids(store, run).await, [1, 2, 3]);
     assert!(store.pending_activities(&[run]).await.unwrap().is_empty());
 }
@@ -82,9 +96,8 @@ async fn a_message_beside_a_release_makes_the_run_due(store: &Store) {
     store.write(step(worker, &task, 2)).await.unwrap();
     let release =
         Step { after: AfterStep::Release { visible_at: Timestamp::NEVER }, ..step(worker, &task, 3) };
-    let (canceled, released) = tokio::join!(store.write(cancel(run)), store.write(release));
-    canceled.unwrap();
-    assert_eq!(released.unwrap(), StepOutput::Committed { visible_at: NOW });
+    let (_, released) = in_one_transaction(store, cancel(run), release).await;
+    assert_eq!(released, StepOutput::Committed { visible_at: NOW });
     assert_eq!(claimed(store, worker).await.len(), 1);
     assert_eq!(store.inboxes(&[run]).await.unwrap().len(), 1);
 }
@@ -150,9 +163,12 @@ async fn one_bad_item_fails_alone(store: &Store) {
     // Two events in one place: the database refuses the second.
     let mut broken = step(worker, of(bad), 2);
     broken.events.push(super::timer(2));
-    let (one, two) = tokio::join!(store.write(broken), store.write(step(worker, of(good), 2)));
-    assert!(one.is_err());
-    assert_eq!(two.unwrap(), KEPT);
+    let begun = || store.counters().begun.load(Ordering::SeqCst);
+    let before = begun();
+    let (one, two) = store.try_enqueue_both(broken, step(worker, of(good), 2)).unwrap();
+    assert!(one.await.is_err());
+    assert_eq!(two.await.unwrap(), KEPT);
+    assert!(begun() >= before + 3, "both together, and then each alone");
     assert_eq!((event_ids(store, bad).await, event_ids(store, good).await), (vec![1], vec![1, 2]));
 }
 
