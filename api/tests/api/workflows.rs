@@ -24,6 +24,7 @@ pub(crate) fn registry() -> Registry {
         .workflow::<Failing>()
         .workflow::<ElsewhereAtHome>()
         .workflow::<Repeating>()
+        .workflow::<RepeatingThenWaiting>()
         .activity(count)
         .activity(pass)
 }
@@ -157,6 +158,22 @@ impl Repeating {
         for _ in 0..input.times {
             ctx.activity(pass, input.text.clone()).await?;
         }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RepeatingThenWaiting;
+
+/// Has many events, each with the text in it, and waits then for an hour, or until it is stopped.
+#[workflow(name = "repeating_then_waiting")]
+impl RepeatingThenWaiting {
+    #[run]
+    async fn run(ctx: &Context<Self>, input: Repeat) -> Result<(), WorkflowError> {
+        for _ in 0..input.times {
+            ctx.activity(pass, input.text.clone()).await?;
+        }
+        ctx.sleep(Duration::from_secs(3_600)).await?;
         Ok(())
     }
 }
