@@ -140,6 +140,16 @@ async fn hints_of_one_kind_do_not_keep_off_the_look_for_others() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_keeps_off_no_look() {
+    let (app, _bus, run_id, mut items) = watched().await;
+    app.clock.set(app.clock.now() - Duration::from_secs(3_600));
+    let target = WorkflowTarget::Run(run_id);
+    app.without_bus().client().terminate_workflow(&caller(), &target, None).await.unwrap();
+    app.clock.advance(Duration::from_secs(2));
+    assert!(matches!(at_once(&app, &mut items).await, Some(WatchItem::Events(..))));
+}
+
+#[tokio::test]
 async fn a_watch_outlives_a_database_that_is_away() {
     let database = TestStore::postgres().await;
     let other = database.impatient().await;
