@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     client::{Client, Limits},
-    clock::{Clock, SystemClock},
+    clock::{Clock, ServerClock, SystemClock},
     ids::Namespace,
     maintenance::{self, MaintenanceOptions},
     notify::{Bus, InProcessBus, RedisBus, RedisError, RedisOptions},
@@ -64,6 +64,8 @@ pub struct Engine {
     store: Store,
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
+    /// The same clock, if it has to follow that of a server.
+    server_clock: Option<ServerClock>,
     namespace: Namespace,
     client: Client,
     local_workers: LocalWorkers,
@@ -81,7 +83,25 @@ impl Engine {
             BusOptions::Redis { url } => Arc::new(RedisBus::open(&RedisOptions::new(url))?),
         };
         let store = Store::connect(&options.database).await?;
-        Ok(Self::assemble(store, bus, Arc::new(SystemClock), options.namespace, options.limits))
+        // The clock of a file is that of its machine.
+        if store.is_exclusive() {
+            return Ok(Self::assemble(store, bus, Arc::new(SystemClock), options.namespace, options.limits));
+        }
+        let clock = ServerClock::new(Arc::new(SystemClock));
+        store.measure(&clock).await?;
+        Ok(Self::with_server_clock(store, bus, clock, options.namespace, options.limits))
+    }
+
+    /// An engine that goes by the clock of its database server, which maintenance compares with that of the machine.
+    fn with_server_clock(
+        store: Store,
+        bus: Arc<dyn Bus>,
+        clock: ServerClock,
+        namespace: Namespace,
+        limits: Limits,
+    ) -> Self {
+        let engine = Self::assemble(store, bus, Arc::new(clock.clone()), namespace, limits);
+        Self { server_clock: Some(clock), ..engine }
     }
 
     /// An engine with given parts, such as a clock that a test controls.
@@ -103,7 +123,7 @@ impl Engine {
             Arc::new(limits),
             Arc::new(local_workers.clone()),
         );
-        Self { store, bus, clock, namespace, client, local_workers }
+        Self { store, bus, clock, server_clock: None, namespace, client, local_workers }
     }
 
     /// Brings the schema of the database up to date.
@@ -170,6 +190,7 @@ impl Engine {
             store: self.store.clone(),
             bus: self.bus.clone(),
             clock: self.clock.clone(),
+            server_clock: self.server_clock.clone(),
             namespace: self.namespace.clone(),
             options: MaintenanceOptions::default(),
             worker_seen_within: self.client.limits().worker_seen_within,

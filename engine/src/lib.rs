@@ -10,6 +10,7 @@ mod engine;
 pub mod failure;
 mod hint;
 pub mod history;
+mod host;
 pub mod ids;
 mod log;
 pub mod machine;

@@ -38,6 +38,8 @@ pub struct Model {
     pub lease_expires_at_ms: Option<i64>,
     /// Until when a process has it that takes over from the worker, by the clock of the database.
     pub takeover_ends_at_ms: Option<i64>,
+    /// Milliseconds by which the clock of the worker's machine is ahead of that of the database.
+    pub clock_offset_ms: Option<i64>,
 }
 
 /// No relations: rows are joined where they are read.

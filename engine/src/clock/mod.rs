@@ -2,6 +2,7 @@
 
 mod busy;
 mod manual;
+mod server;
 
 use std::{
     fmt,
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use busy::Busy;
 pub(crate) use busy::Work;
 pub use manual::{ManualClock, Stuck};
+pub use server::ServerClock;
 
 /// A time in milliseconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,9 +97,59 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn busy(&self) -> Busy {
         Busy::default()
     }
+
+    /// How far the time of day of the machine is from that of the database; `None` as long as nobody has compared them.
+    fn offset(&self) -> Option<ClockOffset> {
+        None
+    }
 }
 
-/// The clock of the machine.
+/// How far the time of day of a machine is from that of the database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// Milliseconds by which the machine is ahead; negative when it is behind.
+    pub ahead_ms: i64,
+    /// How far that may be off, either way.
+    pub uncertainty: Duration,
+}
+
+/// What an operator is told of the time of day of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockState {
+    /// It is that of the database, as far as matters.
+    Synchronized,
+    /// It is later.
+    Ahead,
+    /// It is earlier.
+    Behind,
+}
+
+impl ClockOffset {
+    /// What is told: more than a second is too much.
+    pub const TOLD_FROM: Duration = Duration::from_secs(1);
+
+    /// What to tell of it.
+    #[must_use]
+    pub fn state(self) -> ClockState {
+        // Off only if it surely is, whatever the uncertainty hides.
+        if Duration::from_millis(self.ahead_ms.unsigned_abs()) <= Self::TOLD_FROM + self.uncertainty {
+            ClockState::Synchronized
+        } else if self.ahead_ms > 0 {
+            ClockState::Ahead
+        } else {
+            ClockState::Behind
+        }
+    }
+
+    /// In seconds; negative when the machine is behind.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
+    pub fn seconds(self) -> f64 {
+        self.ahead_ms as f64 / 1_000.0
+    }
+}
+
+/// The clock of the machine, which is that of the database where this is a file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -126,6 +178,10 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is where time enters the program")]
     fn sleep(&self, length: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(length))
+    }
+
+    fn offset(&self) -> Option<ClockOffset> {
+        Some(ClockOffset::default())
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each line reads well alone and has its values as fields too, so it names no span as its parent. Texts of failures
 //! come from workflow and activity code: they are cut to one bounded line, and details and payloads are never logged.
 
+pub(crate) mod clocks;
 pub(crate) mod outage;
 
 use std::time::Duration;

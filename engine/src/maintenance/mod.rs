@@ -10,7 +10,9 @@
 //! | [`old_requests`] | idempotency keys are kept for 24 hours |
 //! | [`lost_workers`] | lost workers are logged |
 //! | [`unserved_tasks`] | tasks that no live worker can take are logged |
+//! | [`clocks`] | the clock of the process follows that of the server; a machine whose clock disagrees is logged |
 
+mod clocks;
 mod lost_activities;
 mod lost_workers;
 mod old_requests;
@@ -28,7 +30,7 @@ use watch::Watch;
 
 use crate::{
     chain,
-    clock::{Clock, Timestamp},
+    clock::{Clock, ServerClock, Timestamp},
     hint::{self, QueueHint},
     ids::{Namespace, RunId, TaskQueue, WorkerId},
     log::{RunOf, outage::Duty},
@@ -80,6 +82,8 @@ pub struct Service {
     pub(crate) store: Store,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The same clock, if it follows that of a server.
+    pub(crate) server_clock: Option<ServerClock>,
     pub(crate) namespace: Namespace,
     pub(crate) options: MaintenanceOptions,
     /// A worker that was not seen for this long counts as lost, as callers are told.
@@ -90,10 +94,18 @@ impl Service {
     /// Runs until `shutdown`. Failures are logged and retried.
     pub fn run(self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send {
         let busy = self.clock.busy();
-        busy.track(self.look_after(shutdown))
+        busy.track(async move {
+            let compare = async {
+                if let Some(clock) = &self.server_clock {
+                    clocks::compare(&self.store, clock, self.options.interval, &shutdown).await;
+                }
+            };
+            // Beside the others, which may wait for a lock.
+            tokio::join!(compare, self.look_after(&shutdown));
+        })
     }
 
-    async fn look_after(self, shutdown: CancellationToken) {
+    async fn look_after(&self, shutdown: &CancellationToken) {
         let mut lost_workers = LostWorkers::default();
         // What is left in an exclusive database when it is opened is of the process before.
         let mut takes_over = self.store.is_exclusive();
@@ -108,10 +120,10 @@ impl Service {
                 let duty = if takes_over { TAKE_OVER } else { LOST_WORKERS };
                 let rescued = self.rescue(now, &mut lost_workers).await;
                 takes_over &= !answers.take(&self.told(duty, rescued).await);
-                answers.take(&self.told(UNSEEN_WORKERS, lost_workers.look(&self, now).await).await);
-                answers.take(&self.told(UNSERVED_TASKS, unserved.look(&self, now).await).await);
+                answers.take(&self.told(UNSEEN_WORKERS, lost_workers.look(self, now).await).await);
+                answers.take(&self.told(UNSERVED_TASKS, unserved.look(self, now).await).await);
                 if self.clock.uptime() >= next_sweep {
-                    let swept = self.told(OLD_REQUESTS, old_requests::forget(&self, now).await).await;
+                    let swept = self.told(OLD_REQUESTS, old_requests::forget(self, now).await).await;
                     // What is left is swept in the next look.
                     if answers.take(&swept) && swept.is_ok_and(|all| all) {
                         next_sweep = self.clock.uptime() + self.options.sweep_interval;
@@ -123,7 +135,7 @@ impl Service {
                     self.store.succeeded(duty, now);
                 }
             }
-            answers.take(&self.told(OVERDUE_RUNS, overdue_runs::end(&self).await).await);
+            answers.take(&self.told(OVERDUE_RUNS, overdue_runs::end(self).await).await);
             watch.looked(answers.all_came, self.clock.uptime());
             tokio::select! {
                 () = shutdown.cancelled() => {}

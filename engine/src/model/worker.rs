@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    clock::Timestamp,
+    clock::{ClockOffset, Timestamp},
     ids::{ActivityType, TaskQueue, WorkerId, WorkflowType},
 };
 
@@ -32,6 +32,17 @@ pub struct WorkerInfo {
     pub started_at: Timestamp,
     /// Last seen.
     pub last_seen_at: Timestamp,
+    /// Milliseconds by which the clock of its machine is ahead of that of the database, if they were compared.
+    pub clock_offset_ms: Option<i64>,
+}
+
+impl WorkerInfo {
+    /// How far the clock of its machine is from that of the database; `None` if its version does not compare them.
+    #[must_use]
+    pub fn clock_offset(&self) -> Option<ClockOffset> {
+        let offset = |ahead_ms| ClockOffset { ahead_ms, ..ClockOffset::default() };
+        self.clock_offset_ms.map(offset)
+    }
 }
 
 /// A queue, as its rows say.

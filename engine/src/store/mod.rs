@@ -16,6 +16,7 @@ mod read;
 mod readiness;
 mod remedy;
 mod rights;
+mod server_time;
 mod sessions;
 mod settings;
 mod silence;

@@ -99,8 +99,14 @@ impl Store {
         // The renewal finds no row, and does not notice a full disk.
         self.probe(1).await?;
         let nobody = WorkerId(Uuid::nil());
-        let renewal =
-            RenewLease { worker_id: nobody, now, lasts: Duration::ZERO, slots_used: 0, draining: true };
+        let renewal = RenewLease {
+            worker_id: nobody,
+            now,
+            lasts: Duration::ZERO,
+            slots_used: 0,
+            draining: true,
+            clock_offset_ms: None,
+        };
         self.write(renewal).await.map(|_| ())
     }
 

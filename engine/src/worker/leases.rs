@@ -125,6 +125,7 @@ async fn renew(shared: &Arc<Shared>) -> Result<store::Held, store::Error> {
         // Not the reserved slots: a claim in progress reserves those that it may fill.
         slots_used: u32::try_from(shared.attempts().len()).unwrap_or(u32::MAX),
         draining: shared.draining.is_cancelled(),
+        clock_offset_ms: shared.clock.offset().map(|offset| offset.ahead_ms),
     };
     let held = shared.store.write(renewal).await?;
     if !held.registered {

@@ -234,6 +234,7 @@ fn registration(shared: &Shared) -> RegisterWorker {
         last_seen_at_ms: now.0,
         lease_expires_at_ms: None,
         takeover_ends_at_ms: None,
+        clock_offset_ms: shared.clock.offset().map(|offset| offset.ahead_ms),
     };
     RegisterWorker { worker, types, lasts: shared.options.lease_duration }
 }

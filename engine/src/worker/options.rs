@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{ids::TaskQueue, workflow::DEFAULT_TASK_QUEUE};
+use crate::{host, ids::TaskQueue, workflow::DEFAULT_TASK_QUEUE};
 
 /// Options of a worker.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub struct WorkerOptions {
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
-            identity: format!("{}@{}", std::process::id(), hostname()),
+            identity: format!("{}@{}", std::process::id(), host::name()),
             build_id: build_id(),
             task_queues: vec![TaskQueue::trusted(DEFAULT_TASK_QUEUE)],
             activity_slots: 100,
@@ -72,15 +72,6 @@ fn build_id() -> String {
     let Some(linked) = buildid::build_id() else { return version.to_owned() };
     let shown = linked.iter().take(SHOWN_BYTES).map(|byte| format!("{byte:02x}")).collect::<String>();
     format!("{version}+{shown}")
-}
-
-fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .ok()
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .or_else(|| std::env::var("HOSTNAME").ok())
-        .unwrap_or_else(|| "localhost".to_owned())
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ impl Store {
                     draining: row.draining,
                     started_at: Timestamp(row.started_at_ms),
                     last_seen_at: Timestamp(row.last_seen_at_ms),
+                    clock_offset_ms: row.clock_offset_ms,
                 };
                 Ok(SeenWorker { info, unseen_for })
             })

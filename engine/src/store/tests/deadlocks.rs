@@ -48,6 +48,7 @@ impl Process {
             lasts: Duration::from_secs(8),
             slots_used: 0,
             draining: false,
+            clock_offset_ms: None,
         };
         self.store.write(renewal).await.unwrap();
     }

@@ -19,7 +19,7 @@ const OVER: Duration = Duration::ZERO;
 const CLOCKS: [Timestamp; 3] = [Timestamp(0), NOW, Timestamp(i64::MAX / 2)];
 
 fn renewal(worker_id: WorkerId, lasts: Duration) -> RenewLease {
-    RenewLease { worker_id, now: NOW, lasts, slots_used: 0, draining: false }
+    RenewLease { worker_id, now: NOW, lasts, slots_used: 0, draining: false, clock_offset_ms: None }
 }
 
 /// A run and an activity that a worker holds.

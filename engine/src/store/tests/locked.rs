@@ -83,7 +83,14 @@ async fn renewals_wait_neither_for_the_writer_nor_for_a_locked_row() {
     store.write(schedules).await.unwrap();
     let silent = lock_silently(&database, locked).await;
 
-    let renewal = RenewLease { worker_id: worker, now: NOW, lasts: LEASE, slots_used: 0, draining: false };
+    let renewal = RenewLease {
+        worker_id: worker,
+        now: NOW,
+        lasts: LEASE,
+        slots_used: 0,
+        draining: false,
+        clock_offset_ms: None,
+    };
     let held = tokio::select! {
         biased;
         to_locked = store.write(message(locked)) => panic!("the row is locked: {to_locked:?}"),

@@ -13,6 +13,7 @@ mod outages;
 mod plans;
 mod reaching;
 mod rights;
+mod server_time;
 mod standby;
 mod starts;
 mod steps;
@@ -132,6 +133,7 @@ async fn registered(store: &Store, worker_id: WorkerId, lasts: Duration) {
         last_seen_at_ms: NOW.0,
         lease_expires_at_ms: None,
         takeover_ends_at_ms: None,
+        clock_offset_ms: None,
     };
     store.write(RegisterWorker { worker, types: Vec::new(), lasts }).await.unwrap();
 }

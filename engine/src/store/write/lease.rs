@@ -22,6 +22,8 @@ pub(crate) struct RenewLease {
     pub(crate) lasts: Duration,
     pub(crate) slots_used: u32,
     pub(crate) draining: bool,
+    /// How far the clock of the worker's machine is ahead of that of the database, if that is known.
+    pub(crate) clock_offset_ms: Option<i64>,
 }
 
 /// What the worker holds; anything else that it believes to hold, it has lost.
@@ -75,11 +77,12 @@ async fn renew(tx: Tx<'_>, item: &RenewLease) -> Result<Held, DbErr> {
         item.draining.into(),
         millis(item.lasts).into(),
         item.worker_id.0.into(),
+        item.clock_offset_ms.into(),
     ];
     let clock = tx.dialect.lease_clock(item.now, &mut values);
     let renew = format!(
         "UPDATE worker SET last_seen_at_ms = {clock}, lease_expires_at_ms = {clock} + $3, \
-         takeover_ends_at_ms = NULL, slots_used = $1, draining = $2 WHERE worker_id = $4"
+         takeover_ends_at_ms = NULL, slots_used = $1, draining = $2, clock_offset_ms = $5 WHERE worker_id = $4"
     );
     let mut held = Held { registered: tx.execute(renew, values).await? > 0, ..Held::default() };
     let owner = || vec![item.worker_id.0.into()];
