@@ -1,5 +1,5 @@
 use axum::{Json, extract::State};
-use ctutor_engine::client::WorkerInfo;
+use ctutor_engine::{client::WorkerInfo, clock::ClockOffset};
 use serde::Serialize;
 
 use super::{Twin, caller::Caller, error::Error, query::NoParameters};
@@ -26,6 +26,7 @@ struct Worker {
     slots_used: u32,
     started_at: String,
     last_seen_at: String,
+    clock_offset_seconds: Option<f64>,
 }
 
 pub(super) async fn status(
@@ -57,6 +58,7 @@ impl From<&WorkerInfo> for Worker {
             slots_used: info.slots_used,
             started_at: info.started_at.to_string(),
             last_seen_at: info.last_seen_at.to_string(),
+            clock_offset_seconds: info.clock_offset().map(ClockOffset::seconds),
         }
     }
 }

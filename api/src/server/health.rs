@@ -12,7 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use ctutor_engine::{chain, store};
+use ctutor_engine::{
+    chain,
+    clock::{ClockOffset, ClockState},
+    store,
+};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -54,6 +58,29 @@ struct Readiness {
     status: &'static str,
     database: Database,
     bus: &'static str,
+    #[serde(flatten)]
+    clock: Clock,
+}
+
+/// Whether the clock of this machine is that of the database. Time is kept by the latter, so this process is ready all
+/// the same.
+#[derive(Serialize)]
+struct Clock {
+    clock: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_offset_seconds: Option<f64>,
+}
+
+impl From<Option<ClockOffset>> for Clock {
+    fn from(offset: Option<ClockOffset>) -> Self {
+        let clock = match offset.map(ClockOffset::state) {
+            None => "unknown",
+            Some(ClockState::Synchronized) => "synchronized",
+            Some(ClockState::Ahead) => "ahead",
+            Some(ClockState::Behind) => "behind",
+        };
+        Self { clock, clock_offset_seconds: offset.map(ClockOffset::seconds) }
+    }
 }
 
 /// What there is to say of the database. The cause itself is for the log.
@@ -112,7 +139,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
         Database::Up => (StatusCode::OK, "ready"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     };
-    (code, Json(Readiness { status, database, bus }))
+    (code, Json(Readiness { status, database, bus, clock: client.clock().offset().into() }))
 }
 
 async fn scrape(State(health): State<Health>) -> Response {

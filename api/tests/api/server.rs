@@ -15,7 +15,13 @@ async fn health_and_readiness_need_no_token() {
     let (status, body) = answer(api.request(Method::GET, "/readyz")).await;
     assert_eq!(
         (status, body),
-        (StatusCode::OK, json!({ "status": "ready", "database": "up", "bus": "connected" }))
+        (
+            StatusCode::OK,
+            json!({
+                "status": "ready", "database": "up", "bus": "connected", "clock": "synchronized",
+                "clock_offset_seconds": 0.0
+            })
+        )
     );
 }
 

@@ -160,6 +160,7 @@ pub(crate) struct Worker {
     pub(crate) draining: bool,
     pub(crate) started_at: String,
     pub(crate) last_seen_at: String,
+    pub(crate) clock_offset_seconds: Option<f64>,
 }
 
 /// A named queue.

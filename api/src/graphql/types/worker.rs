@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Description, ID, Object};
-use ctutor_engine::{client::WorkerInfo, ids};
+use ctutor_engine::{client::WorkerInfo, clock::ClockOffset, ids};
 
 use crate::graphql::{id::NodeId, scalar::DateTime};
 
@@ -59,6 +59,13 @@ impl Worker {
     /// When the server last heard from the worker (UTC).
     async fn last_seen_at(&self) -> DateTime {
         self.0.last_seen_at.into()
+    }
+
+    /// Seconds by which the clock of the worker's machine is ahead of the clock of the database; negative when it is
+    /// behind. `null` if the worker has not compared them. Offsets of more than 1 s should be corrected by NTP: ctutor
+    /// keeps time by the database, but log lines and activities that ask their machine do not.
+    async fn clock_offset_seconds(&self) -> Option<f64> {
+        self.0.clock_offset().map(ClockOffset::seconds)
     }
 
     /// Whether the worker is shutting down and takes no new tasks.

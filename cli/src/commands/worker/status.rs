@@ -11,6 +11,9 @@ use crate::{
     output::{self, Table, date_and_time},
 };
 
+/// A clock that is further off has to be corrected.
+const CLOCK_OFFSET_SECONDS_MAX: f64 = 1.0;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print JSON
@@ -55,7 +58,8 @@ impl Args {
 }
 
 fn table(workers: &[Worker]) -> Table {
-    let mut table = Table::new(["WORKER", "BUILD", "STATE", "SLOTS", "STARTED", "LAST SEEN", "TASK QUEUES"]);
+    let mut table =
+        Table::new(["WORKER", "BUILD", "STATE", "SLOTS", "STARTED", "LAST SEEN", "CLOCK", "TASK QUEUES"]);
     for worker in workers {
         let state = if worker.draining { "draining" } else { "ready" };
         table.row([
@@ -65,10 +69,20 @@ fn table(workers: &[Worker]) -> Table {
             format!("{}/{}", worker.slots_used, worker.slots),
             date_and_time(&worker.started_at),
             date_and_time(&worker.last_seen_at),
+            worker.clock_offset_seconds.map_or_else(String::new, clock),
             worker.task_queues.join(", "),
         ]);
     }
     table
+}
+
+/// How the clock of a machine is compared with that of the database.
+fn clock(offset_seconds: f64) -> String {
+    match offset_seconds.abs() {
+        size if size <= CLOCK_OFFSET_SECONDS_MAX => "ok".to_owned(),
+        size if offset_seconds > 0.0 => format!("{size:.1} s ahead"),
+        size => format!("{size:.1} s behind"),
+    }
 }
 
 #[cfg(test)]
@@ -82,12 +96,18 @@ mod tests {
         let workers: Vec<Worker> = serde_json::from_value(json!([{
             "id": "wrk_1", "identity": "7@host", "buildId": "0.1.0", "taskQueues": ["a", "b"], "slots": 100,
             "slotsUsed": 3, "draining": false, "startedAt": "2026-11-22T13:54:14.012Z",
-            "lastSeenAt": "2026-11-22T13:55:00.000Z",
+            "lastSeenAt": "2026-11-22T13:55:00.000Z", "clockOffsetSeconds": -30.012,
         }]))
         .unwrap();
         let expected = "\
-WORKER  BUILD  STATE  SLOTS  STARTED              LAST SEEN            TASK QUEUES
-7@host  0.1.0  ready  3/100  2026-11-22 13:54:14  2026-11-22 13:55:00  a, b";
+WORKER  BUILD  STATE  SLOTS  STARTED              LAST SEEN            CLOCK          TASK QUEUES
+7@host  0.1.0  ready  3/100  2026-11-22 13:54:14  2026-11-22 13:55:00  30.0 s behind  a, b";
         assert_eq!(table(&workers).to_string(), expected);
+    }
+
+    #[test]
+    fn a_clock_is_told_when_it_is_off_by_more_than_a_second() {
+        let shown = [0.0, -0.002, 1.0, 1.27, -3600.0].map(clock);
+        assert_eq!(shown, ["ok", "ok", "ok", "1.3 s ahead", "3600.0 s behind"]);
     }
 }
