@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod client;
+pub mod faketime;
 pub mod guard;
 pub mod load;
 pub mod postgres;

@@ -87,6 +87,15 @@ impl Deployment {
         Self::cluster_on(postgres::create_database()?, workers).await
     }
 
+    /// One API with these variables of its own, and no worker yet.
+    pub(crate) async fn cluster_with_api(env: &[(&str, PathBuf)]) -> Result<Self> {
+        let mut deployment = Self::migrated(postgres::create_database()?)?;
+        let api = deployment.start_api(env)?;
+        deployment.base = api.ready().await?;
+        deployment.processes.push((API.to_owned(), api));
+        Ok(deployment)
+    }
+
     /// `ctutor dev` on the database of an older version, kept in `tests/fixtures`.
     pub(crate) async fn sqlite_kept(name: &str) -> Result<Self> {
         let mut deployment = Self::new(None)?;
@@ -103,16 +112,26 @@ impl Deployment {
     }
 
     async fn cluster_on(database: Database, workers: &[(&str, &str)]) -> Result<Self> {
-        let servers = Servers { database, redis: redis::Server::start()? };
-        let mut deployment = Self::new(Some(servers))?;
-        deployment.ctutor(["migrate", "up"]).run()?;
-        let api = deployment.ctutor(["api", "--listen", "127.0.0.1:0"]).start()?;
+        let mut deployment = Self::migrated(database)?;
+        let api = deployment.start_api(&[])?;
         for (identity, queues) in workers {
             deployment.start_worker(identity, queues)?;
         }
         deployment.base = api.ready().await?;
         deployment.processes.push((API.to_owned(), api));
         Ok(deployment)
+    }
+
+    /// Servers for processes that are still to be started.
+    fn migrated(database: Database) -> Result<Self> {
+        let servers = Servers { database, redis: redis::Server::start()? };
+        let deployment = Self::new(Some(servers))?;
+        deployment.ctutor(["migrate", "up"]).run()?;
+        Ok(deployment)
+    }
+
+    fn start_api(&self, env: &[(&str, PathBuf)]) -> Result<Process> {
+        with(self.ctutor(["api", "--listen", "127.0.0.1:0"]), env).start()
     }
 
     fn new(servers: Option<Servers>) -> Result<Self> {
@@ -136,11 +155,21 @@ impl Deployment {
 
     /// Starts a worker and waits until it works.
     pub(crate) fn start_worker(&mut self, identity: &str, queues: &str) -> Result<()> {
+        self.start_worker_with(identity, queues, &[])
+    }
+
+    /// The same with these variables of its own.
+    pub(crate) fn start_worker_with(
+        &mut self,
+        identity: &str,
+        queues: &str,
+        env: &[(&str, PathBuf)],
+    ) -> Result<()> {
         let cache = self.data().join(format!("cache-{identity}"));
         let worker = self
             .ctutor(["worker", "start", "--identity", identity, "--queues", queues])
-            .env("CTUTOR_TESTING_CACHE_FOLDER", cache)
-            .start()?;
+            .env("CTUTOR_TESTING_CACHE_FOLDER", cache);
+        let worker = with(worker, env).start()?;
         worker.wait_for("it works", |text| text.contains("task queues").then_some(()))?;
         self.processes.push((identity.to_owned(), worker));
         Ok(())
@@ -184,6 +213,13 @@ impl Deployment {
     /// Where the API listens.
     pub(crate) fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The time of the database server, in milliseconds since 1970.
+    pub(crate) fn database_ms(&self) -> Result<i64> {
+        let Servers { database, .. } = self.servers.as_ref().context("a file has no clock")?;
+        let now = database.sql("select (extract(epoch from clock_timestamp()) * 1000)::bigint")?;
+        Ok(now.trim().parse()?)
     }
 
     /// A token for a while.
@@ -258,6 +294,10 @@ impl Deployment {
         }
         Ok(())
     }
+}
+
+fn with(command: Ctutor, env: &[(&str, PathBuf)]) -> Ctutor {
+    env.iter().fold(command, |command, (key, value)| command.env(*key, value))
 }
 
 fn kept(name: &str, database: &str) -> PathBuf {

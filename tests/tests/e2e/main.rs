@@ -9,6 +9,8 @@ mod watch;
 
 mod authentication;
 mod cancellation;
+#[cfg(target_os = "linux")]
+mod clocks;
 mod command_line;
 mod data_folders;
 mod data_processing;
