@@ -11,6 +11,14 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     (distance <= DISTANCE_MAX).then_some(known)
 }
 
+/// The same, for names that differ in upper and lower case too: that alone is a slip however many letters it concerns.
+#[must_use]
+pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Option<&'a str> {
+    let mut known = known.into_iter();
+    let other_case = known.clone().find(|known| known.eq_ignore_ascii_case(name));
+    other_case.or_else(|| nearest(name, &mut known))
+}
+
 /// Letters that are wrong, missing, too many or swapped; nothing if they are a third of the name or more: of a short name
 /// another one is made soon.
 #[must_use]
@@ -33,6 +41,9 @@ mod tests {
         assert_eq!(nearest("exmaple_long_running", known), Some("example_long_running"));
         assert_eq!(nearest("student-testing", known), Some("student_testing"));
         assert_eq!(nearest("ecko", known), Some("echo"));
+        assert_eq!(meant("STUDENT_testing", known), Some("student_testing"));
+        assert_eq!(meant("ecko", known), Some("echo"));
+        assert_eq!(meant("nope", known), None);
         for other in ["", "nope", "grading", &"student_testing".repeat(1_000)] {
             assert_eq!(nearest(other, known), None, "{other}");
         }

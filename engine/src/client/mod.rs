@@ -2,6 +2,8 @@
 
 mod eager;
 mod error;
+mod input_check;
+mod input_words;
 mod start;
 mod stop;
 mod types;

@@ -17,7 +17,7 @@ use crate::{
     hint::{self, QueueHint},
     history::{EventAttributes, HistoryEvent, WorkflowExecutionStarted, WorkflowExecutionTerminated},
     ids::{NameError, RunId, TaskQueue, WorkflowId, WorkflowType, check_name},
-    payload::Payload,
+    payload::{Payload, syntax},
     store::{self, LoadedRun, Replaces, Start, StartOutput, TaskKind},
 };
 
@@ -268,7 +268,8 @@ impl Client {
 
     fn object(&self, field: StartField, payload: &Payload) -> Result<Payload, StartError> {
         if !payload.is_object() {
-            return Err(invalid(field, format!("the {field} must be a JSON object")));
+            let found = syntax::kind(payload.as_str());
+            return Err(invalid(field, format!("expected a JSON object, found {found}")));
         }
         self.payload(field, payload)
     }
@@ -289,7 +290,7 @@ fn checked_priority(priority: i32) -> Result<i32, StartError> {
     if PRIORITIES.contains(&priority) {
         return Ok(priority);
     }
-    Err(invalid(StartField::Priority, format!("priority is {priority}, but must be from -100 to 100")))
+    Err(invalid(StartField::Priority, format!("expected an integer from -100 to 100, found {priority}")))
 }
 
 fn workflow_id(start: &StartWorkflow) -> Result<WorkflowId, StartError> {
@@ -333,8 +334,10 @@ fn named(field: StartField, error: &NameError) -> StartError {
 
 fn span(field: StartField, length: Option<Duration>) -> Result<Option<Duration>, StartError> {
     match length {
-        Some(length) if length.is_zero() => Err(invalid(field, "the timeout must be longer than zero")),
-        Some(length) if length > SPAN_MAX => Err(invalid(field, "the timeout is longer than ten years")),
+        Some(length) if length.is_zero() => {
+            Err(invalid(field, "expected a timeout longer than zero, such as one hour"))
+        }
+        Some(length) if length > SPAN_MAX => Err(invalid(field, "expected a timeout of at most ten years")),
         length => Ok(length),
     }
 }

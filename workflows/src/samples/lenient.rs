@@ -27,6 +27,7 @@ impl JsonSchema for Count {
             "minimum": 0,
             "maximum": u32::MAX,
             "pattern": "^[0-9]{1,10}$",
+            "description": "An integer from 0 to 4294967295, or a string of its digits.",
         })
     }
 }

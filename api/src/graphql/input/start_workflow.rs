@@ -1,7 +1,7 @@
 use async_graphql::{Enum, InputObject, MaybeUndefined};
 use ctutor_engine::{
     client::{self, StartTime, StartWorkflow},
-    payload::Payload,
+    payload::{Payload, syntax},
 };
 
 use crate::graphql::{
@@ -107,7 +107,7 @@ fn object(field: &str, json: Option<Json>) -> Result<Payload, UserError> {
     if value.is_object() {
         Ok(value)
     } else {
-        Err(invalid(field, format!("`{field}` must be a JSON object")))
+        Err(invalid(field, format!("expected a JSON object, found {}", syntax::kind(value.as_str()))))
     }
 }
 
