@@ -12,6 +12,7 @@ mod hint;
 pub mod history;
 mod host;
 pub mod ids;
+mod input_schema;
 mod log;
 pub mod machine;
 pub mod maintenance;

@@ -9,6 +9,7 @@ use crate::{
     activity::{Activity, ActivityContext, ActivityError, Resources},
     failure::Failure,
     ids::{ActivityType, WorkflowType},
+    input_schema,
     machine::SharedCore,
     payload::{self, Payload},
     workflow::{Context, Workflow, WorkflowError, WorkflowInfo, WorkflowOptions},
@@ -213,7 +214,9 @@ fn execute<A: Activity>(
 }
 
 fn input_schema_of<T: JsonSchema>() -> serde_json::Value {
-    generate::<T>(SchemaSettings::draft2020_12().for_deserialize().into_generator())
+    let mut schema = generate::<T>(SchemaSettings::draft2020_12().for_deserialize().into_generator());
+    input_schema::close(&mut schema);
+    schema
 }
 
 fn result_schema_of<T: JsonSchema>() -> serde_json::Value {

@@ -30,6 +30,8 @@ pub(crate) fn registry() -> Registry {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+// It takes more than it reads.
+#[schemars(extend("additionalProperties" = true))]
 pub(crate) struct Text {
     #[serde(default)]
     text: String,
