@@ -167,11 +167,22 @@ fn find_operation<'a>(
         (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
             operations.values().next()
         }
-        (DocumentOperations::Multiple(_), None) => return Err(RequestError::OperationNameRequired),
+        (DocumentOperations::Multiple(_), None) => {
+            return Err(RequestError::OperationNameRequired { known: operation_names(document) });
+        }
     };
-    let unknown =
-        || RequestError::UnknownOperation(name.unwrap_or_default().chars().take(NAME_MAX).collect());
-    operation.ok_or_else(unknown)
+    operation.ok_or_else(|| RequestError::UnknownOperation {
+        name: name.unwrap_or_default().chars().take(NAME_MAX).collect(),
+        known: operation_names(document),
+    })
+}
+
+/// The names of the operations, sorted.
+fn operation_names(document: &ExecutableDocument) -> Vec<String> {
+    let mut names: Vec<String> =
+        document.operations.iter().filter_map(|(name, _)| Some(name?.to_string())).collect();
+    names.sort();
+    names
 }
 
 /// The variables that have no value: neither given nor by default.
@@ -272,11 +283,15 @@ mod tests {
     #[test]
     fn operations_are_found_by_name() {
         let (document, _) = guard::parse("query A { a } query B { b }", &Limits::default()).expect("valid");
+        let known = vec!["A".to_owned(), "B".to_owned()];
         assert!(find_operation(&document, Some("A")).is_ok());
         assert_eq!(
             find_operation(&document, Some("C")).err(),
-            Some(RequestError::UnknownOperation("C".to_owned()))
+            Some(RequestError::UnknownOperation { name: "C".to_owned(), known: known.clone() })
         );
-        assert_eq!(find_operation(&document, None).err(), Some(RequestError::OperationNameRequired));
+        assert_eq!(
+            find_operation(&document, None).err(),
+            Some(RequestError::OperationNameRequired { known })
+        );
     }
 }

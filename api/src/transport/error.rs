@@ -1,8 +1,10 @@
 //! The errors of the transports, and what every error looks like on the wire.
 
 use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
+use ctutor_engine::{near, payload::strict};
 
 use super::guard;
+use super::validation::question;
 
 /// The stable codes that the transports put into `extensions.code`.
 pub mod code {
@@ -49,21 +51,32 @@ pub(super) enum RequestError {
     Guard(#[from] guard::Error),
     #[error("the document or its variables are not valid")]
     Invalid(Vec<ServerError>),
-    #[error("the document has no operation named `{0}`")]
-    UnknownOperation(String),
-    #[error("the document has several operations; `operationName` must name one of them")]
-    OperationNameRequired,
-    #[error("a batch cannot contain subscriptions")]
+    #[error("the document has no operation named `{name}`{}", known_operations(.name, .known))]
+    UnknownOperation { name: String, known: Vec<String> },
+    #[error(
+        "the document has several operations; `operationName` must name one of them: {}",
+        quoted(.known).join(" or ")
+    )]
+    OperationNameRequired { known: Vec<String> },
+    #[error(
+        "a batch cannot contain subscriptions; send each alone, with the header `Accept: text/event-stream` or over a \
+         WebSocket"
+    )]
     SubscriptionInBatch,
 }
 
 impl RequestError {
     pub(super) fn into_server_errors(self) -> Vec<ServerError> {
+const OPERATIONS_MAX: usize = 10;
+    match near::meant(name, known.iter().map(String::as_str)) {
+        Some(meant) => question("", Some(meant)),
+    let shown = names.iter().take(OPERATIONS_MAX).map(|name| format!("`{}`", strict::shown(name)));
+    shown.chain((names.len() > OPERATIONS_MAX).then(|| "others".to_owned())).collect()
         vec![match self {
             Self::Invalid(errors) => return errors,
             Self::Guard(error) => guard_error(&error),
             Self::SubscriptionInBatch => coded(code::BAD_REQUEST, self.to_string()),
-            Self::UnknownOperation(_) | Self::OperationNameRequired => {
+            Self::UnknownOperation { .. } | Self::OperationNameRequired { .. } => {
                 coded(code::GRAPHQL_VALIDATION_FAILED, self.to_string())
             }
         }]

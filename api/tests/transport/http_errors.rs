@@ -429,13 +429,6 @@ async fn internal_text_does_not_leave() {
 }
 
 #[tokio::test]
-async fn nothing_is_suggested() {
-    let server = server().await;
-    let (_, _, body) = text_of(post(&server).json(&query("{ helo }"))).await;
-    assert!(!body.to_lowercase().contains("did you mean"), "{body}");
-}
-
-#[tokio::test]
 async fn subscriptions_need_a_stream() {
     let server = server().await;
     let text = "subscription { count(to: 1) }";

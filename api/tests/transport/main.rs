@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
 
 mod guard;
+mod hints;
 mod http;
 mod http_errors;
 mod sse;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::http::{get, json_of, post, query, server};
 use crate::ws_client::Socket;
 
-const SCHEMA: &str = include_str!("../../../tests/conformance/validation.graphql");
+pub(crate) const SCHEMA: &str = include_str!("../../../tests/conformance/validation.graphql");
 
-fn judge(document: &str, variables: &str) -> Result<Value, Value> {
+pub(crate) fn judge(document: &str, variables: &str) -> Result<Value, Value> {
     let schema = Schema::parse(SCHEMA).unwrap();
     match Judge::new(schema, Limits::default()).judge(document, None, variables) {
         Ok(variables) => Ok(serde_json::from_str(&variables).unwrap()),
@@ -181,13 +181,37 @@ fn a_value_that_does_not_fit_is_told_with_its_path() {
         (
             "{ beings(levels: \"LOW\") { id } }",
             "{}",
-            "`levels` is \"LOW\", expected one of `LOW`, `MIDDLE`, `HIGH`, without quotes",
+            "`levels` is \"LOW\", expected one of `LOW`, `MIDDLE`, `HIGH`, without quotes; did you mean `LOW`?",
             json!([]),
         ),
         (
             "{ pet(key: {}) { __typename } }",
             "{}",
-            "`key` is an object, expected exactly one of `id`, `name`, `range`, not null",
+            "`key` has none of its fields, expected exactly one of `id`, `name`, `range`, not null",
+            json!([]),
+        ),
+        (
+            "{ pet(key: { id: 1, name: \"s3cret\" }) { __typename } }",
+            "{}",
+            "`key` has 2 fields (`id`, `name`), expected exactly one of `id`, `name`, `range`, not null",
+            json!([]),
+        ),
+        (
+            "query ($a: Key!) { pet(key: $a) { __typename } }",
+            r#"{"a":{"range":null,"name":"s3cret"}}"#,
+            "`$a` has 2 fields (`range` is null, `name`), expected exactly one of `id`, `name`, `range`, not null",
+            json!([]),
+        ),
+        (
+            "query ($a: Key!) { pet(key: $a) { __typename } }",
+            r#"{"a":{"name":null}}"#,
+            "`$a` has 1 field (`name` is null), expected exactly one of `id`, `name`, `range`, not null",
+            json!([]),
+        ),
+        (
+            "{ pet(key: { id: null }) { __typename } }",
+            "{}",
+            "`key` has 1 field (`id` is null), expected exactly one of `id`, `name`, `range`, not null",
             json!([]),
         ),
         (
@@ -203,9 +227,21 @@ fn a_value_that_does_not_fit_is_told_with_its_path() {
             json!([]),
         ),
         (
+            "query ($a: Int!) { count(of: $a, ok: true) }",
+            r#"{"a":18446744073709551616}"#,
+            "`$a` is 18446744073709551616, expected an integer from -2147483648 to 2147483647",
+            json!([]),
+        ),
+        (
+            "query ($a: Int!) { count(of: $a, ok: true) }",
+            r#"{"a":1.50e3000}"#,
+            "`$a` is 1.50e3000, expected an integer from -2147483648 to 2147483647",
+            json!([]),
+        ),
+        (
             "query ($a: PetFilter) { pets(filter: $a) { __typename } }",
             r#"{"a":{"not":{"levels":["LOW","low"]}}}"#,
-            "`$a.not.levels.1` is \"low\", expected one of `LOW`, `MIDDLE`, `HIGH`",
+            "`$a.not.levels.1` is \"low\", expected one of `LOW`, `MIDDLE`, `HIGH`; did you mean `LOW`?",
             json!(["not", "levels", 1]),
         ),
         (

@@ -12,15 +12,29 @@ pub struct Duration(pub time::Duration);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// Not the notation of ISO 8601.
-    #[error("a duration must be ISO 8601, such as `PT1.5S`, `PT2H` or `P7D`")]
+    #[error("expected {FORM}")]
     Malformed,
     /// Years or months.
-    #[error("years and months have no fixed length; write weeks, days, hours, minutes or seconds")]
+    #[error(
+        "expected weeks, days, hours, minutes or seconds, such as `P30D`: years and months have no fixed length"
+    )]
     Calendar,
     /// Longer than can be represented.
-    #[error("the duration is too long")]
+    #[error("expected a duration of at most {} seconds, such as `P7D`", u64::MAX)]
     TooLarge,
 }
+
+/// What is accepted.
+const FORM: &str = "a duration in ISO 8601 that is not negative, such as `PT1.5S`, `PT2H` or `P7D`";
+
+/// How people write units, and the ISO 8601 of one.
+const UNITS: [(&[&str], &str, &str); 5] = [
+    (&["s", "sec", "second"], "PT", "S"),
+    (&["m", "min", "minute"], "PT", "M"),
+    (&["h", "hour"], "PT", "H"),
+    (&["d", "day"], "P", "D"),
+    (&["w", "week"], "P", "W"),
+];
 
 const WEEK: u64 = 7 * DAY;
 const DAY: u64 = 24 * HOUR;
@@ -45,12 +59,38 @@ impl ScalarType for Duration {
     }
 
     fn is_valid(value: &Value) -> bool {
-        Self::parse(value.clone()).is_ok()
+        Self::check(value).is_ok()
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.to_string())
     }
+}
+
+impl Duration {
+    /// Whether a value is one.
+    ///
+    /// # Errors
+    /// What was expected, and the ISO 8601 of what people write in its place.
+    pub(in crate::graphql) fn check(value: &Value) -> Result<(), String> {
+        let Value::String(text) = value else { return Err(format!("a string with {FORM}")) };
+        let Err(error) = text.parse::<Self>() else { return Ok(()) };
+        let expected = error.to_string();
+        let expected = expected.trim_start_matches("expected ");
+        let meant = meant(text).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+        Err(format!("{expected}{meant}"))
+    }
+}
+
+/// The ISO 8601 of a count and a unit as people write them, such as `5 minutes`.
+fn meant(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (count, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit())?);
+    let unit = unit.trim().to_ascii_lowercase();
+    let singular = unit.strip_suffix('s').filter(|singular| !singular.is_empty()).unwrap_or(&unit);
+    let (_, before, after) = UNITS.iter().find(|(names, ..)| names.contains(&singular))?;
+    let meant = format!("{before}{count}{after}");
+    meant.parse::<Duration>().is_ok().then_some(meant)
 }
 
 impl From<time::Duration> for Duration {
@@ -203,6 +243,26 @@ mod tests {
         assert_eq!(milliseconds("P1Y2D"), Err(DurationError::Calendar));
         assert_eq!(milliseconds("P99999999999999999999W"), Err(DurationError::TooLarge));
         assert_eq!(milliseconds("P18446744073709551615W"), Err(DurationError::TooLarge));
+    }
+
+    #[test]
+    fn what_people_write_is_answered_with_the_form_that_is_meant() {
+        let refused = |value: Value| Duration::check(&value).unwrap_err();
+        for (text, said) in [
+            ("5 minutes", format!("{FORM}; did you mean `PT5M`?")),
+            ("30s", format!("{FORM}; did you mean `PT30S`?")),
+            ("7 Days", format!("{FORM}; did you mean `P7D`?")),
+            ("-1s", FORM.to_owned()),
+            ("1e9d", FORM.to_owned()),
+            ("99999999999999999999 s", FORM.to_owned()),
+            ("", FORM.to_owned()),
+        ] {
+            assert_eq!(refused(Value::from(text)), said, "{text}");
+        }
+        assert_eq!(refused(Value::from(1.5)), format!("a string with {FORM}"));
+        assert!(refused(Value::from("P1M")).contains("such as `P30D`: years and months"));
+        assert!(refused(Value::from("P99999999999999999999W")).starts_with("a duration of at most"));
+        assert_eq!(Duration::check(&Value::from("PT5M")), Ok(()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{BaseType, OperationDefinition, Type};
 use async_graphql::{Name, Number, ServerError, Value, Variables};
+use ctutor_engine::{near, payload::strict};
 
 use super::super::error::{code, coded_at};
 use super::misfit::{self, Found, Holder, Misfit, shown};
@@ -37,7 +38,8 @@ impl Schema {
                 },
                 None if ty.nullable || definition.default_value.is_some() => {}
                 None => {
-                    let message = format!("variable `${name}` of type `{ty}` is required");
+                    let message =
+                        format!("variable `${name}` of type `{ty}` is required{}", slip(name, &given));
                     errors.push(coded_at(code::GRAPHQL_VALIDATION_FAILED, message, Some(pos)));
                 }
             }
@@ -64,15 +66,24 @@ impl Schema {
         match self.get(name) {
             Some(NamedType::Scalar { description, check }) => {
                 numbers::check_variable(name, &value)?;
-                coerce_scalar(name, *check, value)
+                if let Some(Err(expected)) = check.map(|check| check(&value)) {
+                    return Err(Misfit::new(shown(&value), expected));
+                }
+                coerce_scalar(name, value)
                     .map_err(|value| Misfit::new(shown(&value), misfit::scalar(name, description.as_deref())))
             }
             Some(NamedType::Enum(values)) => match value {
                 Value::String(name) if values.iter().any(|value| *value == *name) => Ok(Value::String(name)),
-                value => Err(Misfit::new(shown(&value), format!("one of {}", misfit::list(values)))),
+                value => {
+                    let misfit = Misfit::new(shown(&value), self.hints.values(name, values));
+                    Err(match &value {
+                        Value::String(given) => misfit.meaning(self.hints.meant(given, values)),
+                        _ => misfit,
+                    })
+                }
             },
             Some(NamedType::InputObject { fields, is_one_of }) => match value {
-                Value::Object(values) => self.coerce_object(fields, *is_one_of, values),
+                Value::Object(values) => self.coerce_object(name, fields, *is_one_of, values),
                 value => Err(Misfit::new(shown(&value), format!("an object of `{name}`"))),
             },
             // Validation has refused variables of other types.
@@ -82,17 +93,20 @@ impl Schema {
 
     fn coerce_object(
         &self,
+        ty: &Name,
         fields: &Inputs,
         is_one_of: bool,
         values: IndexMap<Name, Value>,
     ) -> Result<Value, Misfit> {
         if let Some(unknown) = values.keys().find(|name| !fields.contains_key(*name)) {
             let value = values.get(unknown).map_or(Found::Value(Value::Null), shown);
-            let found = Found::unknown(unknown, value, fields);
-            return Err(Misfit::new(found, misfit::known(fields)).below(unknown.as_str()));
+            let found = Found::unknown(unknown, value, fields, self.hints);
+            let allowed = self.hints.fields(ty, fields);
+            return Err(Misfit::new(found, allowed).below(strict::shown(unknown)));
         }
         if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
-            return Err(Misfit::new(Found::OBJECT, misfit::one_of(fields)));
+            let given = values.iter().map(|(name, value)| (name, *value == Value::Null));
+            return Err(Misfit::of_one(given, self.hints.one_of(ty, fields)));
         }
         if let Some((name, field)) = misfit::missing(fields, |name| values.contains_key(name)) {
             let misfit = Misfit::new(Found::Missing, format!("a value of `{}`", field.ty));
@@ -117,17 +131,28 @@ impl Schema {
     }
 }
 
+/// The value that may be meant for a variable without one.
+fn slip(name: &Name, given: &Variables) -> String {
+    let is_it = |given: &&Name| near::meant(given, [name.as_str()]).is_some();
+    let slip = given.keys().find(is_it);
+    slip.map_or_else(String::new, |slip| {
+        format!("; there is a value for `{}`, did you mean `{name}`?", strict::shown(slip))
+    })
+}
+
 /// The value that a scalar makes of one, or the value that it does not take.
-fn coerce_scalar(name: &str, check: Option<super::ScalarCheck>, value: Value) -> Result<Value, Value> {
+fn coerce_scalar(name: &str, value: Value) -> Result<Value, Value> {
     // A number whose spelling the library does not keep comes as an enum value, see `exact`.
     let value = match (name, value) {
         ("ID", Value::Enum(spelled)) if numbers::is_long_integer(&spelled) => {
             Value::String(spelled.as_str().to_owned())
         }
-        ("Int" | "ID" | "Float", Value::Enum(spelled)) => match spelled.parse() {
-            Ok(number) => Value::Number(number),
-            Err(_) => Value::Enum(spelled),
-        },
+        ("Int" | "ID" | "Float", Value::Enum(spelled)) => {
+            // One that does not fit is told as it was written.
+            let number = spelled.parse().ok().map(Value::Number);
+            let coerced = number.and_then(|number| coerce_scalar(name, number).ok());
+            return coerced.ok_or(Value::Enum(spelled));
+        }
         (_, value) => value,
     };
     match (name, value) {
@@ -146,10 +171,7 @@ fn coerce_scalar(name: &str, check: Option<super::ScalarCheck>, value: Value) ->
         }
         ("String" | "ID", value @ Value::String(_)) | ("Boolean", value @ Value::Boolean(_)) => Ok(value),
         ("Int" | "ID" | "Float" | "String" | "Boolean", value) => Err(value),
-        (_, value) => match check {
-            Some(is_valid) if !is_valid(&value) => Err(value),
-            _ => Ok(value),
-        },
+        (_, value) => Ok(value),
     }
 }
 

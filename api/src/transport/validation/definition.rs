@@ -8,8 +8,10 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Pos, Positioned};
 use async_graphql_value::Value;
+use ctutor_engine::near;
 
 use super::Errors;
+use super::hints::question;
 use super::schema::{self, Inputs, NamedType, Schema};
 use super::values::{self, Usage};
 
@@ -90,7 +92,7 @@ impl<'a, 'e> Walk<'a, 'e> {
             let (ty, ty_pos) = (&variable.var_type.node, variable.var_type.pos);
             let innermost = schema::innermost(ty);
             match self.schema.get(innermost) {
-                None => self.errors.add(ty_pos, format!("unknown type `{innermost}`")),
+                None => self.unknown_type(ty_pos, innermost, NamedType::is_input),
                 Some(known) if !known.is_input() => {
                     self.errors
                         .add(ty_pos, format!("variable `${name}` cannot have the output type `{innermost}`"));
@@ -118,7 +120,10 @@ impl<'a, 'e> Walk<'a, 'e> {
                     self.directives(&spread.node.directives, DirectiveLocation::FragmentSpread);
                     self.spreads.push(name);
                     match self.document.fragments.get(name) {
-                        None => self.errors.add(pos, format!("unknown fragment `{name}`")),
+                        None => self.errors.add_with(pos, || {
+                            let meant = near::meant(name, self.document.fragments.keys().map(Name::as_str));
+                            format!("unknown fragment `{name}`{}", question("", meant))
+                        }),
                         Some(fragment) => {
                             self.spread(&fragment.node.type_condition.node.on.node, pos, parent);
                         }
@@ -154,7 +159,7 @@ impl<'a, 'e> Walk<'a, 'e> {
     fn type_condition(&mut self, condition: &'a Positioned<TypeCondition>) -> Option<&'a str> {
         let Positioned { pos, node: on } = &condition.node.on;
         match self.schema.get(on) {
-            None => self.errors.add(*pos, format!("unknown type `{on}`")),
+            None => self.unknown_type(*pos, on, NamedType::is_composite),
             Some(known) if !known.is_composite() => {
                 let message = format!("a fragment cannot be on `{on}`, which has no fields to select");
                 self.errors.add(*pos, message);
@@ -164,20 +169,28 @@ impl<'a, 'e> Walk<'a, 'e> {
         None
     }
 
+    fn unknown_type(&mut self, pos: Pos, name: &Name, is_fit: fn(&NamedType) -> bool) {
+        let schema = self.schema;
+        self.errors.add_with(pos, || {
+            let known = schema.type_names().filter(|known| schema.get(known).is_some_and(is_fit));
+            format!("unknown type `{name}`{}", schema.hints.question(name, known))
+        });
+    }
+
     fn field(&mut self, field: &'a Field, pos: Pos, parent: Option<&'a str>) {
         let name = &field.name.node;
         let selections = &field.selection_set.node;
         let known = parent.and_then(|parent| self.schema.field(parent, name));
         if let (None, Some(parent)) = (known, parent) {
             let is_query = self.schema.root(OperationType::Query).is_some_and(|query| query == parent);
-            self.errors.add(
-                pos,
+            let schema = self.schema;
+            self.errors.add_with(pos, || {
                 if is_query && schema::is_introspection(name) {
                     format!("`{name}` cannot be selected: introspection is disabled on this server")
                 } else {
-                    format!("type `{parent}` has no field `{name}`")
-                },
-            );
+                    format!("type `{parent}` has no field `{name}`{}", schema.field_meant(parent, name))
+                }
+            });
         }
         let owner = format!("field `{name}`");
         self.arguments(&field.arguments, known.map(|known| &known.arguments), pos, &owner);
@@ -205,7 +218,13 @@ impl<'a, 'e> Walk<'a, 'e> {
             let name = &directive.name.node;
             let known = self.schema.directive(name);
             match known {
-                None => self.errors.add(*pos, format!("unknown directive `@{name}`")),
+                None => {
+                    let schema = self.schema;
+                    self.errors.add_with(*pos, || {
+                        let meant = schema.hints.meant(name, schema.directive_names());
+                        format!("unknown directive `@{name}`{}", question("@", meant))
+                    });
+                }
                 Some(known) => {
                     if !known.locations.contains(&location) {
                         let place = place(location);
@@ -229,8 +248,12 @@ impl<'a, 'e> Walk<'a, 'e> {
                 self.errors.add(name.pos, format!("argument `{}` is given twice", name.node));
             }
             let input = known.and_then(|known| known.get(&name.node));
-            if known.is_some() && input.is_none() {
-                self.errors.add(name.pos, format!("{owner} has no argument `{}`", name.node));
+            if let (Some(known), None) = (known, input) {
+                let hints = self.schema.hints;
+                self.errors.add_with(name.pos, || {
+                    let meant = hints.question(&name.node, known.keys());
+                    format!("{owner} has no argument `{}`{meant}", name.node)
+                });
             }
             let found = self.usages.check(self.schema, input, &value.node, value.pos);
             if let Err(misfit) = found {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use async_graphql::{Name, Pos, ServerError, Value};
-use ctutor_engine::near;
+use ctutor_engine::payload::strict;
 
 use super::super::error::{code, coded_at, set_extension};
+use super::hints::{Hints, question};
 use super::schema::{Input, Inputs};
 
 /// How much of a string is said back.
@@ -18,6 +19,8 @@ pub(super) struct Misfit {
     path: Vec<Value>,
     found: Found,
     allowed: String,
+    /// The name that may be meant by a string or enum value.
+    meant: Option<String>,
 }
 
 /// What stands where the type takes something else.
@@ -33,14 +36,16 @@ pub(super) enum Found {
         value: Box<Found>,
         meant: Option<String>,
     },
+    /// An object that must have exactly one field: the names of those that it has, with the word whether the value is null.
+    Fields(Vec<(String, bool)>),
 }
 
 impl Found {
     pub(super) const OBJECT: Self = Self::Kind("an object");
 
     /// A field that an input object does not have, with its value.
-    pub(super) fn unknown(name: &Name, value: Self, fields: &Inputs) -> Self {
-        let meant = near::nearest(name, fields.keys().map(Name::as_str)).map(str::to_owned);
+    pub(super) fn unknown(name: &Name, value: Self, fields: &Inputs, hints: Hints) -> Self {
+        let meant = hints.meant(name, fields.keys()).map(str::to_owned);
         Self::Unknown { value: Box::new(value), meant }
     }
 
@@ -49,6 +54,7 @@ impl Found {
             Self::Value(value) => value,
             Self::Kind(kind) => Value::from(kind),
             Self::Missing => Value::Null,
+            Self::Fields(_) => Value::from("an object"),
             Self::Unknown { value, .. } => value.into_value(),
         }
     }
@@ -68,8 +74,21 @@ impl fmt::Display for Found {
             Self::Kind(kind) => f.write_str(kind),
             Self::Missing => f.write_str("missing"),
             Self::Unknown { .. } => f.write_str("an unknown field"),
+            Self::Fields(fields) => write_fields(fields, f),
         }
     }
+}
+
+/// Says which fields an object has.
+fn write_fields(fields: &[(String, bool)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let noun = match fields.len() {
+        0 => return f.write_str("none of its fields"),
+        1 => "field",
+        _ => "fields",
+    };
+    let shown =
+        fields.iter().map(|(name, is_null)| format!("`{name}`{}", if *is_null { " is null" } else { "" }));
+    write!(f, "{} {noun} ({})", fields.len(), shown.collect::<Vec<_>>().join(", "))
 }
 
 /// What has the value.
@@ -81,7 +100,21 @@ pub(super) enum Holder<'a> {
 
 impl Misfit {
     pub(super) fn new(found: impl Into<Found>, allowed: impl Into<String>) -> Self {
-        Self { path: Vec::new(), found: found.into(), allowed: allowed.into() }
+        Self { path: Vec::new(), found: found.into(), allowed: allowed.into(), meant: None }
+    }
+
+    /// An object that must have exactly one field that is not null, and has others.
+    pub(super) fn of_one<'a>(
+        fields: impl IntoIterator<Item = (&'a Name, bool)>,
+        allowed: impl Into<String>,
+    ) -> Self {
+        let fields = fields.into_iter().map(|(name, is_null)| (name.to_string(), is_null)).collect();
+        Self::new(Found::Fields(fields), allowed)
+    }
+
+    /// Says which of the names that stand there may be meant.
+    pub(super) fn meaning(self, meant: Option<&str>) -> Self {
+        Self { meant: meant.map(str::to_owned), ..self }
     }
 
     /// Says that the value stands in an object or a list.
@@ -106,9 +139,13 @@ impl Misfit {
         }
         let message = match &self.found {
             Found::Unknown { meant: Some(meant), .. } => {
-                format!("`{place}` is {}; did you mean `{meant}`?", self.found)
+                format!("`{place}` is {}{}", self.found, question("", Some(meant)))
             }
-            found => format!("`{place}` is {found}, expected {}", self.allowed),
+            found => {
+                let verb = if matches!(found, Found::Fields(_)) { "has" } else { "is" };
+                let meant = question("", self.meant.as_deref());
+                format!("`{place}` {verb} {found}, expected {}{meant}", self.allowed)
+            }
         };
         let mut error = coded_at(code::BAD_USER_INPUT, message, Some(pos));
         set_extension(&mut error, kind, name.as_str());
@@ -125,6 +162,8 @@ pub(super) fn shown(value: &Value) -> Found {
         Value::String(text) => Found::Value(Value::String(text.chars().take(FOUND_CHARS_MAX).collect())),
         Value::List(_) => Found::Kind("a list"),
         Value::Object(_) => Found::OBJECT,
+        // A number as it was written, or the name of a value.
+        Value::Enum(name) => Found::Value(Value::Enum(Name::new(strict::shown(name)))),
         other => Found::Value(other.clone()),
     }
 }
@@ -152,19 +191,7 @@ pub(super) fn scalar(name: &str, description: Option<&str>) -> String {
     }
 }
 
-pub(super) fn one_of(fields: &Inputs) -> String {
-    format!("exactly one of {}, not null", list(fields.keys()))
-}
-
-pub(super) fn known(fields: &Inputs) -> String {
-    format!("only the fields {}", list(fields.keys()))
-}
-
 /// The first field that must be given and is not.
 pub(super) fn missing(fields: &Inputs, is_given: impl Fn(&Name) -> bool) -> Option<(&Name, &Input)> {
     fields.iter().find(|(name, field)| field.is_required() && !is_given(name))
-}
-
-pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

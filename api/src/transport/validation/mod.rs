@@ -16,6 +16,7 @@
 mod coerce;
 mod conditions;
 mod definition;
+mod hints;
 mod misfit;
 mod numbers;
 mod operation;
@@ -32,6 +33,7 @@ use super::reply::ERRORS_MAX;
 use definition::Definition;
 
 pub(super) use conditions::repeat_conditions;
+pub(super) use hints::question;
 pub(super) use numbers::operations_mut;
 pub use schema::{ScalarCheck, Schema};
 pub(super) use subscription::lift_root;
@@ -126,6 +128,13 @@ struct Errors(Vec<ServerError>);
 impl Errors {
     fn add(&mut self, pos: Pos, message: String) {
         self.push(coded_at(code::GRAPHQL_VALIDATION_FAILED, message, Some(pos)));
+    }
+
+    /// The same with a message that takes time to make.
+    fn add_with(&mut self, pos: Pos, message: impl FnOnce() -> String) {
+        if !self.is_full() {
+            self.add(pos, message());
+        }
     }
 
     fn push(&mut self, error: ServerError) {

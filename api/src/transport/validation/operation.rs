@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::types::{BaseType, OperationDefinition, Type, VariableDefinition};
 use async_graphql::{Name, Positioned, Value};
+use ctutor_engine::near;
 
 use super::definition::Definition;
+use super::hints::question;
 use super::values::Place;
 use super::{Errors, NeverNull};
 
@@ -35,8 +37,13 @@ impl<'a> Operation<'a> {
                     return fragments;
                 }
                 let Some(variable) = by_name.get(usage.variable) else {
-                    let message =
-                        format!("variable `${}` is not defined by {}", usage.variable, self.described());
+                    let meant = near::meant(usage.variable, by_name.keys().map(|name| name.as_str()));
+                    let message = format!(
+                        "variable `${}` is not defined by {}{}",
+                        usage.variable,
+                        self.described(),
+                        question("$", meant)
+                    );
                     errors.add(usage.pos, message);
                     continue;
                 };

@@ -10,6 +10,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned, Value, parser};
 
 use super::super::guard::repeatable_directives;
+use super::hints::Hints;
 
 /// Whether a field of the query type tells of the schema.
 pub(super) fn is_introspection(field: &str) -> bool {
@@ -34,12 +35,14 @@ pub struct Schema {
     types: HashMap<Name, NamedType>,
     directives: HashMap<Name, Directive>,
     roots: Roots,
+    /// Whether errors tell its names.
+    pub(super) hints: Hints,
     /// `__typename`, which objects, interfaces and unions have.
     typename: Field,
 }
 
-/// Whether a custom scalar takes a value.
-pub type ScalarCheck = fn(&Value) -> bool;
+/// Whether a custom scalar takes a value; the error says what was expected.
+pub type ScalarCheck = fn(&Value) -> Result<(), String>;
 
 #[derive(Debug)]
 struct Roots {
@@ -103,6 +106,7 @@ impl Schema {
                 .into(),
             directives: HashMap::new(),
             roots: roots(&document),
+            hints: Hints::Told,
             typename: Field { arguments: Inputs::new(), ty: required("String") },
         };
         let mut implementers = Vec::new();
@@ -144,12 +148,13 @@ impl Schema {
     }
 
     /// The schema of a server that does not tell it: `__schema` and `__type` are no fields of it, as in the rule
-    /// `NoSchemaIntrospectionCustomRule` of graphql-js. `__typename` stays.
+    /// `NoSchemaIntrospectionCustomRule` of graphql-js. `__typename` stays. Errors suggest none of its names.
     #[must_use]
     pub fn without_introspection(mut self) -> Self {
         if let Some(NamedType::Object(fields)) = self.types.get_mut(&self.roots.query) {
             fields.retain(|name, _| !is_introspection(name));
         }
+        self.hints = Hints::Withheld;
         self
     }
 
@@ -174,6 +179,14 @@ impl Schema {
 
     pub(super) fn get(&self, name: &str) -> Option<&NamedType> {
         self.types.get(name)
+    }
+
+    pub(super) fn type_names(&self) -> impl Iterator<Item = &Name> + Clone {
+        self.types.keys()
+    }
+
+    pub(super) fn directive_names(&self) -> impl Iterator<Item = &Name> + Clone {
+        self.directives.keys()
     }
 
     pub(super) fn directive(&self, name: &str) -> Option<&Directive> {

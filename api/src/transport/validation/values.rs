@@ -6,6 +6,7 @@ use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{BaseType, Type};
 use async_graphql::{Name, Pos, Value as Constant};
 use async_graphql_value::Value;
+use ctutor_engine::payload::strict;
 
 use super::misfit::{self, Found, Misfit, shown};
 use super::numbers;
@@ -143,21 +144,27 @@ impl<'s, F> Check<'s, F> {
         match schema.get(name) {
             Some(NamedType::Scalar { description, check }) => {
                 numbers::check_literal(name, value)?;
-                let is_taken = takes(name, value).unwrap_or_else(|| {
-                    self.within_scalar(place, value);
-                    // The variables in it are not known yet.
-                    let constant = value.clone().into_const_with(|_| Ok::<_, Infallible>(Constant::Null));
-                    check.is_none_or(|check| constant.is_ok_and(|value| check(&value)))
-                });
-                if is_taken { Ok(()) } else { refuse(misfit::scalar(name, description.as_deref())) }
+                match takes(name, value) {
+                    Some(true) => return Ok(()),
+                    Some(false) => return refuse(misfit::scalar(name, description.as_deref())),
+                    None => self.within_scalar(place, value),
+                }
+                // The variables in it are not known yet.
+                let Ok(constant) = value.clone().into_const_with(|_| Ok::<_, Infallible>(Constant::Null));
+                check.map_or(Ok(()), |check| check(&constant)).or_else(refuse)
             }
             Some(NamedType::Enum(values)) => match value {
-                Value::Enum(name) if values.contains(name) => Ok(()),
-                Value::String(_) => refuse(format!("one of {}, without quotes", misfit::list(values))),
-                _ => refuse(format!("one of {}", misfit::list(values))),
+                Value::Enum(value) if values.contains(value) => Ok(()),
+                Value::Enum(value) => refuse(schema.hints.values(name, values))
+                    .map_err(|misfit| misfit.meaning(schema.hints.meant(value, values))),
+                Value::String(value) => {
+                    refuse(format!("{}, without quotes", schema.hints.values(name, values)))
+                        .map_err(|misfit| misfit.meaning(schema.hints.meant(value, values)))
+                }
+                _ => refuse(schema.hints.values(name, values)),
             },
             Some(NamedType::InputObject { fields, is_one_of }) => match value {
-                Value::Object(values) => self.object(fields, *is_one_of, values),
+                Value::Object(values) => self.object(name, fields, *is_one_of, values),
                 _ => refuse(format!("an object of `{name}`")),
             },
             // The schema has no inputs of other types.
@@ -167,6 +174,7 @@ impl<'s, F> Check<'s, F> {
 
     fn object<'v>(
         &mut self,
+        ty: &Name,
         fields: &'s Inputs,
         is_one_of: bool,
         values: &'v IndexMap<Name, Value>,
@@ -174,10 +182,11 @@ impl<'s, F> Check<'s, F> {
     where
         F: FnMut(&'v Name, Option<Place<'s>>),
     {
+        let hints = self.schema.hints;
         for (name, value) in values {
             let Some(field) = fields.get(name) else {
-                let found = Found::unknown(name, shown(&without_variables(value)), fields);
-                return Err(Misfit::new(found, misfit::known(fields)).below(name.as_str()));
+                let found = Found::unknown(name, shown(&without_variables(value)), fields, hints);
+                return Err(Misfit::new(found, hints.fields(ty, fields)).below(strict::shown(name)));
             };
             let takes_null = field.ty.nullable && !is_one_of;
             let has_default = field.default.is_some();
@@ -185,7 +194,8 @@ impl<'s, F> Check<'s, F> {
             self.value(place, value).map_err(|misfit| misfit.below(name.as_str()))?;
         }
         if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
-            return Err(Misfit::new(Found::OBJECT, misfit::one_of(fields)));
+            let given = values.iter().map(|(name, value)| (name, *value == Value::Null));
+            return Err(Misfit::of_one(given, hints.one_of(ty, fields)));
         }
         match misfit::missing(fields, |name| values.contains_key(name)) {
             Some((name, field)) => {
