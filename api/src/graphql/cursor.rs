@@ -48,7 +48,9 @@ fn try_decode<C: Cursor>(text: &str) -> Option<C> {
 pub(super) fn malformed(argument: &'static str) -> Error {
     use async_graphql::ErrorExtensions;
 
-    coded(code::BAD_USER_INPUT, format!("`{argument}` is not a valid cursor for this list"))
+    coded(code::BAD_USER_INPUT, format!(
+            "`{argument}` is not a cursor of this list, expected one that it has returned, such as its `endCursor`"
+        ))
         .extend_with(|_, extensions| extensions.set("argument", argument))
 }
 
@@ -179,7 +181,8 @@ mod tests {
         assert!(decode::<RunCursor>("after", &name).is_err());
         for text in ["", "x", "====", "ä", &"A".repeat(2_000)] {
             let error = decode::<RunCursor>("before", text).unwrap_err();
-            assert_eq!(error.message, "`before` is not a valid cursor for this list");
+            let told = "`before` is not a cursor of this list, expected one that it has returned, such as its `endCursor`";
+            assert_eq!(error.message, told);
         }
     }
 }

@@ -28,6 +28,8 @@ pub mod code {
     pub const NOT_ACCEPTABLE: &str = "NOT_ACCEPTABLE";
     /// The origin of the page is not allowed to open a WebSocket.
     pub const ORIGIN_NOT_ALLOWED: &str = "ORIGIN_NOT_ALLOWED";
+    /// The request has the hash of a persisted query in place of a document.
+    pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
     /// The request body is longer than allowed.
     pub const PAYLOAD_TOO_LARGE: &str = "PAYLOAD_TOO_LARGE";
     /// The request body did not arrive in time.
@@ -65,13 +67,25 @@ pub(super) enum RequestError {
     SubscriptionInBatch,
 }
 
-impl RequestError {
-    pub(super) fn into_server_errors(self) -> Vec<ServerError> {
+/// How many operations of a document are told.
 const OPERATIONS_MAX: usize = 10;
+
+/// Which operations there are, in place of one that is not there.
+fn known_operations(name: &str, known: &[String]) -> String {
     match near::meant(name, known.iter().map(String::as_str)) {
         Some(meant) => question("", Some(meant)),
+        None if known.is_empty() => ": its only operation has no name; leave `operationName` out".to_owned(),
+        None => format!(", expected one of {}", quoted(known).join(", ")),
+    }
+}
+
+fn quoted(names: &[String]) -> Vec<String> {
     let shown = names.iter().take(OPERATIONS_MAX).map(|name| format!("`{}`", strict::shown(name)));
     shown.chain((names.len() > OPERATIONS_MAX).then(|| "others".to_owned())).collect()
+}
+
+impl RequestError {
+    pub(super) fn into_server_errors(self) -> Vec<ServerError> {
         vec![match self {
             Self::Invalid(errors) => return errors,
             Self::Guard(error) => guard_error(&error),

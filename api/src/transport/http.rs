@@ -11,11 +11,12 @@ use async_graphql::parser::types::OperationType;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, Response, StatusCode, header, request::Parts};
+use ctutor_engine::payload::strict;
 
 use super::auth::{Authenticate, bearer_token};
 use super::error::RequestError;
 use super::execute;
-use super::negotiate::{Accepts, Media, is_json_body};
+use super::negotiate::{Accepts, Media, check_json_body};
 use super::params::{self, Params};
 use super::refusal::{Refusal, json_response};
 use super::reply::{Reply, to_json};
@@ -42,7 +43,7 @@ async fn try_answer<E: Executor, A: Authenticate>(
     accepts: Accepts,
 ) -> Result<Response<Body>, Refusal> {
     if parts.method != Method::GET && parts.method != Method::POST {
-        return Err(Refusal::Method);
+        return Err(Refusal::Method { found: strict::shown(parts.method.as_str()) });
     }
     let caller = service.authenticator.authenticate(bearer_token(&parts.headers)?)?;
     if accepts.media.is_none() && !accepts.event_stream {
@@ -63,9 +64,7 @@ async fn read_params<E: Executor, A: Authenticate>(
     if parts.method == Method::GET {
         return Ok(params::Body::Single(params::from_uri(&parts.uri)?));
     }
-    if !is_json_body(&parts.headers) {
-        return Err(Refusal::UnsupportedMediaType);
-    }
+    check_json_body(&parts.headers).map_err(|found| Refusal::UnsupportedMediaType { found })?;
     let options = &call.service.options.http;
     let bytes = body::read(&parts.headers, body, options).await?;
     Ok(params::from_body(&bytes, options.batch_requests_max)?)
@@ -113,7 +112,7 @@ impl<E: Executor, A: Authenticate> Call<E, A> {
 
     /// Runs the requests in order, so that mutations keep theirs, and at most one at a time.
     async fn batch(self, requests: Vec<Params>) -> Result<Response<Body>, Refusal> {
-        let media = self.accepts.media.ok_or(Refusal::NotAcceptable)?;
+        let media = self.accepts.media.ok_or(Refusal::BatchAsStream)?;
         let mut replies = Vec::with_capacity(requests.len());
         for params in requests {
             replies.push(self.batched(params).await);

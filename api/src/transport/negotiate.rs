@@ -1,6 +1,7 @@
 //! Which media type an answer takes, and whether a body is JSON.
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use ctutor_engine::payload::strict;
 
 /// The two JSON types of an answer that is not a stream.
 ///
@@ -128,15 +129,27 @@ fn is_utf8(charset: &str) -> bool {
     charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
 }
 
-/// Whether the body is plain JSON in UTF-8.
+/// Checks that the body is plain JSON in UTF-8.
 ///
 /// Nothing else may pass, for a page of any origin can make a browser send forms and plain text unasked.
-pub(super) fn is_json_body(headers: &HeaderMap) -> bool {
+///
+/// # Errors
+///
+/// What the headers say in its place.
+pub(super) fn check_json_body(headers: &HeaderMap) -> Result<(), String> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(value), None) = (types.next(), types.next()) else { return false };
-    let is_encoded = headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let value = match (types.next(), types.next()) {
+        (Some(value), None) => value,
+        (None, _) => return Err("none".to_owned()),
+        (Some(_), Some(_)) => return Err("several headers `Content-Type`".to_owned()),
+    };
+    let shown = |value: &HeaderValue| strict::shown(&String::from_utf8_lossy(value.as_bytes()));
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if let Some(encoding) = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(format!("`Content-Encoding: {}`, which is not supported", shown(encoding)));
+    }
     let range = value.to_str().ok().and_then(Range::parse);
-    !is_encoded && range.is_some_and(|range| range.matches("application", "json") == Some(2))
+    let is_json = range.is_some_and(|range| range.matches("application", "json") == Some(2));
+    if is_json { Ok(()) } else { Err(format!("`{}`", shown(value))) }
 }

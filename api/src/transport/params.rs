@@ -1,14 +1,20 @@
 //! The parameters of a request, with the shapes the specification demands.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use async_graphql::{Extensions, Request, ServerError, Value, Variables};
 use axum::http::Uri;
-use ctutor_engine::payload::{
-    strict,
-    syntax::{self, SyntaxError},
+use ctutor_engine::{
+    near,
+    payload::{
+        strict,
+        syntax::{self, SyntaxError},
+    },
 };
-use serde::{Deserialize, Deserializer, de};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny},
+};
 use serde_json::value::RawValue;
 
 use super::error::{code, coded, set_extension};
@@ -52,8 +58,13 @@ pub(super) enum Error {
     Key { what: &'static str },
     #[error("{what} is {found}, expected {expected}")]
     Kind { what: &'static str, found: &'static str, expected: &'static str },
-    #[error("{what} has no `query`, expected the text of the document there")]
-    QueryMissing { what: &'static str },
+    #[error("{what} has no `query`, expected the text of the document there{}", Meant(.given))]
+    QueryMissing { what: &'static str, given: Option<String> },
+    #[error(
+        "{what} has no `query`, but the hash of a persisted query, which this server does not support; send the text of \
+         the document as `query`"
+    )]
+    PersistedQuery { what: &'static str },
     #[error(
         "{what} has the key `{key}` twice, the second time at line {line}, column {column}; send it once"
     )]
@@ -64,14 +75,23 @@ pub(super) enum Error {
     Variables { name: &'static str, fault: strict::Fault },
     #[error(transparent)]
     ParameterEncoding(#[from] NotUtf8),
-    #[error("the query string has no parameter `query`")]
-    ParameterMissing,
     #[error("parameter `{name}` is given more than once")]
     ParameterRepeated { name: &'static str },
     #[error("expected at least one request in the batch, found none")]
     BatchEmpty,
     #[error("the batch has {found} requests, at most {allowed} are allowed; send several smaller ones")]
     BatchTooLarge { found: usize, allowed: usize },
+    #[error("request {index} of the batch (counted from 0): {error}")]
+    InBatch { index: usize, error: Box<Self> },
+}
+
+/// The question whether a key was meant to be `query`.
+struct Meant<'a>(&'a Option<String>);
+
+impl fmt::Display for Meant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |given| write!(f, "; it has `{given}`, did you mean `query`?"))
+    }
 }
 
 fn place(name: &str, fault: &strict::Fault) -> String {
@@ -90,14 +110,21 @@ impl Error {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::BatchTooLarge { .. } => code::BATCH_TOO_LARGE,
+            Self::PersistedQuery { .. } => code::PERSISTED_QUERY_NOT_SUPPORTED,
+            Self::InBatch { error, .. } => error.code(),
             _ => code::BAD_REQUEST,
         }
     }
 
-    /// The error as it is sent. A fault in a variable names the variable and the way to it.
+    /// The error as it is sent. A fault in a variable names the variable and the way to it, one in a batch the request.
     pub(super) fn into_server_error(self) -> ServerError {
         let mut error = coded(self.code(), self.to_string());
-        if let Self::Variables { name: "variables", fault } = &self
+        let mut inner = &self;
+        if let Self::InBatch { index, error: within } = inner {
+            set_extension(&mut error, "index", *index);
+            inner = within;
+        }
+        if let Self::Variables { name: "variables", fault } = inner
             && let Some((variable, path)) = fault.path.split_first()
         {
             set_extension(&mut error, "variable", variable.to_string());
@@ -108,7 +135,9 @@ impl Error {
 }
 
 const BODY: &str = "the request body";
-const REQUEST: &str = "a request of the batch";
+/// A request of a batch, of which the error tells the index.
+const REQUEST: &str = "it";
+const QUERY_STRING: &str = "the query string";
 
 /// Reads the body of a POST.
 pub(super) fn from_body(bytes: &[u8], batch_requests_max: usize) -> Result<Body, Error> {
@@ -125,7 +154,13 @@ fn batch(text: &str, requests_max: usize) -> Result<Vec<Params>, Error> {
     match requests.len() {
         0 => Err(Error::BatchEmpty),
         found if found > requests_max => Err(Error::BatchTooLarge { found, allowed: requests_max }),
-        _ => requests.iter().map(|request| read(REQUEST, text, request.get())).collect(),
+        _ => {
+            let read = |(index, request): (usize, &&RawValue)| {
+                let request = read(REQUEST, text, request.get());
+                request.map_err(|error| Error::InBatch { index, error: Box::new(error) })
+            };
+            requests.iter().enumerate().map(read).collect()
+        }
     }
 }
 
@@ -144,8 +179,11 @@ fn read(what: &'static str, whole: &str, part: &str) -> Result<Params, Error> {
         return Err(Error::Kind { what, found: syntax::kind(part), expected });
     }
     let fields = Fields::read(what, whole, part)?;
+    let query = fields.text("query")?.ok_or_else(|| {
+        query_missing(what, fields.get("extensions"), fields.unknown.iter().map(String::as_str))
+    })?;
     Ok(Params {
-        query: fields.text("query")?.ok_or(Error::QueryMissing { what })?,
+        query,
         operation_name: fields.text("operationName")?.filter(|name| !name.is_empty()),
         variables: fields
             .object("variables")?
@@ -154,13 +192,30 @@ fn read(what: &'static str, whole: &str, part: &str) -> Result<Params, Error> {
     })
 }
 
+/// The error for a request without a document.
+fn query_missing<'a>(
+    what: &'static str,
+    extensions: Option<&str>,
+    mut unknown: impl Iterator<Item = &'a str>,
+) -> Error {
+    let extensions =
+        extensions.and_then(|text| serde_json::from_str::<BTreeMap<String, IgnoredAny>>(text).ok());
+    if extensions.is_some_and(|extensions| extensions.contains_key("persistedQuery")) {
+        return Error::PersistedQuery { what };
+    }
+    let given = unknown.find(|name| near::nearest(name, ["query"]).is_some()).map(str::to_owned);
+    Error::QueryMissing { what, given }
+}
+
 /// Reads the query string of a GET.
 pub(super) fn from_uri(uri: &Uri) -> Result<Params, Error> {
     let mut parameters = query_string::parameters(uri)?;
-    let query = take(&mut parameters, "query")?.ok_or(Error::ParameterMissing)?;
+    let query = take(&mut parameters, "query")?;
     let operation_name = take(&mut parameters, "operationName")?;
     let given = take(&mut parameters, "variables")?.filter(|text| !text.is_empty());
     let extra = take(&mut parameters, "extensions")?.filter(|text| !text.is_empty());
+    let unknown = || parameters.iter().map(|(name, _)| name.as_str());
+    let query = query.ok_or_else(|| query_missing(QUERY_STRING, extra.as_deref(), unknown()))?;
     Ok(Params {
         query,
         operation_name: operation_name.filter(|name| !name.is_empty()),
@@ -228,6 +283,7 @@ fn not_json(what: &'static str, text: &str) -> Error {
 struct Fields<'a> {
     whole: &'a str,
     known: Vec<(&'static str, &'a RawValue)>,
+    unknown: Vec<String>,
 }
 
 const KEYS: [&str; 4] = ["query", "operationName", "variables", "extensions"];
@@ -235,9 +291,12 @@ const KEYS: [&str; 4] = ["query", "operationName", "variables", "extensions"];
 impl<'a> Fields<'a> {
     fn read(what: &'static str, whole: &'a str, part: &'a str) -> Result<Self, Error> {
         let Entries(entries) = serde_json::from_str(part).map_err(|_| not_json(what, part))?;
-        let mut fields = Self { whole, known: Vec::new() };
+        let mut fields = Self { whole, known: Vec::new(), unknown: Vec::new() };
         for (name, value) in entries {
-            let Some(key) = KEYS.into_iter().find(|key| *key == name) else { continue };
+            let Some(key) = KEYS.into_iter().find(|key| *key == name) else {
+                fields.unknown.push(name);
+                continue;
+            };
             if fields.get(key).is_some() {
                 let (line, column) = syntax::place_of(whole, value.get());
                 return Err(Error::KeyRepeated { what, key, line, column });
@@ -284,7 +343,7 @@ impl<'a> Fields<'a> {
 }
 
 /// All fields of an object in their order, repeated ones too.
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Entries<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

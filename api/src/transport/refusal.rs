@@ -19,11 +19,14 @@ pub(super) enum Refusal {
     )]
     NotAcceptable,
     #[error(
-        "the request body must be sent with `Content-Type: application/json`, in UTF-8 and without `Content-Encoding`"
+        "a batch is not answered as `text/event-stream`; accept `application/json` or \
+         `application/graphql-response+json` as well, or send its requests one by one"
     )]
-    UnsupportedMediaType,
-    #[error("only GET and POST are allowed")]
-    Method,
+    BatchAsStream,
+    #[error("expected a body with the header `Content-Type: application/json`, found {found}")]
+    UnsupportedMediaType { found: String },
+    #[error("expected the method GET or POST, found `{found}`")]
+    Method { found: String },
     #[error("mutations must be sent by POST, not by GET")]
     MutationByGet,
     #[error("the request body exceeds {allowed} bytes")]
@@ -42,17 +45,17 @@ pub(super) enum Refusal {
         "pages of this origin may not open a WebSocket; `api.cors_origins` of the server lists those that may"
     )]
     Origin,
-    #[error("the request cannot become a WebSocket: {0}")]
-    Upgrade(String),
+    #[error("the request cannot become a WebSocket, expected {0}")]
+    Upgrade(&'static str),
 }
 
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Auth(error) => error.status(),
-            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Method | Self::MutationByGet => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable | Self::BatchAsStream => StatusCode::NOT_ACCEPTABLE,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method { .. } | Self::MutationByGet => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken | Self::Params(_) | Self::SubscriptionWithoutStream | Self::Upgrade(_) => {
@@ -66,9 +69,9 @@ impl Refusal {
     fn code(&self) -> &'static str {
         match self {
             Self::Auth(error) => error.code(),
-            Self::NotAcceptable => code::NOT_ACCEPTABLE,
-            Self::UnsupportedMediaType => code::UNSUPPORTED_MEDIA_TYPE,
-            Self::Method | Self::MutationByGet => code::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable | Self::BatchAsStream => code::NOT_ACCEPTABLE,
+            Self::UnsupportedMediaType { .. } => code::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method { .. } | Self::MutationByGet => code::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge { .. } => code::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => code::REQUEST_TIMEOUT,
             Self::Params(error) => error.code(),
@@ -81,7 +84,7 @@ impl Refusal {
     fn extra_header(&self) -> Option<(header::HeaderName, HeaderValue)> {
         match self {
             Self::Auth(error) => error.challenge().map(|value| (header::WWW_AUTHENTICATE, value)),
-            Self::Method => Some((header::ALLOW, HeaderValue::from_static("GET, POST"))),
+            Self::Method { .. } => Some((header::ALLOW, HeaderValue::from_static("GET, POST"))),
             Self::MutationByGet => Some((header::ALLOW, HeaderValue::from_static("POST"))),
             _ => None,
         }

@@ -134,25 +134,6 @@ async fn the_caller_is_in_the_request() {
 }
 
 #[tokio::test]
-async fn a_batch_answers_in_order() {
-    let server = server().await;
-    let batch = json!([
-        query("mutation { increment }"),
-        query("{ nope }"),
-        query("mutation { increment }"),
-        query("{"),
-        query("subscription { count(to: 1) }"),
-    ]);
-    let (status, answers) = json_of(post(&server).json(&batch)).await;
-    assert_eq!(status, StatusCode::OK);
-    assert_eq!(answers[0], json!({ "data": { "increment": 1 } }));
-    assert_eq!(answers[1]["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
-    assert_eq!(answers[2], json!({ "data": { "increment": 2 } }));
-    assert_eq!(answers[3]["errors"][0]["extensions"]["code"], "GRAPHQL_PARSE_FAILED");
-    assert_eq!(answers[4]["errors"][0]["extensions"]["code"], "BAD_REQUEST");
-}
-
-#[tokio::test]
 async fn the_introspection_query_of_graphiql_is_answered() {
     let server = server().await;
     let (status, answer) = json_of(post(&server).json(&query(INTROSPECTION))).await;

@@ -12,13 +12,13 @@ use crate::toy::Server;
 
 const GRAPHQL: &str = "application/graphql-response+json";
 
-async fn refused(request: RequestBuilder) -> (u16, String) {
+pub(crate) async fn refused(request: RequestBuilder) -> (u16, String) {
     let (status, answer) = json_of(request).await;
     assert_eq!(answer.get("data"), None, "{answer}");
     (status.as_u16(), answer["errors"][0]["extensions"]["code"].as_str().unwrap().to_owned())
 }
 
-fn is(status: u16, code: &str) -> (u16, String) {
+pub(crate) fn is(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
@@ -222,8 +222,28 @@ const WRONG_BODIES: &[(&str, &str)] = &[
         "the request body is not JSON: expected a key in double quotes or `}`, found `hello` at line 1, column 3",
     ),
     ("[]", "expected at least one request in the batch, found none"),
-    ("[1]", "a request of the batch is a number, expected a JSON object with the `query` of a request"),
+    (
+        "[{\"query\": \"{ hello }\"}, 1]",
+        "request 1 of the batch (counted from 0): it is a number, expected a JSON object with the `query` of a request",
+    ),
+    (
+        "[{\"query\": \"{ hello }\"},\n {\"query\": 1}]",
+        "request 1 of the batch (counted from 0): `query` is a number, expected a string, at line 2, column 12",
+    ),
+    (
+        "[{\"query\":\"{ hello }\",\"variables\":{\"a\":1,\"a\":2}}]",
+        "request 0 of the batch (counted from 0): `variables.a`: the key `a` appears twice in one object",
+    ),
     ("{}", "the request body has no `query`, expected the text of the document there"),
+    (
+        "{\"qeury\": \"{ hello }\"}",
+        "the request body has no `query`, expected the text of the document there; it has `qeury`, did you mean `query`?",
+    ),
+    (
+        "{\"extensions\":{\"persistedQuery\":{\"version\":1,\"sha256Hash\":\"x\"}}}",
+        "the request body has no `query`, but the hash of a persisted query, which this server does not support; send the \
+         text of the document as `query`",
+    ),
     ("{\"query\": 1}", "`query` is a number, expected a string, at line 1, column 11"),
     ("{\"query\": null}", "`query` is null, expected a string, at line 1, column 11"),
     (
@@ -260,7 +280,7 @@ async fn wrong_shapes_are_told_in_plain_words() {
     let told = "the request body is not JSON: expected text in UTF-8, found UTF-16 at line 1, column 1; encode it in UTF-8";
     assert_eq!(message(request).await, told);
     let found = message(get(&server, &[("variables", "{}")])).await;
-    assert_eq!(found, "the query string has no parameter `query`");
+    assert_eq!(found, "the query string has no `query`, expected the text of the document there");
     for (text, told) in [
         ("[]", "parameter `variables` is an array, expected a JSON object or null"),
         (
@@ -288,11 +308,50 @@ async fn bytes_of_a_query_string_that_are_not_utf8_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn batches_have_a_bound() {
+async fn a_refused_header_or_method_is_told_with_what_was_found() {
     let server = server().await;
-    let batch: Vec<_> = (0..6).map(|_| query("mutation { increment }")).collect();
-    assert_eq!(refused(post(&server).json(&batch)).await, is(400, "BATCH_TOO_LARGE"));
-    assert_eq!(server.toy.mutations.load(Ordering::SeqCst), 0);
+    let body = || post(&server).body("{}");
+    let json = "application/json";
+    let upgrade = || get(&server, &[]).header("upgrade", "websocket");
+    for (request, told) in [
+        (body(), "expected a body with the header `Content-Type: application/json`, found none"),
+        (
+            body().header("content-type", "text/plain"),
+            "expected a body with the header `Content-Type: application/json`, found `text/plain`",
+        ),
+        (
+            body().header("content-type", json).header("content-encoding", "gzip"),
+            "expected a body with the header `Content-Type: application/json`, found `Content-Encoding: gzip`, which is \
+             not supported",
+        ),
+        (
+            Client::new().put(server.url()).bearer_auth("alice"),
+            "expected the method GET or POST, found `PUT`",
+        ),
+        (upgrade(), "the request cannot become a WebSocket, expected the header `Connection: Upgrade`"),
+        (
+            upgrade()
+                .header("connection", "upgrade")
+                .header("sec-websocket-version", "8")
+                .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            "the request cannot become a WebSocket, expected the header `Sec-WebSocket-Version: 13`",
+        ),
+    ] {
+        let (_, answer) = json_of(request).await;
+        assert_eq!(answer["errors"][0]["message"], told);
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_the_text_of_a_persisted_query_reads_a_code_of_its_own() {
+    let server = server().await;
+    let hash = json!({ "persistedQuery": { "version": 1, "sha256Hash": "ab" } });
+    let body = json!({ "extensions": hash });
+    assert_eq!(refused(post(&server).json(&body)).await, is(400, "PERSISTED_QUERY_NOT_SUPPORTED"));
+    let request = get(&server, &[("extensions", &hash.to_string())]);
+    assert_eq!(refused(request).await, is(400, "PERSISTED_QUERY_NOT_SUPPORTED"));
+    let body = json!({ "query": "{ hello }", "extensions": hash });
+    assert_eq!(json_of(post(&server).json(&body)).await.1["data"]["hello"], "hello world");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod guard;
 mod hints;
 mod http;
+mod http_batch;
 mod http_errors;
 mod sse;
 mod toy;

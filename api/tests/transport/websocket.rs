@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::http::server;
 use crate::soon;
 use crate::toy::Server;
-use crate::ws_client::{Socket, complete, connect, next};
+use crate::ws_client::{Seen, Socket, complete, connect, next};
 
 #[tokio::test]
 async fn the_protocol_is_the_modern_one_or_none() {
@@ -82,7 +82,7 @@ async fn bad_tokens_close_with_4403_and_a_reason() {
         let mut socket = Socket::open(&server).await;
         socket.init(payload.clone()).await;
         match socket.seen().await {
-            crate::ws_client::Seen::Close(4403, text) => assert!(text.contains(reason), "{payload}: {text}"),
+            Seen::Close(4403, text) => assert!(text.contains(reason), "{payload}: {text}"),
             other => panic!("{payload}: {other:?}"),
         }
     }
@@ -150,6 +150,49 @@ async fn messages_that_are_not_of_the_protocol_close_with_4400() {
     let mut socket = Socket::open(&server).await;
     socket.init(json!("alice")).await;
     assert_eq!(socket.close_code().await, 4400);
+}
+
+#[tokio::test]
+async fn a_close_with_4400_says_what_was_expected_and_what_was_found() {
+    let server = server().await;
+    for (text, told) in [
+        ("", "the message is empty, expected a JSON object"),
+        ("[]", "the message is an array, expected a JSON object"),
+        ("{", "the message is not JSON: expected a key in double quotes or `}`, found the end of the text"),
+        (
+            "{}",
+            "`type` is missing, expected one of `connection_init`, `ping`, `pong`, `subscribe`, `complete`",
+        ),
+        (
+            r#"{"type":1}"#,
+            "`type` is a number, expected one of `connection_init`, `ping`, `pong`, `subscribe`, `complete`",
+        ),
+        (
+            r#"{"type":"start"}"#,
+            "`type` is `start`, which is of the old protocol `subscriptions-transport-ws`; expected `subscribe`",
+        ),
+        (r#"{"type":"subcsribe"}"#, "`type` is `subcsribe`; did you mean `subscribe`?"),
+        (r#"{"type":"ping","type":"ping"}"#, "the message has the key `type` twice; send it once"),
+        (r#"{"type":"subscribe"}"#, "`id` is missing, expected a string of 1 to 256 bytes"),
+        (r#"{"type":"complete","id":1}"#, "`id` is a number, expected a string of 1 to 256 bytes"),
+        (r#"{"type":"complete","id":""}"#, "`id` has 0 bytes, expected a string of 1 to 256 bytes"),
+        (r#"{"type":"ping","payload":"x"}"#, "`payload` is a string, expected a JSON object or null"),
+        (
+            r#"{"type":"connection_init","payload":{"token":["s3cret"]}}"#,
+            "`payload.token` is an array, expected a string or null",
+        ),
+        (
+            r#"{"type":"connection_init","payload":{"token":"s3cret","token":"s3cret"}}"#,
+            "`payload` has the key `token` twice; send it once",
+        ),
+    ] {
+        let mut socket = Socket::ready(&server).await;
+        socket.send_text(text).await;
+        match socket.seen().await {
+            Seen::Close(4400, reason) => assert!(reason.starts_with(told), "{text}: {reason}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use async_graphql::Executor;
 use axum::body::Body;
-use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection as Rejection};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::{Method, Response, header};
 
@@ -84,10 +84,23 @@ async fn try_upgrade<E: Executor, A: Authenticate>(
     let cut = options.message_bytes_max.saturating_mul(MESSAGE_CUT_FACTOR);
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
-        .map_err(|rejection| Refusal::Upgrade(rejection.body_text()))?
+        .map_err(|rejection| Refusal::Upgrade(missing(&rejection)))?
         .protocols([PROTOCOL])
         .read_buffer_size(options.read_buffer_bytes)
         .max_message_size(cut)
         .max_frame_size(cut);
     Ok(upgrade.on_upgrade(move |socket| connection::serve(service, socket)))
+}
+
+/// What a request lacks that is to become a WebSocket.
+fn missing(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::InvalidConnectionHeader(_) => "the header `Connection: Upgrade`",
+        Rejection::InvalidWebSocketVersionHeader(_) => "the header `Sec-WebSocket-Version: 13`",
+        Rejection::WebSocketKeyHeaderMissing(_) => "the header `Sec-WebSocket-Key`",
+        Rejection::ConnectionNotUpgradable(_) => {
+            "a connection over HTTP/1.1, without a proxy that holds upgrades back"
+        }
+        _ => "the handshake of RFC 6455",
+    }
 }
