@@ -36,8 +36,7 @@ pub(super) async fn object(body: Body, bounds: Bounds, known: &[&str]) -> Result
         .map(|name| strict::shown(name))
         .collect();
     if !unknown.is_empty() {
-        let message = format!("unknown fields: {}; known are: {}", unknown.join(", "), known.join(", "));
-        return Err(Error::Invalid { message, details: serde_json::json!({ "fields": unknown }) });
+        return Err(Error::unknown("fields", &unknown, known));
     }
     Ok(fields)
 }

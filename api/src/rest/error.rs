@@ -1,10 +1,12 @@
 use axum::{
     Json,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use ctutor_engine::{
     client::{StartError, StartField, StopError},
+    near,
+    payload::strict,
     store,
 };
 use serde_json::json;
@@ -42,6 +44,9 @@ pub mod code {
     pub const INTERNAL: &str = "INT_001";
 }
 
+/// How many unknown names are told in a message.
+const UNKNOWN_MAX: usize = 10;
+
 /// Why a call failed.
 #[derive(Debug)]
 pub(super) enum Error {
@@ -74,6 +79,21 @@ impl Error {
     /// A parameter or field that is not valid.
     pub(super) fn invalid(field: &str, message: impl Into<String>) -> Self {
         Self::Invalid { message: message.into(), details: json!({ "field": field }) }
+    }
+
+    /// Parameters or fields that a call does not have, with those that it has.
+    pub(super) fn unknown(what: &str, unknown: &[String], known: &[&str]) -> Self {
+        let quoted =
+            |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let shown: Vec<&str> = unknown.iter().take(UNKNOWN_MAX).map(String::as_str).collect();
+        let meant = shown.iter().find_map(|name| near::meant(name, known.iter().copied()));
+        let advice = match (meant, known) {
+            (_, []) => "; this call takes none".to_owned(),
+            (Some(meant), known) => format!("; did you mean `{meant}`? Expected only {}", quoted(known)),
+            (None, known) => format!("; expected only {}", quoted(known)),
+        };
+        let message = format!("unknown {what}: {}{advice}", quoted(&shown));
+        Self::Invalid { message, details: json!({ "fields": unknown }) }
     }
 
     /// A fault of the database, logged.
@@ -144,14 +164,38 @@ fn respond(status: StatusCode, code: &str, message: &str, details: serde_json::V
     (status, body).into_response()
 }
 
-pub(super) async fn method_not_allowed() -> Response {
-    let message = "the path does not support this method";
-    respond(StatusCode::METHOD_NOT_ALLOWED, code::METHOD_NOT_ALLOWED, message, serde_json::Value::Null)
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    let message = format!(
+        "`{}` is not supported by `{}`; the header `Allow` lists the methods that are",
+        strict::shown(method.as_str()),
+        strict::shown(uri.path())
+    );
+    respond(StatusCode::METHOD_NOT_ALLOWED, code::METHOD_NOT_ALLOWED, &message, serde_json::Value::Null)
 }
 
+/// Paths without a parameter, for those who miss one by a slip.
+const PATHS: [&str; 12] = [
+    "/graphql",
+    "/healthz",
+    "/metrics",
+    "/readyz",
+    "/task",
+    "/task/cancel",
+    "/task/result",
+    "/task/status",
+    "/tasks",
+    "/tasks/submit",
+    "/tasks/types",
+    "/tasks/workers/status",
+];
+
 /// The response to paths that do not exist.
-pub(crate) async fn no_route() -> Response {
-    respond(StatusCode::NOT_FOUND, code::NO_ROUTE, "the path does not exist", serde_json::Value::Null)
+pub(crate) async fn no_route(uri: Uri) -> Response {
+    let path = uri.path();
+    let meant = near::meant(path.trim_end_matches('/'), PATHS);
+    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    let message = format!("the path `{}` does not exist{meant}", strict::shown(path));
+    respond(StatusCode::NOT_FOUND, code::NO_ROUTE, &message, serde_json::Value::Null)
 }
 
 impl From<VerifyError> for Error {

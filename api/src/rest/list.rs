@@ -44,9 +44,10 @@ pub(super) async fn list(
     let parameters = query::known(parameters, &["limit", "offset", "status"])?;
     let (client, caller) = (&twin.app.client, principal.caller());
     let limit_max = client.limits().page_items_max;
-    let limit = query::number(&parameters, "limit", 1..=limit_max)?;
+    let limit = query::number(&parameters, "limit", "an integer", 1..=limit_max)?;
     let limit = limit.unwrap_or(LIMIT_DEFAULT.min(limit_max));
-    let offset = query::number(&parameters, "offset", 0..=i32::MAX.unsigned_abs())?.unwrap_or(0);
+    let offset =
+        query::number(&parameters, "offset", "an integer", 0..=i32::MAX.unsigned_abs())?.unwrap_or(0);
     // One instant for the whole response, so that filter, count and tasks agree on what waits.
     let now = client.clock().now();
     let filter = match parameters.get("status") {

@@ -3,7 +3,6 @@
 use std::{collections::HashMap, ops::RangeInclusive};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use serde_json::json;
 
 use super::{
     error::Error,
@@ -43,15 +42,10 @@ pub(super) fn known(
         if !known.contains(&name.as_str()) {
             unknown.push(short(&name));
         } else if read.insert(name.clone(), value).is_some() {
-            return Err(Error::invalid(&name, format!("`{name}` is given more than once")));
+            return Err(Error::invalid(&name, format!("`{name}` is given twice; send it once")));
         }
     }
-    if unknown.is_empty() {
-        return Ok(read);
-    }
-    let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    let message = format!("unknown parameters: {}; known are: {takes}", unknown.join(", "));
-    Err(Error::Invalid { message, details: json!({ "fields": unknown }) })
+    if unknown.is_empty() { Ok(read) } else { Err(Error::unknown("parameters", &unknown, known)) }
 }
 
 /// The parameters of a call that takes none.
@@ -65,10 +59,11 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     }
 }
 
-/// A whole number within a range, if there is one.
+/// An integer within a range, if there is one. `what` says of what it is, as in `whole number of seconds`.
 pub(super) fn number(
     parameters: &HashMap<String, String>,
     name: &str,
+    what: &str,
     allowed: RangeInclusive<u32>,
 ) -> Result<Option<u32>, Error> {
     let Some(text) = parameters.get(name) else { return Ok(None) };
@@ -76,8 +71,8 @@ pub(super) fn number(
         Ok(number) if allowed.contains(&number) => Ok(Some(number)),
         _ => {
             let (least, most) = (allowed.start(), allowed.end());
-            let found = short(text);
-            Err(Error::invalid(name, format!("`{name}` is `{found}`, allowed is {least} to {most}")))
+            let found = if text.is_empty() { "empty".to_owned() } else { format!("`{}`", short(text)) };
+            Err(Error::invalid(name, format!("`{name}` is {found}, expected {what} from {least} to {most}")))
         }
     }
 }
@@ -92,12 +87,12 @@ mod tests {
     use super::*;
 
     fn limit(text: &str) -> Result<Option<u32>, Error> {
-        number(&HashMap::from([("limit".to_owned(), text.to_owned())]), "limit", 1..=1000)
+        number(&HashMap::from([("limit".to_owned(), text.to_owned())]), "limit", "an integer", 1..=1000)
     }
 
     #[test]
     fn numbers_outside_their_range_are_refused() {
-        assert_eq!(number(&HashMap::new(), "limit", 1..=1000).unwrap(), None);
+        assert_eq!(number(&HashMap::new(), "limit", "an integer", 1..=1000).unwrap(), None);
         assert_eq!(limit("1").unwrap(), Some(1));
         assert_eq!(limit("1000").unwrap(), Some(1000));
         for wrong in ["0", "1001", "-1", "", "ten", "1.5", "99999999999999999999"] {

@@ -29,7 +29,7 @@ pub(super) async fn result(
 ) -> Result<(StatusCode, Json<TaskResult>), Error> {
     let parameters = query::known(parameters, &["timeout"])?;
     let seconds_max = u32::try_from(twin.wait_max.as_secs()).unwrap_or(u32::MAX);
-    let seconds = query::number(&parameters, "timeout", 0..=seconds_max)?;
+    let seconds = query::number(&parameters, "timeout", "a whole number of seconds", 0..=seconds_max)?;
     let timeout = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     let execution = wait(&twin, &principal, &task::target(&task_id)?, timeout).await?;
     let found = if execution.status.is_closed() {

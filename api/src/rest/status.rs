@@ -3,6 +3,7 @@
 use ctutor_engine::{
     client::{Waiter, Waiting, WaitingFor, WorkflowFilter, WorkflowStatus},
     clock::Timestamp,
+    near,
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,8 +131,10 @@ pub(super) fn filter(word: &str, now: Timestamp) -> Result<WorkflowFilter, Error
         } else {
             ""
         };
+        let meant = near::meant(&word.to_lowercase(), known.iter().copied());
+        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
         let word: String = word.chars().take(40).collect();
-        let message = format!("`status` is `{word}`{reason}, allowed is one of: {}", known.join(", "));
+        let message = format!("`status` is `{word}`{reason}, expected one of {}{meant}", known.join(", "));
         return Err(Error::Invalid {
             message,
             details: serde_json::json!({ "field": "status", "allowed": known }),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::{Json, body::Body, extract::State};
 use ctutor_engine::{
     client::{StartTime, StartWorkflow},
-    payload::Payload,
+    payload::{Payload, strict, syntax},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -50,12 +50,13 @@ pub(super) async fn submit(
 /// The request for the engine. A null field counts as omitted.
 fn read(mut fields: Fields) -> Result<StartWorkflow, Error> {
     fields.retain(|_, value| value.as_str().trim() != "null");
-    let task_name = text(&mut fields, "task_name")?
-        .ok_or_else(|| Error::invalid("task_name", "`task_name` is required"))?;
+    let task_name = text(&mut fields, "task_name")?.ok_or_else(|| {
+        Error::invalid("task_name", "`task_name` is missing, expected the name of a workflow type")
+    })?;
     let parameters = match fields.remove("parameters") {
         None => Payload::empty_object(),
         Some(parameters) if parameters.is_object() => parameters,
-        Some(_) => return Err(Error::invalid("parameters", "`parameters` must be an object")),
+        Some(other) => return Err(misfit("parameters", &other, "a JSON object")),
     };
     Ok(StartWorkflow {
         task_queue: text(&mut fields, "queue")?,
@@ -67,10 +68,10 @@ fn read(mut fields: Fields) -> Result<StartWorkflow, Error> {
 }
 
 fn text(fields: &mut Fields, name: &str) -> Result<Option<String>, Error> {
-    match fields.remove(name).map(|value| value.to_value()) {
-        None => Ok(None),
-        Some(Ok(Value::String(text))) => Ok(Some(text)),
-        Some(_) => Err(Error::invalid(name, format!("`{name}` must be a string"))),
+    let Some(value) = fields.remove(name) else { return Ok(None) };
+    match value.to_value() {
+        Ok(Value::String(text)) => Ok(Some(text)),
+        _ => Err(misfit(name, &value, "a string")),
     }
 }
 
@@ -78,9 +79,8 @@ fn delay(fields: &mut Fields) -> Result<Option<Duration>, Error> {
     let Some(value) = fields.remove("delay") else { return Ok(None) };
     let seconds = value.to_value().ok().and_then(|value| value.as_f64());
     let seconds = seconds.filter(|seconds| (0.0..=DELAY_SECONDS_MAX).contains(seconds));
-    let seconds = seconds.ok_or_else(|| {
-        Error::invalid("delay", format!("`delay` must be a number of seconds from 0 to {DELAY_SECONDS_MAX}"))
-    })?;
+    let expected = || format!("a number of seconds from 0 to {DELAY_SECONDS_MAX}, such as `1.5`");
+    let seconds = seconds.ok_or_else(|| misfit("delay", &value, &expected()))?;
     Ok(Some(Duration::from_secs_f64(seconds)).filter(|delay| !delay.is_zero()))
 }
 
@@ -88,7 +88,17 @@ fn priority(fields: &mut Fields) -> Result<i32, Error> {
     let Some(value) = fields.remove("priority") else { return Ok(0) };
     let number = value.to_value().ok().and_then(|value| value.as_i64());
     let number = number.and_then(|number| i32::try_from(number).ok());
-    number.ok_or_else(|| Error::invalid("priority", "`priority` must be an integer from -100 to 100"))
+    number.ok_or_else(|| misfit("priority", &value, "an integer from -100 to 100"))
+}
+
+/// The error for a value that a field does not take. Of a number it says which, of others the kind.
+fn misfit(field: &str, found: &Payload, expected: &str) -> Error {
+    let text = found.as_str().trim();
+    let found = match syntax::kind(text) {
+        "a number" => format!("`{}`", strict::shown(text)),
+        kind => kind.to_owned(),
+    };
+    Error::invalid(field, format!("`{field}` is {found}, expected {expected}"))
 }
 
 #[cfg(test)]

@@ -39,8 +39,10 @@ impl FromRequestParts<Twin> for TaskId {
                 parts.extensions.insert(IsParameter);
                 Ok(Self(id))
             }
-            (None, _) => Err(Error::invalid(PARAMETER, "`id` is required: the workflow ID of the task")),
-            (Some(_), Some(_)) => Err(Error::invalid(PARAMETER, "`id` is given more than once")),
+            (None, _) => {
+                Err(Error::invalid(PARAMETER, "`id` is missing, expected the workflow ID of the task"))
+            }
+            (Some(_), Some(_)) => Err(Error::invalid(PARAMETER, "`id` is given twice; send it once")),
         }
     }
 }

@@ -13,10 +13,47 @@ async fn a_wrong_submission_is_refused_and_nothing_is_stored() {
         (json!({ "task_name": "nope" }), "`nope`"),
         (json!({}), "`task_name`"),
         (json!([]), "JSON object"),
-        (json!({ "task_name": "echo", "colour": 1, "shape": 2 }), "colour, shape"),
-        (json!({ "task_name": "echo", "parameters": [] }), "`parameters`"),
+        (
+            json!({ "task_name": "echo", "colour": 1, "paramters": {} }),
+            "unknown fields: `colour`, `paramters`; did you mean `parameters`? Expected only `task_name`, `parameters`, \
+             `queue`, `workflow_id`, `delay`, `priority`",
+        ),
+        (json!({}), "`task_name` is missing, expected the name of a workflow type"),
+        (json!({ "task_name": 5 }), "`task_name` is `5`, expected a string"),
+        (
+            json!({ "task_name": "echo", "parameters": [] }),
+            "`parameters` is an array, expected a JSON object",
+        ),
+        (
+            json!({ "task_name": "echo", "delay": "5 minutes" }),
+            "`delay` is a string, expected a number of seconds from 0",
+        ),
+        (
+            json!({ "task_name": "echo", "delay": -1 }),
+            "`delay` is `-1`, expected a number of seconds from 0 to 316224000",
+        ),
+        (
+            json!({ "task_name": "echo", "priority": 1.5 }),
+            "`priority` is `1.5`, expected an integer from -100 to 100",
+        ),
+        (json!({ "task_name": "echo", "priority": "high" }), "`priority` is a string, expected an integer"),
         (json!({ "task_name": "echo", "parameters": { "text": 5 } }), "`parameters.text`"),
-        (json!({ "task_name": "echo", "priority": 101 }), "priority"),
+        (
+            json!({ "task_name": "repeating", "parameters": { "text": "a", "times": 1, "tiems": "s3cret" } }),
+            "`parameters.tiems`: unknown field; did you mean `times`?",
+        ),
+        (
+            json!({ "task_name": "repeating", "parameters": { "text": "a", "times": "s3cret" } }),
+            "`parameters.times`: expected an integer, found a string",
+        ),
+        (
+            json!({ "task_name": "repeating", "parameters": { "text": "s3cret" } }),
+            "`parameters`: `times` is missing, expected an integer",
+        ),
+        (
+            json!({ "task_name": "echo", "priority": 101 }),
+            "`priority`: expected an integer from -100 to 100, found 101",
+        ),
         (json!({ "task_name": "echo", "delay": -1 }), "`delay`"),
         (json!({ "task_name": "echo", "workflow_id": "" }), "`workflow_id`"),
         (json!({ "task_name": "echo", "queue": " " }), "`queue`"),
@@ -126,6 +163,18 @@ async fn wrong_parameters_are_refused_by_name() {
         );
         assert_eq!(error["error"]["details"]["field"], name, "{query}");
     }
+    for (query, told) in [
+        ("limit=ten", "`limit` is `ten`, expected an integer from 1 to 1000"),
+        ("limit=", "`limit` is empty, expected an integer from 1 to 1000"),
+        ("limit=1&limit=2", "`limit` is given twice; send it once"),
+        ("status=QUEUDE", "did you mean `queued`?"),
+    ] {
+        let (_, error) = root.get(&format!("/tasks?{query}")).await;
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains(told), "{query}: {message}");
+    }
+    let (_, error) = root.get("/tasks/x/result?timeout=1.5").await;
+    assert_eq!(error["detail"], "`timeout` is `1.5`, expected a whole number of seconds from 0 to 300");
     let (_, error) = root.get("/tasks?status=LOST").await;
     let allowed = error["error"]["details"]["allowed"].as_array().unwrap();
     assert!(allowed.contains(&json!("queued")) && allowed.contains(&json!("revoked")), "{error:#}");
@@ -141,21 +190,21 @@ async fn unknown_parameters_are_refused_by_every_call() {
     let root = api.admin();
     root.started(json!({ "type": "waiting", "input": null, "workflowId": "x" })).await;
     for (method, path, known) in [
-        (Method::GET, "/tasks", "limit, offset, status"),
-        (Method::GET, "/tasks/x/result", "timeout"),
-        (Method::GET, "/tasks/x", "none"),
-        (Method::GET, "/tasks/x/status", "none"),
-        (Method::GET, "/tasks/types", "none"),
-        (Method::GET, "/tasks/workers/status", "none"),
-        (Method::POST, "/tasks/submit", "none"),
-        (Method::DELETE, "/tasks/x/cancel", "none"),
-        (Method::DELETE, "/tasks/x", "none"),
+        (Method::GET, "/tasks", "; did you mean `status`? Expected only `limit`, `offset`, `status`"),
+        (Method::GET, "/tasks/x/result", "; expected only `timeout`"),
+        (Method::GET, "/tasks/x", "; this call takes none"),
+        (Method::GET, "/tasks/x/status", "; this call takes none"),
+        (Method::GET, "/tasks/types", "; this call takes none"),
+        (Method::GET, "/tasks/workers/status", "; this call takes none"),
+        (Method::POST, "/tasks/submit", "; this call takes none"),
+        (Method::DELETE, "/tasks/x/cancel", "; this call takes none"),
+        (Method::DELETE, "/tasks/x", "; this call takes none"),
     ] {
         let (status, error) = root.rest(method, &format!("{path}?stauts=FAILED&b=1")).await;
         assert_eq!((status, &error["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("VAL_001")), "{path}");
         assert_eq!(error["error"]["details"]["fields"], json!(["stauts", "b"]), "{path}");
         let message = error["error"]["message"].as_str().unwrap();
-        assert!(message.ends_with(&format!("stauts, b; known are: {known}")), "{message}");
+        assert!(message.ends_with(&format!("unknown parameters: `stauts`, `b`{known}")), "{message}");
     }
     assert_ne!(root.get("/tasks/x").await.1["status"], "cancelled");
 }
@@ -186,4 +235,27 @@ async fn unknown_tasks_paths_and_methods_are_told_apart() {
     let (status, error) = root.rest(Method::PUT, "/tasks/none").await;
     assert_eq!((status, &error["error"]["code"]), (StatusCode::METHOD_NOT_ALLOWED, &json!("HTTP_405")));
     assert_eq!(error["error"].get("details"), None::<&Value>);
+    for (method, path, allow) in [
+        (Method::PUT, "/tasks/none", "DELETE,GET,HEAD"),
+        (Method::POST, "/tasks", "GET,HEAD"),
+        (Method::GET, "/tasks/submit", "POST"),
+    ] {
+        let response = root.request(method.clone(), path).send().await.unwrap();
+        let mut allowed: Vec<_> =
+            response.headers()["allow"].to_str().unwrap().split(',').map(str::to_owned).collect();
+        allowed.sort();
+        assert_eq!(allowed.join(","), allow, "{path}");
+        let error: Value = response.json().await.unwrap();
+        let told =
+            format!("`{method}` is not supported by `{path}`; the header `Allow` lists the methods that are");
+        assert_eq!(error["detail"], told);
+    }
+    for (path, told) in [
+        ("/taks/submit", "the path `/taks/submit` does not exist; did you mean `/tasks/submit`?"),
+        ("/graphq", "the path `/graphq` does not exist; did you mean `/graphql`?"),
+        ("/nothing", "the path `/nothing` does not exist"),
+    ] {
+        let (status, error) = root.get(path).await;
+        assert_eq!((status, &error["detail"]), (StatusCode::NOT_FOUND, &json!(told)));
+    }
 }

@@ -65,7 +65,7 @@ async fn a_limit_beyond_the_configured_page_is_refused_and_the_default_keeps_to_
     }
     let (status, error) = root.get("/tasks?limit=6").await;
     assert_eq!((status, &error["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("VAL_001")));
-    assert_eq!(error["detail"], "`limit` is `6`, allowed is 1 to 5");
+    assert_eq!(error["detail"], "`limit` is `6`, expected an integer from 1 to 5");
     for query in ["", "?limit=5"] {
         let (_, list) = root.get(&format!("/tasks{query}")).await;
         assert_eq!((ids(&list).len(), &list["limit"], &list["has_more"]), (5, &json!(5), &json!(true)));
