@@ -70,8 +70,7 @@ fn visit(schema: &mut Value, is_part: bool, see: &mut impl FnMut(&mut Map<String
 fn is_composed(fields: &Map<String, Value>) -> bool {
     let has = |keyword: &&str| fields.contains_key(*keyword);
     let described = usize::from(has(&"properties") || has(&"patternProperties"));
-    SAME_VALUE.iter().filter(|keyword| has(keyword)).count() + described > 1
-        || PARTIAL.iter().any(has)
+    SAME_VALUE.iter().filter(|keyword| has(keyword)).count() + described > 1 || PARTIAL.iter().any(has)
 }
 
 #[cfg(test)]

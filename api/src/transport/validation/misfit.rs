@@ -17,7 +17,8 @@ const FOUND_CHARS_MAX: usize = 100;
 pub(super) struct Misfit {
     /// The way to it in the argument or variable, innermost first.
     path: Vec<Value>,
-    found: Found,
+    /// Boxed, as errors are moved often.
+    found: Box<Found>,
     allowed: String,
     /// The name that may be meant by a string or enum value.
     meant: Option<String>,
@@ -100,7 +101,7 @@ pub(super) enum Holder<'a> {
 
 impl Misfit {
     pub(super) fn new(found: impl Into<Found>, allowed: impl Into<String>) -> Self {
-        Self { path: Vec::new(), found: found.into(), allowed: allowed.into(), meant: None }
+        Self { path: Vec::new(), found: Box::new(found.into()), allowed: allowed.into(), meant: None }
     }
 
     /// An object that must have exactly one field that is not null, and has others.
@@ -137,7 +138,7 @@ impl Misfit {
                 other => place.push_str(&other.to_string()),
             }
         }
-        let message = match &self.found {
+        let message = match &*self.found {
             Found::Unknown { meant: Some(meant), .. } => {
                 format!("`{place}` is {}{}", self.found, question("", Some(meant)))
             }
