@@ -8,6 +8,17 @@ use crate::clock::millis;
 /// An outage that lasts for longer than this needs somebody who looks, whatever its cause.
 const PASSES_WITHIN: Duration = Duration::from_secs(60);
 
+/// What an outage leaves.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Course {
+    /// Nothing, as far as is known.
+    Steady,
+    /// Other work succeeds.
+    Partial,
+    /// What fails succeeds at other times.
+    Unsteady,
+}
+
 /// How far an outage has come.
 #[derive(Debug)]
 pub(super) struct Extent {
@@ -15,6 +26,7 @@ pub(super) struct Extent {
     pub(super) failures: u64,
     /// The names of the duties that fail.
     pub(super) failing: Vec<&'static str>,
+    pub(super) course: Course,
 }
 
 /// Writes a line about a failure at its level.
@@ -31,22 +43,27 @@ macro_rules! of_failure {
 
 pub(super) fn begin(service: &str, duty: Duty, cause: &Cause) {
     let Duty { name, then, .. } = duty;
-    let remedy = told(cause.remedy);
+    let remedy = told(cause);
     let needs_somebody = cause.gravity != Gravity::Passing;
     of_failure!(needs_somebody, cause, "{service} cannot be used: {name} failed{then}{remedy}");
 }
 
 pub(super) fn reminder(service: &str, extent: &Extent, cause: &Cause) {
-    let Extent { lasts, failures, failing } = extent;
-    let remedy = told(cause.remedy);
+    let Extent { lasts, failures, failing, course } = extent;
+    let remedy = told(cause);
     let (seconds, names) = (lasts.as_secs(), failing.join(", "));
+    let what = match course {
+        Course::Steady => "",
+        Course::Partial => " for everything",
+        Course::Unsteady => " reliably",
+    };
     let needs_somebody = cause.gravity != Gravity::Passing || *lasts >= PASSES_WITHIN;
     of_failure!(
         needs_somebody,
         cause,
         duration_ms = millis(*lasts),
         failures,
-        "{service} still cannot be used after {seconds} s and {failures} failures of {names}{remedy}"
+        "{service} still cannot be used{what} after {seconds} s and {failures} failures of {names}{remedy}"
     );
 }
 
@@ -64,7 +81,7 @@ pub(super) fn end(service: &str, extent: &Extent) {
 
 pub(super) fn defect(service: &str, duty: Duty, cause: &Cause, failures: u64) {
     let Duty { name, then, .. } = duty;
-    let remedy = told(cause.remedy);
+    let remedy = told(cause);
     let times = if failures == 1 { String::new() } else { format!(" {failures} times") };
     of_failure!(
         true,
@@ -74,6 +91,6 @@ pub(super) fn defect(service: &str, duty: Duty, cause: &Cause, failures: u64) {
     );
 }
 
-fn told(remedy: Option<&str>) -> String {
-    remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default()
+fn told(cause: &Cause) -> String {
+    cause.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default()
 }

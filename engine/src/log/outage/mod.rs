@@ -5,6 +5,19 @@
 //! the outage and not of each of them. It is over when each part that failed has succeeded again, or has not tried for
 //! so long that nothing more is known of it: some work, such as one heartbeat, is not tried a second time.
 //!
+//! | state | what happens | next |
+//! | --- | --- | --- |
+//! | well | a failure: the begin is told | failing |
+//! | failing | failures: reminders; the last part that failed succeeds: the end is told | settling |
+//! | settling | a failure within [`SETTLES_WITHIN`]: nothing is told | unsteady, failing |
+//! | settling | [`SETTLES_WITHIN`] passes | well |
+//! | unsteady, failing | failures: reminders as before; the last part that failed succeeds: nothing is told | unsteady, settling |
+//! | unsteady, settling | a failure within [`SETTLES_WITHIN`]: reminders as before | unsteady, failing |
+//! | unsteady, settling | [`SETTLES_WITHIN`] passes: the end is told, if a line was told since the last end | well |
+//!
+//! What fails and succeeds in turn, as when one statement of several is refused, is one outage therefore, and not two
+//! lines a second.
+//!
 //! A [`Gravity::Defect`] is no outage, since the service answers: each has a line of its own, and those of one duty
 //! have at most one in [`DEFECT_INTERVAL`]. So a lasting defect hides no outage.
 //!
@@ -24,7 +37,7 @@ use std::{
 };
 
 use crate::clock::Timestamp;
-use lines::Extent;
+use lines::{Course, Extent};
 
 pub(crate) use cause::{Cause, Duty, Gravity};
 
@@ -34,6 +47,8 @@ const REMINDER_INTERVAL_MIN: Duration = Duration::from_secs(10);
 const REMINDER_INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// After this long without an answer nobody looks for a cause any more.
 const CAUSE_WITHIN: Duration = Duration::from_secs(10);
+/// What fails again within this time after it succeeded was never over.
+const SETTLES_WITHIN: Duration = Duration::from_secs(60);
 /// Minimum interval between two lines about defects of one duty.
 const DEFECT_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -47,6 +62,7 @@ pub(crate) struct Outages {
 
 #[derive(Debug, Default)]
 struct Known {
+    /// Also one that has ended, until it has settled.
     outage: Option<Outage>,
     /// By duty: when a defect was told last, and how many failures followed.
     defects: BTreeMap<&'static str, (Timestamp, u64)>,
@@ -75,10 +91,19 @@ struct Outage {
     failures: u64,
     /// What failed last, and when; each for as long as it counts.
     failing: BTreeMap<&'static str, (Timestamp, Duration)>,
+    /// The worst so far.
     gravity: Gravity,
     remind_at: Timestamp,
     interval: Duration,
     pending: Option<Pending>,
+    /// Since when nothing fails.
+    well_since: Option<Timestamp>,
+    /// It began again before it had settled.
+    is_unsteady: bool,
+    /// A line was told since the last end.
+    is_told: bool,
+    /// Other work has succeeded since the last line.
+    works_in_part: bool,
 }
 
 impl Outages {
@@ -107,8 +132,12 @@ impl Outages {
             return None;
         }
         let Known { outage, lines, .. } = &mut *known;
+        if let Some(over) = outage.take_if(|outage| outage.has_settled(now)) {
+            self.tell_end(&over);
+        }
         let is_first = outage.is_none();
         let outage = outage.get_or_insert_with(|| Outage::begin(cause.gravity, now));
+        outage.is_unsteady |= outage.well_since.take().is_some();
         outage.failures += 1;
         outage.failing.insert(duty.name, (now, duty.counts_for));
         let is_worse = cause.gravity > outage.gravity;
@@ -117,7 +146,7 @@ impl Outages {
             // have been stopped.
             let takes_over = is_worse || now.since(pending.at) >= CAUSE_WITHIN;
             return takes_over.then(|| {
-                outage.gravity = cause.gravity;
+                outage.gravity = outage.gravity.max(cause.gravity);
                 pending.cause = cause.clone();
                 Line(pending.serial)
             });
@@ -126,7 +155,7 @@ impl Outages {
             if !is_worse && now < outage.remind_at {
                 return None;
             }
-            outage.gravity = cause.gravity;
+            outage.gravity = outage.gravity.max(cause.gravity);
             outage.interval = (outage.interval * 2).min(REMINDER_INTERVAL_MAX);
             outage.remind_at = now + outage.interval;
         }
@@ -155,16 +184,37 @@ impl Outages {
     pub(crate) fn succeeded(&self, duty: Duty, now: Timestamp) {
         let mut known = self.known();
         let Some(outage) = &mut known.outage else { return };
-        outage.failing.remove(duty.name);
-        outage.failing.retain(|_, (at, counts_for)| now.since(*at) < *counts_for);
-        if outage.failing.is_empty()
-            && let Some(outage) = known.outage.take()
-        {
-            // A begin comes before its end, also if its cause is still being looked for.
-            if let Some(pending) = outage.pending.as_ref().filter(|pending| pending.is_first) {
-                self.tell_pending(&outage, pending);
+        if outage.well_since.is_none() {
+            outage.works_in_part |= outage.failing.remove(duty.name).is_none();
+            outage.failing.retain(|_, (at, counts_for)| now.since(*at) < *counts_for);
+            if !outage.failing.is_empty() {
+                return;
             }
-            lines::end(&self.service, &outage.extent(now));
+            outage.well_since = Some(now);
+            if !outage.is_unsteady {
+                self.end(outage);
+            }
+        }
+        if let Some(over) = known.outage.take_if(|outage| outage.has_settled(now)) {
+            self.tell_end(&over);
+        }
+    }
+
+    /// The first end of an outage, which is told at once.
+    fn end(&self, outage: &mut Outage) {
+        // A begin comes before its end, also if its cause is still being looked for. A reminder would come too late.
+        if let Some(pending) = outage.pending.take().filter(|pending| pending.is_first) {
+            self.tell_pending(outage, &pending);
+        }
+        self.tell_end(outage);
+        outage.is_told = false;
+    }
+
+    fn tell_end(&self, outage: &Outage) {
+        if outage.is_told
+            && let Some(at) = outage.well_since
+        {
+            lines::end(&self.service, &outage.extent(at));
         }
     }
 
@@ -183,13 +233,19 @@ impl Outages {
         lines::defect(&self.service, duty, cause, untold + 1);
     }
 
-    fn tell_pending(&self, outage: &Outage, pending: &Pending) {
+    fn tell_pending(&self, outage: &mut Outage, pending: &Pending) {
         let Pending { duty, cause, at, is_first, .. } = pending;
         if *is_first {
             lines::begin(&self.service, *duty, cause);
         } else {
-            lines::reminder(&self.service, &outage.extent(*at), cause);
+            let mut extent = outage.extent(*at);
+            if !extent.failing.contains(&duty.name) {
+                extent.failing.push(duty.name);
+            }
+            lines::reminder(&self.service, &extent, cause);
         }
+        outage.is_told = true;
+        outage.works_in_part = false;
     }
 }
 
@@ -203,11 +259,25 @@ impl Outage {
             remind_at: now + REMINDER_INTERVAL_MIN,
             interval: REMINDER_INTERVAL_MIN,
             pending: None,
+            well_since: None,
+            is_unsteady: false,
+            is_told: false,
+            works_in_part: false,
         }
+    }
+
+    /// Whether nothing has failed for so long that it is over.
+    fn has_settled(&self, now: Timestamp) -> bool {
+        self.well_since.is_some_and(|at| now.since(at) >= SETTLES_WITHIN)
     }
 
     fn extent(&self, now: Timestamp) -> Extent {
         let failing = self.failing.keys().copied().collect();
-        Extent { lasts: now.since(self.since), failures: self.failures, failing }
+        let course = match (self.is_unsteady, self.works_in_part) {
+            (true, _) => Course::Unsteady,
+            (false, true) => Course::Partial,
+            (false, false) => Course::Steady,
+        };
+        Extent { lasts: now.since(self.since), failures: self.failures, failing, course }
     }
 }

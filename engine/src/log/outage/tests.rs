@@ -145,12 +145,12 @@ fn a_line_whose_cause_is_still_looked_for_comes_before_the_end() {
     let first = outages.due(CLAIM, &refused(), at(0)).unwrap();
     outages.succeeded(CLAIM, at(1));
     outages.tell(&first, Some(wrong_password()));
-    let second = outages.due(CLAIM, &refused(), at(2)).unwrap();
-    let worse = outages.due(RENEW, &wrong_password(), at(3)).unwrap();
+    let second = outages.due(CLAIM, &refused(), at(70)).unwrap();
+    let worse = outages.due(RENEW, &wrong_password(), at(71)).unwrap();
     outages.tell(&worse, None);
     outages.tell(&second, Some(refused()));
-    assert!(outages.due(RENEW, &wrong_password(), at(12)).is_some());
-    let instead = outages.due(RENEW, &wrong_password(), at(22)).unwrap();
+    assert!(outages.due(RENEW, &wrong_password(), at(80)).is_some());
+    let instead = outages.due(RENEW, &wrong_password(), at(90)).unwrap();
     outages.tell(&instead, None);
     assert_eq!(
         told(&lines, "service 6"),
@@ -161,5 +161,139 @@ fn a_line_whose_cause_is_still_looked_for_comes_before_the_end() {
             "ERROR service 6 still cannot be used after 10 s and 4 failures of claiming, renewing; correct the \
              password",
         ]
+    );
+}
+
+/// What happens, and when.
+#[derive(Clone, Copy)]
+enum Happens {
+    Fails(Duty),
+    Succeeds(Duty),
+}
+use Happens::{Fails, Succeeds};
+
+/// What fails every other second, and succeeds in between.
+fn in_turn(seconds: std::ops::Range<i64>, fails: Duty, succeeds: Duty) -> Vec<(i64, Happens)> {
+    let turn = |second| (second, if second % 2 == 0 { Fails(fails) } else { Succeeds(succeeds) });
+    seconds.map(turn).collect()
+}
+
+/// What happens, and the lines that it makes.
+type Case = (&'static str, Vec<(i64, Happens)>, &'static [&'static str]);
+
+const BEGIN: &str = "WARN it cannot be used: claiming failed; it is retried until it succeeds";
+
+/// Work that fails and succeeds in turn.
+fn unsteady() -> [Case; 2] {
+    [
+        (
+            "every other second",
+            in_turn(0..200, CLAIM, CLAIM),
+            &[
+                BEGIN,
+                "INFO it can be used again after 1.0 s and 1 failure",
+                "WARN it still cannot be used reliably after 10 s and 6 failures of claiming",
+                "WARN it still cannot be used reliably after 30 s and 16 failures of claiming",
+                "ERROR it still cannot be used reliably after 70 s and 36 failures of claiming",
+                "ERROR it still cannot be used reliably after 130 s and 66 failures of claiming",
+                "ERROR it still cannot be used reliably after 190 s and 96 failures of claiming",
+            ],
+        ),
+        (
+            "until it has settled",
+            [
+                in_turn(0..12, CLAIM, CLAIM),
+                vec![(70, Succeeds(RENEW)), (71, Succeeds(RENEW)), (72, Succeeds(RENEW))],
+            ]
+            .concat(),
+            &[
+                BEGIN,
+                "INFO it can be used again after 1.0 s and 1 failure",
+                "WARN it still cannot be used reliably after 10 s and 6 failures of claiming",
+                "INFO it can be used again after 11.0 s and 6 failures",
+            ],
+        ),
+    ]
+}
+
+/// Work that fails twice, and work that goes on meanwhile.
+fn twice() -> [Case; 4] {
+    [
+        (
+            "once more, too short for a line",
+            vec![
+                (0, Fails(CLAIM)),
+                (1, Succeeds(CLAIM)),
+                (5, Fails(CLAIM)),
+                (6, Succeeds(CLAIM)),
+                (66, Succeeds(CLAIM)),
+            ],
+            &[BEGIN, "INFO it can be used again after 1.0 s and 1 failure"],
+        ),
+        (
+            "once more, and nobody succeeds until the next one",
+            vec![
+                (0, Fails(CLAIM)),
+                (1, Succeeds(CLAIM)),
+                (12, Fails(CLAIM)),
+                (13, Succeeds(CLAIM)),
+                (80, Fails(CLAIM)),
+            ],
+            &[
+                BEGIN,
+                "INFO it can be used again after 1.0 s and 1 failure",
+                "WARN it still cannot be used reliably after 12 s and 2 failures of claiming",
+                "INFO it can be used again after 13.0 s and 2 failures",
+                BEGIN,
+            ],
+        ),
+        (
+            "after it has settled",
+            vec![(0, Fails(CLAIM)), (1, Succeeds(CLAIM)), (61, Fails(CLAIM))],
+            &[BEGIN, "INFO it can be used again after 1.0 s and 1 failure", BEGIN],
+        ),
+        (
+            "while other work succeeds",
+            vec![(0, Fails(CLAIM)), (9, Succeeds(RENEW)), (10, Fails(CLAIM)), (30, Fails(CLAIM))],
+            &[
+                BEGIN,
+                "WARN it still cannot be used for everything after 10 s and 2 failures of claiming",
+                "WARN it still cannot be used after 30 s and 3 failures of claiming",
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn what_fails_again_before_it_has_settled_is_one_outage() {
+    let table = unsteady().into_iter().chain(twice());
+    for (number, (name, events, expected)) in table.enumerate() {
+        let lines = LogLines::catch();
+        let service = format!("unsteady service {number}");
+        let outages = Outages::new(&*service);
+        for (second, happens) in events {
+            match happens {
+                Fails(duty) => outages.failed(duty, &refused(), at(second)),
+                Succeeds(duty) => outages.succeeded(duty, at(second)),
+            }
+        }
+        let found: Vec<String> =
+            told(&lines, &service).iter().map(|line| line.replace(&service, "it")).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn the_cause_of_what_fails_in_turn_is_told_though_it_succeeds_meanwhile() {
+    let lines = LogLines::catch();
+    let outages = Outages::new("service 7");
+    outages.failed(CLAIM, &refused(), at(0));
+    outages.succeeded(CLAIM, at(1));
+    let reminder = outages.due(CLAIM, &refused(), at(10)).unwrap();
+    outages.succeeded(CLAIM, at(11));
+    outages.tell(&reminder, Some(wrong_password()));
+    assert_eq!(
+        told(&lines, "service 7").last().unwrap(),
+        "ERROR service 7 still cannot be used reliably after 10 s and 2 failures of claiming; correct the password"
     );
 }

@@ -367,3 +367,34 @@ async fn what_is_wrong_with_a_server_or_its_url_is_told_with_its_remedy() {
         assert!(lines.containing("connected to").is_empty(), "{url}: it does not count as connected");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_wants_a_login_counts_as_away_and_not_as_coming_and_going() {
+    let lines = LogLines::catch();
+    let server = Server::started();
+    let mut admin = server.admin().await;
+    ::redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("default")
+        .arg("resetpass")
+        .arg(">p")
+        .exec_async(&mut admin)
+        .await
+        .unwrap();
+    let bus = RedisBus::open(&server.options()).unwrap();
+    let connections = async || {
+        let mut info = ::redis::cmd("INFO");
+        let info: String = info.arg("stats").query_async(&mut admin.clone()).await.unwrap();
+        let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().trim().parse::<u64>().unwrap()
+    };
+    // Both sides have tried more than twice.
+    let enough = connections().await + 6;
+    while connections().await < enough {
+        tokio::task::yield_now().await;
+    }
+    let told = lines.containing("Redis at");
+    let [line] = &told[..] else { panic!("{told:#?}") };
+    assert!(line["message"].as_str().unwrap().contains("correct the user and the password"), "{line:#}");
+    drop(bus);
+}
