@@ -38,12 +38,16 @@ impl Fault {
             return Self::Unavailable;
         }
         if error.is_unavailable() {
-            if let Some(left_out) = REFUSED.take(Instant::now()) {
+            // Of a run that another session has locked the engine tells, once; the database is well.
+            if !matches!(error, store::Error::RunLocked(_))
+                && let Some(left_out) = REFUSED.take(Instant::now())
+            {
+                let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
                 tracing::warn!(
                     error = %chain(error),
                     sqlstate = error.code(),
                     left_out,
-                    "the database is unavailable or overloaded, a request was refused"
+                    "the database is unavailable or overloaded, a request was refused{remedy}"
                 );
             }
             return Self::Unavailable;

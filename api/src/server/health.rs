@@ -92,6 +92,8 @@ enum Database {
     Down,
     /// It takes no writes: it is a standby.
     ReadOnly,
+    /// Another session has locked tables and does not let them go.
+    Locked,
     /// The login may not do all that it has to.
     MissingRights,
     /// Its tables are older than this version.
@@ -117,6 +119,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Readiness>) {
             }
             match error {
                 store::Error::ReadOnly => Database::ReadOnly,
+                store::Error::TablesLocked(_) => Database::Locked,
                 store::Error::MissingRights(_) => Database::MissingRights,
                 store::Error::NotMigrated { .. } => Database::NotMigrated,
                 store::Error::Newer { .. } => Database::Newer,

@@ -11,7 +11,7 @@ use std::{
 use futures_util::{FutureExt, future::ready};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbErr,
+    ConnectOptions, Database, DatabaseConnection,
     sqlx::{
         self, ConnectOptions as _, Connection,
         postgres::PgConnectOptions,
@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Error, Location,
+    error::is_pool_timeout,
     location::Place,
     lock::FileLock,
     no_answer::no_answer,
@@ -220,10 +221,10 @@ impl Connector {
 
     /// Why there is no connection. A pool hides that: it goes on connecting until its time is over.
     pub(super) async fn cause(&self, error: &Error) -> Option<Error> {
-        let Error::Database(source) = error else { return None };
-        let (DbErr::ConnectionAcquire(_), Target::Postgres { url }) = (&**source, &self.target) else {
+        let (Error::Database(source), Target::Postgres { url }) = (error, &self.target) else { return None };
+        if !is_pool_timeout(source) {
             return None;
-        };
+        }
         let connect = PgConnectOptions::from_str(url).ok()?;
         match timeout(CAUSE_TIMEOUT, connect.connect()).await {
             // The server takes connections: those of the pool are in use.
@@ -250,7 +251,10 @@ impl Connector {
                 pool.before_acquire(move |_, session| ready(Ok(acquired.trusts(session.age))).boxed())
                     .after_release(move |_, session| ready(Ok(released.trusts(session.age))).boxed())
             });
-        Ok(Database::connect(connect).await?)
+        match Database::connect(connect).await.map_err(Error::from) {
+            Ok(connected) => Ok(connected),
+            Err(error) => Err(self.cause(&error).await.unwrap_or(error)),
+        }
     }
 
     async fn sqlite(

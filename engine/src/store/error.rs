@@ -5,10 +5,11 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use super::{
     cause::{Cause, driver},
+    holders::LockedTables,
     no_answer::is_no_answer,
     remedy,
     rights::MissingRights,
-    verdict::{self, Class},
+    verdict::{self, Class, Retry},
 };
 use crate::open_files;
 
@@ -27,6 +28,12 @@ pub enum Error {
         remedy::READ_ONLY
     )]
     ReadOnly,
+    /// Another session has locked the workflow task of a run and does not let it go; all other runs go on.
+    #[error("another session has locked the workflow task of the run (SQLSTATE {})", remedy::LOCKED_CODE)]
+    RunLocked(#[source] Cause),
+    /// Another session has locked whole tables and does not let them go.
+    #[error("{0} (SQLSTATE {code})", code = remedy::LOCKED_CODE)]
+    TablesLocked(LockedTables),
     /// The login may not do all that it has to.
     #[error("{0}")]
     MissingRights(MissingRights),
@@ -153,6 +160,8 @@ impl Error {
         match self {
             Self::Overloaded { .. }
             | Self::ReadOnly
+            | Self::RunLocked(_)
+            | Self::TablesLocked(_)
             | Self::MissingRights(_)
             | Self::NotMigrated { .. }
             | Self::Newer { .. }
@@ -214,16 +223,38 @@ impl Error {
     /// SQLSTATE of PostgreSQL, or the result code of SQLite.
     #[must_use]
     pub fn code(&self) -> Option<String> {
-        let Self::Database(source) = self else { return None };
+        let source = match self {
+            Self::Database(source) | Self::RunLocked(source) => source,
+            Self::TablesLocked(_) => return Some(remedy::LOCKED_CODE.to_owned()),
+            _ => return None,
+        };
         driver(source)?.as_database_error()?.code().map(Into::into)
     }
 
     /// What whoever runs ctutor or the database can do, where that is known. Some errors say so themselves.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
-        let Self::Database(source) = self else { return None };
-        remedy::of(driver(source)?)
+        match self {
+            Self::Database(source) => remedy::of(driver(source)?),
+            Self::RunLocked(_) | Self::TablesLocked(_) => Some(remedy::LOCKED),
+            _ => None,
+        }
     }
+
+    /// Whether it says that something was waited for in vain, and not why.
+    pub(super) fn hides_its_cause(&self) -> bool {
+        self.waited_for_others() || matches!(self, Self::Database(source) if is_pool_timeout(source))
+    }
+
+    /// Whether others hold what was waited for.
+    pub(super) fn waited_for_others(&self) -> bool {
+        matches!(self, Self::Database(source) if verdict::of(source).retry == Retry::Others)
+    }
+}
+
+/// Whether a pool had no connection to give in time, be it that all are in use or that none could be made.
+pub(super) fn is_pool_timeout(error: &DbErr) -> bool {
+    matches!(error, DbErr::ConnectionAcquire(_)) || matches!(driver(error), Some(sqlx::Error::PoolTimedOut))
 }
 
 /// Where none was done, they may have been done elsewhere.

@@ -8,8 +8,10 @@ mod cause;
 mod database;
 mod error;
 mod failed;
+mod holders;
 mod location;
 mod lock;
+mod locked_runs;
 mod no_answer;
 mod queue;
 mod read;
@@ -36,11 +38,12 @@ use std::{
 };
 
 use ctutor_migration::{Migrator, MigratorTrait};
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DatabaseConnection;
 
 pub use cause::Cause;
 pub use database::DatabaseOptions;
 pub use error::Error;
+pub use holders::{Holder, LockedTables};
 pub use location::Location;
 pub use queue::Counters;
 pub(crate) use queue::{Both, Outcome};
@@ -92,6 +95,8 @@ pub struct Store {
     connector: Connector,
     sessions: Sessions,
     outages: Arc<Outages>,
+    /// Locks of others on whole tables.
+    table_locks: holders::Watch,
     /// The workers of this process.
     local_workers: Arc<Mutex<HashSet<WorkerId>>>,
     /// No other process can use this database.
@@ -133,7 +138,18 @@ impl Store {
         let reader = connector.reader().await?;
         let outages = Arc::new(Outages::new(connector.target.name()));
         let (exclusive, local_workers) = (connector.target.dialect() == Dialect::Sqlite, Arc::default());
-        Ok(Self { database, reader, writer, connector, sessions, outages, local_workers, exclusive })
+        let table_locks = holders::Watch::default();
+        Ok(Self {
+            database,
+            reader,
+            writer,
+            connector,
+            sessions,
+            outages,
+            table_locks,
+            local_workers,
+            exclusive,
+        })
     }
 
     /// The same database, with a count of the reads and writes in flight.
@@ -217,19 +233,31 @@ impl Store {
         error: &Error,
         now: Timestamp,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
-        if matches!(error, Error::Closed) {
+        // Of a run that is locked the writer tells, once; that is no outage.
+        if matches!(error, Error::Closed | Error::RunLocked(_)) {
             return None;
         }
         let line = self.outages.due(duty, &cause_of(error), now)?;
-        if !matches!(error, Error::Database(source) if matches!(**source, DbErr::ConnectionAcquire(_))) {
+        if !error.hides_its_cause() {
             self.outages.tell(&line, None);
             return None;
         }
-        let (connector, outages, error) = (self.connector.clone(), self.outages.clone(), error.clone());
+        let (store, error) = (self.clone(), error.clone());
         Some(async move {
-            let cause = connector.cause(&error).await;
-            outages.tell(&line, cause.as_ref().map(cause_of));
+            let cause = store.cause(&error, now).await;
+            store.outages.tell(&line, cause.as_ref().map(cause_of));
         })
+    }
+
+    /// Why there is no connection, or what was waited for in vain; none if that cannot be found out.
+    async fn cause(&self, error: &Error, now: Timestamp) -> Option<Error> {
+        if error.waited_for_others() {
+            let locks = self.table_locks().await.ok()?;
+            let tables = holders::locked_tables(&locks);
+            self.table_locks.seen(locks, now);
+            return tables.map(Error::TablesLocked);
+        }
+        self.connector.cause(error).await
     }
 
     /// Tells the log that something succeeded that may have failed before.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     Error, Part, RenewLease, Store,
     failed::LastFailure,
+    holders::{self, TableLock},
     rights::{self, Missing, MissingRights},
     sql::{Dialect, within},
     verdict::{self, Retry, Session},
@@ -40,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Displaced`], [`Error::MissingRights`], [`Error::NotMigrated`], [`Error::Newer`],
-    /// [`Error::ReadOnly`], [`Error::Database`].
+    /// [`Error::ReadOnly`], [`Error::TablesLocked`], [`Error::Database`].
     pub(crate) async fn ready(&self, now: Timestamp) -> Result<(), Error> {
         self.is_at_its_place()?;
         // First: without the right to read them, the migrations would seem to be missing.
@@ -52,6 +53,8 @@ impl Store {
             return Err(Error::NotMigrated { pending });
         }
         self.takes_writes().await?;
+        // Before anything waits for a lock.
+        self.tables_are_free(now).await?;
         self.can_read().await?;
         let Some(LastFailure { error, size_bytes }) = self.writer.trouble().get() else { return Ok(()) };
         if !self.writer.trouble().probe_is_due(now) {
@@ -169,6 +172,29 @@ impl Store {
         let statement = || Statement::from_string(self.reader.dialect.backend(), IS_READ_ONLY);
         let row = self.asked(|| self.database.query_one_raw(statement())).await?;
         Ok(row.map(|row| row.try_get("", "is_read_only")).transpose()?.unwrap_or(false))
+    }
+
+    /// Whether others let this process write to its tables, but for a moment.
+    ///
+    /// # Errors
+    /// [`Error::TablesLocked`], [`Error::Database`].
+    async fn tables_are_free(&self, now: Timestamp) -> Result<(), Error> {
+        let lasting = self.table_locks.seen(self.table_locks().await?, now);
+        holders::locked_tables(&lasting).map_or(Ok(()), |tables| Err(Error::TablesLocked(tables)))
+    }
+
+    /// The locks of others on whole tables.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(super) async fn table_locks(&self) -> Result<Vec<TableLock>, Error> {
+        if self.reader.dialect == Dialect::Sqlite {
+            return Ok(Vec::new());
+        }
+        let sql = holders::table_locks_query();
+        let statement = || Statement::from_string(self.reader.dialect.backend(), sql.as_str());
+        let rows = self.asked(|| self.database.query_all_raw(statement())).await?;
+        Ok(rows.iter().map(holders::table_lock).collect::<Result<_, _>>()?)
     }
 
     /// Whether a session for reading leads to a server that takes writes, as the one of the writer does.

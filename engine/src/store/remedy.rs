@@ -10,6 +10,12 @@ use crate::open_files;
 /// For a standby.
 pub(super) const READ_ONLY: &str = "promote it, or name the primary in DATABASE_URL";
 
+/// SQLSTATE of a wait for a lock that was in vain.
+pub(super) const LOCKED_CODE: &str = "55P03";
+/// For a lock that another session does not let go.
+pub(super) const LOCKED: &str = "let that session end its transaction, or end it with \
+                                 `SELECT pg_terminate_backend(PID)`; `SELECT * FROM pg_stat_activity` tells what it does";
+
 /// SQLSTATE, or its beginning, with what to do; the longest one that fits holds.
 const POSTGRES: &[(&str, &str)] = &[
     ("25006", READ_ONLY),
@@ -34,6 +40,11 @@ const POSTGRES: &[(&str, &str)] = &[
     ),
     ("53100", "free space on the disk of the server"),
     ("53300", "raise `max_connections` of the server, or lower `database.read_connections_max`"),
+    (
+        LOCKED_CODE,
+        "another session does not let go what is needed: `SELECT pid, query FROM pg_stat_activity WHERE state LIKE \
+         'idle in transaction%'` finds it, `SELECT pg_terminate_backend(PID)` ends it",
+    ),
     ("57P04", "create the database again, or correct its name in DATABASE_URL"),
     ("58", "look at the log and the disks of the server"),
     ("XX001", "look at the log and the disks of the server"),

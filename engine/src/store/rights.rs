@@ -104,6 +104,11 @@ pub(super) fn query(parts: &[Part]) -> String {
     )
 }
 
+/// All tables.
+pub(super) fn tables() -> std::collections::BTreeSet<&'static str> {
+    needs(&[Part::Api, Part::Worker]).map(|(table, _)| table).collect()
+}
+
 fn needs(parts: &[Part]) -> impl Iterator<Item = (&'static str, &'static str)> {
     let of_parts = parts.iter().map(|part| match part {
         Part::Api => API,

@@ -37,12 +37,14 @@ use super::{
     batch::{Batch, WriteBox},
     database::{Connector, Target},
     failed::{Failed, Phase, Trouble},
+    locked_runs::LockedRuns,
     queue::{Counters, Handle, WAITING_ITEMS_MAX},
     sessions::Sessions,
     sql::{Dialect, Tx, within},
     verdict::Session,
     write::Locks,
 };
+use crate::chain;
 
 /// Most items of one transaction.
 const BATCH_ITEMS_MAX: usize = 512;
@@ -163,10 +165,9 @@ impl Writer {
             if !held.is_empty() {
                 let (free, needy) = batch.divide(&held);
                 batch = free;
-                let error = self.fail(needy, failed);
-                tracing::warn!(error = %crate::chain(&error), run.ids = ?held, "another session has locked the workflow tasks of some runs; what these runs need is not written until it ends");
-                *self.held_up.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(HeldUp { runs: held, error });
+                let error = Error::RunLocked(Arc::new(failed.error).into());
+                needy.fail(&error);
+                self.hold_up(held, error).await;
                 match self.commit(&mut batch).await {
                     Ok(()) => return self.succeed(batch),
                     Err(again) => failed = again,
@@ -177,12 +178,27 @@ impl Writer {
             self.fail(batch, failed);
             return;
         }
-        tracing::warn!(error = %crate::chain(&failed.error), items = batch.len(), "a group commit failed; each of its items is tried alone");
-        self.write_apart(batch).await;
+        let items = batch.len();
+        let written = self.write_apart(batch).await;
+        if written == 0 && failed.waited_for_others() {
+            // Somebody has locked a whole table: who asked for the items tells of that, with the cause.
+            return;
+        }
+        let error = Error::of_refusal(failed.error);
+        let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        tracing::warn!(
+            error = %chain(&error),
+            sqlstate = error.code(),
+            items,
+            written,
+            "a group commit failed, and each of its items was tried alone: {written} of {items} were written, and who \
+             asked for the rest was told that it failed{remedy}"
+        );
     }
 
-    async fn write_apart(&self, batch: Batch) {
-        let (mut hopeless, mut held_up) = (None, 0);
+    /// Returns how many were written.
+    async fn write_apart(&self, batch: Batch) -> usize {
+        let (mut hopeless, mut held_up, mut written) = (None, 0, 0);
         for mut single in batch.split() {
             if let Some(error) = &hopeless {
                 single.fail(error);
@@ -191,6 +207,7 @@ impl Writer {
             match self.commit(&mut single).await {
                 Ok(()) => {
                     held_up = 0;
+                    written += 1;
                     self.succeed(single);
                 }
                 Err(failed) => {
@@ -202,6 +219,32 @@ impl Writer {
                 }
             }
         }
+        written
+    }
+
+    /// Remembers runs that somebody else has locked, and tells of them.
+    async fn hold_up(&self, runs: BTreeSet<Uuid>, error: Error) {
+        let look = async {
+            let inner = self.database.begin().await?;
+            let found = LockedRuns::of(&runs, Tx { dialect: self.dialect, inner: &inner }).await;
+            inner.rollback().await?;
+            found
+        };
+        let found = within(self.patience, look).await.unwrap_or_default();
+        let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        tracing::warn!(
+            error = %chain(&error),
+            sqlstate = error.code(),
+            run.ids = ?runs,
+            workflow.ids = ?found.workflow_ids,
+            "{} has locked the workflow task of {}; what is meant for it is refused until that session ends its \
+             transaction, and all else goes on{remedy}",
+            found.who(),
+            found.what()
+        );
+        let mut known = self.held_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.take().map(|held_up| held_up.runs).unwrap_or_default();
+        *known = Some(HeldUp { runs: &runs | &before, error });
     }
 
     /// Fails what needs a run that was locked a while ago and still is: whoever tries again and again must not make the

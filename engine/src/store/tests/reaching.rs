@@ -53,6 +53,20 @@ async fn a_pool_whose_connections_are_in_use_is_its_own_cause() {
 }
 
 #[tokio::test]
+async fn too_many_connections_at_the_start_are_told_as_that() {
+    let database = tokio::task::spawn_blocking(|| create_database().unwrap()).await.unwrap();
+    let role = format!("{}_one", database.sql("SELECT current_database()").unwrap().trim());
+    // The writer gets it, and what reads gets none.
+    database.sql(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 1")).unwrap();
+    let url = database.url().replace("postgres://postgres@", &format!("postgres://{role}@"));
+    let options = DatabaseOptions { acquire_timeout: Duration::from_secs(2), ..DatabaseOptions::new(url) };
+    let error = Store::connect(&options).await.unwrap_err();
+    assert_eq!(error.to_string(), "no connection to the database (SQLSTATE 53300)");
+    assert!(error.remedy().unwrap().contains("max_connections"), "{error}");
+    database.sql(&format!("DROP ROLE {role}")).unwrap();
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_yet_is_waited_for() {
     let lines = LogLines::catch();
     let mut server = tokio::task::spawn_blocking(|| Server::start().unwrap()).await.unwrap();
