@@ -352,6 +352,7 @@ async fn types_and_workers_are_reached_past_the_routes_with_an_id() {
         "failing",
         "mirror",
         "repeating",
+        "repeating_then_waiting",
         "student_testing",
         "waiting"
     ]);

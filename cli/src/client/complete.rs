@@ -9,8 +9,14 @@ fn fields(name: &str) -> BTreeSet<&'static str> {
     let begin = format!("type {name} ");
     let block = SCHEMA.lines().skip_while(|line| !line.starts_with(&begin)).skip(1);
     let lines = block.take_while(|line| *line != "}");
-    // Two blanks in front: arguments have more, and descriptions begin with a quote.
-    let named = lines.filter_map(|line| line.strip_prefix("  "));
+    let mut in_description = false;
+    let outside = lines.filter(|line| {
+        let quotes = line.matches("\"\"\"").count();
+        in_description ^= quotes == 1;
+        quotes == 0 && !in_description
+    });
+    // Two blanks in front: arguments have more, and a description in one line begins with a quote.
+    let named = outside.filter_map(|line| line.strip_prefix("  "));
     let named = named.filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
     let fields: BTreeSet<_> = named.filter_map(|line| line.split([':', '(']).next()).collect();
     assert!(!fields.is_empty(), "no type `{name}`");
