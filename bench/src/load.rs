@@ -13,17 +13,10 @@ use ctutor_tests::postgres;
 use tokio::task::JoinSet;
 
 use crate::{
+    plan::Plan,
     report::{Figure, Report, Unit},
     target::{Kind, Target},
 };
-
-/// How much of everything.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plan {
-    pub(crate) rounds: u32,
-    pub(crate) workflows: u32,
-    pub(crate) singles: u32,
-}
 
 /// Workflows in flight at once.
 const IN_FLIGHT: [u32; 2] = [64, 256];

@@ -1,11 +1,9 @@
-//! Measures the engine beside the least that PostgreSQL must do for the same guarantees.
-//!
-//! Both work on one private PostgreSQL with durability on, in turn and in one run, so that their ratio says something
-//! on a noisy machine. A release build is what counts: `cargo run --release -p ctutor-bench`.
+#![doc = include_str!("../README.md")]
 
 mod engine;
 mod limit;
 mod load;
+mod plan;
 mod report;
 mod target;
 
@@ -35,7 +33,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let Arguments { rounds, workflows, singles, only, json } = Arguments::parse();
-    let plan = load::Plan { rounds, workflows, singles };
+    let plan = plan::Plan { rounds, workflows, singles };
     let kinds = only.map_or_else(|| target::Kind::ALL.to_vec(), |kind| vec![kind]);
     let report = load::measure(&plan, &kinds).await?;
     if json {

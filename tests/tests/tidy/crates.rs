@@ -39,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("ctutor-tests", &[]),
+    ("ctutor-bench", &["ctutor-engine", "ctutor-tests"]),
 ];
 
 /// Its own tests may use the harness, which depends on none of ours.
