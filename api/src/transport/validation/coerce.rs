@@ -101,12 +101,12 @@ impl Schema {
         if let Some(unknown) = values.keys().find(|name| !fields.contains_key(*name)) {
             let value = values.get(unknown).map_or(Found::Value(Value::Null), shown);
             let found = Found::unknown(unknown, value, fields, self.hints);
-            let allowed = self.hints.fields(ty, fields);
+            let allowed = self.hints.fields(ty, fields.keys());
             return Err(Misfit::new(found, allowed).below(strict::shown(unknown)));
         }
         if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
             let given = values.iter().map(|(name, value)| (name, *value == Value::Null));
-            return Err(Misfit::of_one(given, self.hints.one_of(ty, fields)));
+            return Err(Misfit::of_one(given, self.hints.one_of(ty, fields.keys())));
         }
         if let Some((name, field)) = misfit::missing(fields, |name| values.contains_key(name)) {
             let misfit = Misfit::new(Found::Missing, format!("a value of `{}`", field.ty));

@@ -5,11 +5,6 @@
 use async_graphql::Name;
 use ctutor_engine::near;
 
-use super::schema::{Inputs, NamedType, Schema};
-
-/// How many types are suggested to select a field in.
-const TYPES_MAX: usize = 3;
-
 /// Whether the names of the schema are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hints {
@@ -48,43 +43,19 @@ impl Hints {
     }
 
     /// What an input object takes.
-    pub(super) fn fields(self, ty: &Name, fields: &Inputs) -> String {
+    pub(super) fn fields<'a>(self, ty: &Name, fields: impl IntoIterator<Item = &'a Name>) -> String {
         match self {
-            Self::Told => format!("only the fields {}", list(fields.keys())),
+            Self::Told => format!("only the fields {}", list(fields)),
             Self::Withheld => format!("only fields of `{ty}`"),
         }
     }
 
     /// What an input object takes that has one field at a time.
-    pub(super) fn one_of(self, ty: &Name, fields: &Inputs) -> String {
+    pub(super) fn one_of<'a>(self, ty: &Name, fields: impl IntoIterator<Item = &'a Name>) -> String {
         match self {
-            Self::Told => format!("exactly one of {}, not null", list(fields.keys())),
+            Self::Told => format!("exactly one of {}, not null", list(fields)),
             Self::Withheld => format!("exactly one field of `{ty}`, not null"),
         }
-    }
-}
-
-impl Schema {
-    /// The end of a message on a field that a type does not have.
-    pub(super) fn field_meant(&self, parent: &str, name: &str) -> String {
-        let (known, possible) = match self.get(parent) {
-            Some(NamedType::Object(fields)) => (Some(fields), None),
-            Some(NamedType::Interface { fields, possible }) => (Some(fields), Some(possible)),
-            Some(NamedType::Union { possible }) => (None, Some(possible)),
-            _ => (None, None),
-        };
-        if let Some(meant) = known.and_then(|known| self.hints.meant(name, known.keys())) {
-            return question("", Some(meant));
-        }
-        let has_it = |ty: &&Name| self.field(ty.as_str(), name).is_some();
-        let mut types: Vec<&Name> = possible.into_iter().flatten().filter(has_it).collect();
-        types.sort();
-        types.truncate(TYPES_MAX);
-        if types.is_empty() || self.hints == Hints::Withheld {
-            return String::new();
-        }
-        let types: Vec<String> = types.iter().map(|ty| format!("`{ty}`")).collect();
-        format!("; did you mean to select it in a fragment on {}?", types.join(" or "))
     }
 }
 

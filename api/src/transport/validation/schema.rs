@@ -10,13 +10,15 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned, Value, parser};
 
 use super::super::guard::repeatable_directives;
-use super::hints::Hints;
+use super::hints::{Hints, question};
 
 /// Whether a field of the query type tells of the schema.
 pub(super) fn is_introspection(field: &str) -> bool {
     matches!(field, "__schema" | "__type")
 }
 
+/// How many types are suggested to select a field in.
+const TYPES_MAX: usize = 3;
 /// The types that every schema has, and those of introspection.
 const SCALARS: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
 const INTROSPECTION: &str = include_str!("introspection.graphql");
@@ -218,6 +220,28 @@ impl Schema {
             NamedType::Interface { possible, .. } | NamedType::Union { possible } => Some(possible),
             _ => None,
         }
+    }
+
+    /// The end of a message on a field that a type does not have.
+    pub(super) fn field_meant(&self, parent: &str, name: &str) -> String {
+        let (known, possible) = match self.get(parent) {
+            Some(NamedType::Object(fields)) => (Some(fields), None),
+            Some(NamedType::Interface { fields, possible }) => (Some(fields), Some(possible)),
+            Some(NamedType::Union { possible }) => (None, Some(possible)),
+            _ => (None, None),
+        };
+        if let Some(meant) = known.and_then(|known| self.hints.meant(name, known.keys())) {
+            return question("", Some(meant));
+        }
+        let has_it = |ty: &&Name| self.field(ty.as_str(), name).is_some();
+        let mut types: Vec<&Name> = possible.into_iter().flatten().filter(has_it).collect();
+        types.sort();
+        types.truncate(TYPES_MAX);
+        if types.is_empty() || self.hints == Hints::Withheld {
+            return String::new();
+        }
+        let types: Vec<String> = types.iter().map(|ty| format!("`{ty}`")).collect();
+        format!("; did you mean to select it in a fragment on {}?", types.join(" or "))
     }
 }
 

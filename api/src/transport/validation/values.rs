@@ -186,7 +186,7 @@ impl<'s, F> Check<'s, F> {
         for (name, value) in values {
             let Some(field) = fields.get(name) else {
                 let found = Found::unknown(name, shown(&without_variables(value)), fields, hints);
-                return Err(Misfit::new(found, hints.fields(ty, fields)).below(strict::shown(name)));
+                return Err(Misfit::new(found, hints.fields(ty, fields.keys())).below(strict::shown(name)));
             };
             let takes_null = field.ty.nullable && !is_one_of;
             let has_default = field.default.is_some();
@@ -195,7 +195,7 @@ impl<'s, F> Check<'s, F> {
         }
         if is_one_of && (values.len() != 1 || values.values().any(|value| *value == Value::Null)) {
             let given = values.iter().map(|(name, value)| (name, *value == Value::Null));
-            return Err(Misfit::of_one(given, hints.one_of(ty, fields)));
+            return Err(Misfit::of_one(given, hints.one_of(ty, fields.keys())));
         }
         match misfit::missing(fields, |name| values.contains_key(name)) {
             Some((name, field)) => {
