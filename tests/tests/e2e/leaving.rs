@@ -97,7 +97,7 @@ async fn a_server_that_stays_away_ends_the_command_with_the_way_back() {
     let process = deployment.client_command(args).start().unwrap();
     let id = started(&process);
     deployment.take_dev().kill9().unwrap();
-    assert_eq!(process.wait().unwrap(), 1);
+    assert_eq!(process.wait().unwrap(), 5);
     let said = process.stderr();
     for part in ["trying again for 1s", "gave up after trying again for ", &format!("follow {id}")] {
         assert!(said.contains(part), "{part}: {said}");
