@@ -3,11 +3,12 @@
 /// Most letters that may be wrong.
 const DISTANCE_MAX: usize = 2;
 
-/// The name that is almost this one, if there is one.
+/// The name that is almost this one, if there is one. Of names as near as each other the first by the alphabet, so that
+/// the order in which they are known, as that of a map, does not show.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.into_iter().filter_map(|known| Some((distance(known, name)?, known)));
-    let (distance, known) = distances.min_by_key(|(distance, _)| *distance)?;
+    let (distance, known) = distances.min()?;
     (distance <= DISTANCE_MAX).then_some(known)
 }
 
@@ -15,7 +16,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 #[must_use]
 pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Option<&'a str> {
     let mut known = known.into_iter();
-    let other_case = known.clone().find(|known| known.eq_ignore_ascii_case(name));
+    let other_case = known.clone().filter(|known| known.eq_ignore_ascii_case(name)).min();
     other_case.or_else(|| nearest(name, &mut known))
 }
 
@@ -46,6 +47,16 @@ mod tests {
         assert_eq!(meant("nope", known), None);
         for other in ["", "nope", "grading", &"student_testing".repeat(1_000)] {
             assert_eq!(nearest(other, known), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_what_is_known_does_not_matter() {
+        for known in [["v10", "v11"], ["v11", "v10"]] {
+            assert_eq!(nearest("v12", known), Some("v10"));
+        }
+        for known in [["Echo", "eCHO"], ["eCHO", "Echo"]] {
+            assert_eq!(meant("echo", known), Some("Echo"));
         }
     }
 }
